@@ -1,0 +1,143 @@
+"""The messages that travel through the log, and the names of the topics that carry them.
+
+Times are epoch milliseconds (UTC). Every struct is immutable; unknown fields of newer writers are ignored.
+"""
+
+from enum import StrEnum
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+EVENTS = "events"
+"""Usage events that name their account, keyed by account; rulebook records."""
+UNATTRIBUTED = "unattributed"
+"""Usage events keyed by person: those without an account, and every group, identify and alias; rulebook records, ticks."""
+DEAD_LETTERS = "dead-letters"
+"""What ingest could not use, kept whole; keyed by project."""
+LEAD_EVENTS = "lead-events"
+"""Lead events, keyed by account. The notifier consumes it, and so may anybody else."""
+
+Trust: TypeAlias = Literal["server", "browser"]
+EventType: TypeAlias = Literal["track", "identify", "group", "page", "screen", "alias"]
+
+EMPTY_OBJECT = msgspec.Raw(b"{}")
+
+
+class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing a person did, or that was reported, in Segment's words.
+
+    `timestamp` is already corrected for the client's clock; `received_at` is ours. `properties` holds the JSON object of
+    a track, page or screen, `traits` that of an identify or group (for other types `context.traits`); both are left
+    undecoded, because most readers need only a field or two. `name` is the event of a track, the name of a page or screen.
+    """
+
+    project: str
+    id: str
+    type: EventType
+    timestamp: int
+    received_at: int
+    name: str | None = None
+    account: str | None = None
+    person: str | None = None
+    anonymous: str | None = None
+    previous: str | None = None
+    """The id that an alias leaves behind."""
+    original_timestamp: int | None = None
+    """As the client said it. None: the client gave no time."""
+    sent_at: int | None = None
+    future: bool = False
+    """The client's time lay too far ahead and was replaced by `received_at`."""
+    attributed: bool = False
+    """The account was found by the attributor, not named by the client."""
+    trust: Trust = "server"
+    key_id: str = ""
+    properties: msgspec.Raw = EMPTY_OBJECT
+    traits: msgspec.Raw = EMPTY_OBJECT
+    context: msgspec.Raw = EMPTY_OBJECT
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that we could not use, kept whole. `field` is a JSON path.
+
+    `body` is the bytes as text (only their head if `truncated`).
+    """
+
+    id: str
+    project: str
+    received_at: int
+    code: str
+    message: str
+    field: str | None = None
+    route: str | None = None
+    key_id: str = ""
+    body: str = ""
+    truncated: bool = False
+    size: int = 0
+    """Bytes of the whole body."""
+    sha256: str | None = None
+    """Of the whole body, hex; only if `truncated`."""
+
+
+class RulebookSwitch(msgspec.Struct, frozen=True, kw_only=True):
+    """From here on this partition's records are judged by version `version` of the project's rulebook."""
+
+    project: str
+    version: int
+
+
+class Tick(msgspec.Struct, frozen=True, kw_only=True):
+    """Time has passed. The time is the record's own append time; `at` only says when the writer asked for it."""
+
+    at: int
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What sales told us about a lead or an account (outcome, snooze, owner, override, opt-out)."""
+
+    id: str
+    project: str
+    account: str
+    name: str
+    arguments: dict[str, Any] = {}
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """The record that made a lead event, so that a replay can stop exactly there. `time` is partition time."""
+
+    topic: str
+    partition: int
+    offset: int
+    time: int
+
+
+class LeadEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One immutable change of one lead. `data` is the payload that receivers get, complete: delivery looks nothing up.
+
+    `id` derives from lead and revision, so a repeat is recognised. `timestamp` is partition time; `qualified_at` in `data`
+    is the usage event's own time.
+    """
+
+    id: str
+    project: str
+    account: str
+    type: str
+    """`lead.created`, `lead.updated`, `lead.won`, …"""
+    timestamp: int
+    rulebook_version: int
+    place: Place
+    mode: Literal["live", "shadow"] = "live"
+    schema: int = 1
+    data: dict[str, Any]
+
+
+class RecordKind(StrEnum):
+    """What a record's value holds; the second byte of the value."""
+
+    EVENTS = "e"
+    COMMAND = "c"
+    RULEBOOK = "r"
+    TICK = "t"
+    ERASE = "x"
+    """Reserved: nobody writes it yet."""
+    DEAD_LETTERS = "d"
+    LEAD_EVENT = "l"

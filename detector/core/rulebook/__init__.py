@@ -1,0 +1,1 @@
+"""The rulebook: text in (`parse`), checked data (`model`), generated Python out (`compile`)."""

@@ -1,0 +1,214 @@
+"""The rulebook as checked data: what `parse` makes and `compile` reads. No YAML, no code, nothing unresolved.
+
+Durations are milliseconds, shares are fractions of 1 (80 % is 0.8), money is in the rulebook's currency per month.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+
+class Type(StrEnum):
+    """Types of the condition language. ANY: a property or trait, known only at run time (a mismatch there is unknown)."""
+
+    NUMBER = "number"
+    TEXT = "text"
+    BOOL = "bool"
+    TIME = "time"
+    DURATION = "duration"
+    PERCENT = "percent"
+    LIST = "list"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    value: float | str | bool
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A value of the account, the person or the event at hand: `limit.percent`, `stage`, `active_days`, `person.title`, …"""
+
+    path: str
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    operand: "Expr"
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    operand: "Expr"
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """`and or` (Kleene), `== != < <= > >=`, `+ - * /` (real division)."""
+
+    operator: Literal["and", "or", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/"]
+    left: "Expr"
+    right: "Expr"
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Both ends included."""
+
+    value: "Expr"
+    low: "Expr"
+    high: "Expr"
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    value: "Expr"
+    options: tuple[float | str | bool, ...]
+
+
+Expr: TypeAlias = Constant | Name | Not | Negative | Binary | Between | In
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One `when` line: the text as written is what evidence quotes."""
+
+    text: str
+    expr: Expr
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Track events named `name` on the wire for which `where` (over `properties.…`, `person.…`) holds."""
+
+    name: str
+    where: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """Which usage events. `builtin` active: any track event of a person; premium: use or refusal of a feature that the plan lacks.
+
+    No builtin and no terms: an event that the rulebook does not map; what waits for it is asleep.
+    """
+
+    terms: tuple[Term, ...] = ()
+    builtin: Literal["active", "premium"] | None = None
+
+
+Template: TypeAlias = tuple[str | Name, ...]
+"""`say` and `do` texts: literal parts and names in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number (or set) kept per account. `of_value`: the property path that `distinct` or `last` looks at.
+
+    distinct of: `day` (UTC), `person`, `feature`, or a property path. window_ms None: since the beginning.
+    The window is (t - window, t]: an event exactly one window ago has left it.
+    """
+
+    name: str
+    kind: Literal["count", "distinct", "last"]
+    of: Selector
+    of_value: str | None = None
+    window_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A measure that plans cap. gauge: the newest `of_value`; counter: events in the calendar month (UTC) of t."""
+
+    name: str
+    label: str
+    kind: Literal["gauge", "counter"]
+    of: Selector
+    of_value: str | None = None
+    refused: Selector = Selector()
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    name: str
+    used: Selector
+    refused: Selector
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`allows`: limit name -> most allowed, None: no cap. A limit that is not named is unknown on this plan. price None: ask."""
+
+    name: str
+    stage: Literal["trial", "free", "paying"]
+    price: float | None
+    allows: Mapping[str, float | None]
+    has: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Onboarding:
+    """Done when every step was seen, in any order, the last within `within_ms` of the first. `steps`: name -> events."""
+
+    steps: Mapping[str, Selector]
+    within_ms: int | None
+
+
+Family: TypeAlias = Literal["usage_limit", "onboarding_milestone", "premium_feature", "usage_growth", "upgrade_intent"]
+
+
+@dataclass(frozen=True, slots=True)
+class LeadType:
+    name: str
+    to: str
+    answer_in_ms: int
+    do: Template
+
+
+Step: TypeAlias = float | Literal["refused"]
+"""A share of the limit (0.8, 1.0, …), or the product's own refusal, which is above every share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One way to qualify. Exactly one of `steps` (with each_limit), `when`, `event` decides; `when` may also guard the others.
+
+    `lead` None: the type follows from family and stage (the table in docs/rulebook.md).
+    """
+
+    name: str
+    say: Template
+    family: Family | None = None
+    lead: str | None = None
+    each_limit: bool = False
+    steps: tuple[Step, ...] = ()
+    when: tuple[Condition, ...] = ()
+    event: tuple[tuple[str, Selector], ...] = ()
+    """(name in the rulebook, what it selects): the name is what `{event}` says."""
+    cooldown_ms: int = 14 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """One project's rulebook, resolved. Order of `plans` is the ladder, cheapest first; of `lead_types`, strongest first."""
+
+    project: str
+    currency: str = "USD"
+    person: tuple[str, ...] = ()
+    events: Mapping[str, Selector] = field(default_factory=dict)
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+    features: Mapping[str, Feature] = field(default_factory=dict)
+    plans: tuple[Plan, ...] = ()
+    no_plan: str | None = None
+    onboarding: Onboarding | None = None
+    lead_types: tuple[LeadType, ...] = ()
+    close_won: Condition | None = None
+    close_lost: Condition | None = None
+    rules: tuple[Rule, ...] = ()

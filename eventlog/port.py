@@ -1,0 +1,125 @@
+"""The port that both adapters (log_embedded, log_kafka) fill; `tests/eventlog/test_conformance.py` says what they must do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+
+class TopicPartition(NamedTuple):
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record value to append."""
+
+    topic: str
+    partition: int
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as read. `timestamp` is the log's own append time, epoch milliseconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    value: bytes
+
+    @property
+    def next_offset(self) -> int:
+        """Where reading goes on after this record."""
+        return self.offset + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as it should be (`retention_s` in seconds, `partitions` when it is created)."""
+
+    name: str
+    partitions: int
+    retention_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic as it is. `id` changes when a topic is deleted and created again."""
+
+    name: str
+    partitions: int
+    id: str
+
+
+class LogError(Exception):
+    """The log could not do it; the message says what to do. Nothing may be taken as appended."""
+
+
+class OffsetOutOfRangeError(LogError):
+    """A seek outside what the log retains: retention passed the position, or the topic was created anew."""
+
+
+class Producer(Protocol):
+    """Appends. May be called from several threads."""
+
+    def append(self, entries: Sequence[Entry], timeout_s: float) -> None:
+        """Return when every entry is durable. Entries of one partition keep their order.
+
+        Raises LogError if that is not known to be so within `timeout_s`: then some, all or none may be in the log, and
+        appending them again is right (readers recognise a repeat by the ids inside).
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+class Consumer(Protocol):
+    """Reads partitions in order. One thread at a time, except `wake`."""
+
+    def assignment(self) -> frozenset[TopicPartition]:
+        """The partitions that are ours to read now."""
+        ...
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        """Read on from `offset`. A partition yields nothing before its first seek. Raises OffsetOutOfRangeError."""
+        ...
+
+    def poll(self, timeout_s: float, max_bytes: int) -> list[Record]:
+        """Records in order within each partition; waits up to `timeout_s` for the first, without busy polling.
+
+        Their values together stay within `max_bytes`, or it is one record. The position moves with what is returned.
+        """
+        ...
+
+    def beginning_offsets(self) -> Mapping[TopicPartition, int]: ...
+
+    def end_offsets(self) -> Mapping[TopicPartition, int]:
+        """Per partition, the offset that the next append will get."""
+        ...
+
+    def wake(self) -> None:
+        """End a running `poll` of this consumer early. May be called from any thread."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Log(Protocol):
+    """A log that can be reached: makes topics, producers and consumers."""
+
+    kind: str
+    """`kafka` or `embedded`."""
+
+    def ensure_topics(self, topics: Sequence[Topic]) -> Mapping[str, TopicState]:
+        """Create what is missing; set the retention of what is there; never change a number of partitions."""
+        ...
+
+    def producer(self) -> Producer: ...
+
+    def consumer(self, topics: Sequence[str], group: str) -> Consumer:
+        """A consumer of all partitions of `topics`, which must exist."""
+        ...
+
+    def close(self) -> None: ...

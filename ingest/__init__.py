@@ -1,0 +1,1 @@
+"""HTTP in, durable in the log, answer."""

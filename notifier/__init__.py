@@ -1,0 +1,1 @@
+"""Lead events in, one signed webhook per matching endpoint out, until it lands or gives up."""

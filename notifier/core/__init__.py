@@ -1,0 +1,1 @@
+"""The notifier's decisions. Pure: no I/O, no clock, no randomness."""

@@ -1,0 +1,33 @@
+"""Logs: one JSON object a line, one line per unit of work. No secrets, bodies, keys or whole URLs."""
+
+import logging
+import logging.handlers
+import sys
+from pathlib import Path
+
+from pythonjsonlogger.json import JsonFormatter
+
+LOG_BYTES_MAX = 10 * 1024 * 1024
+LOG_FILES_MAX = 5
+
+
+def log_json(to: Path | None) -> None:
+    """Send every log line of this process to the file `to` (rotated), or to standard output."""
+    handler: logging.Handler
+    if to is None:
+        handler = logging.StreamHandler(sys.stdout)
+    else:
+        handler = logging.handlers.RotatingFileHandler(to, maxBytes=LOG_BYTES_MAX, backupCount=LOG_FILES_MAX)
+    handler.setFormatter(
+        JsonFormatter(
+            "{levelname}{name}{message}",
+            style="{",
+            rename_fields={"levelname": "level", "name": "logger"},
+            timestamp="at",
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    for name in ("httpx", "httpcore", "kafka", "uvicorn.access", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # httpx logs whole URLs; a Slack URL is a secret

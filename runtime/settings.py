@@ -1,0 +1,56 @@
+"""What the environment says. Read once, at the start of a process; see docs/settings.md."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+DATA_DEFAULT = Path("handraiser-data")
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the message names it and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`kafka` None: the embedded log in `data`. `database_url` None: one SQLite file per room in `data`."""
+
+    data: Path = DATA_DEFAULT
+    env: Literal["development", "production"] = "development"
+    kafka: str | None = None
+    topic_prefix: str = "handraiser."
+    """Put before each topic's name on Kafka, where others have topics too."""
+    database_url: str | None = None
+    master_key: str | None = None
+
+    @property
+    def production(self) -> bool:
+        return self.env == "production"
+
+
+def read_settings(environ: Mapping[str, str], data: Path | None = None) -> Settings:
+    """Settings from HANDRAISER_* variables; `data` (a command line's --data) wins. Raises SettingsError."""
+    env = environ.get("HANDRAISER_ENV") or "development"
+    if env not in ("development", "production"):
+        raise SettingsError(f"HANDRAISER_ENV is '{env}'; set it to development or production.")
+    kafka = environ.get("HANDRAISER_KAFKA") or None
+    database_url = environ.get("HANDRAISER_DATABASE_URL") or None
+    if (kafka is None) != (database_url is None):
+        missing, given = (
+            ("HANDRAISER_KAFKA", "HANDRAISER_DATABASE_URL") if kafka is None else ("HANDRAISER_DATABASE_URL", "HANDRAISER_KAFKA")
+        )
+        raise SettingsError(
+            f"{given} is set and {missing} is not. Handraiser runs on Kafka and PostgreSQL together, or on neither: "
+            "set both or none."
+        )
+    if database_url is not None and not database_url.startswith(("postgresql://", "postgres://")):
+        raise SettingsError("HANDRAISER_DATABASE_URL must begin postgresql:// (leave it unset to use SQLite).")
+    return Settings(
+        data=data or Path(environ.get("HANDRAISER_DATA") or DATA_DEFAULT),
+        env="production" if env == "production" else "development",
+        kafka=kafka,
+        topic_prefix=environ.get("HANDRAISER_TOPIC_PREFIX", "handraiser."),
+        database_url=database_url,
+        master_key=environ.get("HANDRAISER_MASTER_KEY") or None,
+    )
