@@ -93,7 +93,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Which usage events. `builtin` active: any track event of a person; premium: use or refusal of a feature that the plan lacks.
+    """Which events. `builtin` active: any track event of a person; premium: use or refusal of a feature that the plan lacks.
 
     No builtin and no terms: an event that the rulebook does not map; what waits for it is asleep.
     """
