@@ -80,7 +80,7 @@ class Condition:
 
     text: str
     expr: Expr
-    line: int = 0
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,9 @@ Template: TypeAlias = tuple[str | Name, ...]
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A number (or set) kept per account. `of_value`: the property path that `distinct` or `last` looks at.
+    """A number (or set) kept per account. `of_value`: what `distinct` or `last` looks at (None: count).
 
-    distinct of: `day` (UTC), `person`, `feature`, or a property path. window_ms None: since the beginning.
+    of_value: `day` (UTC), `person`, `feature`, or a whole path such as `properties.viewer_id`. window_ms None: since the beginning.
     The window is (t - window, t]: an event exactly one window ago has left it.
     """
 
@@ -123,7 +123,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A measure that plans cap. gauge: the newest `of_value`; counter: events in the calendar month (UTC) of t."""
+    """A measure that plans cap. gauge: the newest `of_value` (`properties.total`); counter: events in the calendar month (UTC) of t."""
 
     name: str
     label: str

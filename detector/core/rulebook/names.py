@@ -1,0 +1,134 @@
+"""The names that conditions and texts may use: a path and the place it stands in go in, a typed Name comes out."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from detector.core.rulebook.model import Name, Type
+from detector.core.rulebook.problems import Refusal, closest, did_you_mean
+
+STAGES: Final = ("unknown", "visitor", "trial", "free", "paying", "churned")
+CHANGES: Final = ("up", "down")
+
+LIMIT_NAMES: Final = {
+    "limit.used": Type.NUMBER,
+    "limit.allowed": Type.NUMBER,
+    "limit.percent": Type.PERCENT,
+    "limit.left": Type.NUMBER,
+    "limit.label": Type.TEXT,
+    "limit.refused": Type.NUMBER,  # times that the product refused for lack of this limit
+}
+STATE_NAMES: Final = {
+    "plan": Type.TEXT,
+    "plan.change": Type.TEXT,
+    "stage": Type.TEXT,
+    "onboarding.done": Type.BOOL,
+    "onboarding.took": Type.DURATION,
+}
+TEXT_NAMES: Final = {"account": Type.TEXT, "person": Type.TEXT, "offer.plan": Type.TEXT, "offer.covers": Type.LIST}
+LATER_NAMES: Final = (
+    *("limit.full_in", "limit.full_on", "person.email_domain", "person.email_kind", "churned_on", "score"),
+    *("score.fit", "score.behaviour", "temperature", "trial", "trial.left", "trial.quiet", "trial.ends_on", "trial.would_lose"),
+)
+LATER_OF_MEASURES: Final = ("rising_weeks", "streak")
+RESERVED: Final = frozenset(
+    ["account", "person", "properties", "event", "limit", "plan", "stage", "onboarding", "offer", "trial", "score"]
+    + ["and", "or", "not", "in", "between", "matches", "contains", "covers", "true", "false", "none", "null", "active", "premium"]
+)
+"""Words that the language keeps for itself: no measure, event or list may take them."""
+
+_TRAIT = re.compile(r"(account|person|properties)((?:\.[\w$]+)+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a condition or text stands, and so which names it has."""
+
+    title: str
+    state: bool = True
+    """The account: its measures, plan, stage, onboarding, traits."""
+    limit: bool = False
+    """One limit at hand (`each: limit`)."""
+    event: bool = False
+    """One event at hand, with `event`, and its `properties.…`."""
+    properties: bool = False
+    text: bool = False
+    """A `say` or `do`: whole things may be named, not only what can be compared."""
+
+
+WHERE: Final = Place("`where`", state=False, properties=True)
+CLOSE: Final = Place("`close`")
+DO: Final = Place("`do`", text=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What one rulebook defines. `measures`: name -> type of its value."""
+
+    measures: Mapping[str, Type] = field(default_factory=dict)
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    plans: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+
+    def find(self, path: str, place: Place, offset: int) -> Name:
+        """The typed name. Raises Refusal if there is none, not here, or not yet."""
+        known = self._types(place)
+        if path in known:
+            return Name(path, known[path])
+        trait = _TRAIT.fullmatch(path)
+        if trait and path not in LATER_NAMES and self._has_traits(trait[1], place):
+            return Name(path, Type.ANY)
+        raise self._refusal(path, place, offset, known)
+
+    def values(self, path: str) -> tuple[str, ...] | None:
+        """The texts that this name can have, if they are known beforehand."""
+        fixed = {"stage": STAGES, "plan.change": CHANGES, "plan": self.plans, "event": self.events}
+        return fixed.get(path)
+
+    def _types(self, place: Place) -> dict[str, Type]:
+        known: dict[str, Type] = {}
+        if place.state:
+            known |= {**self.measures, **STATE_NAMES}
+        if place.limit:
+            known |= LIMIT_NAMES
+        if place.event:
+            known["event"] = Type.TEXT
+        if place.text:
+            known |= TEXT_NAMES
+        return known
+
+    @staticmethod
+    def _has_traits(root: str, place: Place) -> bool:
+        return {"account": place.state, "person": True, "properties": place.properties}[root]
+
+    def _refusal(self, path: str, place: Place, offset: int, known: Mapping[str, Type]) -> Refusal:
+        root, _, rest = path.partition(".")
+        if path in LATER_NAMES or (root in self.measures and rest in LATER_OF_MEASURES):
+            return Refusal(offset, "not_supported_yet", f"not supported yet: {path}")
+        if path in LIMIT_NAMES:
+            return Refusal(offset, "unknown_name", f"'{path}' is only known in a rule with `each: limit`", "Add `each: limit`")
+        if path == "event" or root == "properties":
+            return Refusal(
+                offset, "unknown_name", f"'{path}' is not known in {place.title}: no event is at hand", self._event_remedy()
+            )
+        if path in TEXT_NAMES:
+            remedy = (
+                f"Name one of its traits, such as {path}.country" if path in ("account", "person") else "Use it in `say` or `do`"
+            )
+            return Refusal(offset, "unknown_name", f"'{path}' cannot be compared", remedy)
+        if path in self.lists:
+            return Refusal(offset, "type", f"'{path}' is a list", f"Write: … in {path}")
+        if not place.state and (root in STATE_NAMES or path in self.measures or root == "account"):
+            return Refusal(offset, "unknown_name", f"'{path}' is not known in {place.title}", "There is: properties.…, person.…")
+        return Refusal(offset, "unknown_name", f"unknown name '{path}'", self._remedy(path, list(known)))
+
+    @staticmethod
+    def _event_remedy() -> str:
+        return "It is known in `where`, and in a rule with `event`; for a value over time, write a measure"
+
+    @staticmethod
+    def _remedy(path: str, known: list[str]) -> str:
+        if closest(path, known) is not None or "." in path:
+            return did_you_mean(path, known)
+        return f'A text needs quotes: "{path}"'

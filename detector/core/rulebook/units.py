@@ -1,0 +1,40 @@
+"""Text of numbers, percentages and durations into values: the one place that knows how they are written."""
+
+import re
+from decimal import Decimal
+from typing import Final
+
+SECOND_MS: Final = 1_000
+UNITS_MS: Final = {"s": SECOND_MS, "m": 60 * SECOND_MS, "h": 3_600 * SECOND_MS, "d": 86_400 * SECOND_MS, "w": 604_800 * SECOND_MS}
+DURATION_MAX_MS: Final = 3_650 * UNITS_MS["d"]
+NUMBER_MAX: Final = 1e15
+"""Up to here a float still counts in whole numbers."""
+
+_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?", re.ASCII)
+_PERCENT = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)%", re.ASCII)
+_DURATION = re.compile(r"([0-9]{1,10})([smhdw])", re.ASCII)
+
+
+def number(text: str) -> float | None:
+    """`500` -> 500, `12.5` -> 12.5; None if it is not a number, or one beyond ± 1e15. Whole numbers come back as int."""
+    if len(text) > 40 or not _NUMBER.fullmatch(text):
+        return None
+    value = float(text)
+    if not -NUMBER_MAX <= value <= NUMBER_MAX:
+        return None
+    return int(value) if value.is_integer() else value
+
+
+def percent(text: str) -> float | None:
+    """`80%` -> 0.8 (the float nearest to 80/100); None if it is not a percentage."""
+    found = _PERCENT.fullmatch(text)
+    return float(Decimal(found[1]) / 100) if found else None
+
+
+def duration_ms(text: str) -> int | None:
+    """`15m` -> 900000. Units: s, m, h, d (24 hours), w. None if it is not a duration, or one beyond 3,650 days."""
+    found = _DURATION.fullmatch(text)
+    if not found:
+        return None
+    value = int(found[1]) * UNITS_MS[found[2]]
+    return value if value <= DURATION_MAX_MS else None
