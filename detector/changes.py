@@ -1,0 +1,113 @@
+"""What one transaction of the detector changes, as plain values: the worker collects them, the store writes them."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from contracts.messages import DeadLetter, LeadEvent, UsageEvent
+from eventlog.port import TopicPartition
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where a partition stands after `acquire`. `time` is partition time, 0 before the first record."""
+
+    next_offset: int
+    version: int
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The swap of one partition's checkpoint: it succeeds only if the stored version still is `version`."""
+
+    partition: TopicPartition
+    version: int
+    next_offset: int
+    time: int
+    halted: str | None = None
+
+
+class AccountRow(NamedTuple):
+    project: str
+    account: str
+    hot: bytes
+
+
+class FactRow(NamedTuple):
+    project: str
+    account: str
+    measure: str
+    chunk: int
+    body: bytes
+
+
+class SeenRow(NamedTuple):
+    """Hashes (8 bytes each, little-endian) of the ids of one hour that a transaction ending at `end_offset` saw first."""
+
+    topic: str
+    partition: int
+    hour: int
+    end_offset: int
+    partition_time: int
+    ids: bytes
+
+
+class OutboxRow(NamedTuple):
+    """A record value to append once this is committed; `source` orders what one partition sends."""
+
+    source_topic: str
+    source_partition: int
+    topic: str
+    partition: int
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Buried:
+    """A dead letter and the record that it came from."""
+
+    letter: DeadLetter
+    partition: TopicPartition
+    offset: int
+
+
+class MembershipRow(NamedTuple):
+    project: str
+    person: str
+    account: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldEvent:
+    """A usage event that waits for its person's account until partition time `until`."""
+
+    partition: TopicPartition
+    person: str
+    until: int
+    event: UsageEvent
+
+
+class HeldKey(NamedTuple):
+    project: str
+    person: str
+    id: str
+
+
+@dataclass(slots=True)
+class Changes:
+    """Everything of one transaction. The moves come first: a lost partition must be found before anything is written."""
+
+    moves: list[Move] = field(default_factory=list)
+    adopted: dict[tuple[TopicPartition, str], int] = field(default_factory=dict)
+    accounts: list[AccountRow] = field(default_factory=list)
+    facts: list[FactRow] = field(default_factory=list)
+    lead_events: list[LeadEvent] = field(default_factory=list)
+    outbox: list[OutboxRow] = field(default_factory=list)
+    seen: list[SeenRow] = field(default_factory=list)
+    forget_seen: list[tuple[TopicPartition, int]] = field(default_factory=list)
+    """Seen ids written before this partition time are no longer needed."""
+    dead_letters: list[Buried] = field(default_factory=list)
+    memberships: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    held: dict[HeldKey, HeldEvent] = field(default_factory=dict)
+    released: set[HeldKey] = field(default_factory=set)

@@ -1,0 +1,53 @@
+"""The only toucher of the detector's tables: one commit for everything that a batch changed, and reads by concern."""
+
+import sqlalchemy as sa
+
+from detector.changes import Changes
+from detector.store.accounts import Accounts, Seen, write_accounts, write_seen
+from detector.store.checkpoints import Checkpoints, PartitionLostError, TopicMismatchError, swap
+from detector.store.leads import LeadEventConflictError, Leads, write_leads
+from detector.store.letters import DeadLetters, StoredLetter, write_dead_letters
+from detector.store.outbox import Outbox, write_outbox
+from detector.store.people import People, Waiting, write_people
+from detector.store.rulebooks import Rulebooks, write_adopted
+
+__all__ = ["DetectorStore", "LeadEventConflictError", "PartitionLostError", "StoredLetter", "TopicMismatchError", "Waiting"]
+
+
+class DetectorStore:
+    """Safe to use from several threads: every call takes a connection of its own."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self.checkpoints = Checkpoints(engine)
+        self.accounts = Accounts(engine)
+        self.seen = Seen(engine)
+        self.rulebooks = Rulebooks(engine)
+        self.leads = Leads(engine)
+        self.dead_letters = DeadLetters(engine)
+        self.people = People(engine)
+        self.outbox = Outbox(engine)
+
+    def commit(self, changes: Changes, now: int) -> None:
+        """Write all of it, or nothing.
+
+        Raises PartitionLostError or LeadEventConflictError with nothing written. After any other error it is not known
+        whether it was written: acquire the partitions again, and their checkpoints tell.
+        """
+        with self._engine.begin() as tx:
+            swap(tx, changes.moves, now)
+            write_adopted(tx, changes.adopted)
+            write_accounts(tx, changes.accounts, changes.facts)
+            write_leads(tx, changes.lead_events)
+            write_people(tx, changes.memberships, changes.held, changes.released)
+            write_outbox(tx, changes.outbox, now)
+            write_seen(tx, changes.seen, changes.forget_seen)
+            write_dead_letters(tx, changes.dead_letters)
+
+    def held_since(self, seq: int) -> list[Waiting]:
+        """Events that began to wait for their account after `seq`, oldest first: a line each in `up`."""
+        return self.people.held_since(seq)
+
+    def dead_letters_since(self, seq: int) -> list[StoredLetter]:
+        """Dead letters stored after `seq`, oldest first: a line each in `up`."""
+        return self.dead_letters.since(seq)

@@ -1,0 +1,80 @@
+"""Accounts' facts and ledgers, and the ids already seen: loaded for a whole batch at once, written in bulk."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+
+from detector import tables
+from detector.changes import AccountRow, FactRow, SeenRow
+from detector.store.bulk import insert, one_of
+from eventlog.port import TopicPartition
+
+Chunks = dict[tuple[str, int], bytes]
+
+
+class Accounts:
+    """Reads for the worker's cache. Writes are part of the worker's commit (`write`)."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def load(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[bytes, Chunks]]:
+        """(project, account) -> hot row and retained chunks, of those that exist. Two queries per project."""
+        by_project: dict[str, list[str]] = defaultdict(list)
+        for project, account in wanted:
+            by_project[project].append(account)
+        found: dict[tuple[str, str], tuple[bytes, Chunks]] = {}
+        if not by_project:
+            return found
+        a, f = tables.accounts.c, tables.facts.c
+        with self._engine.connect() as tx:
+            for project, names in by_project.items():
+                hot = sa.select(a.account, a.hot).where(a.project == project, one_of(a.account, names, tx))
+                for account, body in tx.execute(hot):
+                    found[project, account] = (body, {})
+                if not found:
+                    continue
+                kept = sa.select(f.account, f.measure, f.chunk, f.body).where(f.project == project, one_of(f.account, names, tx))
+                for account, measure, chunk, body in tx.execute(kept):
+                    found[project, account][1][measure, chunk] = body
+        return found
+
+
+class Seen:
+    """The hashes of ids by hour, and the key that they are made with."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def key(self, fresh: bytes) -> bytes:
+        """The hash key of this database: `fresh` if it has none yet."""
+        with self._engine.begin() as tx:
+            insert(tx, tables.seen_keys, ("id", "key"), [(1, fresh)], "ON CONFLICT (id) DO NOTHING")
+            return bytes(tx.execute(sa.select(tables.seen_keys.c.key)).scalar_one())
+
+    def load(self, partition: TopicPartition, hour: int) -> list[bytes]:
+        """Every row's ids of one hour, 8 bytes each."""
+        c = tables.seen.c
+        query = sa.select(c.ids).where(c.topic == partition.topic, c.partition == partition.partition, c.hour == hour)
+        with self._engine.connect() as tx:
+            return [bytes(ids) for ids in tx.execute(query).scalars()]
+
+
+def write_accounts(tx: sa.Connection, accounts: Sequence[AccountRow], facts: Sequence[FactRow]) -> None:
+    """Upsert hot rows and changed chunks."""
+    insert(tx, tables.accounts, AccountRow._fields, accounts, "ON CONFLICT (project, account) DO UPDATE SET hot = excluded.hot")
+    conflict = "ON CONFLICT (project, account, measure, chunk) DO UPDATE SET body = excluded.body"
+    insert(tx, tables.facts, FactRow._fields, facts, conflict)
+
+
+def write_seen(tx: sa.Connection, rows: Sequence[SeenRow], forget: Iterable[tuple[TopicPartition, int]]) -> None:
+    """Append the new ids; delete those written before the given partition times."""
+    insert(tx, tables.seen, SeenRow._fields, rows)
+    c = tables.seen.c
+    for partition, before in forget:
+        tx.execute(
+            sa.delete(tables.seen).where(
+                c.topic == partition.topic, c.partition == partition.partition, c.partition_time < before
+            )
+        )

@@ -1,0 +1,46 @@
+"""Many rows in one statement. PostgreSQL gets one array per column (as fast as COPY, and it can upsert), SQLite an executemany."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+
+_ARRAYS: dict[type, str] = {
+    sa.Text: "text[]",
+    sa.Integer: "int4[]",
+    sa.BigInteger: "int8[]",
+    sa.LargeBinary: "bytea[]",
+    sa.Boolean: "bool[]",
+}
+
+
+def insert(
+    tx: sa.Connection,
+    table: sa.Table,
+    columns: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    conflict: str = "",
+) -> None:
+    """Insert `rows` (values in the order of `columns`); `conflict` is an `ON CONFLICT …` clause. No rows: no statement."""
+    if not rows:
+        return
+    names = ", ".join(f'"{name}"' for name in columns)
+    if tx.dialect.name == "postgresql":
+        arrays = ", ".join(f"%b::{_ARRAYS[type(table.c[name].type)]}" for name in columns)
+        statement = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}) {conflict}"  # noqa: S608 - our own names
+        tx.exec_driver_sql(statement, tuple([list(values) for values in zip(*rows, strict=True)]))
+    else:
+        marks = ", ".join("?" * len(columns))
+        statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks}) {conflict}"  # noqa: S608 - our own names
+        tx.exec_driver_sql(statement, list(rows))
+
+
+def one_of(column: sa.Column[Any], values: Iterable[str], tx: sa.Connection) -> sa.ColumnElement[bool]:
+    """`column` is one of `values`, as one parameter however many they are."""
+    wanted = list(values)
+    if tx.dialect.name == "postgresql":
+        return column == sa.any_(sa.bindparam(None, wanted, ARRAY(sa.Text)))
+    each = sa.func.json_each(json.dumps(wanted)).table_valued("value")
+    return column.in_(sa.select(each.c.value))

@@ -1,0 +1,134 @@
+"""Checkpoints: who owns a partition, where it stands, and what stopped it; and the topics that they belong to."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from detector import tables
+from detector.changes import Checkpoint, Move
+from eventlog.port import TopicPartition, TopicState
+
+
+class TopicMismatchError(Exception):
+    """The log is not the one that the stored facts were made from; the message says what to do."""
+
+
+class PartitionLostError(Exception):
+    """A checkpoint's version moved: somebody else owns the partition now. Nothing was written."""
+
+    def __init__(self, partition: TopicPartition) -> None:
+        super().__init__(f"{partition.topic}/{partition.partition} was acquired by another worker")
+        self.partition = partition
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A stored checkpoint as health reads it."""
+
+    partition: TopicPartition
+    next_offset: int
+    owner: str
+    time: int
+    halted: str | None
+    committed_at: int
+
+
+def _is(partition: TopicPartition) -> sa.ColumnElement[bool]:
+    c = tables.checkpoints.c
+    return (c.topic == partition.topic) & (c.partition == partition.partition)
+
+
+class Checkpoints:
+    """Every worker acquires a partition before it loads any of its facts, and swaps the version in every transaction."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def acquire(self, partition: TopicPartition, owner: str, earliest: int, now: int) -> Checkpoint:
+        """Take the partition: whoever had it fails at its next swap. No checkpoint yet: it begins at `earliest`."""
+        table = tables.checkpoints
+        take = (
+            sa.update(table)
+            .where(_is(partition))
+            .values(version=table.c.version + 1, owner=owner, halted=None)
+            .returning(table.c.next_offset, table.c.version, table.c.partition_time)
+        )
+        with self._engine.begin() as tx:
+            row = tx.execute(take).one_or_none()
+            if row is not None:
+                return Checkpoint(next_offset=row[0], version=row[1], time=row[2])
+            tx.execute(
+                sa.insert(table).values(
+                    topic=partition.topic,
+                    partition=partition.partition,
+                    next_offset=earliest,
+                    version=1,
+                    owner=owner,
+                    partition_time=0,
+                    halted=None,
+                    committed_at=now,
+                )
+            )
+        return Checkpoint(next_offset=earliest, version=1, time=0)
+
+    def halt(self, partition: TopicPartition, reason: str) -> None:
+        """Say why a partition stands still; where it stands does not change. `acquire` clears it."""
+        with self._engine.begin() as tx:
+            tx.execute(sa.update(tables.checkpoints).where(_is(partition)).values(halted=reason))
+
+    def standings(self) -> list[Standing]:
+        """Every partition that was ever acquired, in order."""
+        c = tables.checkpoints.c
+        query = sa.select(c.topic, c.partition, c.next_offset, c.owner, c.partition_time, c.halted, c.committed_at)
+        with self._engine.connect() as tx:
+            rows = tx.execute(query.order_by(c.topic, c.partition)).all()
+        return [Standing(TopicPartition(r[0], r[1]), *r[2:]) for r in rows]
+
+    def check_topics(self, states: Iterable[TopicState]) -> None:
+        """Remember each topic's id and number of partitions at first sight; refuse another log later (TopicMismatchError)."""
+        t = tables.topics
+        with self._engine.begin() as tx:
+            for state in states:
+                touched = tx.execute(sa.update(t).where(t.c.name == state.name).values(name=state.name)).rowcount
+                if not touched:
+                    tx.execute(sa.insert(t).values(name=state.name, partitions=state.partitions, topic_id=state.id))
+                    continue
+                row = tx.execute(sa.select(t.c.partitions, t.c.topic_id).where(t.c.name == state.name)).one()
+                _refuse_another(state, partitions=row[0], topic_id=row[1])
+
+
+def _refuse_another(state: TopicState, partitions: int, topic_id: str) -> None:
+    remedy = "Point Handraiser at the log that this database belongs to, or start with an empty database."
+    if state.id != topic_id:
+        raise TopicMismatchError(
+            f"Topic {state.name} was deleted and created again (its id is {state.id}, the database knows {topic_id}): "
+            f"the stored checkpoints mean nothing in it. {remedy}"
+        )
+    if state.partitions != partitions:
+        raise TopicMismatchError(
+            f"Topic {state.name} has {state.partitions} partitions, the database was filled with {partitions}: accounts would "
+            f"be read in two places. {remedy}"
+        )
+
+
+def swap(tx: sa.Connection, moves: Sequence[Move], now: int) -> None:
+    """Advance each checkpoint if its version is still ours. Raises PartitionLostError; the caller's transaction rolls back."""
+    c = tables.checkpoints.c
+    statement = (
+        sa.update(tables.checkpoints)
+        .where(c.topic == sa.bindparam("t"), c.partition == sa.bindparam("p"), c.version == sa.bindparam("v"))
+        .values(
+            next_offset=sa.bindparam("next"),
+            version=c.version + 1,
+            partition_time=sa.bindparam("time"),
+            halted=sa.bindparam("why"),
+            committed_at=now,
+        )
+    )
+    # One order for all workers: two that fight over the same partitions must not wait for each other in a circle.
+    for move in sorted(moves, key=lambda m: m.partition):
+        values = {"t": move.partition.topic, "p": move.partition.partition, "v": move.version}
+        values |= {"next": move.next_offset, "time": move.time, "why": move.halted}
+        if tx.execute(statement, values).rowcount != 1:
+            raise PartitionLostError(move.partition)

@@ -1,0 +1,139 @@
+"""Leads: lead events as they were decided, and one row per lead, which is the newest of its lead events."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+
+from contracts.messages import LeadEvent
+from detector import tables
+from detector.store.bulk import insert, one_of
+from eventlog.port import TopicPartition
+
+
+class LeadEventConflictError(Exception):
+    """A lead event with this id is already stored: the same decision was taken twice, which is a bug. Nothing was written."""
+
+    def __init__(self, partitions: frozenset[TopicPartition], ids: Sequence[str]) -> None:
+        super().__init__(f"lead events {', '.join(ids)} were decided twice")
+        self.partitions = partitions
+        self.ids = ids
+
+
+@dataclass(frozen=True, slots=True)
+class LeadRow:
+    """`data` is the JSON object of the newest lead event's payload."""
+
+    lead_id: str
+    project: str
+    account: str
+    lead_type: str
+    status: str
+    temperature: str | None
+    revision: int
+    rulebook_version: int
+    qualified_at: int
+    opened_at: int
+    updated_at: int
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeadFilter:
+    """None: any. `after`: (updated_at, lead_id) of the last lead already seen."""
+
+    project: str | None = None
+    account: str | None = None
+    status: str | None = None
+    updated_since: int | None = None
+    after: tuple[int, str] | None = None
+
+
+_LEAD = list(LeadRow.__dataclass_fields__)
+_NEWEST = [name for name in _LEAD if name not in ("lead_id", "project", "account", "lead_type", "opened_at")]
+_EVENT = ["id", "lead_id", "revision", "type", "project", "account", "timestamp", "topic", "partition", "offset"]
+_EVENT += ["partition_time", "rulebook_version", "body"]
+_encoder = msgspec.json.Encoder()
+_event_decoder = msgspec.json.Decoder(LeadEvent)
+
+
+class Leads:
+    """What the API reads."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def page(self, wanted: LeadFilter, limit: int) -> list[LeadRow]:
+        """In order of (updated_at, lead_id)."""
+        t = tables.leads.c
+        query = sa.select(*[t[name] for name in _LEAD]).order_by(t.updated_at, t.lead_id).limit(limit)
+        for column, value in ((t.project, wanted.project), (t.account, wanted.account), (t.status, wanted.status)):
+            if value is not None:
+                query = query.where(column == value)
+        if wanted.updated_since is not None:
+            query = query.where(t.updated_at >= wanted.updated_since)
+        if wanted.after is not None:
+            time, lead_id = wanted.after
+            query = query.where((t.updated_at > time) | ((t.updated_at == time) & (t.lead_id > lead_id)))
+        with self._engine.connect() as tx:
+            return [LeadRow(*row) for row in tx.execute(query)]
+
+    def get(self, lead_id: str) -> LeadRow | None:
+        t = tables.leads.c
+        with self._engine.connect() as tx:
+            row = tx.execute(sa.select(*[t[name] for name in _LEAD]).where(t.lead_id == lead_id)).one_or_none()
+        return None if row is None else LeadRow(*row)
+
+    def events(self, lead_id: str) -> list[LeadEvent]:
+        """The lead's whole life, oldest first."""
+        e = tables.lead_events.c
+        with self._engine.connect() as tx:
+            bodies = tx.execute(sa.select(e.body).where(e.lead_id == lead_id).order_by(e.revision)).scalars().all()
+        return [_event_decoder.decode(body) for body in bodies]
+
+
+def write_leads(tx: sa.Connection, events: Sequence[LeadEvent]) -> None:
+    """Insert lead events, plainly, and move each lead's row to its newest. Raises LeadEventConflictError."""
+    if not events:
+        return
+    _refuse_repeats(tx, events)
+    insert(tx, tables.lead_events, _EVENT, [_event_row(event) for event in events])
+    opened: dict[str, int] = {}
+    newest: dict[str, LeadEvent] = {}
+    for event in events:
+        opened.setdefault(event.data["lead_id"], event.timestamp)
+        newest[event.data["lead_id"]] = event
+    changes = ", ".join(f"{name} = excluded.{name}" for name in _NEWEST)
+    rows = [_lead_row(event, opened[lead_id]) for lead_id, event in newest.items()]
+    insert(tx, tables.leads, _LEAD, rows, f"ON CONFLICT (lead_id) DO UPDATE SET {changes}")
+
+
+def _refuse_repeats(tx: sa.Connection, events: Sequence[LeadEvent]) -> None:
+    by_id: dict[str, list[LeadEvent]] = defaultdict(list)
+    for event in events:
+        by_id[event.id].append(event)
+    stored = set(tx.execute(sa.select(tables.lead_events.c.id).where(one_of(tables.lead_events.c.id, by_id, tx))).scalars())
+    repeated = sorted(id_ for id_, same in by_id.items() if id_ in stored or len(same) > 1)
+    if repeated:
+        places = [event.place for id_ in repeated for event in by_id[id_]]
+        raise LeadEventConflictError(frozenset(TopicPartition(p.topic, p.partition) for p in places), repeated)
+
+
+def _event_row(event: LeadEvent) -> tuple[object, ...]:
+    place = event.place
+    return (
+        *(event.id, event.data["lead_id"], event.data["revision"], event.type, event.project, event.account, event.timestamp),
+        *(place.topic, place.partition, place.offset, place.time, event.rulebook_version, _encoder.encode(event)),
+    )
+
+
+def _lead_row(event: LeadEvent, opened_at: int) -> tuple[object, ...]:
+    data = event.data
+    qualified_at = round(datetime.fromisoformat(data["qualified_at"]).timestamp() * 1000)
+    return (
+        *(data["lead_id"], event.project, event.account, data["lead_type"], data["status"], data["temperature"]),
+        *(data["revision"], event.rulebook_version, qualified_at, opened_at, event.timestamp, _encoder.encode(data).decode()),
+    )

@@ -1,0 +1,47 @@
+"""The outbox: record values that a committed transaction wants appended, in order, until they are."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from detector import tables
+from detector.changes import OutboxRow
+from detector.store.bulk import insert
+from eventlog.port import Entry, TopicPartition
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    seq: int
+    entry: Entry
+
+
+class Outbox:
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def first(self, sources: Collection[TopicPartition], limit: int) -> list[Outgoing]:
+        """The oldest rows that these partitions wrote: only their owner sends them, so their order is kept."""
+        o = tables.outbox.c
+        by_topic: dict[str, list[int]] = {}
+        for source in sources:
+            by_topic.setdefault(source.topic, []).append(source.partition)
+        ours = [(o.source_topic == topic) & o.source_partition.in_(numbers) for topic, numbers in by_topic.items()]
+        query = sa.select(o.seq, o.topic, o.partition, o.value).where(sa.or_(sa.false(), *ours)).order_by(o.seq).limit(limit)
+        with self._engine.connect() as tx:
+            return [Outgoing(row[0], Entry(row[1], row[2], bytes(row[3]))) for row in tx.execute(query)]
+
+    def delete(self, sent: Sequence[Outgoing]) -> None:
+        with self._engine.begin() as tx:
+            tx.execute(sa.delete(tables.outbox).where(tables.outbox.c.seq.in_([row.seq for row in sent])))
+
+    def oldest(self) -> int | None:
+        """When the oldest row was written; None: empty."""
+        with self._engine.connect() as tx:
+            oldest: int | None = tx.execute(sa.select(sa.func.min(tables.outbox.c.created_at))).scalar_one()
+            return oldest
+
+
+def write_outbox(tx: sa.Connection, rows: Sequence[OutboxRow], now: int) -> None:
+    insert(tx, tables.outbox, [*OutboxRow._fields, "created_at"], [(*row, now) for row in rows])

@@ -1,0 +1,108 @@
+"""What the attributor keeps: which accounts a person belongs to since when, and the events that wait for that."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from contracts.codec import decode, encode_event, encode_frames
+from contracts.messages import RecordKind, UsageEvent
+from detector import tables
+from detector.changes import HeldEvent, HeldKey, MembershipRow
+from detector.core.attribution import Held, Person
+from detector.store.bulk import insert, one_of
+from eventlog.port import TopicPartition
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One event that waits for its account, as `up` and health report it. `until` is partition time."""
+
+    seq: int
+    person: str
+    until: int
+    event: UsageEvent
+
+
+def _event(value: bytes) -> UsageEvent:
+    message = decode(value)
+    if not isinstance(message, list) or not isinstance(message[0], UsageEvent):
+        raise TypeError("a held value is not a frame of one usage event")
+    return message[0]
+
+
+class People:
+    """Reads for the attributor's cache. Writes are part of the worker's commit."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def load(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Person]:
+        """(project, person) -> what is known; of those of whom something is. Two queries per project."""
+        by_project: dict[str, list[str]] = defaultdict(list)
+        for project, person in wanted:
+            by_project[project].append(person)
+        found: dict[tuple[str, str], Person] = {}
+        if not by_project:
+            return found
+        m, h = tables.memberships.c, tables.held.c
+        with self._engine.connect() as tx:
+            for project, names in by_project.items():
+                member = sa.select(m.person, m.account, m.since).where(m.project == project, one_of(m.person, names, tx))
+                for person, account, since in tx.execute(member):
+                    found.setdefault((project, person), Person()).memberships[account] = since
+                waits = sa.select(h.person, h.id, h.until, h.value).where(h.project == project, one_of(h.person, names, tx))
+                for person, id_, until, value in tx.execute(waits.order_by(h.seq)):
+                    found.setdefault((project, person), Person()).held[id_] = Held(_event(value), until)
+        return found
+
+    def agenda(self, partition: TopicPartition) -> list[tuple[int, str, str]]:
+        """(until, project, person) of everybody of this partition who has events waiting: the earliest of each."""
+        h = tables.held.c
+        query = (
+            sa.select(sa.func.min(h.until), h.project, h.person)
+            .where(h.topic == partition.topic, h.partition == partition.partition)
+            .group_by(h.project, h.person)
+        )
+        with self._engine.connect() as tx:
+            return [(row[0], row[1], row[2]) for row in tx.execute(query)]
+
+    def held_since(self, seq: int, limit: int = 1000) -> list[Waiting]:
+        """Events that began to wait after `seq` and still do, oldest first."""
+        h = tables.held.c
+        query = sa.select(h.seq, h.person, h.until, h.value).where(h.seq > seq).order_by(h.seq).limit(limit)
+        with self._engine.connect() as tx:
+            return [Waiting(row[0], row[1], row[2], _event(row[3])) for row in tx.execute(query)]
+
+    def held_count(self) -> int:
+        with self._engine.connect() as tx:
+            return tx.execute(sa.select(sa.func.count()).select_from(tables.held)).scalar_one()
+
+
+def write_people(
+    tx: sa.Connection,
+    memberships: Mapping[tuple[str, str, str], int],
+    held: Mapping[HeldKey, HeldEvent],
+    released: Iterable[HeldKey],
+) -> None:
+    """Memberships keep their earliest time; events that no longer wait go, new ones come."""
+    conflict = "ON CONFLICT (project, person, account) DO UPDATE SET since = excluded.since"
+    rows = [(*key, since) for key, since in memberships.items()]
+    insert(tx, tables.memberships, MembershipRow._fields, rows, conflict)
+    h = tables.held.c
+    gone: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for key in released:
+        gone[key.project, key.person].append(key.id)
+    for (project, person), ids in gone.items():
+        tx.execute(sa.delete(tables.held).where(h.project == project, h.person == person, one_of(h.id, ids, tx)))
+    insert(
+        tx,
+        tables.held,
+        ("topic", "partition", "project", "person", "id", "until", "value"),
+        [(*w.partition, key.project, key.person, key.id, w.until, _value(w.event)) for key, w in held.items()],
+    )
+
+
+def _value(event: UsageEvent) -> bytes:
+    return encode_frames(RecordKind.EVENTS, [encode_event(event)])[0]

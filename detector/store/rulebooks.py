@@ -1,0 +1,88 @@
+"""Rulebooks: immutable, numbered per project; and which partition judges by which version."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from detector import tables
+from detector.store.bulk import insert
+from eventlog.port import TopicPartition
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRulebook:
+    """`body` as it was sent, `resolved` the text that parses without any base."""
+
+    project: str
+    version: int
+    body: str
+    resolved: str
+    sha256: str
+    created_at: int
+
+
+_COLUMNS = [tables.rulebooks.c[name] for name in ("project", "version", "body", "resolved", "sha256", "created_at")]
+
+
+class Rulebooks:
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def add(self, project: str, body: str, resolved: str, now: int) -> StoredRulebook:
+        """Store the next version; a body equal to the newest version's resolved text is that version, stored once."""
+        digest = hashlib.sha256(resolved.encode()).hexdigest()
+        newest = self.newest(project)
+        if newest is not None and newest.sha256 == digest:
+            return newest
+        r = tables.rulebooks.c
+        number = sa.select(sa.func.coalesce(sa.func.max(r.version), 0) + 1).where(r.project == project).scalar_subquery()
+        values = {"project": project, "body": body, "resolved": resolved, "sha256": digest, "created_at": now}
+        with self._engine.begin() as tx:
+            version = tx.execute(sa.insert(tables.rulebooks).values(version=number, **values).returning(r.version)).scalar_one()
+        return StoredRulebook(project, version, body, resolved, digest, now)
+
+    def get(self, project: str, version: int) -> StoredRulebook | None:
+        r = tables.rulebooks.c
+        with self._engine.connect() as tx:
+            row = tx.execute(sa.select(*_COLUMNS).where(r.project == project, r.version == version)).one_or_none()
+        return None if row is None else StoredRulebook(*row)
+
+    def newest(self, project: str) -> StoredRulebook | None:
+        r = tables.rulebooks.c
+        query = sa.select(*_COLUMNS).where(r.project == project).order_by(r.version.desc()).limit(1)
+        with self._engine.connect() as tx:
+            row = tx.execute(query).one_or_none()
+        return None if row is None else StoredRulebook(*row)
+
+    def all(self, project: str | None = None) -> list[StoredRulebook]:
+        """All versions, newest of each project first."""
+        r = tables.rulebooks.c
+        query = sa.select(*_COLUMNS).order_by(r.project, r.version.desc())
+        if project is not None:
+            query = query.where(r.project == project)
+        with self._engine.connect() as tx:
+            return [StoredRulebook(*row) for row in tx.execute(query)]
+
+    def adopted(self, partition: TopicPartition) -> dict[str, int]:
+        """project -> version that this partition judges by."""
+        a = tables.adopted.c
+        query = sa.select(a.project, a.version).where(a.topic == partition.topic, a.partition == partition.partition)
+        with self._engine.connect() as tx:
+            return {row[0]: row[1] for row in tx.execute(query)}
+
+    def adoption(self, topic: str) -> dict[str, dict[int, int]]:
+        """project -> partition -> version, over one topic."""
+        a = tables.adopted.c
+        found: dict[str, dict[int, int]] = {}
+        with self._engine.connect() as tx:
+            for project, partition, version in tx.execute(sa.select(a.project, a.partition, a.version).where(a.topic == topic)):
+                found.setdefault(project, {})[partition] = version
+        return found
+
+
+def write_adopted(tx: sa.Connection, adopted: Mapping[tuple[TopicPartition, str], int]) -> None:
+    rows = [(partition.topic, partition.partition, project, version) for (partition, project), version in adopted.items()]
+    conflict = "ON CONFLICT (topic, partition, project) DO UPDATE SET version = excluded.version"
+    insert(tx, tables.adopted, ("topic", "partition", "project", "version"), rows, conflict)
