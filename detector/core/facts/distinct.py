@@ -1,0 +1,147 @@
+"""Which values were seen: (value, timestamp, id) in, how many distinct ones in a window ending at t out.
+
+With a window, each value has a cell per UTC day with its first and last timestamp: exact at both edges of any window of two
+days or more. Shorter windows keep every timestamp in the cell. Without a window a value has one cell, its first sight.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from detector.core.facts.series import DAY_MS, Count
+
+CELLS_MAX = 4_000
+"""With a window: the newest cells by (day, value) stay. Without: VALUES_MAX values, first seen first."""
+VALUES_MAX = 1_000
+TIMES_MAX = 1_000
+"""Timestamps kept in one cell of a window shorter than two days."""
+_CHUNK_DAYS = 8
+_FOREVER = 0
+
+
+class Distinct:
+    """A cell is [first, id of the first, last] or, for short windows, [first, id, last, every timestamp in order]."""
+
+    __slots__ = ("_ceiling", "_changed", "_forgot", "cells", "dirty", "window_ms")
+
+    def __init__(self, window_ms: int | None) -> None:
+        self.window_ms = window_ms
+        self.cells: dict[int, dict[Any, list[Any]]] = {}
+        self._forgot: int | None = None  # the newest day of which a cell was dropped
+        self._ceiling: tuple[int, str] | None = None  # without a window, at the bound: a first sight at or above it is dropped
+        self._changed: set[int] = set()
+        self.dirty = False
+
+    def add(self, value: object, timestamp: int, message_id: str) -> None:
+        day = _FOREVER if self.window_ms is None else timestamp // DAY_MS
+        cells = self.cells.get(day)
+        if cells is None:
+            if self._forgot is not None and day <= self._forgot:
+                return
+            cells = self.cells[day] = {}
+        cell = cells.get(value)
+        if cell is None:
+            if self._ceiling is not None and (timestamp, repr(value)) > self._ceiling:
+                return
+            cells[value] = [timestamp, message_id, timestamp] if self._long() else [timestamp, message_id, timestamp, [timestamp]]
+            self._bound(day)
+        elif not self._merge(cell, timestamp, message_id):
+            return
+        self.dirty = True
+        self._changed.add(day // _CHUNK_DAYS)
+
+    def _long(self) -> bool:
+        return self.window_ms is None or self.window_ms >= 2 * DAY_MS
+
+    def _merge(self, cell: list[Any], timestamp: int, message_id: str) -> bool:
+        changed = False
+        if (timestamp, message_id) < (cell[0], cell[1]):
+            cell[0], cell[1] = timestamp, message_id
+            self._ceiling = None
+            changed = True
+        if timestamp > cell[2] and self.window_ms is not None:
+            cell[2] = timestamp
+            changed = True
+        if not self._long() and timestamp not in cell[3]:
+            cell[3] = sorted((*cell[3], timestamp))[-TIMES_MAX:]
+            changed = True
+        return changed
+
+    def _bound(self, day: int) -> None:
+        cells = self.cells[day]
+        if len(cells) > (VALUES_MAX if self.window_ms is None else CELLS_MAX):
+            by_first_sight = sorted(cells, key=lambda value: (cells[value][0], repr(value)))
+            del cells[by_first_sight[-1]]
+            self._forgot = max(self._forgot or 0, day)
+            if self.window_ms is None:
+                self._ceiling = (cells[by_first_sight[-2]][0], repr(by_first_sight[-2]))
+        elif len(self.cells) > 1 and sum(map(len, self.cells.values())) > CELLS_MAX:
+            oldest = min(self.cells)
+            del self.cells[oldest]
+            self._forgot = max(self._forgot or 0, oldest)
+            self._changed.add(oldest // _CHUNK_DAYS)
+
+    def count(self, t: int) -> Count:
+        """Distinct values in (t - window, t]."""
+        return Count(len(self.values(t)), at_least=self._may_be_more(t))
+
+    def _may_be_more(self, t: int) -> bool:
+        if self._forgot is None:
+            return False
+        return self.window_ms is None or (t - self.window_ms) // DAY_MS <= self._forgot
+
+    def values(self, t: int) -> set[Any]:
+        """The distinct values themselves."""
+        if self.window_ms is None:
+            return {value for value, cell in self.cells.get(_FOREVER, {}).items() if cell[0] <= t}
+        start = t - self.window_ms
+        low, high = start // DAY_MS, t // DAY_MS
+        found: set[Any] = set()
+        for day in range(max(low, min(self.cells, default=high)), high + 1):
+            cells = self.cells.get(day)
+            if not cells:
+                continue
+            if low < day < high:
+                found.update(cells)
+            else:
+                found.update(value for value, cell in cells.items() if _inside(cell, start, t))
+        return found
+
+    def newest_ids(self, t: int, number: int) -> list[str]:
+        """Message ids that opened a cell in the window, newest first."""
+        start = -1 if self.window_ms is None else t - self.window_ms
+        opened = [
+            (cell[0], cell[1])
+            for day, cells in self.cells.items()
+            if self.window_ms is None or start // DAY_MS <= day <= t // DAY_MS
+            for cell in cells.values()
+            if start < cell[0] <= t
+        ]
+        return [message_id for _, message_id in sorted(opened, reverse=True)[:number]]
+
+    def chunks(self, *, everything: bool) -> dict[int, Any]:
+        numbers = {day // _CHUNK_DAYS for day in self.cells} if everything else set(self._changed)
+        content: dict[int, Any] = {}
+        for number in numbers:
+            days = {day: cells for day, cells in self.cells.items() if day // _CHUNK_DAYS == number}
+            content[number] = [self._forgot, [(day, list(cells.items())) for day, cells in days.items()]] if days else None
+        self._changed.clear()
+        self.dirty = False
+        return content
+
+    def load(self, chunks: Mapping[int, Any]) -> None:
+        for forgot, days in chunks.values():
+            if forgot is not None:
+                self._forgot = max(self._forgot or 0, forgot)
+            for day, cells in days:
+                self.cells[day] = dict(cells)
+
+    @property
+    def size(self) -> int:
+        return 300 + sum(120 + 330 * len(cells) for cells in self.cells.values())
+
+
+def _inside(cell: list[Any], start: int, t: int) -> bool:
+    """Whether a cell has a timestamp in (start, t]. `first` and `last` decide it unless both edges fall on one day."""
+    if len(cell) == 3:
+        return bool(cell[2] > start and cell[0] <= t)
+    return any(start < timestamp <= t for timestamp in cell[3])

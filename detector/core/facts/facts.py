@@ -1,0 +1,74 @@
+"""One account's facts: stores by key, decoded when first asked for.
+
+A key's first letter is the kind of store: `s` series, `d` distinct values (`d<window ms>.…`), and one each of `activity`,
+`people`, `traits`, `milestones`. What follows is the hash of a definition, so an unchanged definition keeps its facts.
+"""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from detector.core.facts.distinct import Distinct
+from detector.core.facts.milestones import Milestones
+from detector.core.facts.people import Activity, Traits
+from detector.core.facts.series import Series
+from detector.core.facts.store import Store, unpack
+
+
+class Facts:
+    """`newest` is the newest timestamp that was folded, or -1."""
+
+    __slots__ = ("_stored", "newest", "stores")
+
+    def __init__(self, newest: int = -1, stored: dict[str, Mapping[int, bytes]] | None = None) -> None:
+        self.newest = newest
+        self.stores: dict[str, Any] = {}
+        self._stored = stored if stored is not None else {}
+
+    def store(self, key: str) -> Any:
+        """The store of a key; a new, empty one if no event reached it yet."""
+        store = self.stores.get(key)
+        return store if store is not None else self._open(key)
+
+    def _open(self, key: str) -> Store:
+        store = _new(key)
+        stored = self._stored.pop(key, None)
+        if stored is not None:
+            store.load({number: unpack(data) for number, data in stored.items()})
+        self.stores[key] = store
+        return store
+
+    def series(self, key: str) -> Series:
+        return cast("Series", self.store(key))
+
+    def distinct(self, key: str) -> Distinct:
+        return cast("Distinct", self.store(key))
+
+    @property
+    def activity(self) -> Activity:
+        return cast("Activity", self.store("activity"))
+
+    @property
+    def people(self) -> Traits:
+        return cast("Traits", self.store("people"))
+
+    @property
+    def traits(self) -> Traits:
+        return cast("Traits", self.store("traits"))
+
+    @property
+    def milestones(self) -> Milestones:
+        return cast("Milestones", self.store("milestones"))
+
+    @property
+    def size(self) -> int:
+        undecoded = sum(len(data) for chunks in self._stored.values() for data in chunks.values())
+        return 500 + 4 * undecoded + sum(int(store.size) for store in self.stores.values())
+
+
+def _new(key: str) -> Store:
+    if key[0] == "s":
+        return Series()
+    if key[0] == "d":
+        window = key[1 : key.index(".")]
+        return Distinct(int(window) if window else None)
+    return cast("Store", {"activity": Activity, "people": Traits, "traits": Traits, "milestones": Milestones}[key]())

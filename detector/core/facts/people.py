@@ -1,0 +1,138 @@
+"""The people of an account: identify and any event in, who they are and when they were active out.
+
+At most 1,000 people: those whom the log names first. Traits and activity are apart, because the second changes with every event.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from detector.core.facts.history import History
+
+PEOPLE_MAX = 1_000
+_PEOPLE_PER_CHUNK = 32
+
+
+class Activity:
+    """person -> [first seen, last seen, events]. Anonymous people are only counted as "somebody was here"."""
+
+    __slots__ = ("_changed", "_numbers", "anonymous_since", "dirty", "people")
+
+    def __init__(self) -> None:
+        self.people: dict[str, list[int]] = {}
+        self.anonymous_since: int | None = None
+        self._numbers: dict[str, int] = {}
+        self._changed: set[int] = set()
+        self.dirty = False
+
+    def saw(self, person: str, timestamp: int) -> None:
+        seen = self.people.get(person)
+        if seen is None:
+            if len(self.people) >= PEOPLE_MAX:
+                return
+            self._numbers[person] = len(self.people) // _PEOPLE_PER_CHUNK
+            self.people[person] = [timestamp, timestamp, 1]
+        else:
+            seen[2] += 1
+            if timestamp > seen[1]:
+                seen[1] = timestamp
+            elif timestamp < seen[0]:
+                seen[0] = timestamp
+        self._changed.add(self._numbers[person])
+        self.dirty = True
+
+    def saw_anonymous(self, timestamp: int) -> None:
+        if self.anonymous_since is None or timestamp < self.anonymous_since:
+            self.anonymous_since = timestamp
+            self._changed.add(0)
+            self.dirty = True
+
+    def somebody(self, t: int) -> bool:
+        """Whether a person with an id was seen until t."""
+        return any(seen[0] <= t for seen in self.people.values())
+
+    def most_active(self) -> str | None:
+        """Who sent most events; of several the one seen last, then the smallest id."""
+        if not self.people:
+            return None
+        return min(self.people, key=lambda person: (-self.people[person][2], -self.people[person][1], person))
+
+    def chunks(self, *, everything: bool) -> dict[int, Any]:
+        wanted = {0, *self._numbers.values()} if everything else self._changed
+        content: dict[int, list[Any]] = {number: [self.anonymous_since if number == 0 else None, []] for number in wanted}
+        for person, number in self._numbers.items():
+            if number in content:
+                content[number][1].append((person, *self.people[person]))
+        self._changed = set()
+        self.dirty = False
+        return dict(content)
+
+    def load(self, chunks: Mapping[int, Any]) -> None:
+        for number in sorted(chunks):
+            anonymous, people = chunks[number]
+            if number == 0:
+                self.anonymous_since = anonymous
+            for person, *seen in people:
+                self.people[person] = seen
+                self._numbers[person] = number
+
+    @property
+    def size(self) -> int:
+        return 200 + 330 * len(self.people)
+
+
+class Traits:
+    """owner -> trait -> History. The owner is a person's id, or "" in the store of the account's own traits."""
+
+    __slots__ = ("_changed", "_numbers", "dirty", "owners")
+
+    def __init__(self) -> None:
+        self.owners: dict[str, dict[str, History]] = {}
+        self._numbers: dict[str, int] = {}
+        self._changed: set[int] = set()
+        self.dirty = False
+
+    def add(self, owner: str, trait: str, timestamp: int, message_id: str, value: object) -> None:
+        traits = self.owners.get(owner)
+        if traits is None:
+            if len(self.owners) >= PEOPLE_MAX:
+                return
+            self._numbers[owner] = len(self.owners) // _PEOPLE_PER_CHUNK
+            traits = self.owners[owner] = {}
+        history = traits.get(trait)
+        if history is None:
+            history = traits[trait] = History()
+        history.add(timestamp, message_id, value)
+        self._changed.add(self._numbers[owner])
+        self.dirty = True
+
+    def history(self, owner: str, trait: str) -> History | None:
+        return self.owners.get(owner, _NONE).get(trait)
+
+    def value(self, owner: str, trait: str, t: int) -> Any:
+        """The trait in force at t; None: never said, or taken back with null."""
+        history = self.owners.get(owner, _NONE).get(trait)
+        entry = history.at(t) if history is not None else None
+        return entry[2] if entry is not None else None
+
+    def chunks(self, *, everything: bool) -> dict[int, Any]:
+        wanted = set(self._numbers.values()) if everything else self._changed
+        content: dict[int, list[Any]] = {number: [] for number in wanted}
+        for owner, number in self._numbers.items():
+            if number in content:
+                content[number].append((owner, {trait: history.entries for trait, history in self.owners[owner].items()}))
+        self._changed = set()
+        self.dirty = False
+        return dict(content)
+
+    def load(self, chunks: Mapping[int, Any]) -> None:
+        for number in sorted(chunks):
+            for owner, traits in chunks[number]:
+                self.owners[owner] = {trait: History([(t, i, v) for t, i, v in entries]) for trait, entries in traits.items()}
+                self._numbers[owner] = number
+
+    @property
+    def size(self) -> int:
+        return 200 + 1_500 * len(self.owners)
+
+
+_NONE: dict[str, History] = {}

@@ -1,0 +1,38 @@
+"""What every store of facts has in common: it is read from numbered chunks, and written back as those that changed."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+SCHEMA = 1
+"""Leads every stored value. Readers accept this one and the one before."""
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder().decode
+
+
+class Store(Protocol):
+    dirty: bool
+
+    def load(self, chunks: Mapping[int, Any]) -> None:
+        """Fills a new store with what `chunks` of an earlier one gave."""
+
+    def chunks(self, *, everything: bool) -> dict[int, Any]:
+        """Chunk number -> content that packs, of all chunks or of those that changed; None: the chunk is gone. Marks clean."""
+
+    @property
+    def size(self) -> int:
+        """Rough bytes in memory."""
+
+
+def pack(content: object) -> bytes:
+    return _pack((SCHEMA, content))
+
+
+def unpack(data: bytes) -> Any:
+    """Raises ValueError for bytes of a newer version."""
+    schema, content = _unpack(data)
+    if schema != SCHEMA:
+        raise ValueError(f"stored facts have schema {schema}; this version reads {SCHEMA}. Run the version that wrote them.")
+    return content
