@@ -1,0 +1,62 @@
+"""`handraiser catch`: in, signed webhooks on a port of its own; out, one readable line for each whose signature is good."""
+
+import asyncio
+import sys
+from typing import Any
+
+import uvloop
+from fastapi import FastAPI
+from standardwebhooks import Webhook
+
+from handraiser.catcher import Catcher, Caught, create_router
+from handraiser.errors import CommandError
+from handraiser.output import note, print_json, say
+from handraiser.serving import bind, port_of, stop_on_signals, web_server
+from handraiser.web import new_app
+from runtime.clock import wall_clock
+
+
+def run_catch(secret: str, host: str, port: int, as_json: bool) -> None:
+    """Until Ctrl-C or SIGTERM. Raises CommandError for a secret that is none, or a port that cannot be had."""
+    try:
+        Webhook(secret)
+    except Exception as error:  # the package raises whatever base64 does
+        raise CommandError(
+            "bad_secret", "That is not a webhook secret: it is whsec_ and base64, as `handraiser endpoints add` printed it."
+        ) from error
+    listener = bind(host, port)
+    tell = note if as_json else say
+    catcher = Catcher(lambda: [secret], wall_clock, on_caught=lambda caught: tell(caught_line(caught)))
+    app = new_app("Handraiser catcher")
+    app.include_router(create_router(catcher, lambda _key: False))
+    note(f"Waiting at http://{host}:{port_of(listener)}/catcher; Ctrl-C ends it.")
+    uvloop.run(_serve(app, listener))
+    if as_json:
+        print_json({"data": [{"webhook_id": c.webhook_id, "payload": c.payload} for c in catcher.caught()]})
+    sys.stdout.flush()
+
+
+async def _serve(app: FastAPI, listener: Any) -> None:
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    server = web_server(app)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    await stop.wait()
+    server.should_exit = True
+    await serving
+
+
+def caught_line(caught: Caught) -> str:
+    """What one message says, for people: type, lead type, account, summary and id."""
+    payload = caught.payload
+    data = payload.get("data") or {}
+    account = data.get("account") or {}
+    words = [
+        str(payload.get("type", "?")),
+        str(data.get("lead_type") or ""),
+        str(data.get("temperature") or ""),
+        str(account.get("name") or account.get("external_id") or ""),
+        str(data.get("summary") or ""),
+        caught.webhook_id,
+    ]
+    return "  ".join(word for word in words if word)

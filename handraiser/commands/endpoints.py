@@ -1,0 +1,75 @@
+"""`handraiser endpoints add|list|test|remove`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from handraiser.options import Data, Json, Project, server
+from handraiser.output import note, print_fields, print_json, print_table, say
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+EndpointId = Annotated[str, typer.Argument(metavar="ENDPOINT", help="ep_…")]
+
+
+@app.command()
+def add(
+    url: Annotated[str, typer.Argument(help="https://… (http and this machine too, outside production)")],
+    project: Project = None,
+    name: Annotated[str | None, typer.Option(help="What to call it in messages; else its host.", show_default=False)] = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Send the project's leads to URL from now on. The signing secret is shown this once."""
+    with server(data) as client:
+        body: dict[str, Any] = {"project": client.only_project(project), "url": url}
+        if name:
+            body["name"] = name
+        endpoint = client.post("/v1/endpoints", body)
+    if json:
+        print_json(endpoint)
+        return
+    print_fields([("endpoint", endpoint["id"]), ("secret", endpoint["secret"])])
+    note(f"The secret is shown once: give it to the receiver. Next: handraiser endpoints test {endpoint['id']}")
+
+
+@app.command("list")
+def list_(project: Project = None, data: Data = None, json: Json = False) -> None:
+    """Where leads are sent."""
+    with server(data) as client:
+        answer = client.get("/v1/endpoints", project=project)
+    if json:
+        print_json(answer)
+    elif not answer["data"]:
+        say("No endpoint yet: leads are kept and sent to nobody. Add one: handraiser endpoints add URL")
+    else:
+        rows = [
+            [row["id"], row["project"], str(row.get("name", "")), str(row["url"]), str(row.get("state", ""))]
+            for row in answer["data"]
+        ]
+        print_table(["ENDPOINT", "PROJECT", "NAME", "URL", "STATE"], rows)
+
+
+@app.command("test")
+def send_test(endpoint: EndpointId, data: Data = None, json: Json = False) -> None:
+    """Send a signed `endpoint.test` and say what came back. Exit code 1 if it was not taken."""
+    with server(data) as client:
+        attempt = client.post(f"/v1/endpoints/{endpoint}/test")
+    if json:
+        print_json(attempt)
+    elif attempt["delivered"]:
+        say(f"Taken: {attempt['status']} in {attempt['duration_ms']} ms.")
+    else:
+        say(f"Not taken: {attempt.get('error') or attempt.get('status')}")
+    if not attempt["delivered"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def remove(endpoint: EndpointId, data: Data = None, json: Json = False) -> None:
+    """Send nothing there any more."""
+    with server(data) as client:
+        answer = client.delete(f"/v1/endpoints/{endpoint}")
+    if json:
+        print_json(answer or {"id": endpoint, "removed": True})
+    else:
+        say(f"Endpoint {endpoint} is removed.")

@@ -1,0 +1,65 @@
+"""`handraiser leads list|show`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from handraiser.options import Data, Json, Limit, Project, server
+from handraiser.output import print_fields, print_json, print_table, say
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command("list")
+def list_(
+    project: Project = None,
+    updated_since: Annotated[
+        str | None, typer.Option(help="Only those that changed since: 2026-05-01T00:00:00Z.", show_default=False)
+    ] = None,
+    limit: Limit = 100,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """The leads, newest change first."""
+    with server(data) as client:
+        rows = client.pages("/v1/leads", limit, project=project, updated_since=updated_since)
+    if json:
+        print_json({"data": rows})
+    elif not rows:
+        say("No lead yet. Show the pretend customer: handraiser try. Or post an event: the curl that `up` prints makes one.")
+    else:
+        print_table(["LEAD", "TYPE", "STATUS", "ACCOUNT", "WHY", "UPDATED"], [_row(row) for row in rows])
+
+
+def _row(lead: dict[str, Any]) -> list[str]:
+    account = lead.get("account") or {}
+    named = account.get("name") or account.get("external_id") if isinstance(account, dict) else account
+    status = " ".join(str(lead[key]) for key in ("status", "temperature") if lead.get(key))
+    return [lead["lead_id"], lead["lead_type"], status, str(named), str(lead.get("summary", "")), str(lead.get("updated_at", ""))]
+
+
+@app.command()
+def show(lead: Annotated[str, typer.Argument(metavar="LEAD", help="ld_…")], data: Data = None, json: Json = False) -> None:
+    """One lead with the evidence for it."""
+    with server(data) as client:
+        found = client.get(f"/v1/leads/{lead}")
+    if json:
+        print_json(found)
+        return
+    people = [
+        f"{p.get('first_name') or ''} {p.get('last_name') or ''} {p.get('email') or ''}".strip() for p in found.get("people", [])
+    ]
+    print_fields(
+        [
+            ("lead", found["lead_id"]),
+            ("type", found["lead_type"]),
+            ("status", found["status"]),
+            ("account", str((found.get("account") or {}).get("name"))),
+            ("person", ", ".join(people)),
+            ("summary", str(found.get("summary"))),
+            ("do", str(found.get("recommended_action"))),
+            ("qualified", str(found.get("qualified_at"))),
+        ]
+    )
+    for line in found.get("evidence", []):
+        say(f"  {line['rule']}: {line['condition']}  is {line['value']} (threshold {line['threshold']})")

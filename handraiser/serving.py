@@ -1,0 +1,72 @@
+"""HTTP serving in code: in, an app and an address; out, a server that stops when told to, its requests finished."""
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from handraiser.errors import CommandError
+
+FINISH_S_MAX = 10
+"""Requests that were begun get this long when the process is told to stop."""
+BACKLOG = 2048
+
+
+class Server(uvicorn.Server):
+    """Signals are the process's affair: `stop_on_signals` decides what else ends, and in which order."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """The listening address, taken before anything else is done. Raises CommandError if it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)  # now, not when the server starts: two programs may both bind a port that nobody listens on
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise CommandError(
+                "port_in_use",
+                f"Port {port} on {host} is in use by another program. Stop that one, or choose another port: --port {port + 1}.",
+            ) from error
+        raise CommandError("no_address", f"Cannot listen on {host}, port {port}: {error.strerror or error}.") from error
+    listener.setblocking(False)
+    return listener
+
+
+def port_of(listener: socket.socket) -> int:
+    return int(listener.getsockname()[1])
+
+
+def web_server(app: FastAPI) -> Server:
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=FINISH_S_MAX,
+    )
+    return Server(config)
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Ctrl-C and SIGTERM set `stop`; what follows is the caller's."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)

@@ -1,0 +1,48 @@
+"""docker-compose.yml is loaded by the library that `docker compose` uses; a misspelt key must fail. It is checked, not run."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CHECK = Path(__file__).parent / "check"
+GO_MIN = (1, 24)
+"""What compose-go needs; Debian 12's is 1.19."""
+
+
+@pytest.fixture(scope="session")
+def checker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    go = shutil.which("go")
+    said = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=True).stdout if go else ""
+    found = re.match(r"go(\d+)\.(\d+)", said)
+    if not found or (int(found[1]), int(found[2])) < GO_MIN:
+        # not counted by HANDRAISER_TEST_REQUIRE: a machine's Go cannot be had from Debian's packages
+        needed = f"{GO_MIN[0]}.{GO_MIN[1]}"
+        pytest.skip(f"docker-compose.yml was not checked: that needs Go {needed} or newer (found: {said.strip() or 'none'})")
+    program = tmp_path_factory.mktemp("go") / "check"
+    subprocess.run([str(go), "build", "-o", str(program), "."], cwd=CHECK, check=True, timeout=110)
+    return program
+
+
+def load(checker: Path, file: Path) -> "subprocess.CompletedProcess[str]":
+    environ = {**os.environ, "POSTGRES_PASSWORD": "x", "HANDRAISER_MASTER_KEY": "y"}
+    return subprocess.run([str(checker), str(file)], capture_output=True, text=True, check=False, env=environ)
+
+
+def test_the_compose_file_loads_strictly(checker: Path) -> None:
+    loaded = load(checker, ROOT / "docker-compose.yml")
+    assert loaded.returncode == 0, loaded.stderr
+    assert sorted(loaded.stdout.strip("[]\n").split()) == ["detector", "ingest", "kafka", "migrate", "notifier", "postgres"]
+
+
+def test_a_misspelt_key_in_the_compose_file_fails(checker: Path, tmp_path: Path) -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    wrong = tmp_path / "docker-compose.yml"
+    wrong.write_text(text.replace("    healthcheck: *ready\n", "    healthchek: *ready\n", 1))
+    loaded = load(checker, wrong)
+    assert loaded.returncode == 1
+    assert "healthchek" in loaded.stderr
