@@ -1,0 +1,69 @@
+"""An event's `context`, and its batch's, in; the context to keep, and what else it tells, out.
+
+The addresses and user agents of people are not kept.
+"""
+
+import msgspec
+
+from contracts.messages import EMPTY_OBJECT
+from ingest.core.envelope import NOTHING
+from ingest.core.event import check_levels, json_object
+from ingest.core.rejection import EventError
+
+_PERSONAL = ("ip", "userAgent", "user_agent", "userAgentData")
+
+
+class Context(msgspec.Struct):
+    """What stands in a context that matters to us."""
+
+    groupId: str | int | None = None  # noqa: N815 - Segment's spelling, here and below
+    traits: msgspec.Raw = EMPTY_OBJECT
+    ip: msgspec.Raw = NOTHING
+    userAgent: msgspec.Raw = NOTHING  # noqa: N815
+    user_agent: msgspec.Raw = NOTHING
+    userAgentData: msgspec.Raw = NOTHING  # noqa: N815
+
+    def is_personal(self) -> bool:
+        return not (
+            self.ip is NOTHING and self.userAgent is NOTHING and self.user_agent is NOTHING and self.userAgentData is NOTHING
+        )
+
+
+NO_CONTEXT = Context()
+_decoder = msgspec.json.Decoder(Context)
+_fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encoder = msgspec.json.Encoder()
+
+
+def merged(own: msgspec.Raw, shared: msgspec.Raw) -> msgspec.Raw:
+    """The event's context over its batch's, field by field. Raises EventError `invalid_field`, `too_deep`."""
+    own = json_object(own, "context")
+    if shared is NOTHING:
+        return own
+    check_levels(bytes(shared), above=1)
+    if own is EMPTY_OBJECT:
+        return shared
+    return msgspec.Raw(_encoder.encode(_fields_decoder.decode(shared) | _fields_decoder.decode(own)))
+
+
+def read_context(raw: msgspec.Raw) -> Context:
+    """Raises EventError `invalid_id` if `context.groupId` is no id."""
+    if raw is EMPTY_OBJECT:
+        return NO_CONTEXT
+    try:
+        return _decoder.decode(raw)
+    except msgspec.ValidationError:
+        raise EventError("invalid_id", "`context.groupId` must be a string or a whole number.", "$.context.groupId") from None
+
+
+def kept(raw: msgspec.Raw, context: Context, *, traits: bool) -> msgspec.Raw:
+    """The context without addresses and user agents, and without its traits unless `traits`."""
+    drop_traits = not traits and context.traits is not EMPTY_OBJECT
+    if not drop_traits and not context.is_personal():
+        return raw
+    fields = _fields_decoder.decode(raw)
+    for name in _PERSONAL:
+        fields.pop(name, None)
+    if drop_traits:
+        del fields["traits"]
+    return msgspec.Raw(_encoder.encode(fields))

@@ -1,0 +1,109 @@
+"""The plain bytes of a request in, what all its events share, and the events' own undecoded bytes, out.
+
+One strict pass over the bytes; only if that fails, or something must be repaired, a lenient one (repair.py).
+"""
+
+from typing import TypeVar
+
+import msgspec
+
+from ingest.core.rejection import RequestError
+from ingest.core.repair import cut_levels, needs_repair, repair
+
+EVENTS_MAX = 5_000
+CONTEXT_BYTES_MAX = 8 * 1024
+"""Of the context that a batch shares: it is copied into each of its events."""
+NOTHING = msgspec.Raw(b"null")
+
+T = TypeVar("T")
+_list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+_text_decoder = msgspec.json.Decoder(str)
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """A request as read, before anybody knows whether its key is good. `events` is a JSON array, or one event."""
+
+    events: msgspec.Raw
+    single: bool
+    write_key: str | None = None
+    sent_at: str | None = None
+    context: msgspec.Raw = NOTHING
+
+    def split(self) -> list[msgspec.Raw]:
+        """The bytes of each event. Raises RequestError: `not_a_batch`, `too_many_events`."""
+        if self.single:
+            return [self.events]
+        try:
+            events = reread(self.events, _list_decoder)
+        except msgspec.ValidationError:
+            raise not_a_batch("The events must stand in a JSON array.") from None
+        if len(events) > EVENTS_MAX:
+            raise RequestError(
+                "too_many_events",
+                f"A request may hold {EVENTS_MAX:,} events; this one has {len(events):,}. Send smaller batches.",
+                too_big=True,
+            )
+        return events
+
+
+def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """`body` strictly, else leniently. Raises RequestError `not_json`, and msgspec.ValidationError for JSON of another shape."""
+    if not needs_repair(body):
+        try:
+            return decoder.decode(_one_line(body))
+        except msgspec.ValidationError:
+            raise
+        except (msgspec.DecodeError, RecursionError):
+            pass  # not JSON, or only nearly: the lenient pass tells
+    return _decode_leniently(repair(body), decoder)
+
+
+def _decode_leniently(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    try:
+        try:
+            return decoder.decode(_one_line(body))
+        except RecursionError:
+            return decoder.decode(_one_line(cut_levels(body)))
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError as error:
+        raise RequestError("not_json", f"The body is not JSON: {error}. Send one JSON document.") from None
+
+
+def reread(raw: msgspec.Raw, decoder: msgspec.json.Decoder[T]) -> T:
+    """A part of what `decode` gave. What just fitted the parser's recursion there may not fit it here."""
+    try:
+        return decoder.decode(raw)
+    except RecursionError:
+        return decoder.decode(cut_levels(bytes(raw)))
+
+
+def _one_line(body: bytes) -> bytes:
+    r"""A frame separates its lines by \n, and undecoded parts are copied into it. In JSON a \n can only be white space."""
+    if b"\n" not in body:
+        return body
+    msgspec.json.decode(body, type=msgspec.Raw)
+    return body.replace(b"\n", b" ")
+
+
+def text_or_none(raw: msgspec.Raw) -> str | None:
+    """The JSON string in `raw`, or None if it is anything else."""
+    try:
+        return _text_decoder.decode(raw)
+    except msgspec.ValidationError:
+        return None
+
+
+def shared_context(raw: msgspec.Raw) -> msgspec.Raw:
+    """The batch's context, or NOTHING if it is no object. Raises RequestError `context_too_big`."""
+    if len(bytes(raw)) > CONTEXT_BYTES_MAX:
+        raise RequestError(
+            "context_too_big",
+            f"The batch's context may hold {CONTEXT_BYTES_MAX // 1024} KiB, for it is copied into each event. Send less of it.",
+            too_big=True,
+        )
+    return raw if bytes(raw).startswith(b"{") else NOTHING
+
+
+def not_a_batch(message: str) -> RequestError:
+    return RequestError("not_a_batch", message)

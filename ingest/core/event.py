@@ -1,0 +1,114 @@
+"""One event's undecoded bytes in, its fields (Segment's names) out, within the limits; or an EventError."""
+
+import re
+
+import msgspec
+
+from contracts.messages import EMPTY_OBJECT
+from ingest.core.rejection import EventError
+
+EVENT_BYTES_MAX = 256 * 1024
+LEVELS_MAX = 64
+"""Nested objects and arrays, the event itself being the first."""
+TEXT_BYTES_MAX = 1024
+"""Of an id or a name."""
+
+
+class WireEvent(msgspec.Struct):
+    """One event in Segment's shape. Fields that are not here do not matter to us. Objects stay undecoded."""
+
+    type: str | None = None
+    event: str | None = None
+    name: str | None = None
+    userId: str | int | None = None  # noqa: N815 - Segment's spelling, here and below
+    anonymousId: str | int | None = None  # noqa: N815
+    groupId: str | int | None = None  # noqa: N815
+    previousId: str | int | None = None  # noqa: N815
+    messageId: str | int | None = None  # noqa: N815
+    timestamp: str | None = None
+    originalTimestamp: str | None = None  # noqa: N815
+    sentAt: str | None = None  # noqa: N815
+    properties: msgspec.Raw = EMPTY_OBJECT
+    traits: msgspec.Raw = EMPTY_OBJECT
+    context: msgspec.Raw = EMPTY_OBJECT
+
+
+_decoder = msgspec.json.Decoder(WireEvent)
+_FIELD = re.compile(r"at `\$\.(\w+)`")
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_IDS = ("userId", "anonymousId", "groupId", "previousId", "messageId")
+_TIMES = ("timestamp", "originalTimestamp", "sentAt")
+
+
+def read_event(body: bytes) -> WireEvent:
+    """Decode one event.
+
+    Raises EventError: `event_too_big`, `too_deep`, `not_an_object`, `invalid_id`, `invalid_timestamp`, `invalid_field`.
+    """
+    if len(body) > EVENT_BYTES_MAX:
+        raise EventError(
+            "event_too_big",
+            f"An event may hold {EVENT_BYTES_MAX // 1024} KiB; this one has {len(body):,} bytes. Send less of it.",
+        )
+    check_levels(body)
+    try:
+        return _decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise _wrong_type(str(error)) from None
+
+
+def check_levels(body: bytes, above: int = 0) -> None:
+    """Raises EventError `too_deep` if JSON bytes, standing `above` levels deep, nest beyond LEVELS_MAX."""
+    if body.count(b"{") + body.count(b"[") + above <= LEVELS_MAX:
+        return
+    level = above
+    for byte in _STRING.sub(b"", body):
+        if byte in b"[{":
+            level += 1
+            if level > LEVELS_MAX:
+                raise EventError("too_deep", f"An event may nest {LEVELS_MAX} levels of objects and arrays. Flatten it.")
+        elif byte in b"]}":
+            level -= 1
+
+
+def _wrong_type(problem: str) -> EventError:
+    match = _FIELD.search(problem)
+    if match is None:
+        return EventError("not_an_object", "An event is a JSON object.", "$")
+    name = match[1]
+    field = f"$.{name}"
+    if name in _IDS:
+        return EventError("invalid_id", f"`{name}` must be a string or a whole number.", field)
+    if name in _TIMES:
+        return invalid_time(name)
+    return EventError("invalid_field", f"`{name}` must be a string.", field)
+
+
+def invalid_time(name: str) -> EventError:
+    return EventError("invalid_timestamp", f"`{name}` must be an ISO 8601 string, such as 2026-01-31T14:05:00.000Z.", f"$.{name}")
+
+
+def identifier(value: str | int | None, name: str) -> str | None:
+    """An id as text; absent and empty are None. Raises EventError `too_long`."""
+    if value is None or value == "":
+        return None
+    return short(value if isinstance(value, str) else str(value), name)
+
+
+def short(text: str, name: str) -> str:
+    """`text` if it fits TEXT_BYTES_MAX. Raises EventError `too_long`."""
+    if len(text) > TEXT_BYTES_MAX // 4 and len(text.encode()) > TEXT_BYTES_MAX:
+        raise EventError("too_long", f"`{name}` may hold {TEXT_BYTES_MAX} bytes. Send a shorter one.", f"$.{name}")
+    return text
+
+
+def json_object(raw: msgspec.Raw, name: str) -> msgspec.Raw:
+    """`raw` if it is an object; null counts as empty. Raises EventError `invalid_field`."""
+    if raw is EMPTY_OBJECT:
+        return raw
+    text = bytes(raw)
+    if text.startswith(b"{"):
+        return raw
+    if text == b"null":
+        return EMPTY_OBJECT
+    raise EventError("invalid_field", f"`{name}` must be a JSON object.", f"$.{name}")

@@ -1,0 +1,35 @@
+"""A request to POST /v1/events in (a JSON array, {"events": […]} or one event, in Segment's shape); its envelope out."""
+
+import msgspec
+
+from ingest.core.envelope import NOTHING, Envelope, decode, not_a_batch, reread, shared_context, text_or_none
+
+
+class _Events(msgspec.Struct):
+    events: msgspec.Raw = NOTHING
+    writeKey: msgspec.Raw = NOTHING  # noqa: N815 - Segment's spelling
+    sentAt: msgspec.Raw = NOTHING  # noqa: N815
+    context: msgspec.Raw = NOTHING
+
+
+_raw_decoder = msgspec.json.Decoder(msgspec.Raw)
+_events_decoder = msgspec.json.Decoder(_Events)
+
+
+def read_native(body: bytes) -> Envelope:
+    """Read a body sent to /v1/events. Raises RequestError: `not_json`, `not_a_batch`, `context_too_big`."""
+    whole = decode(body, _raw_decoder)
+    if bytes(whole).startswith(b"["):
+        return Envelope(whole, single=False)
+    try:
+        shared = reread(whole, _events_decoder)
+    except msgspec.ValidationError:
+        raise not_a_batch('/v1/events takes a JSON array of events, {"events": […]} or one event.') from None
+    single = shared.events is NOTHING
+    return Envelope(
+        whole if single else shared.events,
+        single=single,
+        write_key=text_or_none(shared.writeKey),
+        sent_at=text_or_none(shared.sentAt),
+        context=NOTHING if single else shared_context(shared.context),
+    )

@@ -1,0 +1,202 @@
+"""The undecoded events of one request in, usage events and rejections out. Judges one event at a time; fails no neighbour."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast, get_args
+
+import msgspec
+
+from contracts.messages import EMPTY_OBJECT, EventType, Trust, UsageEvent
+from ingest.core.context import Context, kept, merged, read_context
+from ingest.core.envelope import Envelope
+from ingest.core.event import WireEvent, identifier, invalid_time, json_object, read_event, short
+from ingest.core.rejection import EventError, Rejection
+from ingest.core.times import EventTime, event_time, parse_time, parse_time_or_none
+from ingest.core.traits import browser_traits, count_traits
+
+BROWSER_AGE_MS_MAX = 24 * 3_600_000
+"""Older events are history, which a browser's key may not write. The detector's default lateness, so none decides anything."""
+TYPES: frozenset[str] = frozenset(get_args(EventType))
+_TRAITED = frozenset({"identify", "group"})
+_fields_decoder = msgspec.json.Decoder(dict[str, Any])
+_canonical = msgspec.json.Encoder(order="deterministic")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What ingest knows of a request beside its bytes. `received_at` in epoch ms; `new_id` gives a random id at each call."""
+
+    project: str
+    key_id: str
+    trust: Trust
+    received_at: int
+    new_id: Callable[[], str]
+
+
+@dataclass(slots=True)
+class Normalised:
+    """`traits_dropped`: how many traits browsers may not set were left out."""
+
+    events: list[UsageEvent]
+    rejections: list[Rejection]
+    traits_dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What the events of one request have in common."""
+
+    arrival: Arrival
+    kind: EventType | None
+    sent_at: int | None
+    context: msgspec.Raw
+
+
+def normalise(bodies: Sequence[msgspec.Raw], envelope: Envelope, kind: EventType | None, arrival: Arrival) -> Normalised:
+    """Judge each of `bodies` (envelope.split()). `kind` is what the route says that they are, None if each says it itself."""
+    done = Normalised([], [])
+    shared = _Shared(arrival, kind, parse_time_or_none(envelope.sent_at), envelope.context)
+    for index, raw in enumerate(bodies):
+        body = bytes(raw)
+        try:
+            done.events.append(_usage_event(body, shared, done))
+        except EventError as error:
+            done.rejections.append(Rejection(index, _message_id(body), error.code, error.message, error.field, body))
+    return done
+
+
+def _usage_event(body: bytes, shared: _Shared, done: Normalised) -> UsageEvent:
+    wire = read_event(body)
+    arrival = shared.arrival
+    event_type = shared.kind or _type_of(wire)
+    raw_context = merged(wire.context, shared.context)
+    context = read_context(raw_context)
+    person = identifier(wire.userId, "userId")
+    anonymous = identifier(wire.anonymousId, "anonymousId")
+    account = identifier(wire.groupId, "groupId") or identifier(context.groupId, "context.groupId")
+    _check_named(event_type, wire, person or anonymous, account)
+    original = _original_time(wire)
+    sent_at = parse_time_or_none(wire.sentAt) or shared.sent_at
+    time = event_time(original, sent_at, arrival.received_at)
+    traits = _said_traits(event_type, wire, context)
+    if arrival.trust == "browser":
+        _check_recent(time, arrival.received_at)
+        traits = _believed_traits(event_type, traits, done)
+    return UsageEvent(
+        project=arrival.project,
+        id=identifier(wire.messageId, "messageId") or _made_id(body, original, event_type, arrival),
+        type=event_type,
+        timestamp=time.timestamp,
+        received_at=arrival.received_at,
+        name=_name(event_type, wire),
+        account=account,
+        person=person,
+        anonymous=anonymous,
+        previous=identifier(wire.previousId, "previousId") if event_type == "alias" else None,
+        original_timestamp=original,
+        sent_at=sent_at,
+        future=time.future,
+        trust=arrival.trust,
+        key_id=arrival.key_id,
+        properties=EMPTY_OBJECT if event_type in _TRAITED else json_object(wire.properties, "properties"),
+        traits=traits,
+        context=kept(raw_context, context, traits=arrival.trust == "server"),
+    )
+
+
+def _type_of(wire: WireEvent) -> EventType:
+    if wire.type is None:
+        raise EventError(
+            "missing_type",
+            "`type` is missing: say track, identify, group, page, screen or alias, or use that type's route.",
+            "$.type",
+        )
+    if wire.type not in TYPES:
+        raise EventError("unknown_type", "`type` must be track, identify, group, page, screen or alias.", "$.type")
+    return cast("EventType", wire.type)
+
+
+def _check_named(event_type: EventType, wire: WireEvent, somebody: str | None, account: str | None) -> None:
+    """Segment's spec: who or what each type must name. A group, and what happened to an account, may name no person."""
+    if event_type == "group" and account is None:
+        raise EventError("missing_group", "A group needs `groupId`: the account's id.", "$.groupId")
+    if somebody is None and (account is None or event_type in ("identify", "alias")):
+        raise EventError(
+            "missing_identity",
+            "Nobody is named: send `userId` or `anonymousId` (spelt like this)"
+            + ("." if event_type in ("identify", "alias") else ", or the account in `groupId`."),
+            "$.userId",
+        )
+    if event_type == "track" and not wire.event:
+        raise EventError("missing_event", "A track needs `event`: the name of what happened.", "$.event")
+    if event_type == "alias" and wire.previousId in (None, ""):
+        raise EventError("missing_previous_id", "An alias needs `previousId`: the id that is left behind.", "$.previousId")
+
+
+def _original_time(wire: WireEvent) -> int | None:
+    """The client's own time. `originalTimestamp` is that by name; then `timestamp` was made of it by somebody on the way."""
+    name, text = ("originalTimestamp", wire.originalTimestamp) if wire.originalTimestamp else ("timestamp", wire.timestamp)
+    if not text:
+        return None
+    try:
+        return parse_time(text)
+    except (ValueError, OverflowError):
+        raise invalid_time(name) from None
+
+
+def _check_recent(time: EventTime, received_at: int) -> None:
+    if time.timestamp < received_at - BROWSER_AGE_MS_MAX:
+        raise EventError(
+            "history_not_allowed",
+            "A browser key may not send events older than 24 hours. Send history with a server key.",
+            "$.timestamp",
+        )
+
+
+def _name(event_type: EventType, wire: WireEvent) -> str | None:
+    if event_type == "track":
+        return short(wire.event or "", "event")
+    if event_type in ("page", "screen") and wire.name:
+        return short(wire.name, "name")
+    return None
+
+
+def _said_traits(event_type: EventType, wire: WireEvent, context: Context) -> msgspec.Raw:
+    if event_type in _TRAITED:
+        return json_object(wire.traits, "traits")
+    return json_object(context.traits, "context.traits")
+
+
+def _believed_traits(event_type: EventType, said: msgspec.Raw, done: Normalised) -> msgspec.Raw:
+    """Of what a browser said."""
+    if said is EMPTY_OBJECT:
+        return said
+    if event_type == "group":
+        done.traits_dropped += count_traits(said)
+        return EMPTY_OBJECT
+    believed, dropped = browser_traits(said)
+    done.traits_dropped += dropped
+    return believed
+
+
+def _made_id(body: bytes, original: int | None, event_type: EventType, arrival: Arrival) -> str:
+    """With a time: a hash of the event, so that the same event sent again has the same id. SDKs renew `sentAt` at each try."""
+    if original is None:
+        return arrival.new_id()
+    fields = _fields_decoder.decode(body)
+    for name in ("sentAt", "writeKey"):
+        fields.pop(name, None)
+    return hashlib.sha256(_canonical.encode([event_type, fields])).hexdigest()[:32]
+
+
+def _message_id(body: bytes) -> str | None:
+    """The client's id of an event that could not be used, if that much can be read."""
+    try:
+        return identifier(msgspec.json.decode(body, type=_Named).messageId, "messageId")
+    except (msgspec.ValidationError, EventError):
+        return None
+
+
+class _Named(msgspec.Struct):
+    messageId: str | int | None = None  # noqa: N815 - Segment's spelling

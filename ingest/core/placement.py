@@ -1,0 +1,50 @@
+"""Usage events and dead letters in, the lines for each partition of each topic out."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, TypeAlias
+
+from contracts.codec import encode_event
+from contracts.messages import DEAD_LETTERS, EVENTS, UNATTRIBUTED, DeadLetter, RecordKind, UsageEvent
+from contracts.partition import partition_of
+
+Partitions: TypeAlias = Mapping[str, int]
+"""How many partitions each topic has."""
+
+
+class Target(NamedTuple):
+    topic: str
+    partition: int
+    kind: RecordKind
+
+
+Lines: TypeAlias = dict[Target, list[bytes]]
+_ABOUT_PEOPLE = frozenset({"identify", "group", "alias"})
+
+
+def place(events: Iterable[UsageEvent], dead_letters: Iterable[DeadLetter], partitions: Partitions) -> Lines:
+    """Encode each once, and say where it goes, in order.
+
+    An event that names its account: to `events`. One that does not, and all that tells who a person is: to `unattributed`.
+    """
+    lines: Lines = {}
+    for event in events:
+        line = encode_event(event)
+        if event.account is not None:
+            lines.setdefault(_target(EVENTS, event.project, event.account, partitions), []).append(line)
+        somebody = event.person or event.anonymous
+        if somebody is not None and (event.account is None or event.type in _ABOUT_PEOPLE):
+            lines.setdefault(_target(UNATTRIBUTED, event.project, somebody, partitions), []).append(line)
+    for letter in dead_letters:
+        target = _target(DEAD_LETTERS, letter.project, letter.project, partitions)
+        lines.setdefault(target, []).append(encode_event(letter))
+    return lines
+
+
+def _target(topic: str, project: str, key: str, partitions: Partitions) -> Target:
+    kind = RecordKind.DEAD_LETTERS if topic == DEAD_LETTERS else RecordKind.EVENTS
+    return Target(topic, partition_of(project, key, partitions[topic]), kind)
+
+
+def size(lines: Lines) -> int:
+    """Bytes of all lines."""
+    return sum(len(line) for of_target in lines.values() for line in of_target)

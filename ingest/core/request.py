@@ -1,0 +1,69 @@
+"""An HTTP body as sent in, its plain bytes out; a bomb is never inflated beyond the bound."""
+
+import zlib
+
+from ingest.core.rejection import RequestError
+
+REQUEST_BYTES_MAX = 10 * 1024 * 1024
+"""Of the body as sent, and of the body decompressed."""
+_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP = 16 + zlib.MAX_WBITS
+_ZLIB = zlib.MAX_WBITS
+_RAW_DEFLATE = -zlib.MAX_WBITS
+
+
+def too_big() -> RequestError:
+    return RequestError(
+        "request_too_big",
+        f"A request may hold {REQUEST_BYTES_MAX // 1024 // 1024} MiB, compressed and decompressed. Send smaller batches.",
+        too_big=True,
+    )
+
+
+def plain_body(body: bytes, content_encoding: str) -> bytes:
+    """The body decompressed as its Content-Encoding header says, or as gzip if it begins like gzip.
+
+    Raises RequestError: `request_too_big`, `bad_compression`, `unsupported_encoding`.
+    """
+    if len(body) > REQUEST_BYTES_MAX:
+        raise too_big()
+    encoding = content_encoding.strip().lower()
+    if encoding in ("gzip", "x-gzip") or (encoding in ("", "identity") and body.startswith(_GZIP_MAGIC)):
+        return _inflate(body, _GZIP)
+    if encoding in ("", "identity"):
+        return body
+    if encoding == "deflate":
+        return _inflate(body, _ZLIB if _has_zlib_header(body) else _RAW_DEFLATE)
+    raise RequestError(
+        "unsupported_encoding",
+        f"Content-Encoding '{encoding[:40]}' is not read here. Send gzip, deflate or no compression.",
+    )
+
+
+def _has_zlib_header(body: bytes) -> bool:
+    """RFC 1950, 2.2. Some clients say deflate and send it bare."""
+    return len(body) >= 2 and body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
+
+
+def _inflate(body: bytes, window_bits: int) -> bytes:
+    plain = b""
+    while True:
+        stream = zlib.decompressobj(window_bits)
+        try:
+            plain += stream.decompress(body, REQUEST_BYTES_MAX + 1 - len(plain))
+        except zlib.error:
+            raise _bad_compression() from None
+        if len(plain) > REQUEST_BYTES_MAX:
+            raise too_big()
+        if not stream.eof:
+            raise _bad_compression()
+        body = stream.unused_data  # gzip may have several members, one after the other
+        if not body:
+            return plain
+
+
+def _bad_compression() -> RequestError:
+    return RequestError(
+        "bad_compression",
+        "The body is not what its compression says, or it ends early. Send it whole, or uncompressed.",
+    )
