@@ -110,8 +110,8 @@ Template: TypeAlias = tuple[str | Name, ...]
 class Measure:
     """A number (or set) kept per account. `of_value`: what `distinct` or `last` looks at (None: count).
 
-    of_value: `day` (UTC), `person`, `feature`, or a whole path such as `properties.viewer_id`. window_ms None: since the beginning.
-    The window is (t - window, t]: an event exactly one window ago has left it.
+    of_value: `day` (UTC), `person`, `feature`, or a whole path such as `properties.viewer_id`.
+    window_ms None: since the beginning. The window is (t - window, t]: an event exactly one window ago has left it.
     """
 
     name: str
@@ -123,7 +123,10 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A measure that plans cap. gauge: the newest `of_value` (`properties.total`); counter: events in the calendar month (UTC) of t."""
+    """A measure that plans cap. gauge: the newest `of_value`, a path such as `properties.total`.
+
+    counter: events in the calendar month (UTC) of t.
+    """
 
     name: str
     label: str

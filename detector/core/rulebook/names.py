@@ -33,8 +33,11 @@ LATER_NAMES: Final = (
 )
 LATER_OF_MEASURES: Final = ("rising_weeks", "streak")
 RESERVED: Final = frozenset(
-    ["account", "person", "properties", "event", "limit", "plan", "stage", "onboarding", "offer", "trial", "score"]
-    + ["and", "or", "not", "in", "between", "matches", "contains", "covers", "true", "false", "none", "null", "active", "premium"]
+    (
+        *("account", "person", "properties", "event", "limit", "plan", "stage", "onboarding", "offer", "trial", "score"),
+        *("and", "or", "not", "in", "between", "matches", "contains", "covers", "true", "false", "none", "null"),
+        *("active", "premium"),
+    )
 )
 """Words that the language keeps for itself: no measure, event or list may take them."""
 
@@ -106,29 +109,23 @@ class Names:
         root, _, rest = path.partition(".")
         if path in LATER_NAMES or (root in self.measures and rest in LATER_OF_MEASURES):
             return Refusal(offset, "not_supported_yet", f"not supported yet: {path}")
+        return Refusal(offset, "unknown_name", *self._why_not(path, root, place, list(known)))
+
+    def _why_not(self, path: str, root: str, place: Place, known: list[str]) -> tuple[str, str]:  # noqa: PLR0911 (one return a reason)
+        """Message and remedy for a name that is not known in this place."""
         if path in LIMIT_NAMES:
-            return Refusal(offset, "unknown_name", f"'{path}' is only known in a rule with `each: limit`", "Add `each: limit`")
-        if path == "event" or root == "properties":
-            return Refusal(
-                offset, "unknown_name", f"'{path}' is not known in {place.title}: no event is at hand", self._event_remedy()
-            )
-        if path in TEXT_NAMES:
-            remedy = (
-                f"Name one of its traits, such as {path}.country" if path in ("account", "person") else "Use it in `say` or `do`"
-            )
-            return Refusal(offset, "unknown_name", f"'{path}' cannot be compared", remedy)
+            return f"'{path}' is only known in a rule with `each: limit`", "Add `each: limit`"
+        if path == "event" or (root == "properties" and path != root):
+            remedy = "It is known in `where`, and in a rule with `event`; for a value over time, write a measure"
+            return f"'{path}' is not known in {place.title}: no event is at hand", remedy
+        if path in TEXT_NAMES and not place.text:
+            trait = f"Name one of its traits, such as {path}.country"
+            return f"'{path}' cannot be compared", trait if path in ("account", "person") else "Use it in `say` or `do`"
         if path in self.lists:
-            return Refusal(offset, "type", f"'{path}' is a list", f"Write: … in {path}")
-        if not place.state and (root in STATE_NAMES or path in self.measures or root == "account"):
-            return Refusal(offset, "unknown_name", f"'{path}' is not known in {place.title}", "There is: properties.…, person.…")
-        return Refusal(offset, "unknown_name", f"unknown name '{path}'", self._remedy(path, list(known)))
-
-    @staticmethod
-    def _event_remedy() -> str:
-        return "It is known in `where`, and in a rule with `event`; for a value over time, write a measure"
-
-    @staticmethod
-    def _remedy(path: str, known: list[str]) -> str:
-        if closest(path, known) is not None or "." in path:
-            return did_you_mean(path, known)
-        return f'A text needs quotes: "{path}"'
+            return f"'{path}' is a list", f"Write: … in {path}"
+        if not place.state and (root in (*STATE_NAMES, "onboarding", "account") or path in self.measures):
+            return f"'{path}' is not known in {place.title}", "There is: properties.…, person.…"
+        near = closest(path, known)
+        if near is not None or "." in path or place.text:
+            return f"unknown name '{path}'", did_you_mean(path, known)
+        return f"unknown name '{path}'", f'A text needs quotes: "{path}"'

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from detector.core.rulebook.tree import At
 
@@ -45,11 +46,14 @@ class Refusal(ValueError):  # noqa: N818 (it never leaves the package: `Report.r
         self.offset, self.code, self.message, self.remedy = offset, code, message, remedy
 
 
+START: Final = At(1, 1)
+
+
 @dataclass(slots=True)
 class Report:
     """Problems (they refuse the file) and warnings (parts that are asleep). `use`: where the project names its base."""
 
-    use: At = At(1, 1)
+    use: At = START
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     left_out: int = 0

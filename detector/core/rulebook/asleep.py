@@ -1,0 +1,49 @@
+"""A checked rulebook: which of its rules cannot fire yet, because a section or an event that they need is missing."""
+
+from collections.abc import Iterator, Mapping
+
+from detector.core.rulebook.model import Between, Binary, Expr, In, Name, Negative, Not, Rule, Rulebook, Selector
+from detector.core.rulebook.problems import Report
+from detector.core.rulebook.tree import Entry
+
+
+def report_asleep(rulebook: Rulebook, entries: Mapping[str, Entry], report: Report) -> None:
+    """Warns once for each rule and reason. `entries`: the nodes of the rules, for their places."""
+    for rule in rulebook.rules:
+        reasons = {reason for name in names_of(rule) for reason in _reasons(name, rulebook)}
+        if rule.each_limit and not rulebook.limits:
+            reasons.add(("no `limits` are defined", "Define the limits that your plans cap"))
+        for message, remedy in sorted(reasons):
+            report.warn(entries[rule.name].key.at, "asleep", f"rule '{rule.name}' is asleep: {message}", remedy)
+
+
+def names_of(rule: Rule) -> set[str]:
+    """Every name that the rule's conditions use."""
+    return {name for condition in rule.when for name in _names(condition.expr)}
+
+
+def _names(expr: Expr) -> Iterator[str]:
+    match expr:
+        case Name():
+            yield expr.path
+        case Not() | Negative():
+            yield from _names(expr.operand)
+        case Binary():
+            yield from (*_names(expr.left), *_names(expr.right))
+        case Between():
+            yield from (*_names(expr.value), *_names(expr.low), *_names(expr.high))
+        case In():
+            yield from _names(expr.value)
+        case _:
+            return
+
+
+def _reasons(name: str, rulebook: Rulebook) -> Iterator[tuple[str, str]]:
+    if name.startswith("onboarding.") and rulebook.onboarding is None:
+        yield "there is no `onboarding`", "Name its steps: onboarding: {steps: [signed_up, …]}"
+    if name in rulebook.measures:
+        of: Selector = rulebook.measures[name].of
+        if of.builtin == "premium" and not rulebook.features:
+            yield "no `features` are defined", "Define the features that some plans lack"
+        if of.builtin is None and not of.terms:
+            yield f"measure '{name}' waits for an event that `events` does not map", "Say in `events` what your product calls it"

@@ -1,0 +1,40 @@
+"""JSON of an event in, values that facts can keep out: numbers, short texts, bools; anything else is as if it were not there."""
+
+from typing import Any
+
+TEXT_MAX = 1_024
+"""Characters of a text that is kept. A longer one is no value to compare with."""
+_WHOLE_MAX = 2**53
+
+
+def number(value: object) -> float | None:
+    """A finite number. Beyond ± 2^53 as a float, so that every reader can hold it."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, int) and abs(value) > _WHOLE_MAX:
+        try:
+            return float(value)
+        except OverflowError:
+            return None
+    return value if abs(value) < float("inf") else None
+
+
+def scalar(value: object) -> float | str | bool | None:
+    if isinstance(value, str):
+        return value if len(value) <= TEXT_MAX else None
+    return value if isinstance(value, bool) else number(value)
+
+
+def countable(value: object) -> float | str | None:
+    """What distinct values are told apart by. A bool becomes text, for in Python True and 1 are one key."""
+    kept = scalar(value)
+    return str(kept).lower() if isinstance(kept, bool) else kept
+
+
+def dig(value: Any, path: tuple[str, ...]) -> Any:
+    """The member at `path` inside nested objects, or None."""
+    for part in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(part)
+    return value

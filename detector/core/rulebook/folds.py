@@ -1,0 +1,131 @@
+"""Selectors and what to do with the events they select in, one fold function per event name out.
+
+Of an event's properties only those are decoded that some rule uses; they become fields of a generated msgspec struct.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from contracts.messages import UsageEvent
+from detector.core.facts.facts import Facts
+from detector.core.facts.series import DAY_MS
+from detector.core.rulebook import decode
+from detector.core.rulebook.generate import Source
+from detector.core.rulebook.model import Name, Selector
+
+Fold = Callable[[Facts, UsageEvent], None]
+ACTIVE = "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """Where selected events go. `value`: what is kept with them (`day`, `person`, a property path, or None)."""
+
+    key: str
+    selector: Selector
+    kind: str
+    """count, gauge, last, distinct, feature, asked or milestone."""
+    value: str | None = None
+    properties: tuple[str, ...] = ()
+    """asked: the property paths that the rule reads."""
+    title: str = ""
+    """asked: the event's name in the rulebook."""
+
+
+def fold_functions(sinks: list[Sink]) -> tuple[dict[str, Fold], Fold | None]:
+    """Wire name -> fold of a track event so named; and the fold of all other track events, if any measure wants them."""
+    unique = list(dict.fromkeys(sinks))
+    names = {term.name for sink in unique for term in sink.selector.terms}
+    folds = {name: _Builder(name, unique).build() for name in sorted(names)}
+    others = _Builder(None, unique)
+    return folds, others.build() if others.sinks else None
+
+
+class _Builder:
+    """One event name's function."""
+
+    def __init__(self, name: str | None, sinks: list[Sink]) -> None:
+        self.name = name
+        self.sinks = [sink for sink in sinks if self._wanted(sink)]
+        self.source = Source()
+        self.fields: dict[str, str] = {}
+        for function in ("number", "scalar", "countable", "dig"):
+            self.source.namespace[function] = getattr(decode, function)
+
+    def _wanted(self, sink: Sink) -> bool:
+        return sink.selector.builtin == ACTIVE or any(term.name == self.name for term in sink.selector.terms)
+
+    def build(self) -> Fold:
+        written = [line for sink in self.sinks for line in self._lines(sink)]
+        body = ["ts = event.timestamp; mid = event.id; person = event.person"]
+        if self.fields:
+            body.append(f"p = {self._decoder()}(event.properties)")
+        return self.source.build("fold", "facts, event", body + written)
+
+    def _decoder(self) -> str:
+        wire = {attribute: name for name, attribute in self.fields.items()}
+        struct = msgspec.defstruct("Properties", [(attribute, Any, None) for attribute in wire], rename=wire)
+        decoder, nothing = msgspec.json.Decoder(struct), struct()
+
+        def read(raw: msgspec.Raw) -> Any:
+            try:
+                return decoder.decode(raw)
+            except msgspec.MsgspecError:
+                return nothing  # not an object: an event without properties is still an event
+
+        return self.source.bind(read)
+
+    def _path(self, path: str) -> str:
+        """Source that reads `properties.a.b`."""
+        first, *rest = path.removeprefix("properties.").split(".")
+        attribute = self.fields.setdefault(first, f"f{len(self.fields)}")
+        return f"dig(p.{attribute}, {self.source.bind(tuple(rest))})" if rest else f"p.{attribute}"
+
+    def _read(self, name: Name) -> str:
+        root, path = name.path.split(".", 1)
+        if root == "properties":
+            return f"scalar({self._path(path)})"
+        return f"facts.people.value(person or '', {self.source.bind(path)}, ts)"
+
+    def _lines(self, sink: Sink) -> list[str]:
+        body = [f"    {line}" for line in self._keep(sink)]
+        return [f"if {self._condition(sink)}:", *body]
+
+    def _condition(self, sink: Sink) -> str:
+        if sink.selector.builtin == ACTIVE:
+            return "person is not None"
+        terms = [term for term in sink.selector.terms if term.name == self.name]
+        if any(term.where is None for term in terms):
+            return "True"
+        checks = [self.source.expression(term.where.expr, self._read) for term in terms if term.where is not None]
+        return " or ".join(f"truth({check}) is True" for check in checks)
+
+    def _keep(self, sink: Sink) -> list[str]:
+        key = self.source.bind(sink.key)
+        add = f"facts.store({key}).add"
+        match sink.kind:
+            case "milestone":
+                return [f"facts.milestones.add({key}, ts, mid)"]
+            case "feature":
+                return [f"{add}(ts, mid, person)"]
+            case "asked":
+                kept = ", ".join(f"scalar({self._path(path)})" for path in sink.properties)
+                return [f"{add}(ts, mid, [{self.source.bind(sink.title)}, person, [{kept}]])"]
+            case "count":
+                return [f"{add}(ts, mid)"]
+            case _:
+                return [f"v = {self._value(sink)}", f"if v is not None: {add}({_ORDER[sink.kind]})"]
+
+    def _value(self, sink: Sink) -> str:
+        if sink.value == "day":
+            return f"ts // {DAY_MS}"
+        if sink.value == "person":
+            return "person"
+        read = {"gauge": "number", "last": "scalar", "distinct": "countable"}[sink.kind]
+        return f"{read}({self._path(sink.value or '')})"
+
+
+_ORDER = {"gauge": "ts, mid, v", "last": "ts, mid, v", "distinct": "v, ts, mid"}

@@ -1,0 +1,152 @@
+"""What is counted: the sections `measures`, `limits` and `features`."""
+
+import re
+from typing import Final
+
+from detector.core.rulebook import shapes
+from detector.core.rulebook.model import Feature, Limit, Measure, Selector, Type
+from detector.core.rulebook.problems import Report
+from detector.core.rulebook.selectors import Context, selector
+from detector.core.rulebook.tree import Entry, Fields, Node, Scalar, kind_of
+
+MEASURES_MAX: Final = 100
+LIMITS_MAX: Final = 100
+FEATURES_MAX: Final = 500
+
+_MEASURE: Final = ("count", "distinct", "last", "of", "window")
+_MEASURE_LATER: Final = (
+    "sum",
+    "min",
+    "max",
+    "grain",
+    "during",
+    "where",
+    "worst_by",
+    "per",
+    "resets",
+    "if",
+    "streak",
+    "sequence",
+    "ratio",
+)
+_LIMIT: Final = ("last", "of", "count", "resets", "refused", "label")
+_LIMIT_LATER: Final = ("max", "min", "sum", "distinct", "each", "unit", "worst_by", "if", "at", "window", "tolerance", "where")
+_FEATURE: Final = ("used", "refused")
+_FEATURE_LATER: Final = ("page", "screen", "label", "if")
+_RESETS_LATER: Final = ("billing period", "day", "week", "hour", "year", "quarter", "never")
+_DISTINCT: Final = ("day", "person", "feature")
+_PATH: Final = re.compile(r"properties(\.[\w$]+)+")
+
+
+def measure_types(node: Node | None, report: Report) -> dict[str, Type]:
+    """The names that conditions can use, before any measure is read: a `last` is whatever the property is, others count."""
+    found = shapes.entries(node, "measures", report)
+    return {
+        name: Type.ANY if isinstance(e.value, Fields) and "last" in e.value.entries else Type.NUMBER for name, e in found.items()
+    }
+
+
+def measures(node: Node | None, context: Context) -> dict[str, Measure]:
+    found = shapes.bounded(shapes.entries(node, "measures", context.report), "measures", MEASURES_MAX, context.report)
+    built = {name: _measure(name, entry, context) for name, entry in found.items()}
+    return {name: measure for name, measure in built.items() if measure is not None}
+
+
+def _measure(name: str, entry: Entry, context: Context) -> Measure | None:
+    what, report = f"measure '{name}'", context.report
+    shapes.name_ok(entry.key, "a measure", report, word=True)
+    values = shapes.fields(entry.value, what, _MEASURE, _MEASURE_LATER, report)
+    if values is None:
+        return None
+    kinds = [kind for kind in ("count", "distinct", "last") if kind in values]
+    if len(kinds) != 1:
+        report.refuse(
+            entry.value.at, "missing", f"{what} needs one of count, distinct, last", "Write: {count: Your Event, window: 7d}"
+        )
+        return None
+    window = shapes.duration(values["window"], f"the window of {what}", report) if "window" in values else None
+    if kinds == ["count"]:
+        if "of" in values:
+            report.refuse(values["of"].at, "unknown_key", f"{what} has `count` and `of`", "Name the events in `count` alone")
+        return Measure(name, "count", selector(values["count"], what, context, builtins=True), None, window)
+    of = _of(values.get("of"), entry.value, what, context, builtins=True)
+    if kinds == ["last"]:
+        return Measure(name, "last", of, _path(values["last"], f"`last` of {what}", report), window)
+    return Measure(name, "distinct", of, _distinct(values["distinct"], of, what, report), window)
+
+
+def _of(node: Node | None, parent: Node, what: str, context: Context, *, builtins: bool = False) -> Selector:
+    if node is None:
+        context.report.refuse(parent.at, "missing", f"{what} has no `of`", "Add: of: Your Event Name")
+        return Selector()
+    return selector(node, what, context, builtins=builtins)
+
+
+def _path(node: Node, what: str, report: Report) -> str | None:
+    if isinstance(node, Scalar) and _PATH.fullmatch(node.text) and len(node.text) <= shapes.TEXT_MAX:
+        return node.text
+    report.refuse(node.at, "value", f"{what} is the path of a property, found {kind_of(node)}", "Write: properties.total")
+    return None
+
+
+def _distinct(node: Node, of: Selector, what: str, report: Report) -> str | None:
+    if not isinstance(node, Scalar) or node.text not in _DISTINCT:
+        if isinstance(node, Scalar) and not node.text.startswith("properties."):
+            remedy = report.guess(node.text, [*_DISTINCT, "properties.…"])
+            report.refuse(node.at, "value", f"`distinct` of {what} cannot be {kind_of(node)}", remedy)
+            return None
+        return _path(node, f"`distinct` of {what}", report)
+    if node.text == "feature" and of.builtin != "premium":
+        report.refuse(
+            node.at, "not_supported_yet", "not supported yet: distinct: feature of anything but premium", "Write: of: premium"
+        )
+    return node.text
+
+
+def limits(node: Node | None, context: Context) -> dict[str, Limit]:
+    found = shapes.bounded(shapes.entries(node, "limits", context.report), "limits", LIMITS_MAX, context.report)
+    built = {name: _limit(name, entry, context) for name, entry in found.items()}
+    return {name: limit for name, limit in built.items() if limit is not None}
+
+
+def _limit(name: str, entry: Entry, context: Context) -> Limit | None:
+    what, report = f"limit '{name}'", context.report
+    shapes.name_ok(entry.key, "a limit", report)
+    values = shapes.fields(entry.value, what, _LIMIT, _LIMIT_LATER, report)
+    if values is None:
+        return None
+    if ("last" in values) == ("count" in values):
+        example = "{last: properties.total, of: Your Event} or {count: Your Event, resets: month}"
+        report.refuse(entry.value.at, "missing", f"{what} needs either `last` or `count`", f"Write: {example}")
+        return None
+    refused = selector(values["refused"], f"`refused` of {what}", context) if "refused" in values else Selector()
+    label = (shapes.text(values["label"], f"the label of {what}", report) if "label" in values else None) or name.replace(
+        "_", " "
+    )
+    if "last" in values:
+        if "resets" in values:
+            report.refuse(values["resets"].at, "unknown_key", f"{what} has `last` and `resets`", "Only a `count` resets")
+        of = _of(values.get("of"), entry.value, what, context)
+        return Limit(name, label, "gauge", of, _path(values["last"], f"`last` of {what}", report), refused)
+    if "of" in values:
+        report.refuse(values["of"].at, "unknown_key", f"{what} has `count` and `of`", "Name the events in `count` alone")
+    shapes.require(values, entry.value, what, {"resets": "month"}, report)
+    if "resets" in values:
+        shapes.one_of(values["resets"], f"`resets` of {what}", ("month",), _RESETS_LATER, report)
+    return Limit(name, label, "counter", selector(values["count"], what, context), None, refused)
+
+
+def features(node: Node | None, context: Context) -> dict[str, Feature]:
+    found = shapes.bounded(shapes.entries(node, "features", context.report), "features", FEATURES_MAX, context.report)
+    built = {}
+    for name, entry in found.items():
+        what = f"feature '{name}'"
+        shapes.name_ok(entry.key, "a feature", context.report)
+        values = shapes.fields(entry.value, what, _FEATURE, _FEATURE_LATER, context.report)
+        if values is None:
+            continue
+        if not values:
+            context.report.refuse(entry.value.at, "missing", f"{what} names no event", "Write: {used: Your Event}")
+        used, refused = (selector(values[key], what, context) if key in values else Selector() for key in _FEATURE)
+        built[name] = Feature(name, used, refused)
+    return built

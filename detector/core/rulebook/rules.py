@@ -1,0 +1,163 @@
+"""The section `rules`: each a way to qualify, of exactly one form: steps of a limit, conditions, or an event."""
+
+from collections.abc import Collection, Mapping
+from typing import Final, cast
+
+from detector.core.rulebook import shapes, units
+from detector.core.rulebook.conditions import condition
+from detector.core.rulebook.leads import FAMILIES, TYPES_OF_FAMILY
+from detector.core.rulebook.model import Condition, Family, Rule, Selector, Step, Template
+from detector.core.rulebook.names import Place
+from detector.core.rulebook.problems import Report, closest
+from detector.core.rulebook.selectors import BUILTINS, Context, is_misspelt
+from detector.core.rulebook.templates import template
+from detector.core.rulebook.tree import Entry, Items, Node, Scalar, kind_of
+
+RULES_MAX: Final = 200
+CONDITIONS_MAX: Final = 32
+COOLDOWN_MS: Final = 14 * units.UNITS_MS["d"]
+_RULE: Final = ("family", "lead", "each", "at", "when", "event", "say", "cooldown")
+_RULE_LATER: Final = (
+    "mode",
+    "at_least",
+    "after",
+    "within",
+    "then",
+    "sequence",
+    "absent",
+    "lateness",
+    "on_enable",
+    "to",
+    "score",
+    "if",
+)
+
+
+def rules(node: Node | None, lead_types: Collection[str], context: Context) -> tuple[Rule, ...]:
+    found = shapes.bounded(shapes.entries(node, "rules", context.report), "rules", RULES_MAX, context.report)
+    built = [_rule(name, entry, lead_types, context) for name, entry in found.items()]
+    return tuple(rule for rule in built if rule is not None)
+
+
+def _rule(name: str, entry: Entry, lead_types: Collection[str], context: Context) -> Rule | None:
+    what, report = f"rule '{name}'", context.report
+    shapes.name_ok(entry.key, "a rule", report)
+    values = shapes.fields(entry.value, what, _RULE, _RULE_LATER, report)
+    if values is None:
+        return None
+    family, lead = _leads_to(values, entry, what, lead_types, report)
+    each_limit = (
+        "each" in values
+        and shapes.one_of(values["each"], f"`each` of {what}", ("limit",), ("plan", "feature"), report) is not None
+    )
+    _check_form(values, entry, what, report)
+    by_event = "event" in values
+    place = Place(what, limit=each_limit, event=by_event, properties=by_event)
+    cooldown = shapes.duration(values["cooldown"], f"the cooldown of {what}", report) if "cooldown" in values else None
+    return Rule(
+        name=name,
+        say=_say(values, entry, what, place, context),
+        family=family,
+        lead=lead,
+        each_limit=each_limit,
+        steps=_steps(values["at"], what, report) if "at" in values else (),
+        when=_when(values["when"], what, place, context) if "when" in values else (),
+        event=_event(values["event"], what, context) if by_event else (),
+        cooldown_ms=cooldown or COOLDOWN_MS,
+    )
+
+
+def _leads_to(
+    values: Mapping[str, Node], entry: Entry, what: str, lead_types: Collection[str], report: Report
+) -> tuple[Family | None, str | None]:
+    family = shapes.one_of(values["family"], f"the family of {what}", FAMILIES, (), report) if "family" in values else None
+    lead = shapes.one_of(values["lead"], f"the lead of {what}", lead_types, (), report) if "lead" in values else None
+    if "family" not in values and "lead" not in values:
+        remedy = "Add a family (the lead type then follows from the account's stage), or a lead type: lead: pql"
+        report.refuse(entry.value.at, "missing", f"{what} has neither `family` nor `lead`", remedy)
+    if family is not None and "lead" not in values:
+        for needed in TYPES_OF_FAMILY[cast("Family", family)]:
+            if needed not in lead_types:
+                message = f"{what} can lead to '{needed}', which is not in `lead_types`"
+                report.refuse(values["family"].at, "unknown_name", message, "Add `use: b2b-saas@1`, define it, or set `lead`")
+    return cast("Family | None", family), lead
+
+
+def _check_form(values: Mapping[str, Node], entry: Entry, what: str, report: Report) -> None:
+    """`at` needs `each`, `each` needs `at` or `when`, an event stands without both; `when` may guard the others."""
+    at = entry.value.at
+    if not {"at", "when", "event"} & values.keys():
+        report.refuse(at, "missing", f"{what} never holds", "Add `when`, or `event`, or `each: limit` with `at`")
+    if "at" in values and "each" not in values:
+        report.refuse(values["at"].at, "missing", f"{what} has `at` and no `each`", "Add: each: limit")
+    if "event" in values and {"each", "at"} & values.keys():
+        report.refuse(values["event"].at, "value", f"{what} has `event` and `each` or `at`", "Make two rules of it")
+
+
+def _say(values: Mapping[str, Node], entry: Entry, what: str, place: Place, context: Context) -> Template:
+    shapes.require(values, entry.value, what, {"say": '"{account} …"'}, context.report)
+    if "say" not in values:
+        return ()
+    return template(
+        values["say"],
+        context.names,
+        Place(what, limit=place.limit, event=place.event, properties=place.event, text=True),
+        context.report,
+    )
+
+
+def _when(node: Node, what: str, place: Place, context: Context) -> tuple[Condition, ...]:
+    items = node.items if isinstance(node, Items) else (node,)
+    if not 1 <= len(items) <= CONDITIONS_MAX:
+        remedy = f"Write 1 to {CONDITIONS_MAX} conditions; all of them must hold"
+        context.report.refuse(node.at, "value", f"`when` of {what} has {len(items)} conditions", remedy)
+    found = (condition(item, context.names, place, context.report) for item in items[:CONDITIONS_MAX])
+    return tuple(each for each in found if each is not None)
+
+
+def _steps(node: Node, what: str, report: Report) -> tuple[Step, ...]:
+    """Shares in rising order, `refused` last."""
+    steps: tuple[Step, ...] = shapes.each(node, f"`at` of {what}", _step, report)
+    if len(set(steps)) < len(steps):
+        report.refuse(node.at, "value", f"`at` of {what} names a step twice", "Keep one of them")
+    if not steps and isinstance(node, Items) and not node.items:
+        report.refuse(node.at, "value", f"`at` of {what} is empty", "Write: at: [80%, 100%, refused]")
+    return tuple(sorted(set(steps), key=lambda step: float("inf") if step == "refused" else float(step)))
+
+
+def _step(node: Node, what: str, report: Report) -> Step | None:
+    if isinstance(node, Scalar):
+        if node.text == "refused":
+            return "refused"
+        share = units.percent(node.text)
+        if share:
+            return share
+    report.refuse(
+        node.at, "value", f"{what} holds percentages and `refused`, found {kind_of(node)}", "Write: at: [80%, 100%, refused]"
+    )
+    return None
+
+
+def _event(node: Node, what: str, context: Context) -> tuple[tuple[str, Selector], ...]:
+    """The events that a rule waits for. A name that `events` does not map, yet, is asleep and no mistake."""
+    known, found = context.aliases, dict[str, Selector]()
+
+    def read(item: Node, what: str, report: Report) -> str | None:
+        name = shapes.text(item, what, report)
+        if name in BUILTINS:
+            report.refuse(item.at, "value", f"'{name}' is only known in a measure", "Name an event")
+        elif name is not None and not is_misspelt(name, item.at, context, known if name not in known else {}):
+            found[name] = known.get(name, Selector())
+            if not found[name].terms:
+                near = closest(name, (alias for alias, selector in known.items() if selector.terms), cutoff=0.8)
+                remedy = (
+                    f"Did you mean it by '{near}'?"
+                    if near
+                    else f"Say in `events` what your product calls it: {name}: Your Event Name"
+                )
+                report.warn(item.at, "asleep", f"{what} waits for '{name}', which `events` does not map", remedy)
+        return name
+
+    if not shapes.each(node, f"`event` of {what}", read, context.report) and isinstance(node, Items) and not node.items:
+        context.report.refuse(node.at, "value", f"`event` of {what} is empty", "Name an event")
+    return tuple(found.items())

@@ -1,0 +1,101 @@
+"""Which events are meant: the `events` section, and every place that names events, into Selectors."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from detector.core.rulebook import shapes
+from detector.core.rulebook.conditions import condition
+from detector.core.rulebook.model import Binary, Condition, Selector, Term, Type
+from detector.core.rulebook.names import WHERE, Names
+from detector.core.rulebook.problems import Report, closest
+from detector.core.rulebook.tree import At, Fields, Items, Node, Scalar, kind_of
+
+BUILTINS: Final = ("active", "premium")
+_KEYS: Final = ("of", "where")
+_LATER: Final = ("page", "screen", "if", "during", "after", "then", "within")
+ALIASES_MAX: Final = 500
+
+
+@dataclass(slots=True)
+class Context:
+    """What the checker of one file knows so far."""
+
+    report: Report
+    names: Names = field(default_factory=Names)
+    aliases: dict[str, Selector] = field(default_factory=dict)
+    """The `events` section."""
+
+    def own_names(self) -> set[str]:
+        """The product's own event names that the `events` section mentions."""
+        return {term.name for selector in self.aliases.values() for term in selector.terms}
+
+
+def aliases(node: Node | None, context: Context) -> None:
+    """Fills `context.aliases`. On the right stand the product's own names; an empty list: named, not mapped."""
+    found = shapes.entries(node, "events", context.report)
+    for name, entry in shapes.bounded(found, "events", ALIASES_MAX, context.report).items():
+        if shapes.name_ok(entry.key, "an event", context.report, word=True):
+            terms = _terms(entry.value, f"event '{name}'", context, known={})
+            context.aliases[name] = Selector(tuple(dict.fromkeys(terms)))
+
+
+def selector(node: Node, what: str, context: Context, *, builtins: bool = False) -> Selector:
+    """Names from `events`, or the product's own names. `builtins`: `active` and `premium` may stand there, alone."""
+    if isinstance(node, Scalar) and node.text in BUILTINS:
+        if builtins:
+            return Selector(builtin="active" if node.text == "active" else "premium")
+        message = f"'{node.text}' is only known in the `of` or `count` of a measure"
+        context.report.refuse(node.at, "value", message, "Name an event")
+        return Selector()
+    return Selector(tuple(dict.fromkeys(_terms(node, what, context, context.aliases))))
+
+
+def _terms(node: Node, what: str, context: Context, known: Mapping[str, Selector]) -> list[Term]:
+    if isinstance(node, Items):
+        return [term for item in node.items for term in _terms(item, what, context, known)]
+    if isinstance(node, Fields):
+        return _filtered(node, what, context, known)
+    if node.text in BUILTINS and node.plain:
+        message = f"'{node.text}' stands alone: not in a list, not with `where`"
+        context.report.refuse(node.at, "not_supported_yet", f"not supported yet: {message}", "Name the events")
+        return []
+    if node.text in known:
+        return list(known[node.text].terms)
+    name = shapes.text(node, f"the name of an event ({what})", context.report)
+    if name is None or is_misspelt(name, node.at, context, known):
+        return []
+    return [Term(name)]
+
+
+def is_misspelt(name: str, at: At, context: Context, known: Mapping[str, Selector]) -> bool:
+    """Refuses a name that looks like one of `events` and is none: taken as the product's own it would never arrive."""
+    if not name.isidentifier() or name in context.own_names():
+        return False
+    near = closest(name, known, cutoff=0.8)
+    if near is None:
+        return False
+    remedy = f"Did you mean '{near}'? If '{name}' is your product's own name for an event, add it to `events`"
+    context.report.refuse(at, "unknown_name", f"unknown event '{name}'", remedy)
+    return True
+
+
+def _filtered(node: Fields, what: str, context: Context, known: Mapping[str, Selector]) -> list[Term]:
+    values = shapes.fields(node, what, _KEYS, _LATER, context.report) or {}
+    shapes.require(values, node, what, {"of": "Your Event Name"}, context.report)
+    if "of" not in values:
+        return []
+    if isinstance(values["of"], Fields):
+        context.report.refuse(
+            values["of"].at, "value", f"`of` names events, found {kind_of(values['of'])}", "Write: of: Your Event Name"
+        )
+        return []
+    terms = _terms(values["of"], what, context, known)
+    where = condition(values["where"], context.names, WHERE, context.report) if "where" in values else None
+    return [Term(term.name, _both(term.where, where)) for term in terms]
+
+
+def _both(first: Condition | None, second: Condition | None) -> Condition | None:
+    if first is None or second is None:
+        return first or second
+    return Condition(f"({first.text}) and ({second.text})", Binary("and", first.expr, second.expr, Type.BOOL), second.line)
