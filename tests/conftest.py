@@ -1,0 +1,80 @@
+"""What every room's tests may ask for: a real Kafka, an empty database of a real PostgreSQL, the folder of real input."""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import psycopg
+import pytest
+
+from tests.servers import MissingServerError, kafka_address, once_a_run, postgres_address
+
+RUN = "HANDRAISER_TEST_RUN"
+"""Names the folder that the processes of one test run share; xdist's workers inherit it."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        os.environ[RUN] = tempfile.mkdtemp(prefix=f"handraiser-tests-{os.getpid()}-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ[RUN], ignore_errors=True)  # its servers end when this process does
+
+
+def missing(what: str, why: str) -> NoReturn:
+    """Skip, or fail where everything is required."""
+    if os.environ.get("HANDRAISER_TEST_REQUIRE") == "all":
+        pytest.fail(f"{what} is required (HANDRAISER_TEST_REQUIRE=all): {why}")
+    pytest.skip(f"{what} skipped: {why}")
+
+
+@pytest.fixture(scope="session")
+def kafka() -> str:
+    """`host:port` of a Kafka broker. Tests share it: use topic names of your own."""
+    run = Path(os.environ[RUN])
+    try:
+        return once_a_run("kafka", run, lambda: kafka_address(os.environ, main_process(run))).address
+    except MissingServerError as why:
+        missing("Kafka half", str(why))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> str:
+    """URL of a PostgreSQL in which databases can be created."""
+    run = Path(os.environ[RUN])
+    try:
+        return once_a_run("postgres", run, lambda: postgres_address(os.environ, main_process(run))).address
+    except MissingServerError as why:
+        missing("PostgreSQL half", str(why))
+
+
+@pytest.fixture
+def postgres(postgres_server: str) -> Iterator[str]:
+    """URL of a fresh empty PostgreSQL database, gone after the test."""
+    name = f"handraiser_test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_server, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"'.encode())
+        head, _, options = postgres_server.partition("?")
+        yield head.rsplit("/", 1)[0] + f"/{name}" + (f"?{options}" if options else "")
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real input: HANDRAISER_TEST_DATA, else `../shared/data` beside this tree."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("HANDRAISER_TEST_DATA") or beside)
+    if not folder.is_dir():
+        missing("Real input", f"no folder {folder}; set HANDRAISER_TEST_DATA to the folder that holds it")
+    return folder
+
+
+def main_process(run: Path) -> int:
+    """The process id of the test run itself, not of one of its workers."""
+    return int(run.name.split("-")[2])
