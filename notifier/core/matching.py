@@ -1,0 +1,58 @@
+"""Lead events and endpoints' subscriptions come in; which endpoint hears of which event goes out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from contracts.messages import LeadEvent
+
+CLOCK_SKEW_MS_MAX = 60_000
+"""How far the log's clock and ours may differ: an endpoint must not miss a lead of the moment after it was made."""
+
+
+class Filters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What an endpoint wants to hear. `types`: a lead event's type or a pattern `lead.*`; `lead_types`: empty means all."""
+
+    types: tuple[str, ...] = ("*",)
+    lead_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """An enabled endpoint, as far as matching goes. `since` is when it was made, epoch milliseconds."""
+
+    endpoint_id: str
+    project: str
+    format: str
+    filters: Filters
+    since: int
+
+
+def matching(subscriptions: Sequence[Subscription], events: Iterable[LeadEvent]) -> list[tuple[Subscription, LeadEvent]]:
+    """Every pair that is to become a delivery; a lead event that comes twice gives each pair once."""
+    pairs: dict[tuple[str, str], tuple[Subscription, LeadEvent]] = {}
+    for event in events:
+        for subscription in subscriptions:
+            if wants(subscription, event):
+                pairs.setdefault((subscription.endpoint_id, event.id), (subscription, event))
+    return list(pairs.values())
+
+
+def wants(subscription: Subscription, event: LeadEvent) -> bool:
+    """Live events of its own project, made since the endpoint was, that its filters let through."""
+    filters = subscription.filters
+    return (
+        event.project == subscription.project
+        and event.mode == "live"
+        and event.timestamp >= subscription.since - CLOCK_SKEW_MS_MAX
+        and any(type_matches(pattern, event.type) for pattern in filters.types)
+        and (not filters.lead_types or event.data.get("lead_type") in filters.lead_types)
+    )
+
+
+def type_matches(pattern: str, event_type: str) -> bool:
+    """`lead.created` matches itself, `lead.*` all that begin `lead.`, `*` everything."""
+    if pattern.endswith("*"):
+        return event_type.startswith(pattern[:-1])
+    return event_type == pattern

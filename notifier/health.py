@@ -1,0 +1,62 @@
+"""The notifier's rows come in; its part of `/health` goes out."""
+
+from typing import Any
+
+from notifier.core.answers import ErrorKind, remedy
+from notifier.core.payload import iso
+from notifier.store import DISABLED, Endpoint, NotifierStore
+
+
+def report(store: NotifierStore, now: int, halted: str | None = None) -> dict[str, Any]:
+    """The `notifier` object of `/health` at `now` (epoch milliseconds) and, under `problems`, what an operator can do.
+
+    `halted` is `Intake.halted`. Blocks: call it off the event loop.
+    """
+    figures = store.deliveries.figures(now)
+    endpoints = store.endpoints()
+    disabled = [each for each in endpoints if each.status == DISABLED]
+    failing = [each for each in endpoints if each.status != DISABLED and each.failures > 0]
+    problems = [_failing(each) for each in failing] + [_disabled(each) for each in disabled]
+    if halted is not None:
+        problems.insert(0, {"code": "intake_halted", "since": None, "what": "Lead events are not taken in.", "do": halted})
+    return {
+        "status": "down" if halted else "degraded" if problems else "ok",
+        "pending": figures.pending,
+        "first_try_p99_s": _p99_s(figures.first_tries_ms),
+        "oldest_pending_s": None if figures.oldest_pending_at is None else max(0, now - figures.oldest_pending_at) // 1000,
+        "held": figures.held,
+        "dead_24h": figures.dead_24h,
+        "endpoints": {
+            "ok": len(endpoints) - len(failing) - len(disabled),
+            "failing": len(failing),
+            "disabled": len(disabled),
+        },
+        "problems": problems,
+    }
+
+
+def _failing(endpoint: Endpoint) -> dict[str, Any]:
+    error = ErrorKind(endpoint.last_error) if endpoint.last_error else ErrorKind.CLOSED
+    what = f"answers {endpoint.last_status}" if endpoint.last_status is not None else f"fails: {error}"
+    return {
+        "code": "endpoint_failing",
+        "since": None if endpoint.failing_since is None else iso(endpoint.failing_since),
+        "what": f"{endpoint.id} ({endpoint.site}) {what}",
+        "do": remedy(error, endpoint.last_status),
+    }
+
+
+def _disabled(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "code": "endpoint_disabled",
+        "since": None if endpoint.failing_since is None else iso(endpoint.failing_since),
+        "what": f"{endpoint.id} ({endpoint.site}) is disabled: {endpoint.disabled_reason}",
+        "do": f"When its receiver is back: POST /v1/endpoints/{endpoint.id}/enable. What was held is then delivered.",
+    }
+
+
+def _p99_s(values_ms: list[int]) -> float | None:
+    if not values_ms:
+        return None
+    ordered = sorted(values_ms)
+    return ordered[(len(ordered) * 99 - 1) // 100] / 1000

@@ -1,0 +1,262 @@
+"""The notifier's rows: endpoints, the checkpoint of what was taken in, and (through `store_deliveries`) deliveries and attempts.
+
+Every writing transaction begins with a write, because on SQLite a read before it would run outside the transaction.
+"""
+
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+import msgspec
+import sqlalchemy as sa
+
+from contracts.messages import LeadEvent
+from eventlog.port import TopicPartition
+from notifier.core.delivery import Status
+from notifier.core.matching import Filters, Subscription
+from notifier.core.signing import KEY_BYTES, secret_of
+from notifier.core.urls import Target
+from notifier.store_deliveries import Deliveries
+from notifier.tables import deliveries, endpoints, notifier_checkpoints
+from notifier.vault import Vault
+
+ENABLED, DISABLED, DELETED = "enabled", "disabled", "deleted"
+NO_DUE = None
+
+
+class CheckpointMovedError(Exception):
+    """Another process has taken in records of this partition meanwhile: nothing of ours was written."""
+
+
+class _Secret(msgspec.Struct, frozen=True):
+    """One signing secret of an endpoint; a struct, so that rotation can add when it ends."""
+
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An endpoint without its URL and secrets. Times are epoch milliseconds."""
+
+    id: str
+    project: str
+    name: str
+    site: str
+    format: str
+    filters: Filters
+    status: str
+    disabled_reason: str | None
+    created_at: int
+    paused_until: int
+    failures: int
+    failing_since: int | None
+    last_error: str | None
+    last_status: int | None
+    last_success_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where reading of a partition goes on. `version` is compared and swapped with every step; 0: no row yet."""
+
+    next_offset: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A lead event and the bytes of it that one endpoint is to get."""
+
+    endpoint_id: str
+    event: LeadEvent
+    body: bytes
+
+
+Plan = Callable[[Sequence[Subscription]], Sequence[NewDelivery]]
+"""From the endpoints that are enabled now to the deliveries that they are to get."""
+
+
+class NotifierStore:
+    """The only toucher of the notifier's tables. Its methods block; several threads may call them."""
+
+    def __init__(self, engine: sa.Engine, vault: Vault) -> None:
+        self._engine = engine
+        self._vault = vault
+        # SQLite has one writer, and waits for it by sleeping: threads of one process queue here instead
+        self._one_writer = threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        self.deliveries = Deliveries(engine, self.writing, self.opened)
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction that begins with a write."""
+        with self._one_writer, self._engine.begin() as tx:
+            yield tx
+
+    def opened(self, url: bytes, sealed: bytes) -> tuple[str, list[str]]:
+        """An endpoint's URL and secrets in clear. Raises MasterKeyError."""
+        kept = msgspec.json.decode(self._vault.open(sealed), type=list[_Secret])
+        return self._vault.open(url), [each.secret for each in kept]
+
+    def check_master_key(self) -> None:
+        """Raises MasterKeyError if what is stored was sealed with another key. For the start of a process."""
+        with self._engine.connect() as tx:
+            row = tx.execute(
+                sa.select(endpoints.c.url, endpoints.c.secrets).where(endpoints.c.status != DELETED).limit(1)
+            ).first()
+        if row is not None:
+            self.opened(row.url, row.secrets)
+
+    def add_endpoint(self, project: str, name: str, target: Target, filters: Filters, now: int) -> tuple[Endpoint, str]:
+        """The new endpoint, enabled, and its secret, which is told this once."""
+        secret = secret_of(secrets.token_bytes(KEY_BYTES))
+        endpoint_id = f"ep_{secrets.token_hex(8)}"
+        row = {
+            "id": endpoint_id,
+            "project": project,
+            "name": name,
+            "site": target.site,
+            "url": self._vault.seal(target.url),
+            "secrets": self._vault.seal(msgspec.json.encode([_Secret(secret)]).decode()),
+            "format": "standard",
+            "filters": msgspec.json.encode(filters).decode(),
+            "status": ENABLED,
+            "created_at": now,
+            "paused_until": 0,
+            "failures": 0,
+        }
+        with self.writing() as tx:
+            tx.execute(endpoints.insert().values(row))
+        endpoint = self.endpoint(endpoint_id)
+        assert endpoint is not None  # noqa: S101 - just written
+        return endpoint, secret
+
+    def endpoints(self) -> list[Endpoint]:
+        """All that are not deleted, the oldest first."""
+        query = _ENDPOINT.where(endpoints.c.status != DELETED).order_by(endpoints.c.created_at, endpoints.c.id)
+        with self._engine.connect() as tx:
+            return [_endpoint(row) for row in tx.execute(query)]
+
+    def endpoint(self, endpoint_id: str) -> Endpoint | None:
+        query = _ENDPOINT.where(endpoints.c.id == endpoint_id, endpoints.c.status != DELETED)
+        with self._engine.connect() as tx:
+            row = tx.execute(query).first()
+        return None if row is None else _endpoint(row)
+
+    def opened_endpoint(self, endpoint_id: str) -> tuple[str, list[str]] | None:
+        """URL and secrets of an endpoint, whatever its state but deleted. Raises MasterKeyError."""
+        query = sa.select(endpoints.c.url, endpoints.c.secrets)
+        with self._engine.connect() as tx:
+            row = tx.execute(query.where(endpoints.c.id == endpoint_id, endpoints.c.status != DELETED)).first()
+        return None if row is None else self.opened(row.url, row.secrets)
+
+    def delete_endpoint(self, endpoint_id: str, now: int) -> bool:
+        """Forget URL and secrets; what was still to be delivered there is dead, and says why. False: there is none."""
+        with self.writing() as tx:
+            gone = tx.execute(
+                endpoints.update()
+                .where(endpoints.c.id == endpoint_id, endpoints.c.status != DELETED)
+                .values(status=DELETED, url=b"", secrets=b"")
+            )
+            if gone.rowcount == 0:
+                return False
+            tx.execute(
+                deliveries.update()
+                .where(
+                    deliveries.c.endpoint_id == endpoint_id,
+                    deliveries.c.status.in_((Status.PENDING, Status.WAITING, Status.SENDING, Status.HELD)),
+                )
+                .values(status=Status.DEAD, due_at=NO_DUE, settled_at=now, last_error="endpoint_deleted")
+            )
+        return True
+
+    def enable_endpoint(self, endpoint_id: str, now: int) -> bool:
+        """Switch a disabled endpoint on again: what was held is due at once. False: there is none."""
+        with self.writing() as tx:
+            enabled = tx.execute(
+                endpoints.update()
+                .where(endpoints.c.id == endpoint_id, endpoints.c.status != DELETED)
+                .values(status=ENABLED, disabled_reason=None, paused_until=0, failures=0, failing_since=None)
+            )
+            tx.execute(
+                deliveries.update()
+                .where(deliveries.c.endpoint_id == endpoint_id, deliveries.c.status == Status.HELD)
+                .values(status=Status.WAITING, due_at=now)
+            )
+        return enabled.rowcount == 1
+
+    def checkpoints(self, topic: str) -> dict[int, Checkpoint]:
+        """By partition; those never read are missing."""
+        table = notifier_checkpoints
+        with self._engine.connect() as tx:
+            rows = tx.execute(sa.select(table).where(table.c.topic == topic)).all()
+        return {row.partition: Checkpoint(row.next_offset, row.version) for row in rows}
+
+    def take_in(self, at: TopicPartition, checkpoint: Checkpoint, next_offset: int, plan: Plan, now: int) -> int:
+        """Move the checkpoint to `next_offset` and open the planned deliveries, in one transaction; how many were new.
+
+        A lead event that an endpoint already has opens none. Raises CheckpointMovedError.
+        """
+        with self.writing() as tx:
+            _swap_checkpoint(tx, at, checkpoint, next_offset)
+            rows = tx.execute(_ENDPOINT.where(endpoints.c.status == ENABLED)).all()
+            planned = plan([_subscription(row) for row in rows])
+            known = _known(tx, {each.event.id for each in planned})
+            new = [each for each in planned if (each.endpoint_id, each.event.id) not in known]
+            if new:
+                tx.execute(deliveries.insert(), [_delivery_row(each, now) for each in new])
+        return len(new)
+
+
+_ENDPOINT = sa.select(*(column for column in endpoints.c if column.name not in ("url", "secrets")))
+
+
+def _endpoint(row: sa.Row[tuple[object, ...]]) -> Endpoint:
+    return Endpoint(**row._asdict() | {"filters": _filters(row.filters)})
+
+
+def _subscription(row: sa.Row[tuple[object, ...]]) -> Subscription:
+    return Subscription(row.id, row.project, row.format, _filters(row.filters), row.created_at)
+
+
+def _filters(text: str) -> Filters:
+    return msgspec.json.decode(text, type=Filters)
+
+
+def _delivery_row(new: NewDelivery, now: int) -> dict[str, object]:
+    return {
+        "id": f"dl_{secrets.token_hex(10)}",
+        "endpoint_id": new.endpoint_id,
+        "lead_event_id": new.event.id,
+        "type": new.event.type,
+        "body": new.body,
+        "status": Status.PENDING,
+        "due_at": now,
+        "tries": 0,
+        "fence": 0,
+        "created_at": now,
+    }
+
+
+def _known(tx: sa.Connection, lead_event_ids: set[str]) -> set[tuple[str, str]]:
+    query = sa.select(deliveries.c.endpoint_id, deliveries.c.lead_event_id)
+    rows = tx.execute(query.where(deliveries.c.lead_event_id.in_(lead_event_ids))).all() if lead_event_ids else []
+    return {(row.endpoint_id, row.lead_event_id) for row in rows}
+
+
+def _swap_checkpoint(tx: sa.Connection, at: TopicPartition, old: Checkpoint, next_offset: int) -> None:
+    table = notifier_checkpoints
+    if old.version == 0:
+        try:
+            tx.execute(table.insert().values(topic=at.topic, partition=at.partition, next_offset=next_offset, version=1))
+        except sa.exc.IntegrityError:
+            raise CheckpointMovedError from None
+        return
+    swapped = tx.execute(
+        table.update()
+        .where(table.c.topic == at.topic, table.c.partition == at.partition, table.c.version == old.version)
+        .values(next_offset=next_offset, version=old.version + 1)
+    )
+    if swapped.rowcount != 1:
+        raise CheckpointMovedError

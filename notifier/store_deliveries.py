@@ -1,0 +1,244 @@
+"""Deliveries and attempts as rows: claimed by compare-and-swap with a lease and a fence, settled, counted."""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from notifier.core.answers import Answer
+from notifier.core.delivery import Settled, Status
+from notifier.tables import attempts, deliveries, endpoints
+
+LEASE_MS = 60_000
+"""Longer than the longest attempt (about 21 s) and its settling: only a dead worker's lease ends."""
+IN_FLIGHT_PER_ENDPOINT = 4
+FIRST_TRY_SPAN_MS = 5 * 60_000
+FIRST_TRIES_MAX = 1000
+DAY_MS = 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery that is ours to send until `lease_until`; its attempt is already recorded."""
+
+    delivery_id: str
+    endpoint_id: str
+    endpoint_name: str
+    site: str
+    lead_event_id: str
+    type: str
+    url: str
+    secrets: Sequence[str]
+    body: bytes
+    tries: int
+    fence: int
+    created_at: int
+    lease_until: int
+    attempt_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a worker got, and when (epoch milliseconds, None: nothing waits) the next delivery is due."""
+
+    claims: list[Claim]
+    next_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What health and metrics say. Times in milliseconds."""
+
+    pending: int
+    oldest_pending_at: int | None
+    held: int
+    dead_24h: int
+    first_tries_ms: list[int]
+
+
+Opened = Callable[[bytes, bytes], tuple[str, list[str]]]
+
+
+class Deliveries:
+    """Part of NotifierStore: `store.deliveries`."""
+
+    def __init__(self, engine: sa.Engine, writing: Callable[[], AbstractContextManager[sa.Connection]], opened: Opened) -> None:
+        self._engine = engine
+        self._writing = writing
+        self._opened = opened
+
+    def claim(self, now: int, in_flight: Mapping[str, int], limit: int) -> Claimed:
+        """Up to `limit` due deliveries, each endpoint at most up to its slots; `in_flight` counts ours per endpoint."""
+        with self._engine.connect() as tx:
+            queues = tx.execute(_QUEUES).all()
+            free = [row for row in queues if in_flight.get(row.id, 0) < IN_FLIGHT_PER_ENDPOINT]
+            candidates: list[str] = []
+            for row in sorted((row for row in free if row.due_at <= now), key=lambda row: row.due_at):
+                slots = min(IN_FLIGHT_PER_ENDPOINT - in_flight.get(row.id, 0), limit - len(candidates))
+                if slots > 0:
+                    candidates += tx.scalars(_DUE, {"endpoint_id": row.id, "now": now, "slots": slots})
+        claims = self._take(candidates, {row.id: row for row in queues}, now) if candidates else []
+        return Claimed(claims, min((row.due_at for row in free), default=None))
+
+    def _take(self, candidates: Sequence[str], queues: Mapping[str, sa.Row[tuple[object, ...]]], now: int) -> list[Claim]:
+        """The swap: whoever still finds a candidate due owns it. Its attempt row is committed before any byte leaves."""
+        table = deliveries
+        lease_until = now + LEASE_MS
+        # other workers' rows are passed over, not waited for (SQLite, with its one writer, ignores the lock clause)
+        due = sa.select(table.c.id).where(table.c.id.in_(candidates), table.c.due_at <= now).with_for_update(skip_locked=True)
+        with self._writing() as tx:
+            rows = tx.execute(
+                table.update()
+                .where(table.c.id.in_(due), table.c.due_at <= now)
+                .values(status=Status.SENDING, due_at=lease_until, fence=table.c.fence + 1)
+                .returning(*table.c)
+            ).all()
+            claims = [self._claim(row, queues[row.endpoint_id], lease_until) for row in rows]
+            if claims:
+                tx.execute(attempts.insert(), [_attempt_row(claim, now) for claim in claims])
+        return claims
+
+    def _claim(self, row: sa.Row[tuple[object, ...]], queue: sa.Row[tuple[object, ...]], lease_until: int) -> Claim:
+        url, keys = self._opened(queue.url, queue.secrets)
+        return Claim(
+            delivery_id=row.id,
+            endpoint_id=queue.id,
+            endpoint_name=queue.name,
+            site=queue.site,
+            lead_event_id=row.lead_event_id,
+            type=row.type,
+            url=url,
+            secrets=keys,
+            body=row.body,
+            tries=row.tries,
+            fence=row.fence,
+            created_at=row.created_at,
+            lease_until=lease_until,
+            attempt_id=f"at_{secrets.token_hex(10)}",
+        )
+
+    def settle(self, claim: Claim, answer: Answer, settled: Settled, now: int) -> bool:
+        """Close the attempt and move the delivery and its endpoint on. False: the lease was lost, only the attempt is closed."""
+        with self._writing() as tx:
+            tx.execute(attempts.update().where(attempts.c.id == claim.attempt_id).values(_attempt_end(answer, now)))
+            moved = tx.execute(
+                deliveries.update()
+                .where(
+                    deliveries.c.id == claim.delivery_id,
+                    deliveries.c.fence == claim.fence,
+                    deliveries.c.status == Status.SENDING,
+                )
+                .values(
+                    status=settled.status,
+                    due_at=settled.next_at,
+                    tries=settled.tries,
+                    last_error=answer.error,
+                    settled_at=now if settled.status in (Status.DELIVERED, Status.DEAD) else None,
+                )
+            )
+            if moved.rowcount == 1:
+                _settle_endpoint(tx, claim, answer, settled, now)
+        return moved.rowcount == 1
+
+    def figures(self, now: int) -> Figures:
+        """Counts for health: open and held deliveries, the dead of a day, first tries of the last minutes."""
+        table = deliveries
+        open_ = table.c.status.in_((Status.PENDING, Status.WAITING, Status.SENDING))
+        first = (
+            sa.select(attempts.c.started_at - table.c.created_at)
+            .join(table, table.c.id == attempts.c.delivery_id)
+            .where(attempts.c.number == 1, attempts.c.started_at > now - FIRST_TRY_SPAN_MS)
+            .order_by(attempts.c.started_at.desc())
+            .limit(FIRST_TRIES_MAX)
+        )
+        dead = sa.select(sa.func.count()).where(table.c.status == Status.DEAD, table.c.settled_at > now - DAY_MS)
+        with self._engine.connect() as tx:
+            pending, oldest = tx.execute(sa.select(sa.func.count(), sa.func.min(table.c.created_at)).where(open_)).one()
+            held = tx.scalar(sa.select(sa.func.count()).where(table.c.status == Status.HELD))
+            return Figures(pending, oldest, held or 0, tx.scalar(dead) or 0, list(tx.scalars(first)))
+
+
+_next = sa.select(sa.func.min(deliveries.c.due_at)).where(deliveries.c.endpoint_id == endpoints.c.id).scalar_subquery()
+_queues = (
+    sa.select(
+        endpoints.c.id,
+        endpoints.c.name,
+        endpoints.c.site,
+        endpoints.c.url,
+        endpoints.c.secrets,
+        sa.case((_next < endpoints.c.paused_until, endpoints.c.paused_until), else_=_next).label("due_at"),
+    )
+    .where(endpoints.c.status == "enabled")
+    .subquery()
+)
+_QUEUES = sa.select(_queues).where(_queues.c.due_at.is_not(None))
+"""Each enabled endpoint with deliveries that are not settled, and when its first one may go."""
+_DUE = (
+    sa.select(deliveries.c.id)
+    .where(deliveries.c.endpoint_id == sa.bindparam("endpoint_id"), deliveries.c.due_at <= sa.bindparam("now"))
+    .order_by(deliveries.c.due_at)
+    .limit(sa.bindparam("slots"))
+)
+
+
+def _attempt_row(claim: Claim, now: int) -> dict[str, object]:
+    return {
+        "id": claim.attempt_id,
+        "delivery_id": claim.delivery_id,
+        "number": claim.fence,
+        "started_at": now,
+        "outcome": "unknown",
+    }
+
+
+def _attempt_end(answer: Answer, now: int) -> dict[str, object]:
+    return {
+        "finished_at": now,
+        "outcome": "delivered" if answer.delivered else "failed",
+        "status": answer.status,
+        "error": answer.error,
+        "detail": answer.detail,
+        "address": answer.address,
+        "dns_ms": answer.dns_ms,
+        "connect_ms": answer.connect_ms,
+        "headers_ms": answer.headers_ms,
+        "ms": answer.ms,
+        "body": answer.body,
+    }
+
+
+def _settle_endpoint(tx: sa.Connection, claim: Claim, answer: Answer, settled: Settled, now: int) -> None:
+    table = endpoints
+    change: dict[str, object]
+    if answer.delivered:
+        change = {"failures": 0, "failing_since": None, "last_error": None, "last_success_at": now}
+    else:
+        change = {
+            "failures": table.c.failures + 1,
+            "failing_since": sa.func.coalesce(table.c.failing_since, now),
+            "last_error": answer.error,
+        }
+    if settled.pause_until is not None:
+        change["paused_until"] = settled.pause_until
+    if settled.disable is not None:
+        change |= {"status": "disabled", "disabled_reason": settled.disable}
+    mine = table.c.id == claim.endpoint_id
+    tx.execute(table.update().where(mine, table.c.status != "deleted").values(change | {"last_status": answer.status}))
+    if not answer.delivered:
+        _hold_if_disabled(tx, claim)
+
+
+def _hold_if_disabled(tx: sa.Connection, claim: Claim) -> None:
+    """What waits for a disabled endpoint is held: also a delivery that was under way while another one disabled it."""
+    status = tx.scalar(sa.select(endpoints.c.status).where(endpoints.c.id == claim.endpoint_id))
+    if status == "disabled":
+        tx.execute(
+            deliveries.update()
+            .where(
+                deliveries.c.endpoint_id == claim.endpoint_id,
+                deliveries.c.status.in_((Status.PENDING, Status.WAITING)),
+            )
+            .values(status=Status.HELD, due_at=None)
+        )

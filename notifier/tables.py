@@ -1,0 +1,78 @@
+"""The notifier's tables. Times are epoch milliseconds; only `store*.py` and the migrations touch them."""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+endpoints = sa.Table(
+    "endpoints",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("project", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("site", sa.Text, nullable=False, comment="scheme and host: what may be shown and logged"),
+    sa.Column("url", sa.LargeBinary, nullable=False, comment="encrypted"),
+    sa.Column("secrets", sa.LargeBinary, nullable=False, comment="encrypted JSON list, the newest first"),
+    sa.Column("format", sa.Text, nullable=False),
+    sa.Column("filters", sa.Text, nullable=False, comment="JSON"),
+    sa.Column("status", sa.Text, nullable=False, comment="enabled, disabled or deleted"),
+    sa.Column("disabled_reason", sa.Text),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("paused_until", sa.BigInteger, nullable=False, comment="Retry-After; 0: not paused"),
+    sa.Column("failures", sa.BigInteger, nullable=False, comment="failed attempts in a row"),
+    sa.Column("failing_since", sa.BigInteger),
+    sa.Column("last_error", sa.Text),
+    sa.Column("last_status", sa.Integer),
+    sa.Column("last_success_at", sa.BigInteger),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("endpoint_id", sa.Text, sa.ForeignKey("endpoints.id"), nullable=False),
+    sa.Column("lead_event_id", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False, comment="frozen: stored = signed = sent"),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("due_at", sa.BigInteger, comment="when it may be taken; while sending, the lease's end; NULL: it may not"),
+    sa.Column("tries", sa.Integer, nullable=False, comment="tries spent"),
+    sa.Column("fence", sa.BigInteger, nullable=False, comment="grows with each claim; numbers the attempts"),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("settled_at", sa.BigInteger, comment="when it became delivered or dead"),
+    sa.Column("last_error", sa.Text),
+    sa.UniqueConstraint("endpoint_id", "lead_event_id", name="uq_deliveries_endpoint_lead_event"),
+    sa.Index("ix_deliveries_due", "endpoint_id", "due_at"),
+    sa.Index("ix_deliveries_status", "status", "created_at"),
+)
+
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("delivery_id", sa.Text, sa.ForeignKey("deliveries.id"), nullable=False),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("started_at", sa.BigInteger, nullable=False),
+    sa.Column("finished_at", sa.BigInteger),
+    sa.Column("outcome", sa.Text, nullable=False, comment="unknown until it is closed; then delivered or failed"),
+    sa.Column("status", sa.Integer),
+    sa.Column("error", sa.Text),
+    sa.Column("detail", sa.Text),
+    sa.Column("address", sa.Text),
+    sa.Column("dns_ms", sa.Integer),
+    sa.Column("connect_ms", sa.Integer),
+    sa.Column("headers_ms", sa.Integer),
+    sa.Column("ms", sa.Integer),
+    sa.Column("body", sa.LargeBinary, comment="head of the answer's body"),
+    sa.Index("ix_attempts_delivery", "delivery_id", "number"),
+    sa.Index("ix_attempts_started", "started_at"),
+)
+
+notifier_checkpoints = sa.Table(
+    "notifier_checkpoints",
+    metadata,
+    sa.Column("topic", sa.Text, primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True),
+    sa.Column("next_offset", sa.BigInteger, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+)

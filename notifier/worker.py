@@ -1,0 +1,219 @@
+"""Due deliveries come in; signed webhooks go out, and what became of them is settled. One event loop; the database off it."""
+
+import asyncio
+import contextlib
+import logging
+import random
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import msgspec
+import sqlalchemy as sa
+
+from notifier.core.answers import Answer, ErrorKind, remedy
+from notifier.core.delivery import Settled, settle
+from notifier.core.payload import test_message
+from notifier.core.signing import signed_headers
+from notifier.intake import Intake
+from notifier.metrics import ATTEMPT_SECONDS, ATTEMPTS, DELIVERIES, FIRST_TRY_SECONDS, IN_FLIGHT
+from notifier.sender import Sender
+from notifier.store import NotifierStore
+from notifier.store_deliveries import Claim
+from runtime.clock import Clock
+
+IN_FLIGHT_MAX = 256
+IDLE_S_MAX = 5.0
+"""Another process may enable an endpoint, or leave a lease behind: look at least this often."""
+RETRY_S = 1.0
+SEND_WITHIN_MS = 30_000
+"""A claim is only sent while at least this much of its lease is left: longer than an attempt and its settling."""
+
+logger = logging.getLogger("notifier")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one attempt came to: the delivery's new state, the HTTP status (None: no answer), its length, why it failed."""
+
+    state: str
+    status: int | None
+    ms: int
+    error: ErrorKind | None
+    remedy: str | None
+
+
+OnSettled: TypeAlias = Callable[[dict[str, Any], str, Outcome], None]
+"""Called after each settled attempt with the payload, the endpoint's name and the outcome."""
+
+
+class Notifier:
+    """Takes lead events in (if it has an `intake`) and delivers. `run` until `stop`, or step by step with `run_once`."""
+
+    def __init__(  # noqa: PLR0913 - what it works with, and two choices of the composition
+        self,
+        store: NotifierStore,
+        sender: Sender,
+        clock: Clock,
+        on_settled: OnSettled | None = None,
+        *,
+        intake: Intake | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.sender = sender
+        self.intake = intake
+        self._store = store
+        self._clock = clock
+        self._on_settled = on_settled
+        self._jitter = jitter
+        self._in_flight: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._stopping = False
+
+    async def run_once(self) -> int:
+        """One pass: what the log has is taken in, what is due is sent and settled; how many attempts that were."""
+        if self.intake is not None:
+            await asyncio.to_thread(self.intake.run_once, 0)
+        await self._start_due()
+        begun = list(self._tasks)
+        await asyncio.gather(*begun)
+        return len(begun)
+
+    async def run(self) -> None:
+        """Until `stop`: deliveries leave when they are due. Returns when what was in flight is settled."""
+        reading = self._start_intake(asyncio.get_running_loop())
+        try:
+            while not self._stopping:
+                self._wake.clear()
+                await self._pause(await self._pass())
+        finally:
+            if self.intake is not None and reading is not None:
+                self.intake.stop()
+                await asyncio.to_thread(reading.join)
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def stop(self) -> None:
+        """End `run` once what is in flight is settled. On the event loop's thread."""
+        self._stopping = True
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Look for due deliveries now. On the event loop's thread."""
+        self._wake.set()
+
+    async def test(self, endpoint_id: str) -> Outcome | None:
+        """Send `endpoint.test` the way every webhook goes; nothing is stored. None: there is no such endpoint."""
+        opened = await asyncio.to_thread(self._store.opened_endpoint, endpoint_id)
+        endpoint = await asyncio.to_thread(self._store.endpoint, endpoint_id)
+        if opened is None or endpoint is None:
+            return None
+        url, keys = opened
+        now = self._clock()
+        webhook_id = f"test_{secrets.token_hex(10)}"
+        body = test_message(webhook_id, endpoint.project, endpoint_id, now)
+        answer = await self.sender.send(endpoint_id, url, signed_headers(keys, webhook_id, now // 1000, body), body)
+        return _outcome("delivered" if answer.delivered else "failed", answer)
+
+    def _start_intake(self, loop: asyncio.AbstractEventLoop) -> threading.Thread | None:
+        if self.intake is None:
+            return None
+        thread = threading.Thread(
+            target=self.intake.run, args=(lambda: loop.call_soon_threadsafe(self._wake.set),), name="notifier-intake", daemon=True
+        )
+        thread.start()
+        return thread
+
+    async def _pass(self) -> float:
+        """Start what is due; seconds until there can be more, if nothing wakes us."""
+        try:
+            next_at = await self._start_due()
+        except sa.exc.DBAPIError as error:
+            logger.warning("deliveries could not be claimed, trying again", extra={"error": str(error.orig)[:500]})
+            return RETRY_S
+        if next_at is None or len(self._tasks) >= IN_FLIGHT_MAX:
+            return IDLE_S_MAX
+        return min(max(0.0, (next_at - self._clock()) / 1000), IDLE_S_MAX)
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), seconds)
+
+    async def _start_due(self) -> int | None:
+        """Claim what is due and fits, and send each in a task of its own; when the next one is due."""
+        room = IN_FLIGHT_MAX - len(self._tasks)
+        if room == 0:
+            return None
+        claimed = await asyncio.to_thread(self._store.deliveries.claim, self._clock(), dict(self._in_flight), room)
+        for claim in claimed.claims:
+            self._in_flight[claim.endpoint_id] += 1
+            self._track(self._deliver(claim), claim.endpoint_id)
+        return claimed.next_at
+
+    def _track(self, delivering: Coroutine[Any, Any, None], endpoint_id: str) -> None:
+        task = asyncio.create_task(delivering)
+        self._tasks.add(task)
+        IN_FLIGHT.inc()
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            self._in_flight[endpoint_id] -= 1
+            if not self._in_flight[endpoint_id]:
+                del self._in_flight[endpoint_id]
+            IN_FLIGHT.dec()
+            self._wake.set()
+            if not task.cancelled() and task.exception() is not None:
+                logger.error("a delivery broke off; its lease will end and it is sent again", exc_info=task.exception())
+
+        task.add_done_callback(done)
+
+    async def _deliver(self, claim: Claim) -> None:
+        now = self._clock()
+        if now > claim.lease_until - SEND_WITHIN_MS:
+            logger.warning("a claim was too old to send; it becomes due again", extra={"delivery_id": claim.delivery_id})
+            return
+        headers = signed_headers(claim.secrets, claim.lead_event_id, now // 1000, claim.body)
+        answer = await self.sender.send(claim.endpoint_id, claim.url, headers, claim.body)
+        now = self._clock()
+        settled = settle(claim.created_at, claim.tries, answer, now, self._jitter())
+        ours = await asyncio.to_thread(self._store.deliveries.settle, claim, answer, settled, now)
+        self._tell(claim, answer, settled, ours, now)
+
+    def _tell(self, claim: Claim, answer: Answer, settled: Settled, ours: bool, now: int) -> None:
+        """One log line, the metrics, and whoever listens."""
+        outcome = _outcome(settled.status if ours else "lease_lost", answer)
+        ATTEMPTS.labels("delivered" if answer.delivered else str(answer.error)).inc()
+        DELIVERIES.labels(outcome.state).inc()
+        ATTEMPT_SECONDS.observe(answer.ms / 1000)
+        if claim.fence == 1:
+            FIRST_TRY_SECONDS.observe((now - claim.created_at) / 1000)
+        logger.info(
+            "webhook attempt",
+            extra={
+                "delivery_id": claim.delivery_id,
+                "attempt_id": claim.attempt_id,
+                "endpoint_id": claim.endpoint_id,
+                "lead_event_id": claim.lead_event_id,
+                "type": claim.type,
+                "site": claim.site,
+                "outcome": outcome.state,
+                "status": answer.status,
+                "error": answer.error,
+                "tries": settled.tries,
+                "duration_ms": answer.ms,
+                "next_at": settled.next_at,
+            },
+        )
+        if ours and self._on_settled is not None:
+            self._on_settled(msgspec.json.decode(claim.body), claim.endpoint_name, outcome)
+
+
+def _outcome(state: str, answer: Answer) -> Outcome:
+    advice = None if answer.error is None else remedy(answer.error, answer.status)
+    if advice is not None and answer.error is ErrorKind.ADDRESS_REFUSED:
+        advice = f"{advice} It is {answer.detail}."
+    return Outcome(str(state), answer.status, answer.ms, answer.error, advice)

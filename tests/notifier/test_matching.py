@@ -1,0 +1,62 @@
+"""Which endpoint hears of which lead event."""
+
+from dataclasses import replace
+
+import pytest
+
+from notifier.core.matching import CLOCK_SKEW_MS_MAX, Filters, Subscription, matching, type_matches, wants
+from tests.notifier.conftest import LeadEvents, StandingClock
+
+
+@pytest.fixture
+def everything(clock: StandingClock) -> Subscription:
+    return Subscription("ep_1", "acme-mail", "standard", Filters(), clock.now)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "event_type", "matches"),
+    [
+        ("*", "lead.created", True),
+        ("lead.*", "lead.won", True),
+        ("lead.*", "endpoint.test", False),
+        ("lead.created", "lead.created", True),
+        ("lead.created", "lead.created2", False),
+        ("lead", "lead.created", False),
+        ("", "lead.created", False),
+    ],
+)
+def test_a_pattern_ends_in_a_star_or_is_the_type(pattern: str, event_type: str, matches: bool) -> None:
+    assert type_matches(pattern, event_type) is matches
+
+
+def test_an_endpoint_hears_of_its_own_project_only(everything: Subscription, lead_event: LeadEvents) -> None:
+    assert wants(everything, lead_event())
+    assert not wants(everything, lead_event(project="other"))
+
+
+def test_shadow_events_are_never_delivered(everything: Subscription, lead_event: LeadEvents) -> None:
+    assert not wants(everything, lead_event(mode="shadow"))
+
+
+def test_an_endpoint_does_not_hear_of_what_was_before_it(
+    everything: Subscription, lead_event: LeadEvents, clock: StandingClock
+) -> None:
+    assert wants(everything, lead_event(timestamp=clock.now - CLOCK_SKEW_MS_MAX))
+    assert not wants(everything, lead_event(timestamp=clock.now - CLOCK_SKEW_MS_MAX - 1))
+
+
+def test_lead_types_filter(everything: Subscription, lead_event: LeadEvents) -> None:
+    only_xql = replace(everything, filters=Filters(lead_types=("xql",)))
+    assert not wants(only_xql, lead_event())
+    assert wants(only_xql, lead_event(data={"lead_type": "xql"}))
+
+
+def test_a_lead_event_that_comes_twice_makes_each_pair_once(everything: Subscription, lead_event: LeadEvents) -> None:
+    other = replace(everything, endpoint_id="ep_2")
+    pairs = matching([everything, other], [lead_event(1), lead_event(2), lead_event(1)])
+    assert [(subscription.endpoint_id, event.id[-1]) for subscription, event in pairs] == [
+        ("ep_1", "1"),
+        ("ep_2", "1"),
+        ("ep_1", "2"),
+        ("ep_2", "2"),
+    ]
