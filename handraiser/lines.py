@@ -78,7 +78,7 @@ def lead_line(payload: dict[str, Any], at: datetime, answer: str) -> str | None:
     if data.get("takes_over"):
         text += f" · takes over the {_takes_over(data['takes_over'])}"
     head = f"{_label(str(data.get('lead_type'))):<{_TYPE_WIDTH}}{data.get('temperature') or '':<{_TEMPERATURE_WIDTH}}"
-    return f"{at:%H:%M:%S}  {head}{_account(data):<{_ACCOUNT_WIDTH}}{text:<{_TEXT_WIDTH}}  → {answer}"
+    return f"{at:%H:%M:%S}  {head}{_account(data) + '  ':<{_ACCOUNT_WIDTH}}{text:<{_TEXT_WIDTH}}  → {answer}"
 
 
 def closed_line(change: str, payload: dict[str, Any], data: dict[str, Any], at: datetime) -> str:
@@ -114,7 +114,7 @@ def _label(lead_type: str) -> str:
 
 def _account(data: dict[str, Any]) -> str:
     account = data.get("account") or {}
-    return f"{account.get('name') or account.get('external_id') or '?'}  "
+    return f"{account.get('name') or account.get('external_id') or '?'}"
 
 
 def _why(data: dict[str, Any]) -> str:

@@ -36,31 +36,31 @@ def add(
 def list_(project: Project = None, data: Data = None, json: Json = False) -> None:
     """Where leads are sent."""
     with server(data) as client:
-        answer = client.get("/v1/endpoints", project=project)
+        rows = client.get("/v1/endpoints")["data"]
+    rows = [row for row in rows if project in {None, row["project"]}]
     if json:
-        print_json(answer)
-    elif not answer["data"]:
+        print_json({"data": rows})
+    elif not rows:
         say("No endpoint yet: leads are kept and sent to nobody. Add one: handraiser endpoints add URL")
     else:
-        rows = [
-            [row["id"], row["project"], str(row.get("name", "")), str(row["url"]), str(row.get("state", ""))]
-            for row in answer["data"]
-        ]
-        print_table(["ENDPOINT", "PROJECT", "NAME", "URL", "STATE"], rows)
+        cells = [[row["id"], row["project"], row["name"], row["url"], row["status"], row["last_error"] or ""] for row in rows]
+        print_table(["ENDPOINT", "PROJECT", "NAME", "URL", "STATUS", "LAST ERROR"], cells)
 
 
 @app.command("test")
 def send_test(endpoint: EndpointId, data: Data = None, json: Json = False) -> None:
     """Send a signed `endpoint.test` and say what came back. Exit code 1 if it was not taken."""
     with server(data) as client:
-        attempt = client.post(f"/v1/endpoints/{endpoint}/test")
+        outcome = client.post(f"/v1/endpoints/{endpoint}/test")
+    delivered = outcome["outcome"] == "delivered"
     if json:
-        print_json(attempt)
-    elif attempt["delivered"]:
-        say(f"Taken: {attempt['status']} in {attempt['duration_ms']} ms.")
+        print_json(outcome)
+    elif delivered:
+        say(f"Taken: {outcome['status']} in {outcome['ms']} ms.")
     else:
-        say(f"Not taken: {attempt.get('error') or attempt.get('status')}")
-    if not attempt["delivered"]:
+        said = f"it answered {outcome['status']}" if outcome["status"] is not None else f"no answer: {outcome['error']}"
+        say(f"Not taken: {said}. {outcome['remedy'] or ''}".rstrip())
+    if not delivered:
         raise typer.Exit(1)
 
 

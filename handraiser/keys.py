@@ -1,0 +1,44 @@
+"""The secrets that a process starts with: in, settings and a data folder; out, a master key and a first API key, or why not."""
+
+import logging
+
+from handraiser.data_folder import DataFolder, read_secret, write_private
+from handraiser.errors import CommandError
+from ingest.keys import KeyRing
+from ingest.store import IngestStore
+from notifier.vault import MasterKeyError, Vault, new_master_key
+from runtime.settings import Settings
+
+logger = logging.getLogger("handraiser")
+
+
+def refuse_unsafe_production(settings: Settings, folder: DataFolder, trial: bool) -> None:
+    """Production starts with a master key from outside and without trial keys, or not at all."""
+    if not settings.production:
+        return
+    if trial:
+        raise CommandError("trial_in_production", "HANDRAISER_ENV is production: --try makes trial keys. Start without --try.")
+    if folder.trial_key.exists():
+        raise CommandError(
+            "trial_in_production",
+            f"HANDRAISER_ENV is production, and {folder.trial_key} is a trial's key. Use a fresh data folder, or revoke that key "
+            "(handraiser keys list, keys revoke) in development and delete the file.",
+        )
+    if not settings.master_key:
+        raise CommandError(
+            "no_master_key",
+            "HANDRAISER_ENV is production and HANDRAISER_MASTER_KEY is not set. It encrypts the endpoints' secrets: set it to the "
+            f"text of {folder.master_key} if that exists, else make one as docs/settings.md says.",
+        )
+
+
+def vault(settings: Settings, folder: DataFolder, make: bool) -> Vault:
+    """The environment's master key, else the data folder's; `make`: a new one there if there is none. Raises CommandError."""
+    key = settings.master_key or read_secret(folder.master_key)
+    if key is None and make:
+        key = new_master_key()
+        write_private(folder.master_key, key + "\n")
+    try:
+        return Vault(key)
+    except MasterKeyError as error:
+        raise CommandError("master_key", str(error)) from error

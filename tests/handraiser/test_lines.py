@@ -1,0 +1,104 @@
+"""What `up` prints, line by line."""
+
+import json
+import shlex
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from handraiser.lines import Banner, banner_lines, curl, dead_letter_line, held_line, lead_line, next_command
+
+AT = datetime(2026, 5, 1, 14, 3, 11)  # noqa: DTZ001 - shown as it is
+KEY = "wk_demo0000_" + "s" * 32
+
+
+def payload(change: str, **data: Any) -> dict[str, Any]:
+    account = {"external_id": "acc_9", "name": "Acme Bakery", "plan": "free"}
+    return {"type": change, "timestamp": "2026-05-01T14:03:49.000Z", "data": {"account": account, "lead_type": "pql"} | data}
+
+
+def test_a_lead_by_a_limit_reads_as_in_the_design() -> None:
+    line = lead_line(
+        payload("lead.created", summary="Acme Bakery has used 487 of 500 contacts on free (97.4 %)"), AT, "catcher 200, 41 ms"
+    )
+    assert line is not None
+    assert line.startswith("14:03:11  PQL")
+    assert line.endswith("→ catcher 200, 41 ms")
+    assert "Acme Bakery  487 of 500 contacts on free (97.4 %) " in line
+
+
+def test_an_explicit_request_shows_hot_and_what_it_takes_over() -> None:
+    asked = payload(
+        "lead.created",
+        lead_type="service_sql",
+        temperature="hot",
+        summary="Ada Lo asked to upgrade",
+        takes_over={"lead_id": "ld_1", "lead_type": "pql"},
+    )
+    line = lead_line(asked, AT, "catcher 200, 38 ms")
+    assert line is not None
+    assert "SERVICE SQL  hot" in line
+    assert "Ada Lo asked to upgrade · takes over the PQL" in line
+
+
+def test_a_lead_without_a_temperature_shows_none() -> None:
+    line = lead_line(payload("lead.created", temperature=None, summary="x"), AT, "catcher 200, 1 ms")
+    assert line is not None
+    assert "None" not in line
+
+
+def test_a_superseded_lead_has_no_line_of_its_own() -> None:
+    assert lead_line(payload("lead.superseded"), AT, "catcher 200, 1 ms") is None
+
+
+def test_a_win_comes_by_telemetry_with_the_time_since_the_lead() -> None:
+    won = payload(
+        "lead.won", qualified_at="2026-05-01T14:03:11.000Z", changes=[{"field": "plan", "from": "free", "to": "standard"}]
+    )
+    line = lead_line(won, AT, "catcher 200, 1 ms")
+    assert line == "14:03:11  WON          by telemetry  Acme Bakery  free → standard, 38 s after the lead"
+
+
+def test_the_block_has_the_whole_write_key_and_no_line_is_wrapped() -> None:
+    lines = banner_lines(
+        Banner(
+            version="0.1",
+            ready_s=1.94,
+            data=Path("handraiser-data"),
+            url="http://localhost:8080",
+            status="ok",
+            engines="no Kafka or PostgreSQL needed",
+            write_key=KEY,
+            rulebook=Path("handraiser-data/acme-mail/rulebook.yaml"),
+        )
+    )
+    assert lines[0] == "Handraiser 0.1 · ready in 1.9 s · data in ./handraiser-data · no Kafka or PostgreSQL needed"
+    assert lines[1] == f"  events    http://localhost:8080/v1/batch      key {KEY}"
+    assert sum(KEY in line for line in lines) == 2
+    assert all("\n" not in line for line in lines)
+
+
+def test_the_third_event_of_the_curl_names_no_account() -> None:
+    words = shlex.split(curl("http://localhost:8080", KEY, "acc_1", "ada"))
+    assert words[:4] == ["curl", "-su", f"{KEY}:", "localhost:8080/v1/batch"]
+    batch = json.loads(words[5])["batch"]
+    assert [event["type"] for event in batch] == ["group", "identify", "track"]
+    assert batch[0]["groupId"] == "acc_1"
+    assert "groupId" not in batch[2]
+    assert batch[2]["properties"] == {"total": 487}
+
+
+def test_a_held_event_says_until_when_it_waits_and_for_what() -> None:
+    line = held_line(1, "ada", AT.replace(minute=13), AT)
+    assert line == "14:03:11  1 event of ada waits for her account: send `group`; dead letter at 14:13"
+
+
+def test_a_dead_letter_says_its_reason_and_where_to_read_more() -> None:
+    line = dead_letter_line("no_identity", "an event needs a userId", "dead_1", 3, AT)
+    assert line.startswith("14:03:11  3 events could not be used: no_identity: an event needs a userId")
+    assert "handraiser deadletters show dead_1" in line
+
+
+def test_plain_up_says_the_next_command() -> None:
+    assert "handraiser projects create NAME" in next_command([], Path("handraiser-data"))
+    assert next_command(["shop"], Path("/d")).startswith("Next: handraiser keys create --project shop --data /d")
