@@ -116,10 +116,10 @@ class Series:
                 exact = False
         return total, exact
 
-    def last(self, t: int) -> Any:
-        """The value of the newest event until t; None: there is none, or it was forgotten."""
+    def last(self, t: int, window_ms: int | None = None) -> Any:
+        """The value of the newest event in (t - window, t]; None: there is none, or it was forgotten."""
         at = bisect_right(self.times, t)
-        return self.values[at - 1] if at else None
+        return self.values[at - 1] if at and (window_ms is None or self.times[at - 1] > t - window_ms) else None
 
     def at(self, t: int) -> int | None:
         """The index of the newest event whose timestamp is exactly t."""
@@ -141,6 +141,10 @@ class Series:
             days.add(day)
             at = bisect_left(times, (day + 1) * DAY_MS, at)
         return days
+
+    def between(self, start: int, end: int) -> range:
+        """Indices of the kept events in [start, end)."""
+        return range(bisect_left(self.times, start), bisect_left(self.times, end))
 
     def forgot_after(self, start: int) -> bool:
         """Whether events at or after `start` may have been dropped."""

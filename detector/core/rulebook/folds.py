@@ -37,7 +37,7 @@ class Sink:
 
 def fold_functions(sinks: list[Sink]) -> tuple[dict[str, Fold], Fold | None]:
     """Wire name -> fold of a track event so named; and the fold of all other track events, if any measure wants them."""
-    unique = list(dict.fromkeys(sinks))
+    unique = list({(sink.key, sink.title): sink for sink in sinks}.values())  # measures that share facts fold once
     names = {term.name for sink in unique for term in sink.selector.terms}
     folds = {name: _Builder(name, unique).build() for name in sorted(names)}
     others = _Builder(None, unique)

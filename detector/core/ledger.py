@@ -1,0 +1,79 @@
+"""What we told sales about one account: per rule its last signal, per lead type the open lead, in log order."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+SIGNALS_MAX = 20
+EVIDENCE_MAX = 40
+"""Kept with a lead: the oldest one, which opened it, and the newest."""
+
+
+class RuleState(msgspec.Struct, array_like=True):
+    """`held`: the rank at the last judgement (0: did not hold). The rest is the last signal; n = 0: none yet."""
+
+    held: float = 0.0
+    n: int = 0
+    qualified_at: int = 0
+    rank: float = 0.0
+    lead_id: str = ""
+
+
+class OpenLead(msgspec.Struct, array_like=True, kw_only=True):
+    """An unfinished lead. Times are epoch ms; signals and evidence are as receivers get them."""
+
+    lead_id: str
+    lead_type: str
+    qualified_at: int
+    answer_by: int
+    summary: str
+    status: str = "open"
+    revision: int = 0
+    temperature: str | None = None
+    takes_over: str | None = None
+    asker: str | None = None
+    trigger: str | None = None
+    leads_before: int = 0
+    signals: list[dict[str, Any]] = []
+    evidence: list[dict[str, Any]] = []
+    wanted: list[str] = []
+    """Limits and features that the account ran into: what an offer must cover."""
+
+
+class Ledger(msgspec.Struct, array_like=True):
+    """`plan` and `stage` as at the last judgement (`stage` empty: none yet), for the next change of plan."""
+
+    rules: dict[str, RuleState] = {}
+    open_leads: dict[str, OpenLead] = {}
+    leads_opened: dict[str, int] = {}
+    last_outcome: str | None = None
+    plan: str | None = None
+    stage: str = ""
+
+    def rule(self, name: str) -> RuleState:
+        return self.rules.get(name) or RuleState()
+
+
+class LedgerStore:
+    """A ledger, and whether it changed since it was stored."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self.dirty = False
+
+    def load(self, chunks: Mapping[int, Any]) -> None:
+        self.ledger = msgspec.convert(chunks[0], Ledger)
+
+    def chunks(self, *, everything: bool) -> dict[int, Any]:  # noqa: ARG002  there is one chunk
+        self.dirty = False
+        return {0: self.ledger}
+
+    @property
+    def size(self) -> int:
+        leads = self.ledger.open_leads.values()
+        return 500 + 300 * len(self.ledger.rules) + sum(3_000 + 1_000 * len(lead.evidence) for lead in leads)
+
+
+def kept(items: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    return items if len(items) <= most else [items[0], *items[1 - most :]]

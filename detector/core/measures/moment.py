@@ -1,0 +1,42 @@
+"""What a rule looks at: one account's facts at one time."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from detector.core.facts.facts import Facts
+from detector.core.measures.plan import Ladder, Standing
+
+if TYPE_CHECKING:
+    from detector.core.measures.usage import LimitReader
+
+
+@dataclass(eq=False)
+class Moment:
+    """`instant` is where things that happen (a refusal, a request) are looked for; it is `t` unless an event came out of order.
+
+    `person` is who the event at hand names, for conditions about the person; `known_before` is the standing that `plan.change`
+    compares with (None: that of a millisecond earlier).
+    """
+
+    facts: Facts
+    ladder: Ladder
+    t: int
+    instant: int
+    person: str | None = None
+    known_before: Standing | None = None
+    limit: "LimitReader | None" = None
+    asked: list[Any] | None = None
+    """Of an explicit request: [its name in the rulebook, who asked, the properties that the rule uses]."""
+
+    @cached_property
+    def standing(self) -> Standing:
+        return self.ladder.standing(self.facts, self.t)
+
+    @property
+    def before(self) -> Standing:
+        return self.known_before if self.known_before is not None else self.ladder.standing(self.facts, self.t - 1)
+
+    def earlier(self) -> "Moment":
+        """A millisecond before."""
+        return Moment(self.facts, self.ladder, self.t - 1, self.instant - 1, self.person, limit=self.limit)

@@ -1,0 +1,70 @@
+"""Premium: use or refusal of a feature that the plan in force at that time lacks.
+
+Every use is kept with its time, and the plans are laid over it when read, so a plan that becomes known late counts.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from detector.core.facts.series import Count, Series
+from detector.core.measures.moment import Moment
+
+
+class PremiumReader:
+    """`features`: name -> key of its series. While the plan is unknown nothing is premium."""
+
+    def __init__(self, features: dict[str, str], window_ms: int | None) -> None:
+        self._features = features
+        self._window_ms = window_ms
+
+    def _start(self, moment: Moment) -> int:
+        return 0 if self._window_ms is None else moment.t - self._window_ms + 1
+
+    def _lacking(self, moment: Moment) -> Iterator[tuple[str, Series, int, int]]:
+        """(feature, its series, from, to) for each stretch in which the plan in force lacked it."""
+        for begin, end, standing in moment.ladder.spans(moment.facts, self._start(moment), moment.t + 1):
+            if standing.plan is None:
+                continue
+            for feature, key in self._features.items():
+                if feature not in standing.plan.has:
+                    yield feature, moment.facts.series(key), begin, end
+
+    def _may_be_more(self, moment: Moment) -> bool:
+        return any(moment.facts.series(key).forgot_after(self._start(moment)) for key in self._features.values())
+
+    def names(self, moment: Moment) -> list[str]:
+        """The features, in the rulebook's order."""
+        found = {feature for feature, series, begin, end in self._lacking(moment) if series.between(begin, end)}
+        return [feature for feature in self._features if feature in found]
+
+    def days(self, moment: Moment) -> set[int]:
+        return {day for _, series, begin, end in self._lacking(moment) for day in series.days(begin, end)}
+
+    def people(self, moment: Moment) -> set[Any]:
+        return {
+            series.values[index]
+            for _, series, begin, end in self._lacking(moment)
+            for index in series.between(begin, end)
+            if series.values[index] is not None
+        }
+
+    def ids(self, moment: Moment, number: int) -> list[str]:
+        found = [
+            (series.times[index], series.ids[index])
+            for _, series, begin, end in self._lacking(moment)
+            for index in series.between(begin, end)[-number:]
+        ]
+        return [message_id for _, message_id in sorted(set(found), reverse=True)[:number]]
+
+    def count(self, moment: Moment, of_value: str | None) -> Count:
+        """Events, or distinct days, people or features among them."""
+        if of_value == "day":
+            value = len(self.days(moment))
+        elif of_value == "person":
+            value = len(self.people(moment))
+        elif of_value == "feature":
+            value = len(self.names(moment))
+        else:
+            ids = {series.ids[index] for _, series, begin, end in self._lacking(moment) for index in series.between(begin, end)}
+            value = len(ids)
+        return Count(value, self._may_be_more(moment))

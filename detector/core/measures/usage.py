@@ -1,0 +1,82 @@
+"""A limit at a moment: how much is used, how much the plan allows, which step is reached."""
+
+from detector.core.facts.series import Count, Series
+from detector.core.measures.keys import events_key, limit_key
+from detector.core.measures.moment import Moment
+from detector.core.rulebook.model import Limit, Step
+
+REFUSED_RANK = 1e9
+"""Above every share."""
+
+
+class LimitReader:
+    """`used` None: no gauge event yet. `allowed` None: no cap, or the plan (or what it allows) is unknown."""
+
+    def __init__(self, limit: Limit) -> None:
+        self.limit = limit
+        self.key = limit_key(limit)
+        self.refused_key = events_key(limit.refused)
+
+    def _events(self, moment: Moment) -> Series:
+        return moment.facts.series(self.key)
+
+    def _count(self, moment: Moment) -> Count:
+        return self._events(moment).count_in_month(moment.t)
+
+    def used(self, moment: Moment) -> float | None:
+        if self.limit.kind == "counter":
+            return self._count(moment).value
+        value = self._events(moment).last(moment.t)
+        return value if isinstance(value, int | float) else None
+
+    def at_least(self, moment: Moment) -> bool:
+        return self.limit.kind == "counter" and self._count(moment).at_least
+
+    def allowed(self, moment: Moment) -> float | None:
+        plan = moment.standing.plan
+        return None if plan is None else plan.allows.get(self.limit.name)
+
+    def percent(self, moment: Moment) -> float | None:
+        """A fraction of 1. Where nothing is allowed, any use is all of it."""
+        used, allowed = self.used(moment), self.allowed(moment)
+        if used is None or allowed is None:
+            return None
+        if allowed == 0:
+            return 1.0 if used > 0 else 0.0
+        return used / allowed
+
+    def left(self, moment: Moment) -> float | None:
+        used, allowed = self.used(moment), self.allowed(moment)
+        return None if used is None or allowed is None else allowed - used
+
+    def refused(self, moment: Moment, window_ms: int | None = None) -> int:
+        """How often the product stopped it at the cap."""
+        return moment.facts.series(self.refused_key).count(moment.t, window_ms).value
+
+    def refused_now(self, moment: Moment) -> bool:
+        return moment.facts.series(self.refused_key).at(moment.instant) is not None
+
+    def ids(self, moment: Moment, number: int) -> list[str]:
+        return self._events(moment).newest_ids(moment.t, number)
+
+    def refused_ids(self, moment: Moment, number: int) -> list[str]:
+        return moment.facts.series(self.refused_key).newest_ids(moment.t, number)
+
+    def step(self, moment: Moment, steps: tuple[Step, ...]) -> Step | bool | None:
+        """The highest step reached; False: none; None: unknown, and so for a limit without a cap."""
+        if self.allowed(moment) is None:
+            return None
+        if "refused" in steps and self.refused_now(moment):
+            return "refused"
+        percent = self.percent(moment)
+        if percent is None:
+            return None
+        reached = [step for step in steps if step != "refused" and step <= percent]
+        return max(reached) if reached else False
+
+
+def rank(step: Step | bool | None) -> float:
+    """How high a step is: 0 none or unknown, 1 for a rule without steps."""
+    if step is None:
+        return 0.0
+    return REFUSED_RANK if step == "refused" else float(step)

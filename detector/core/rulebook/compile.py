@@ -1,0 +1,232 @@
+"""A checked rulebook in, a Program out: fold functions by event name, and what is judged with a generated guard each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.messages import UsageEvent
+from detector.core.measures.keys import asked_key, events_key, feature_key, limit_key, measure_key, step_key
+from detector.core.measures.moment import Moment
+from detector.core.measures.onboarding import OnboardingReader
+from detector.core.measures.plan import Ladder
+from detector.core.measures.usage import LimitReader
+from detector.core.rulebook.depends import Dependencies
+from detector.core.rulebook.folds import Fold, Sink, fold_functions
+from detector.core.rulebook.generate import Source
+from detector.core.rulebook.model import (
+    Binary,
+    Condition,
+    Expr,
+    LeadType,
+    Name,
+    Rule,
+    Rulebook,
+    Selector,
+    Type,
+)
+from detector.core.rulebook.tree_walk import names_in
+from detector.core.rulebook.values import (
+    LIMIT_VALUES,
+    STATE_VALUES,
+    Value,
+    measure_value,
+    onboarding_values,
+    property_value,
+    trait_value,
+)
+
+PERSON_TRAITS = frozenset(
+    ("email", "name", "first_name", "firstName", "last_name", "lastName", "title", "role", "timezone", "phone")
+)
+"""Kept of every person, whether a rule uses them or not: whom to call, and how."""
+ACCOUNT_TRAITS = frozenset(("plan", "name", "domain", "website"))
+_DAY_MS = 86_400_000
+_LEAD_TYPE_DEFAULT = LeadType("", "sales", _DAY_MS, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One `when` line: its text, what it compares and with what, and where the value comes from."""
+
+    text: str
+    value: Callable[[Moment], Any]
+    threshold: Callable[[Moment], Any]
+    source: Value
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is judged on its own: a rule, or a rule for one limit (`limit/contacts`). `guard`: all `when` lines, three-valued."""
+
+    name: str
+    rule: Rule
+    lines: tuple[Line, ...]
+    guard: Callable[[Moment], bool | None]
+    limit: LimitReader | None = None
+    asked_key: str | None = None
+
+    @property
+    def explicit(self) -> bool:
+        """Somebody asked for it: hot whatever the score, and no cap holds it back."""
+        return bool(self.rule.event) or self.rule.family == "upgrade_intent"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One rulebook version, ready to fold and to judge. Immutable; shared by all accounts of a project."""
+
+    rulebook: Rulebook
+    version: int
+    ladder: Ladder
+    folds: Mapping[str, Fold]
+    fold_other: Fold | None
+    person_traits: frozenset[str]
+    account_traits: frozenset[str]
+    judged: Mapping[str, Judged]
+    dependencies: Dependencies
+    values: Mapping[str, Value]
+    limits: Mapping[str, LimitReader]
+    features: Mapping[str, str]
+    onboarding: OnboardingReader | None
+    close_won: Callable[[Moment], bool | None]
+    close_lost: Callable[[Moment], bool | None]
+    strength: Mapping[str, int]
+    """Lead type -> place in the order, 0 is the strongest."""
+
+    def touched(self, event: UsageEvent) -> tuple[Judged, ...]:
+        """What this event can change, in the rulebook's order."""
+        return tuple(self.judged[name] for name in self.dependencies.of(event))
+
+    def lead_type(self, name: str) -> LeadType:
+        place = self.strength.get(name)
+        return _LEAD_TYPE_DEFAULT if place is None else self.rulebook.lead_types[place]
+
+    def rank(self, lead_type: str) -> int:
+        """Smaller is stronger; a type that the rulebook does not order is the weakest."""
+        return self.strength.get(lead_type, len(self.strength))
+
+
+def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
+    """Raises nothing for a rulebook that `parse` accepted."""
+    features = {name: feature_key(feature) for name, feature in rulebook.features.items()}
+    onboarding = OnboardingReader(rulebook.onboarding) if rulebook.onboarding is not None else None
+    values = {
+        **STATE_VALUES,
+        **LIMIT_VALUES,
+        **onboarding_values(onboarding),
+        **{name: measure_value(measure, features) for name, measure in rulebook.measures.items()},
+    }
+    limits = {name: LimitReader(limit) for name, limit in rulebook.limits.items()}
+    judged = {each.name: each for rule in rulebook.rules for each in _judged(rule, limits, values)}
+    folds, other = fold_functions(_sinks(rulebook))
+    traits = {path for path in _paths(rulebook) if path.startswith(("person.", "account."))}
+    return Program(
+        rulebook=rulebook,
+        version=version,
+        ladder=Ladder(rulebook.plans, rulebook.no_plan),
+        folds=folds,
+        fold_other=other,
+        person_traits=PERSON_TRAITS | {path.removeprefix("person.") for path in traits if path.startswith("person.")},
+        account_traits=ACCOUNT_TRAITS | {path.removeprefix("account.") for path in traits if path.startswith("account.")},
+        judged=judged,
+        dependencies=Dependencies(rulebook, {each.name: (each.rule, each.limit) for each in judged.values()}),
+        values=values,
+        limits=limits,
+        features=features,
+        onboarding=onboarding,
+        close_won=_closing(rulebook.close_won, values),
+        close_lost=_closing(rulebook.close_lost, values),
+        strength={lead_type.name: place for place, lead_type in enumerate(rulebook.lead_types)},
+    )
+
+
+def value_of(path: str, values: Mapping[str, Value], properties: tuple[str, ...]) -> Value:
+    """The reader of a name; `properties`: those that an explicit request keeps."""
+    known = values.get(path)
+    if known is not None:
+        return known
+    if path in properties:
+        return property_value(properties.index(path))
+    return trait_value(path) if "." in path else Value(lambda _moment: None)
+
+
+def asked_properties(rule: Rule) -> tuple[str, ...]:
+    """The properties of its event that a rule's conditions and text use."""
+    paths = [name.path for condition in rule.when for name in names_in(condition.expr)]
+    paths += [part.path for part in rule.say if isinstance(part, Name)]
+    return tuple(dict.fromkeys(path for path in paths if path.startswith("properties."))) if rule.event else ()
+
+
+def _judged(rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, Value]) -> list[Judged]:
+    properties = asked_properties(rule)
+
+    def read(path: str) -> Value:
+        return value_of(path, values, properties)
+
+    guard = _guard(rule.when, read)
+    lines = tuple(_line(condition, read) for condition in rule.when)
+    if rule.each_limit:
+        return [Judged(f"{rule.name}/{name}", rule, lines, guard, limit) for name, limit in limits.items()]
+    key = asked_key(rule.name, rule.event, properties) if rule.event else None
+    return [Judged(rule.name, rule, lines, guard, None, key)]
+
+
+def _guard(conditions: tuple[Condition, ...], read: Callable[[str], Value]) -> Callable[[Moment], bool | None]:
+    source = Source()
+    return source.all_hold("holds", conditions, lambda name: f"{source.bind(read(name.path).read)}(m)")
+
+
+def _closing(condition: Condition | None, values: Mapping[str, Value]) -> Callable[[Moment], bool | None]:
+    if condition is None:
+        return lambda _moment: False
+    return _guard((condition,), lambda path: value_of(path, values, ()))
+
+
+def _line(condition: Condition, read: Callable[[str], Value]) -> Line:
+    compared = condition.expr if isinstance(condition.expr, Binary) and condition.expr.operator not in ("and", "or") else None
+    left = condition.expr if compared is None else compared.left
+    names = names_in(condition.expr)
+    source = read(names[0].path) if names else Value(lambda _moment: None)
+    kind = left.type if isinstance(left, Name) else Type.ANY
+    threshold = _calculation(compared.right, read) if compared is not None else lambda _moment: None
+    return Line(condition.text, _calculation(left, read), threshold, source, kind)
+
+
+def _calculation(expr: Expr, read: Callable[[str], Value]) -> Callable[[Moment], Any]:
+    source = Source()
+    return source.build(
+        "value", "m", [f"return {source.expression(expr, lambda name: f'{source.bind(read(name.path).read)}(m)')}"]
+    )
+
+
+def _paths(rulebook: Rulebook) -> set[str]:
+    """Every name that the rulebook's conditions, selectors and texts use."""
+    conditions = [condition for rule in rulebook.rules for condition in rule.when]
+    conditions += [condition for condition in (rulebook.close_won, rulebook.close_lost) if condition is not None]
+    conditions += [term.where for sink in _sinks(rulebook) for term in sink.selector.terms if term.where is not None]
+    texts = [*(rule.say for rule in rulebook.rules), *(lead_type.do for lead_type in rulebook.lead_types)]
+    paths = {name.path for condition in conditions for name in names_in(condition.expr)}
+    return paths | {part.path for text in texts for part in text if isinstance(part, Name)}
+
+
+def _sinks(rulebook: Rulebook) -> list[Sink]:
+    sinks = [
+        Sink(measure_key(measure), measure.of, measure.kind, measure.of_value)
+        for measure in rulebook.measures.values()
+        if measure.of.builtin != "premium"
+    ]
+    for limit in rulebook.limits.values():
+        kind = "gauge" if limit.kind == "gauge" else "count"
+        sinks.append(Sink(limit_key(limit), limit.of, kind, limit.of_value))
+        sinks.append(Sink(events_key(limit.refused), limit.refused, "count"))
+    for feature in rulebook.features.values():
+        either = Selector((*feature.used.terms, *feature.refused.terms))
+        sinks.append(Sink(feature_key(feature), either, "feature"))
+    if rulebook.onboarding is not None:
+        sinks += [Sink(step_key(step), step, "milestone") for step in rulebook.onboarding.steps.values()]
+    for rule in rulebook.rules:
+        properties = asked_properties(rule)
+        key = asked_key(rule.name, rule.event, properties) if rule.event else ""
+        sinks += [Sink(key, selector, "asked", None, properties, title) for title, selector in rule.event]
+    return sinks

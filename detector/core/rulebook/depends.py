@@ -1,0 +1,68 @@
+"""Which rules an event can change: the index that keeps a judgement to the few that matter."""
+
+from collections.abc import Mapping
+
+from contracts.messages import UsageEvent
+from detector.core.measures.usage import LimitReader
+from detector.core.rulebook.model import Name, Rule, Rulebook, Selector
+from detector.core.rulebook.tree_walk import names_in
+
+_PLAN = {"plan", "plan.change", "stage"}
+
+
+class Dependencies:
+    """Names of what is judged, by the wire name of a track event, else by its type; in the rulebook's order."""
+
+    def __init__(self, rulebook: Rulebook, judged: Mapping[str, tuple[Rule, LimitReader | None]]) -> None:
+        self._by_name: dict[str, tuple[str, ...]] = {}
+        self._by_type: dict[str, tuple[str, ...]] = {}
+        needs = {name: _needs(rule, limit, rulebook) for name, (rule, limit) in judged.items()}
+        wires = {wire for need in needs.values() for wire in need if not wire.startswith(_OF_TYPE)}
+        for wire in wires:
+            self._by_name[wire] = tuple(name for name, need in needs.items() if wire in need or f"{_OF_TYPE}track" in need)
+        for type_ in ("track", "group", "identify"):
+            self._by_type[type_] = tuple(name for name, need in needs.items() if f"{_OF_TYPE}{type_}" in need)
+
+    def of(self, event: UsageEvent) -> tuple[str, ...]:
+        if event.type == "track":
+            named = self._by_name.get(event.name or "")
+            if named is not None:
+                return named
+        return self._by_type.get(event.type, ())
+
+
+_OF_TYPE = "\0type "
+"""Before a type, so that no event's name can be taken for one."""
+
+
+def _needs(rule: Rule, limit: LimitReader | None, rulebook: Rulebook) -> set[str]:
+    needs: set[str] = set()
+    for _, selector in rule.event:
+        needs |= _wires(selector, rulebook)
+    if limit is not None:
+        needs |= _wires(limit.limit.of, rulebook) | _wires(limit.limit.refused, rulebook) | {f"{_OF_TYPE}group"}
+    for condition in rule.when:
+        for name in names_in(condition.expr):
+            needs |= _needs_of_name(name, rulebook)
+    return needs
+
+
+def _needs_of_name(name: Name, rulebook: Rulebook) -> set[str]:
+    root = name.path.split(".", 1)[0]
+    if name.path in rulebook.measures:
+        return _wires(rulebook.measures[name.path].of, rulebook)
+    if root == "onboarding" and rulebook.onboarding is not None:
+        steps = rulebook.onboarding.steps.values()
+        return {wire for step in steps for wire in _wires(step, rulebook)}
+    if name.path in _PLAN or root == "account":
+        return {f"{_OF_TYPE}group"}
+    return {f"{_OF_TYPE}identify"} if root == "person" else set()
+
+
+def _wires(selector: Selector, rulebook: Rulebook) -> set[str]:
+    if selector.builtin == "active":
+        return {f"{_OF_TYPE}track"}
+    if selector.builtin == "premium":
+        of_features = [each for feature in rulebook.features.values() for each in (feature.used, feature.refused)]
+        return {term.name for each in of_features for term in each.terms} | {f"{_OF_TYPE}group"}
+    return {term.name for term in selector.terms}
