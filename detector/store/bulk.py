@@ -1,4 +1,4 @@
-"""Many rows in one statement. PostgreSQL gets one array per column (as fast as COPY, and it can upsert), SQLite an executemany."""
+"""Many rows in one statement: PostgreSQL gets an array per column (as fast as COPY, and can upsert), SQLite an executemany."""
 
 import json
 from collections.abc import Iterable, Sequence

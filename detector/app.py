@@ -1,0 +1,113 @@
+"""The detector's JSON API: what is stored in; leads, accounts, rulebooks and dead letters out. It decides nothing."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeAlias
+
+from fastapi import APIRouter, Query
+
+from contracts.messages import DeadLetter
+from detector.account_view import account_view
+from detector.lead_views import detail, line
+from detector.rulebook_routes import add_rulebook_routes
+from detector.shapes import AccountView, DeadLetterDetail, DeadLetterLine, DeadLetterList, LeadDetail, LeadList, iso
+from detector.store import DetectorStore
+from detector.store.leads import LeadFilter
+from eventlog.port import Producer, TopicState
+from runtime.clock import Clock
+from runtime.web import ERROR_RESPONSES, ApiError, Authenticate, api_key_required
+
+Limit: TypeAlias = Annotated[int, Query(ge=1, le=1000, description="Most rows in one answer.")]
+
+
+def create_router(
+    store: DetectorStore, producer: Producer, topics: Mapping[str, TopicState], authenticate: Authenticate, clock: Clock
+) -> APIRouter:
+    """Every route needs an API key. Routes are plain functions: the framework runs them, and the database, off its loop."""
+    router = APIRouter(prefix="/v1", dependencies=[api_key_required(authenticate)], responses=ERROR_RESPONSES)
+    _add_leads(router, store)
+    _add_accounts(router, store, clock)
+    _add_dead_letters(router, store)
+    add_rulebook_routes(router, store, producer, topics, clock)
+    return router
+
+
+def _add_leads(router: APIRouter, store: DetectorStore) -> None:
+    @router.get("/leads", tags=["leads"])
+    def leads(
+        project: str | None = None,
+        status: str | None = None,
+        updated_since: Annotated[str | None, Query(description="ISO 8601; leads changed at or after it.")] = None,
+        cursor: Annotated[str | None, Query(description="`next` of the answer before.")] = None,
+        limit: Limit = 100,
+    ) -> LeadList:
+        """Leads by time of their last change, oldest first, so that reading on misses nothing."""
+        since = None if updated_since is None else _time(updated_since)
+        wanted = LeadFilter(project=project, status=status, updated_since=since, after=_after(cursor))
+        rows = store.leads.page(wanted, limit + 1)
+        following = f"{rows[limit - 1].updated_at}.{rows[limit - 1].lead_id}" if len(rows) > limit else None
+        return LeadList(data=[line(row) for row in rows[:limit]], next=following)
+
+    @router.get("/leads/{lead_id}", tags=["leads"])
+    def lead(lead_id: str) -> LeadDetail:
+        """One lead with its evidence and its whole life."""
+        row = store.leads.get(lead_id)
+        if row is None:
+            raise ApiError(404, "lead_not_found", f"There is no lead {lead_id}. `GET /v1/leads` lists them.")
+        return detail(row, store.leads.events(lead_id))
+
+
+def _add_accounts(router: APIRouter, store: DetectorStore, clock: Clock) -> None:
+    @router.get("/accounts/{external_id:path}", tags=["accounts"])
+    def account(external_id: str, project: str) -> AccountView:
+        """What is known of one account: plan, stage, usage against its limits, onboarding, people, leads."""
+        return account_view(store, project, external_id, clock())
+
+
+def _add_dead_letters(router: APIRouter, store: DetectorStore) -> None:
+    @router.get("/deadletters", tags=["dead letters"])
+    def dead_letters(
+        project: str | None = None, code: str | None = None, cursor: str | None = None, limit: Limit = 100
+    ) -> DeadLetterList:
+        """What could not be used, newest first."""
+        if cursor is not None and not cursor.isdecimal():
+            raise _bad_cursor()
+        rows = store.dead_letters.page(limit + 1, project, code, None if cursor is None else int(cursor))
+        following = str(rows[limit - 1].seq) if len(rows) > limit else None
+        return DeadLetterList(data=[DeadLetterLine(**_letter(row.letter)) for row in rows[:limit]], next=following)
+
+    @router.get("/deadletters/{letter_id}", tags=["dead letters"])
+    def dead_letter(letter_id: str) -> DeadLetterDetail:
+        """One of them, whole."""
+        letter = store.dead_letters.get(letter_id)
+        if letter is None:
+            raise ApiError(
+                404, "dead_letter_not_found", f"There is no dead letter {letter_id}. `GET /v1/deadletters` lists them."
+            )
+        return DeadLetterDetail(**_letter(letter), body=letter.body, truncated=letter.truncated, sha256=letter.sha256)
+
+
+def _letter(letter: DeadLetter) -> dict[str, Any]:
+    names = ("id", "project", "code", "message", "field", "route", "key_id", "size")
+    return {name: getattr(letter, name) for name in names} | {"received_at": iso(letter.received_at)}
+
+
+def _time(text: str) -> int:
+    try:
+        time = datetime.fromisoformat(text.replace(" ", "+"))
+    except ValueError:
+        raise ApiError(422, "invalid_time", f"updated_since is '{text}'; write it like 2026-05-01T00:00:00Z.") from None
+    return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _after(cursor: str | None) -> tuple[int, str] | None:
+    if cursor is None:
+        return None
+    time, _, lead_id = cursor.partition(".")
+    if not time.isdecimal() or not lead_id:
+        raise _bad_cursor()
+    return int(time), lead_id
+
+
+def _bad_cursor() -> ApiError:
+    return ApiError(422, "invalid_cursor", "cursor is not the `next` of an answer; leave it out to begin at the first page.")

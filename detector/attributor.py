@@ -1,0 +1,145 @@
+"""Events of `unattributed` in; with their account they go out to `events`; memberships learnt, the rest held or buried."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from heapq import heapify, heappop, heappush
+
+from contracts.codec import encode_event, encode_frames
+from contracts.messages import EVENTS, RecordKind, UsageEvent
+from contracts.partition import partition_of
+from detector.cache import Cache
+from detector.changes import Buried, Changes, HeldEvent, HeldKey, OutboxRow
+from detector.core.attribution import Decision, Forward, Hold, Person, attribute, expire_held, join, joins, settle_held, who
+from detector.partition import Partition
+from detector.reading import unusable
+from detector.store.people import People
+from eventlog.port import TopicPartition
+
+BYTES_MAX = 64 * 1024 * 1024
+
+_Key = tuple[str, str]
+
+
+def _size(person: Person) -> int:
+    held = sum(1_000 + len(h.event.properties) + len(h.event.traits) + len(h.event.context) for h in person.held.values())
+    return 400 + 120 * len(person.memberships) + held
+
+
+class Attributor:
+    """The shell around `detector.core.attribution`: loads people, applies decisions, collects what is to be written."""
+
+    def __init__(self, store: People, partitions: int, bytes_max: int = BYTES_MAX) -> None:
+        """`partitions`: of the topic `events`."""
+        self._store = store
+        self._partitions = partitions
+        self._people: Cache[_Key, Person] = Cache(bytes_max, _size)
+        self._forwarded: dict[tuple[TopicPartition, int], list[bytes]] = defaultdict(list)
+
+    def acquire(self, partition: Partition) -> None:
+        """Load who waits in the partition."""
+        partition.agenda = self._store.agenda(partition.at)
+        heapify(partition.agenda)
+        partition.waiting = {(project, person) for _, project, person in partition.agenda}
+
+    def prepare(self, events: Iterable[UsageEvent]) -> None:
+        """Load everybody whom `events` name."""
+        self._load({(event.project, who(event)) for event in events})
+
+    def advance(self, partition: Partition, offset: int, changes: Changes) -> None:
+        """Partition time has come to `partition.time`: bury what has waited long enough."""
+        due: list[_Key] = []
+        while partition.agenda and partition.agenda[0][0] <= partition.time:
+            _, project, name = heappop(partition.agenda)
+            due.append((project, name))
+        if not due:
+            return
+        self._load(due)
+        partition.waiting.difference_update(due)
+        for key in due:
+            person = self._person(key)
+            for refused in expire_held(person, partition.time):
+                self._apply(partition, offset, refused, changes)
+                _release(refused.event, changes)
+                self._people.touch(key, person)
+            self._schedule(partition, key, person)
+
+    def take(self, partition: Partition, offset: int, event: UsageEvent, changes: Changes) -> None:
+        """One event of the record at `offset`."""
+        key = (event.project, who(event))
+        person = self._person(key)
+        if joins(event):
+            if join(person, event):
+                self._learn(partition, offset, key, event, changes)
+            return  # it is in `events` too: ingest put it there, for it names its account
+        if event.account is not None:
+            return  # likewise
+        decision = attribute(person, event, partition.time)
+        self._apply(partition, offset, decision, changes)
+        if isinstance(decision, Hold):
+            self._people.touch(key, person)
+            self._schedule(partition, key, person)
+
+    def close(self, changes: Changes) -> None:
+        """Put what the open batch forwards into `changes`, framed anew."""
+        for (source, target), lines in self._forwarded.items():
+            for value in encode_frames(RecordKind.EVENTS, lines):
+                changes.outbox.append(OutboxRow(source.topic, source.partition, EVENTS, target, value))
+        self._forwarded = defaultdict(list)
+        self._people.close()
+
+    def settled(self) -> None:
+        self._people.settled()
+
+    def clear(self) -> None:
+        self._people.clear()
+        self._forwarded = defaultdict(list)
+
+    def _learn(self, partition: Partition, offset: int, key: _Key, event: UsageEvent, changes: Changes) -> None:
+        person = self._person(key)
+        self._people.touch(key, person)
+        assert event.account is not None  # noqa: S101 - `joins` said so
+        changes.memberships[*key, event.account] = person.memberships[event.account]
+        for decision in settle_held(person):
+            self._apply(partition, offset, decision, changes)
+            _release(decision.events[0] if isinstance(decision, Forward) else decision.event, changes)
+
+    def _apply(self, partition: Partition, offset: int, decision: Decision, changes: Changes) -> None:
+        if decision is None:
+            return
+        if isinstance(decision, Hold):
+            event = decision.held.event
+            changes.held[_held_key(event)] = HeldEvent(partition.at, who(event), decision.held.until, event)
+        elif isinstance(decision, Forward):
+            for event in decision.events:
+                target = partition_of(event.project, event.account or "", self._partitions)
+                self._forwarded[partition.at, target].append(encode_event(event))
+        else:
+            changes.dead_letters.append(Buried(unusable(decision.event, decision.code, decision.message), partition.at, offset))
+
+    def _schedule(self, partition: Partition, key: _Key, person: Person) -> None:
+        due = person.due
+        if due is not None and key not in partition.waiting:
+            partition.waiting.add(key)
+            heappush(partition.agenda, (due, *key))
+
+    def _load(self, keys: Iterable[_Key]) -> None:
+        missing = self._people.missing(keys)
+        found = self._store.load(missing)
+        for key in missing:
+            self._people.put(key, found.get(key) or Person())
+
+    def _person(self, key: _Key) -> Person:
+        person = self._people.get(key)
+        if person is None:
+            raise KeyError(key)
+        return person
+
+
+def _held_key(event: UsageEvent) -> HeldKey:
+    return HeldKey(event.project, who(event), event.id)
+
+
+def _release(event: UsageEvent, changes: Changes) -> None:
+    """An event waits no longer: it is not written, if it began to wait in this very batch, or it is deleted."""
+    if changes.held.pop(_held_key(event), None) is None:
+        changes.released.add(_held_key(event))

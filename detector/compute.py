@@ -1,0 +1,124 @@
+"""Records of the three topics in; what they change, as one batch, out. No commit happens here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from contracts.messages import DEAD_LETTERS, EVENTS, UNATTRIBUTED, DeadLetter, RulebookSwitch, UsageEvent
+from detector import metrics
+from detector.attributor import Attributor
+from detector.changes import Buried, Changes, Move
+from detector.folding import Folding
+from detector.partition import Partition
+from detector.programs import Programs, RulebookMissingError
+from detector.reading import Content, read, undecodable
+from eventlog.port import Record, TopicPartition
+
+
+class PoisonError(Exception):
+    """A record could not be processed, which is a defect of ours: its partition must stop before it."""
+
+    def __init__(self, record: Record) -> None:
+        super().__init__(f"offset {record.offset} could not be processed")
+        self.at = TopicPartition(record.topic, record.partition)
+        self.offset = record.offset
+
+
+@dataclass(slots=True)
+class Batch:
+    """What was computed since the last hand-over. `partitions`: those that it moves."""
+
+    changes: Changes = field(default_factory=Changes)
+    partitions: dict[TopicPartition, Partition] = field(default_factory=dict)
+    events: int = 0
+    bytes: int = 0
+
+
+class Compute:
+    """Runs ahead of the database by at most one open batch and one that is being committed."""
+
+    def __init__(self, programs: Programs, folding: Folding, attributor: Attributor) -> None:
+        self._programs = programs
+        self._folding = folding
+        self._attributor = attributor
+        self.batch = Batch()
+
+    def acquire(self, partition: Partition, adopted: dict[str, int]) -> None:
+        """Load what a partition's records are judged by. Raises RulebookMissingError."""
+        partition.programs = {project: self._programs.get(project, version) for project, version in adopted.items()}
+        if partition.at.topic == UNATTRIBUTED:
+            self._attributor.acquire(partition)
+
+    def take(self, owned: dict[TopicPartition, Partition], records: Sequence[Record]) -> None:
+        """Add records to the batch. Raises PoisonError; then everything computed must be dropped."""
+        contents = [(record, read(record)) for record in records if TopicPartition(record.topic, record.partition) in owned]
+        self._prepare(contents)
+        for record, content in contents:
+            partition = owned[TopicPartition(record.topic, record.partition)]
+            if partition.halted is not None or record.offset < partition.next_offset:
+                continue
+            try:
+                self._record(partition, record, content)
+            except RulebookMissingError as error:
+                partition.halted = f"stopped before offset {record.offset}: {error}"
+            except Exception as error:
+                raise PoisonError(record) from error
+            else:
+                partition.next_offset = record.next_offset
+                self.batch.bytes += len(record.value)
+            self.batch.partitions[partition.at] = partition
+
+    def close(self) -> Batch:
+        """The batch with everything that it changes, ready to be committed; a new one is open."""
+        batch, self.batch = self.batch, Batch()
+        for partition in batch.partitions.values():
+            move = Move(partition.at, partition.version, partition.next_offset, partition.time, partition.halted)
+            batch.changes.moves.append(move)
+            partition.version += 1
+        self._folding.close(batch.changes, batch.partitions)
+        self._attributor.close(batch.changes)
+        return batch
+
+    def settled(self) -> None:
+        """The batch closed last is committed."""
+        self._folding.settled()
+        self._attributor.settled()
+
+    def clear(self) -> None:
+        """Forget everything in memory."""
+        self.batch = Batch()
+        self._folding.clear()
+        self._attributor.clear()
+
+    def _prepare(self, contents: Sequence[tuple[Record, Content]]) -> None:
+        events: dict[str, list[UsageEvent]] = {EVENTS: [], UNATTRIBUTED: [], DEAD_LETTERS: []}
+        for record, content in contents:
+            if isinstance(content, Sequence):
+                events[record.topic].extend(line for line in content if isinstance(line, UsageEvent))
+        self._folding.prepare(events[EVENTS])
+        self._attributor.prepare(events[UNATTRIBUTED])
+        for topic, found in events.items():
+            self.batch.events += len(found)
+            metrics.EVENTS.labels(topic).inc(len(found))
+
+    def _record(self, partition: Partition, record: Record, content: Content) -> None:
+        partition.time = max(partition.time, record.timestamp)
+        if record.topic == UNATTRIBUTED:
+            self._attributor.advance(partition, record.offset, self.batch.changes)
+        if isinstance(content, RulebookSwitch):
+            partition.programs[content.project] = self._programs.get(content.project, content.version)
+            self.batch.changes.adopted[partition.at, content.project] = content.version
+        elif isinstance(content, Sequence):
+            self._lines(partition, record, content)
+
+    def _lines(self, partition: Partition, record: Record, lines: Sequence[UsageEvent | DeadLetter | bytes]) -> None:
+        changes = self.batch.changes
+        place = partition.place(record)
+        for index, line in enumerate(lines):
+            if isinstance(line, UsageEvent):
+                if record.topic == UNATTRIBUTED:
+                    self._attributor.take(partition, record.offset, line, changes)
+                else:
+                    self._folding.take(partition, place, line, changes)
+            else:
+                letter = line if isinstance(line, DeadLetter) else undecodable(record, index, line)
+                changes.dead_letters.append(Buried(letter, partition.at, record.offset))

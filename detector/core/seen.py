@@ -1,0 +1,30 @@
+"""Which hour, and which 64-bit hash, recognises a copy of a usage event."""
+
+from hashlib import blake2b
+
+from contracts.messages import UsageEvent
+
+HOUR_MS = 3_600_000
+UNTIMED_REACH_H = 2
+"""A copy of an event without any time of its own is recognised if received within so many hours."""
+WINDOW_MS = 7 * 24 * HOUR_MS
+"""How long, in partition time, an id is remembered at least."""
+
+
+def hash_of(event: UsageEvent, key: bytes) -> bytes:
+    """8 bytes of (project, account, id), keyed: nobody can choose an id that hides another's event."""
+    return blake2b(f"{event.project}\0{event.account}\0{event.id}".encode(), digest_size=8, key=key).digest()
+
+
+def hour_of(event: UsageEvent) -> int:
+    """Where the event's id is kept. A retry keeps its original timestamp, so a copy always comes to the same hour."""
+    time = event.received_at if event.original_timestamp is None else event.original_timestamp
+    return time // HOUR_MS
+
+
+def hours_to_search(event: UsageEvent) -> range:
+    """Where an earlier copy's id can be."""
+    hour = hour_of(event)
+    if event.original_timestamp is not None:
+        return range(hour, hour + 1)
+    return range(hour - UNTIMED_REACH_H, hour + UNTIMED_REACH_H + 1)

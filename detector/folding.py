@@ -1,0 +1,81 @@
+"""Events of `events` in; accounts' facts and ledgers changed and lead events out, each event once."""
+
+from collections.abc import Iterable
+
+from contracts.codec import encode
+from contracts.messages import LEAD_EVENTS, Place, UsageEvent
+from contracts.partition import partition_of
+from detector import metrics
+from detector.cache import Cache
+from detector.changes import AccountRow, Buried, Changes, FactRow, OutboxRow
+from detector.core.account import Account
+from detector.core.judge import process
+from detector.partition import Partition
+from detector.reading import unusable
+from detector.seen import SeenIds
+from detector.store.accounts import Accounts
+from eventlog.port import TopicPartition
+
+BYTES_MAX = 256 * 1024 * 1024
+
+_Key = tuple[str, str]
+
+
+class Folding:
+    """The shell around `detector.core.judge`: loads accounts, drops copies, collects what is to be written."""
+
+    def __init__(self, store: Accounts, seen: SeenIds, partitions: int, bytes_max: int = BYTES_MAX) -> None:
+        """`partitions`: of the topic `lead-events`."""
+        self._store = store
+        self._seen = seen
+        self._partitions = partitions
+        self._accounts: Cache[_Key, Account] = Cache(bytes_max, lambda account: account.size)
+
+    def prepare(self, events: Iterable[UsageEvent]) -> None:
+        """Load every account that `events` name, at once."""
+        missing = self._accounts.missing({(event.project, event.account) for event in events if event.account is not None})
+        found = self._store.load(missing)
+        for key in missing:
+            stored = found.get(key)
+            self._accounts.put(key, Account.new(*key) if stored is None else Account.load(*key, *stored))
+
+    def take(self, partition: Partition, place: Place, event: UsageEvent, changes: Changes) -> None:
+        """One event of the record at `place`."""
+        if event.account is None:
+            letter = unusable(event, "no_account", f"The event lies in {place.topic} and names no account: nobody may write so.")
+            changes.dead_letters.append(Buried(letter, partition.at, place.offset))
+            return
+        if not self._seen.first(partition.at, event):
+            metrics.DUPLICATES.inc()
+            return
+        program = partition.programs.get(event.project)
+        if program is None:
+            # Nothing says yet what to keep of it. A later rulebook's measures begin at its own first record.
+            metrics.WITHOUT_RULEBOOK.inc()
+            return
+        key = (event.project, event.account)
+        account = self._accounts.get(key)
+        if account is None:
+            raise KeyError(key)
+        for lead_event in process(program, account, event, place):
+            changes.lead_events.append(lead_event)
+            target = partition_of(lead_event.project, lead_event.account, self._partitions)
+            changes.outbox.append(OutboxRow(place.topic, place.partition, LEAD_EVENTS, target, encode(lead_event)))
+        self._accounts.touch(key, account)
+
+    def close(self, changes: Changes, partitions: dict[TopicPartition, Partition]) -> None:
+        """Put what the open batch changed into `changes`."""
+        self._seen.close(changes, partitions)
+        for (project, name), account in self._accounts.close().items():
+            dump = account.dump()
+            changes.accounts.append(AccountRow(project, name, dump.hot))
+            changes.facts.extend(FactRow(project, name, *chunk, body) for chunk, body in dump.chunks.items())
+        metrics.ACCOUNT_CACHE_BYTES.set(self._accounts.bytes)
+
+    def settled(self) -> None:
+        self._accounts.settled()
+        self._seen.settled()
+
+    def clear(self) -> None:
+        self._accounts.clear()
+        self._seen.clear()

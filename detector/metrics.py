@@ -1,0 +1,17 @@
+"""What the detector counts. No account, person or event name is a label."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+EVENTS = Counter("handraiser_detector_events", "Usage events read, copies included.", ["topic"])
+DUPLICATES = Counter("handraiser_detector_duplicates", "Usage events dropped because their id was seen before.")
+WITHOUT_RULEBOOK = Counter("handraiser_detector_events_without_rulebook", "Usage events of projects without a rulebook.")
+LEAD_EVENTS = Counter("handraiser_detector_lead_events", "Lead events committed.")
+DEAD_LETTERS = Counter("handraiser_detector_dead_letters", "Dead letters committed, of ingest and detector.", ["code"])
+HELD = Counter("handraiser_detector_held_events", "Usage events that began to wait for their account.")
+LOST = Counter("handraiser_detector_partitions_lost", "Times a commit found its partition in other hands.")
+HALTED = Gauge("handraiser_detector_partitions_halted", "Partitions that stand still; /health says why.")
+COMMIT_SECONDS = Histogram("handraiser_detector_commit_seconds", "One commit of a batch, with sending its outbox.")
+BATCH_EVENTS = Histogram(
+    "handraiser_detector_batch_events", "Usage events in one commit.", buckets=[1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]
+)
+ACCOUNT_CACHE_BYTES = Gauge("handraiser_detector_account_cache_bytes", "Accounts kept in memory, roughly.")

@@ -1,0 +1,75 @@
+"""Which partitions are ours: the consumer's assignment in, acquired partitions with their positions out."""
+
+import logging
+from collections.abc import Mapping
+
+from detector.compute import Compute
+from detector.partition import Partition
+from detector.programs import RulebookMissingError
+from detector.store import DetectorStore
+from eventlog.port import Consumer, OffsetOutOfRangeError, TopicPartition
+from runtime.clock import Clock
+
+_log = logging.getLogger("detector")
+
+
+class Ownership:
+    """`owned` follows the assignment. A partition that stopped for a defect stays out until the process starts again."""
+
+    def __init__(self, consumer: Consumer, store: DetectorStore, compute: Compute, clock: Clock, owner: str) -> None:
+        self._consumer = consumer
+        self._store = store
+        self._compute = compute
+        self._clock = clock
+        self._owner = owner
+        self._assigned: frozenset[TopicPartition] = frozenset()
+        self._stopped: set[TopicPartition] = set()
+        self.owned: dict[TopicPartition, Partition] = {}
+
+    def is_current(self) -> bool:
+        """False: partitions came or went, or `release` was called; `acquire` is due."""
+        return self._assigned == self._consumer.assignment()
+
+    def release(self) -> None:
+        """Nothing is ours until the next `acquire`."""
+        self.owned = {}
+        self._assigned = frozenset()
+
+    def acquire(self) -> None:
+        """Take every assigned partition, before any of its facts are loaded."""
+        self.release()
+        assigned = self._consumer.assignment()
+        beginnings, ends = self._consumer.beginning_offsets(), self._consumer.end_offsets()
+        for at in sorted(assigned - self._stopped):
+            self._acquire(at, beginnings, ends)
+        self._assigned = assigned
+
+    def stop(self, at: TopicPartition, reason: str) -> None:
+        """Stand still, say so, and do not take the partition again in this process."""
+        self._stopped.add(at)
+        self.owned.pop(at, None)
+        self._store.checkpoints.halt(at, reason)
+        _log.error("partition halted", extra={"topic": at.topic, "partition": at.partition, "reason": reason})
+
+    def _acquire(self, at: TopicPartition, beginnings: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]) -> None:
+        checkpoint = self._store.checkpoints.acquire(at, self._owner, beginnings[at], self._clock())
+        if not beginnings[at] <= checkpoint.next_offset <= ends[at]:
+            self.stop(at, _outside(checkpoint.next_offset, beginnings[at], ends[at]))
+            return
+        partition = Partition(at, checkpoint.version, checkpoint.next_offset, checkpoint.time)
+        try:
+            self._compute.acquire(partition, self._store.rulebooks.adopted(at))
+            self._consumer.seek(at, checkpoint.next_offset)
+        except RulebookMissingError as error:
+            self.stop(at, f"stopped before offset {checkpoint.next_offset}: {error}")
+        except OffsetOutOfRangeError:
+            self.stop(at, _outside(checkpoint.next_offset, beginnings[at], ends[at]))
+        else:
+            self.owned[at] = partition
+
+
+def _outside(offset: int, beginning: int, end: int) -> str:
+    return (
+        f"the checkpoint is at offset {offset} and the log holds {beginning} to {end}: "
+        "its retention has passed the checkpoint, or it is another log. Restore the log, or the database of the same time."
+    )

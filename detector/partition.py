@@ -1,0 +1,31 @@
+"""A partition that this worker owns: where it stands, by which rulebooks it judges, who waits in it."""
+
+from dataclasses import dataclass, field
+
+from contracts.messages import Place
+from detector.core.rulebook.compile import Program
+from eventlog.port import Record, TopicPartition
+
+
+@dataclass(slots=True)
+class Partition:
+    """Positions run ahead of the database while a batch is computed; `version` counts our own swaps along."""
+
+    at: TopicPartition
+    version: int
+    next_offset: int
+    time: int
+    """Partition time: the running maximum of the records' append times."""
+    programs: dict[str, Program] = field(default_factory=dict)
+    """project -> the rulebook that this partition has adopted."""
+    halted: str | None = None
+    """Why nothing more is read of it. What came before is committed together with this reason."""
+    ids_swept_at: int = 0
+    agenda: list[tuple[int, str, str]] = field(default_factory=list)
+    """Heap of (until, project, person): who waits in `unattributed`, each once."""
+    waiting: set[tuple[str, str]] = field(default_factory=set)
+    """(project, person) of everybody in `agenda`."""
+    ticked_at: int = 0
+
+    def place(self, record: Record) -> Place:
+        return Place(topic=record.topic, partition=record.partition, offset=record.offset, time=self.time)

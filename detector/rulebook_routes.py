@@ -1,0 +1,129 @@
+"""Routes of rulebooks: a YAML text in; a numbered, stored version out, and the switch to it in every partition."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
+
+from contracts.codec import encode
+from contracts.messages import EVENTS, UNATTRIBUTED, RulebookSwitch
+from detector.core.rulebook.parse import Problem, RulebookError, parse
+from detector.rulebooks import bases
+from detector.shapes import AppliedRulebook, ProblemLine, RulebookLine, RulebookList, RulebookProblems, iso
+from detector.store import DetectorStore
+from detector.store.rulebooks import StoredRulebook
+from eventlog.port import Entry, LogError, Producer, TopicState
+from runtime.clock import Clock
+from runtime.web import ApiError, error_body
+
+BODY_BYTES_MAX = 1024 * 1024
+APPEND_TIMEOUT_S = 10.0
+
+
+class _Sent(msgspec.Struct, frozen=True):
+    body: str
+    project: str | None = None
+
+
+_REQUEST_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/yaml": {"schema": {"type": "string"}},
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["body"],
+                    "properties": {
+                        "body": {"type": "string", "description": "The YAML text."},
+                        "project": {"type": "string", "description": "Must be the rulebook's own `project`, if given."},
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+async def _sent(request: Request) -> _Sent:
+    """The rulebook's text: the body itself, or the field `body` of a JSON object."""
+    raw = bytearray()
+    async for piece in request.stream():
+        raw += piece
+        if len(raw) > BODY_BYTES_MAX:
+            raise ApiError(413, "too_large", f"A rulebook has at most {BODY_BYTES_MAX // 1024} KiB. Split the product.")
+    try:
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json":
+            return msgspec.json.decode(raw, type=_Sent)
+        return _Sent(raw.decode())
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        shape = 'Send the YAML text (application/yaml), or {"body": "<YAML text>"} as application/json.'
+        raise ApiError(422, "invalid_request", f"This is not a rulebook: {error}. {shape}") from error
+
+
+def add_rulebook_routes(
+    router: APIRouter, store: DetectorStore, producer: Producer, topics: Mapping[str, TopicState], clock: Clock
+) -> None:
+    """Add `POST /rulebooks` and `GET /rulebooks` to `router`."""
+
+    @router.post(
+        "/rulebooks",
+        tags=["rulebooks"],
+        openapi_extra=_REQUEST_BODY,
+        responses={422: {"model": RulebookProblems}},
+        response_model=AppliedRulebook,
+    )
+    def apply(sent: Annotated[_Sent, Depends(_sent)]) -> AppliedRulebook | JSONResponse:
+        """Check a rulebook, store it as the project's next version, and switch every partition to it.
+
+        The newest version sent once more is that version again; its switch is repeated, which changes nothing.
+        """
+        try:
+            parsed = parse(sent.body, bases())
+        except RulebookError as error:
+            return _refused(error)
+        project = parsed.rulebook.project
+        if sent.project is not None and sent.project != project:
+            raise ApiError(422, "another_project", f"The rulebook says `project: {project}`, the request says {sent.project}.")
+        stored = store.rulebooks.add(project, sent.body, parsed.resolved, clock())
+        _switch(producer, topics, stored)
+        return AppliedRulebook(**_line(stored), asleep=[_problem(problem) for problem in parsed.asleep])
+
+    @router.get("/rulebooks", tags=["rulebooks"])
+    def rulebooks(project: str | None = None) -> RulebookList:
+        """Every version, newest first."""
+        return RulebookList(data=[RulebookLine(**_line(stored)) for stored in store.rulebooks.all(project)])
+
+
+def _switch(producer: Producer, topics: Mapping[str, TopicState], stored: StoredRulebook) -> None:
+    """Append the switch to every partition: each judges by the new version from there on."""
+    value = encode(RulebookSwitch(project=stored.project, version=stored.version))
+    entries = [Entry(topic, n, value) for topic in (EVENTS, UNATTRIBUTED) for n in range(topics[topic].partitions)]
+    try:
+        producer.append(entries, APPEND_TIMEOUT_S)
+    except LogError as error:
+        message = f"Version {stored.version} is stored, but the log did not take the switch to it. Send the rulebook again."
+        raise ApiError(503, "log_unavailable", message, str(error), headers={"Retry-After": "2"}) from error
+
+
+def _refused(error: RulebookError) -> JSONResponse:
+    count = len(error.problems)
+    message = f"The rulebook has {count} problem{'s' if count > 1 else ''}: {error.problems[0]}"
+    body: dict[str, Any] = dict(error_body("invalid_rulebook", message, str(error)))
+    body["problems"] = [_problem(problem).model_dump() for problem in error.problems]
+    return JSONResponse(body, 422)
+
+
+def _problem(problem: Problem) -> ProblemLine:
+    return ProblemLine(line=problem.line, column=problem.column, code=problem.code, message=problem.message, do=problem.remedy)
+
+
+def _line(stored: StoredRulebook) -> dict[str, Any]:
+    return {
+        "project": stored.project,
+        "version": stored.version,
+        "sha256": stored.sha256,
+        "created_at": iso(stored.created_at),
+    }

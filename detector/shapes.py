@@ -1,0 +1,139 @@
+"""The shapes of the detector's JSON API. Times are ISO 8601, UTC, with milliseconds."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from runtime.web import ErrorBody
+
+
+def iso(ms: int) -> str:
+    """Epoch milliseconds as `2026-05-01T12:00:00.000Z`."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class LeadAccount(BaseModel):
+    external_id: str
+    name: str | None = None
+    domain: str | None = None
+    plan: str | None = None
+    stage: str | None = None
+
+
+class Lead(BaseModel):
+    """A lead as it is now."""
+
+    lead_id: str
+    project: str
+    account: LeadAccount
+    lead_type: str
+    status: str
+    temperature: str | None = Field(description="`hot` for an explicit request; null where nothing says it.")
+    revision: int
+    rulebook_version: int
+    summary: str
+    recommended_action: str
+    qualified_at: str
+    opened_at: str
+    updated_at: str = Field(description="Partition time of its newest lead event.")
+
+
+class LeadList(BaseModel):
+    data: list[Lead]
+    next: str | None = Field(description="Give it as `cursor` to read on; null: this was the last page.")
+
+
+class LeadEventLine(BaseModel):
+    """One step of a lead's life."""
+
+    id: str
+    type: str
+    revision: int
+    status: str
+    timestamp: str
+    changes: list[Any]
+
+
+class LeadDetail(Lead):
+    """With the evidence, everybody to talk to, and its whole life; as the newest webhook said it."""
+
+    answer_by: str | None = None
+    signals: list[dict[str, Any]]
+    evidence: list[dict[str, Any]]
+    people: list[dict[str, Any]]
+    usage: list[dict[str, Any]]
+    onboarding: dict[str, Any]
+    features: list[dict[str, Any]]
+    offer: dict[str, Any]
+    owner: dict[str, Any]
+    events: list[LeadEventLine]
+
+
+class AccountView(BaseModel):
+    """What is known of an account now, by the newest rulebook."""
+
+    project: str
+    external_id: str
+    name: str | None
+    domain: str | None
+    plan: str | None
+    stage: str
+    usage: list[dict[str, Any]]
+    onboarding: dict[str, Any]
+    features: list[dict[str, Any]]
+    people: list[dict[str, Any]]
+    leads: list[Lead]
+
+
+class RulebookLine(BaseModel):
+    project: str
+    version: int
+    sha256: str = Field(description="Of the resolved text.")
+    created_at: str
+
+
+class RulebookList(BaseModel):
+    data: list[RulebookLine]
+    next: str | None = None
+
+
+class AppliedRulebook(RulebookLine):
+    asleep: list["ProblemLine"] = Field(description="Parts that cannot fire yet, and why.")
+
+
+class ProblemLine(BaseModel):
+    line: int
+    column: int
+    code: str
+    message: str
+    do: str = Field(description="The remedy.")
+
+
+class RulebookProblems(ErrorBody):
+    """The rulebook was refused; `problems` has every reason with its place."""
+
+    problems: list[ProblemLine]
+
+
+class DeadLetterLine(BaseModel):
+    id: str
+    project: str
+    code: str
+    message: str
+    field: str | None
+    route: str | None
+    key_id: str
+    received_at: str
+    size: int
+
+
+class DeadLetterList(BaseModel):
+    data: list[DeadLetterLine]
+    next: str | None
+
+
+class DeadLetterDetail(DeadLetterLine):
+    body: str
+    truncated: bool
+    sha256: str | None

@@ -1,0 +1,194 @@
+"""Poll, fold and judge, commit, publish: records of three topics in; facts, leads, dead letters and the outbox out.
+
+Batch N+1 is computed while a second thread commits N; it closes when N's commit returns, and is never committed before N.
+Whatever goes wrong, everything in memory is dropped, the partitions are acquired again, and the log is read again from
+their checkpoints.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
+from detector import metrics
+from detector.attributor import Attributor
+from detector.compute import Batch, Compute, PoisonError
+from detector.folding import Folding
+from detector.ownership import Ownership
+from detector.programs import Programs
+from detector.publisher import Publisher
+from detector.seen import SeenIds
+from detector.store import DetectorStore, LeadEventConflictError, PartitionLostError
+from detector.ticker import tick
+from eventlog.port import Log, LogError, Producer, TopicState
+from runtime.clock import Clock
+
+GROUP = "detector"
+TOPICS = (EVENTS, UNATTRIBUTED, DEAD_LETTERS)
+POLL_BYTES_MAX = 4 * 1024 * 1024
+BATCH_BYTES_MAX = 64 * 1024 * 1024
+BATCH_MS_MAX = 1_000
+IDLE_POLL_S = 0.25
+RETRY_S = 1.0
+"""Between attempts while the database or the log cannot be reached."""
+
+_log = logging.getLogger("detector")
+
+
+class Worker:
+    """One thread calls `run`, or `run_once` again and again; `close` when done."""
+
+    def __init__(  # noqa: PLR0913 - here everything meets
+        self,
+        log: Log,
+        store: DetectorStore,
+        producer: Producer,
+        *,
+        topics: Mapping[str, TopicState],
+        clock: Clock,
+        owner: str,
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        """`topics`: as they are. `owner`: who acquires, for people. Raises TopicMismatchError if the log is another one."""
+        store.checkpoints.check_topics(topics.values())
+        seen = SeenIds(store.seen, store.seen.key(random_bytes(32)))
+        folding = Folding(store.accounts, seen, topics[LEAD_EVENTS].partitions)
+        attributor = Attributor(store.people, topics[EVENTS].partitions)
+        self._store = store
+        self._producer = producer
+        self._clock = clock
+        self._consumer = log.consumer(TOPICS, GROUP)
+        self._compute = Compute(Programs(store.rulebooks), folding, attributor)
+        self._publisher = Publisher(store.outbox, producer, clock)
+        self._ownership = Ownership(self._consumer, store, self._compute, clock, owner)
+        self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="detector-commit")
+        self._committing: Future[None] | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop`; then finish what was begun. A database or log that is away is waited for."""
+        while not stop.is_set():
+            try:
+                self.run_once(IDLE_POLL_S)
+            except (SQLAlchemyError, LogError) as error:
+                _log.warning("detector waits", extra={"error": f"{type(error).__name__}: {error}"[:500]})
+                stop.wait(RETRY_S)
+
+    def run_once(self, timeout_s: float) -> bool:
+        """One turn: what there is to read (waiting up to `timeout_s`) is computed and handed over to be committed.
+
+        False: there was nothing to do, and all that was done is committed. Raises LogError or SQLAlchemyError if the log or
+        the database cannot be reached; the next turn begins again from the checkpoints.
+        """
+        try:
+            return self._turn(timeout_s)
+        except PartitionLostError as lost:
+            self._drop()
+            metrics.LOST.inc()
+            _log.warning("partition lost", extra={"topic": lost.partition.topic, "partition": lost.partition.partition})
+        except LeadEventConflictError as conflict:
+            self._drop()
+            for at in conflict.partitions:
+                self._ownership.stop(at, f"{conflict}: a defect. Nothing of it was stored; please report it.")
+        except PoisonError as poison:
+            self._drop()
+            _log.exception("record not processed", extra={"topic": poison.at.topic, "offset": poison.offset})
+            reason = f"{poison} ({poison.__cause__!r}): a defect. The log keeps the record; please report it."
+            self._ownership.stop(poison.at, reason)
+        except BaseException:
+            self._drop()
+            raise
+        return True
+
+    def close(self) -> None:
+        """Wait for what is being committed; leave the group."""
+        self._committer.shutdown(wait=True)
+        self._consumer.close()
+
+    def wake(self) -> None:
+        """End a wait for records early. May be called from any thread."""
+        self._consumer.wake()
+
+    def _turn(self, timeout_s: float) -> bool:
+        if not self._ownership.is_current():
+            self._drop()
+            self._ownership.acquire()
+            self._publisher.expect()
+        busy = self._committing is not None
+        self._fill(0 if busy else timeout_s)
+        self._settle()
+        if self._compute.batch.partitions:
+            self._hand_over(self._compute.close())
+            return True
+        if not busy:
+            self._idle()
+        return busy
+
+    def _fill(self, timeout_s: float) -> None:
+        """Compute what can be read until the running commit returns, the batch is full, or nothing is left."""
+        began_at = self._clock()
+        records = self._consumer.poll(timeout_s, POLL_BYTES_MAX)
+        while records:
+            self._compute.take(self._ownership.owned, records)
+            full = self._compute.batch.bytes >= BATCH_BYTES_MAX or self._clock() - began_at >= BATCH_MS_MAX
+            if full or self._committing is None or self._committing.done():
+                return
+            records = self._consumer.poll(0, POLL_BYTES_MAX)
+
+    def _settle(self) -> None:
+        """Wait for the running commit; raises what it raised."""
+        if self._committing is None:
+            return
+        committing, self._committing = self._committing, None
+        committing.result()
+        self._compute.settled()
+
+    def _hand_over(self, batch: Batch) -> None:
+        self._committing = self._committer.submit(self._commit, batch)
+        metrics.HALTED.set(sum(p.halted is not None for p in self._ownership.owned.values()))
+
+    def _commit(self, batch: Batch) -> None:
+        """In the second thread: one transaction, then what it put into the outbox."""
+        changes = batch.changes
+        with metrics.COMMIT_SECONDS.time():
+            self._store.commit(changes, self._clock())
+            if changes.outbox:
+                self._publisher.expect()
+            self._publisher.publish(self._ownership.owned)
+        _count(batch)
+
+    def _idle(self) -> None:
+        """Nothing to read and nothing in flight: time may pass, and an outbox that waited may be tried again."""
+        self._publisher.publish(self._ownership.owned)
+        tick(self._ownership.owned.values(), self._consumer, self._producer, self._clock())
+
+    def _drop(self) -> None:
+        """Forget everything in memory; the next turn acquires the partitions again."""
+        committing, self._committing = self._committing, None
+        if committing is not None:
+            committing.exception()  # it may succeed still: the checkpoints will tell
+        self._compute.clear()
+        self._ownership.release()
+
+
+def _count(batch: Batch) -> None:
+    changes = batch.changes
+    metrics.BATCH_EVENTS.observe(batch.events)
+    metrics.LEAD_EVENTS.inc(len(changes.lead_events))
+    metrics.HELD.inc(len(changes.held))
+    for buried in changes.dead_letters:
+        metrics.DEAD_LETTERS.labels(buried.letter.code).inc()
+    _log.info(
+        "batch",
+        extra={
+            "places": {f"{m.partition.topic}/{m.partition.partition}": m.next_offset for m in changes.moves},
+            "events": batch.events,
+            "accounts": len(changes.accounts),
+            "lead_ids": [event.data["lead_id"] for event in changes.lead_events[:20]],
+            "lead_events": len(changes.lead_events),
+            "dead_letters": len(changes.dead_letters),
+            "held": len(changes.held),
+        },
+    )
