@@ -1,0 +1,53 @@
+"""A request's headers and the key in its body in; the one good write key out, or a 401 that says why not."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+
+from ingest.keys import KeyRing
+from ingest.store import StoredWriteKey
+from runtime.web import ApiError
+
+_SEND = "Send a write key (`wk_…`) as the Basic user name, as a Bearer token, in X-Write-Key, or as `writeKey` in the body."
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The key that a request may send with. `text` is secret."""
+
+    key: StoredWriteKey
+    text: str
+
+
+def find_access(headers: Headers, body_key: str | None, keys: KeyRing) -> Access:
+    """Raises ApiError 401: `missing_key`, `unknown_key`, `revoked_key`, `different_keys`."""
+    texts = [text for text in (*_authorization(headers), headers.get("x-write-key", "").strip(), body_key) if text]
+    good = {text: key for text in texts if (key := keys.write_key(text)) is not None}
+    if len(good) > 1:
+        raise _unauthorized("different_keys", "This request carries two different write keys. Send one.")
+    for text, key in good.items():
+        return Access(key, text)
+    if any(keys.is_revoked(text) for text in texts):
+        raise _unauthorized("revoked_key", "This write key was revoked. Use another: `handraiser keys create`.")
+    if texts:
+        raise _unauthorized("unknown_key", f"This write key is not known here. {_SEND}")
+    raise _unauthorized("missing_key", f"A write key is missing. {_SEND}")
+
+
+def _authorization(headers: Headers) -> list[str]:
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return [value.strip()]
+    if scheme.lower() != "basic":
+        return []
+    try:
+        user, _, _ = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return []
+    return [user]
+
+
+def _unauthorized(code: str, message: str) -> ApiError:
+    return ApiError(401, code, message, headers={"WWW-Authenticate": 'Basic realm="write key"'})

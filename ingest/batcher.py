@@ -1,0 +1,135 @@
+"""Lines of many requests in, one append at a time out; each request learns when its own are durable.
+
+While an append runs, what arrives gathers for the next. When it is calm nothing waits.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from contracts.codec import encode_frames
+from eventlog.port import Entry, LogError, Producer
+from ingest import metrics
+from ingest.core.placement import Lines, Partitions, size
+from ingest.traffic import Traffic
+
+DURABLE_S = 2.0
+"""A request whose lines are not durable by then is told to come again."""
+WAITING_BYTES_MAX = 64 * 1024 * 1024
+APPEND_BYTES_MAX = 8 * 1024 * 1024
+"""Of one append, or it is one request: so that a long queue never makes an append that takes over DURABLE_S."""
+_log = logging.getLogger("ingest")
+
+
+class BusyError(Exception):
+    """The lines are not known to be durable: sending them again is right, and doubles nothing."""
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    lines: Lines
+    bytes: int
+    durable: asyncio.Future[None]
+
+
+class Batcher:
+    """Lives on one event loop. `partitions`: how many each topic of the log has."""
+
+    def __init__(self, producer: Producer, partitions: Partitions, durable_s: float = DURABLE_S) -> None:
+        self.partitions = partitions
+        self.traffic = Traffic()
+        self.waiting_bytes = 0
+        self.failing = False
+        """Whether the last append failed."""
+        self._producer = producer
+        self._durable_s = durable_s
+        self._queue: deque[_Waiting] = deque()
+        self._draining: asyncio.Task[None] | None = None
+        self._closed = False
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ingest-append")
+
+    async def append(self, lines: Lines) -> None:
+        """Return when `lines` are durable. Raises BusyError if they are not within DURABLE_S, or too much waits already."""
+        bytes_ = size(lines)
+        if self._closed or self.waiting_bytes + bytes_ > WAITING_BYTES_MAX:
+            raise BusyError
+        waiting = _Waiting(lines, bytes_, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._count(bytes_)
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain())
+        try:
+            async with asyncio.timeout(self._durable_s):
+                await waiting.durable
+        except TimeoutError:
+            raise BusyError from None
+
+    async def close(self) -> None:
+        """Take no more, and return when all that waits is appended or has failed."""
+        self._closed = True
+        if self._draining is not None:
+            await self._draining
+        self._thread.shutdown()
+
+    async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
+        while group := self._next_group():
+            error = await loop.run_in_executor(self._thread, self._append, [waiting.lines for waiting in group])
+            self.failing = error is not None
+            for waiting in group:
+                self._count(-waiting.bytes)
+                if waiting.durable.done():  # its request gave up waiting
+                    continue
+                if error is None:
+                    waiting.durable.set_result(None)
+                else:
+                    waiting.durable.set_exception(error)
+        self._draining = None
+
+    def _next_group(self) -> list[_Waiting]:
+        group: list[_Waiting] = []
+        bytes_ = 0
+        while self._queue and (not group or bytes_ + self._queue[0].bytes <= APPEND_BYTES_MAX):
+            waiting = self._queue.popleft()
+            if waiting.durable.done():
+                self._count(-waiting.bytes)
+                continue
+            group.append(waiting)
+            bytes_ += waiting.bytes
+        return group
+
+    def _append(self, requests: Sequence[Lines]) -> BusyError | None:
+        """In the thread."""
+        started = time.perf_counter()
+        try:
+            self._producer.append(_entries(requests), self._durable_s)
+        except LogError as error:
+            _log.warning("append failed", extra={"outcome": "log_error", "detail": str(error), "requests": len(requests)})
+            return BusyError()
+        except Exception:
+            _log.exception("append failed", extra={"outcome": "internal", "requests": len(requests)})
+            return BusyError()
+        finally:
+            metrics.APPEND_SECONDS.observe(time.perf_counter() - started)
+        return None
+
+    def _count(self, bytes_: int) -> None:
+        self.waiting_bytes += bytes_
+        metrics.WAITING_BYTES.set(self.waiting_bytes)
+
+
+def _entries(requests: Sequence[Lines]) -> list[Entry]:
+    """Frames of all requests' lines, in the order in which the requests came."""
+    merged: Lines = {}
+    for lines in requests:
+        for target, of_target in lines.items():
+            merged.setdefault(target, []).extend(of_target)
+    return [
+        Entry(target.topic, target.partition, frame)
+        for target, of_target in merged.items()
+        for frame in encode_frames(target.kind, of_target)
+    ]

@@ -1,0 +1,51 @@
+"""Browsers may send events from any page: CORS headers on every answer under /v1/, errors included, and preflights answered.
+
+Wrap the whole application with it (`CorsAnswers(app)`), outside all other middleware: 404, 405 and 500 need the headers too.
+"""
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+PREFLIGHT_AGE_S = 600
+
+
+class CorsAnswers:
+    """No credentials are allowed: a page of another origin can use only a key that it knows."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
+            await self._app(scope, receive, send)
+            return
+        request = Headers(scope=scope)
+        origin = request.get("origin", "*")
+        if scope["method"] == "OPTIONS":
+            await _preflight(request, origin)(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Access-Control-Allow-Origin"] = origin
+                headers["Access-Control-Expose-Headers"] = "Retry-After, X-RateLimit-Reset"
+                headers.add_vary_header("Origin")
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def _preflight(request: Headers, origin: str) -> Response:
+    return Response(
+        status_code=204,
+        headers={
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Allow-Methods": request.get("access-control-request-method", "POST"),
+            "Access-Control-Allow-Headers": request.get("access-control-request-headers", "Authorization, Content-Type"),
+            "Access-Control-Expose-Headers": "Retry-After, X-RateLimit-Reset",
+            "Access-Control-Max-Age": str(PREFLIGHT_AGE_S),
+            "Vary": "Origin, Access-Control-Request-Headers",
+        },
+    )
