@@ -63,6 +63,8 @@ class _Progress:
     entered: float = 0.0
     ms: dict[Phase, int] = field(default_factory=dict)
     address: str | None = None
+    socket: httpcore.AsyncNetworkStream | None = None
+    """The bare connection while TLS is not yet made."""
 
     def enter(self, phase: Phase, seconds: float) -> None:
         now = asyncio.get_running_loop().time()
@@ -120,6 +122,8 @@ class Sender:
                 response = await pool.handle_async_request(request)
         except _RECEIVERS_FAULT as error:
             kind = _kind(error, progress.phase)
+            if progress.phase == "tls" and progress.socket is not None:
+                await progress.socket.aclose()  # httpcore leaves it open when our timeout ends the handshake
             return self._answer(progress, error=kind, detail=str(error) if kind in _TELLING else type(error).__name__)
         progress.ms["headers"] = _ms(asyncio.get_running_loop().time() - progress.entered)
         peer = response.extensions["network_stream"].get_extra_info("server_addr")
@@ -215,10 +219,12 @@ class _VettedBackend(httpcore.AsyncNetworkBackend):
             try:
                 # one that hangs leaves time for the next; the last has all that is left
                 share = progress.deadlines.connect_s / len(addresses) if left > 1 else timeout
-                return await self._sockets.connect_tcp(address, port, share, local_address, socket_options)
+                progress.socket = await self._sockets.connect_tcp(address, port, share, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 if left == 1:
                     raise
+            else:
+                return progress.socket
         raise _LookupFailedError
 
 

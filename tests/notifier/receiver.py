@@ -115,7 +115,7 @@ async def closes_midway(writer: asyncio.StreamWriter) -> None:
 
 
 async def speaks_gibberish(writer: asyncio.StreamWriter) -> None:
-    writer.write(b"220 mail.example.com ESMTP\r\n")
+    writer.write(b"220 mail.example.com ESMTP\r\n\r\n")
     await writer.drain()
     writer.close()
 
