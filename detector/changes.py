@@ -34,6 +34,8 @@ class AccountRow(NamedTuple):
 
 
 class FactRow(NamedTuple):
+    """Without a body: that chunk goes."""
+
     project: str
     account: str
     measure: str

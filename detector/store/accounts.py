@@ -62,10 +62,16 @@ class Seen:
 
 
 def write_accounts(tx: sa.Connection, accounts: Sequence[AccountRow], facts: Sequence[FactRow]) -> None:
-    """Upsert hot rows and changed chunks."""
+    """Upsert hot rows and changed chunks; a chunk without a body goes."""
     insert(tx, tables.accounts, AccountRow._fields, accounts, "ON CONFLICT (project, account) DO UPDATE SET hot = excluded.hot")
     conflict = "ON CONFLICT (project, account, measure, chunk) DO UPDATE SET body = excluded.body"
-    insert(tx, tables.facts, FactRow._fields, facts, conflict)
+    insert(tx, tables.facts, FactRow._fields, [row for row in facts if row.body], conflict)
+    gone = [dict(zip(("p", "a", "m", "n"), row[:4], strict=True)) for row in facts if not row.body]
+    if gone:
+        f = tables.facts.c
+        this = (f.project == sa.bindparam("p")) & (f.account == sa.bindparam("a"))
+        this &= (f.measure == sa.bindparam("m")) & (f.chunk == sa.bindparam("n"))
+        tx.execute(sa.delete(tables.facts).where(this), gone)
 
 
 def write_seen(tx: sa.Connection, rows: Sequence[SeenRow], forget: Iterable[tuple[TopicPartition, int]]) -> None:

@@ -1,0 +1,27 @@
+"""A detector's store over a real SQLite file, and over a real PostgreSQL; topics as small as a test can follow."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from detector.store import DetectorStore
+from detector.tables import metadata
+from runtime.database import open_database
+from runtime.settings import Settings
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
+    """An empty database with the detector's tables."""
+    postgres = request.getfixturevalue("postgres") if request.param == "postgres" else None
+    engine = open_database(Settings(data=tmp_path, database_url=postgres, kafka=postgres), "detector")
+    metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def store(engine: sa.Engine) -> DetectorStore:
+    return DetectorStore(engine)

@@ -1,0 +1,101 @@
+"""Whose event is it: memberships and events in any order."""
+
+from detector.core.attribution import (
+    HELD_PER_PERSON_MAX,
+    HOLD_MS,
+    Forward,
+    Hold,
+    Person,
+    Refuse,
+    attribute,
+    expire_held,
+    join,
+    joins,
+    settle_held,
+)
+from tests.detector.shell.samples import MINUTE, NOON, usage_event
+
+
+def member(**since: int) -> Person:
+    return Person(memberships=since)
+
+
+def test_the_only_membership_by_then_is_the_events_account() -> None:
+    event = usage_event("m1", person="ada")
+
+    decision = attribute(member(acme=NOON - 1, bolt=NOON + HOLD_MS + 1), event, NOON)
+
+    assert isinstance(decision, Forward)
+    (copy,) = decision.events
+    assert (copy.account, copy.attributed, copy.id, copy.timestamp) == ("acme", True, "m1", NOON)
+
+
+def test_a_membership_reaches_as_far_back_as_an_event_would_have_waited() -> None:
+    event = usage_event("m1", person="ada")
+
+    assert isinstance(attribute(member(acme=NOON + HOLD_MS), event, NOON), Forward)
+    assert isinstance(attribute(member(acme=NOON + HOLD_MS + 1), event, NOON), Hold)
+
+
+def test_two_memberships_are_never_a_guess() -> None:
+    decision = attribute(member(acme=NOON, bolt=NOON), usage_event("m1", person="ada"), NOON)
+
+    assert isinstance(decision, Refuse)
+    assert decision.code == "ambiguous_account"
+    assert "groupId" in decision.message
+
+
+def test_an_identify_goes_to_every_account_of_the_person() -> None:
+    decision = attribute(member(bolt=NOON, acme=NOON + 2 * HOLD_MS), usage_event("m1", "identify", person="ada"), NOON)
+
+    assert isinstance(decision, Forward)
+    assert [event.account for event in decision.events] == ["acme", "bolt"]
+
+
+def test_what_waits_is_settled_by_the_group_in_order_of_arrival() -> None:
+    person = Person()
+    for n in (2, 1):
+        assert attribute(person, usage_event(f"m{n}", anonymous="ada"), NOON) == Hold(person.held[f"m{n}"])
+    group = usage_event("g", "group", anonymous="ada", account="acme", at=NOON + MINUTE)
+
+    assert joins(group)
+    assert join(person, group)
+    settled = settle_held(person)
+
+    assert [d.events[0].id for d in settled if isinstance(d, Forward)] == ["m2", "m1"]
+    assert person.held == {}
+
+
+def test_a_group_after_the_hold_leaves_the_event_waiting_until_it_expires() -> None:
+    person = Person()
+    attribute(person, usage_event("m1", person="ada", at=NOON - HOLD_MS), NOON)
+    join(person, usage_event("g", "group", person="ada", account="acme", at=NOON + 1))
+
+    assert settle_held(person) == []
+    assert expire_held(person, NOON + HOLD_MS - 1) == []
+    (refused,) = expire_held(person, NOON + HOLD_MS)
+    assert refused.code == "unattributed"
+
+
+def test_the_earliest_group_counts_and_a_later_one_teaches_nothing() -> None:
+    person = member(acme=NOON)
+
+    assert not join(person, usage_event("g", "group", person="ada", account="acme", at=NOON + 1))
+    assert join(person, usage_event("g", "group", person="ada", account="acme", at=NOON - 1))
+    assert person.memberships == {"acme": NOON - 1}
+
+
+def test_a_copy_of_a_waiting_event_changes_nothing() -> None:
+    person = Person()
+    attribute(person, usage_event("m1", person="ada"), NOON)
+
+    assert attribute(person, usage_event("m1", person="ada"), NOON + MINUTE) is None
+    assert person.due == NOON + HOLD_MS
+
+
+def test_one_person_cannot_make_endless_events_wait() -> None:
+    person = Person()
+    decisions = [attribute(person, usage_event(f"m{n}", person="ada"), NOON) for n in range(HELD_PER_PERSON_MAX + 1)]
+
+    assert isinstance(decisions[-2], Hold)
+    assert isinstance(decisions[-1], Refuse)

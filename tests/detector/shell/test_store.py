@@ -1,0 +1,229 @@
+"""The store keeps what a commit says, all of it or nothing; on SQLite and PostgreSQL alike."""
+
+import pytest
+import sqlalchemy as sa
+
+from contracts.messages import DEAD_LETTERS, EVENTS, DeadLetter
+from detector import tables
+from detector.changes import AccountRow, Buried, Changes, FactRow, HeldEvent, HeldKey, Move, OutboxRow, SeenRow
+from detector.store import DetectorStore, LeadEventConflictError, PartitionLostError, TopicMismatchError
+from detector.store.leads import LeadFilter
+from eventlog.port import Entry, TopicPartition, TopicState
+from tests.detector.shell.samples import EVENTS_0, NOON, UNATTRIBUTED_0, lead_event, usage_event
+
+
+def moved(store: DetectorStore, next_offset: int = 1) -> Changes:
+    """Changes that own EVENTS_0."""
+    checkpoint = store.checkpoints.acquire(EVENTS_0, "me", 0, NOON)
+    return Changes(moves=[Move(EVENTS_0, checkpoint.version, next_offset, NOON)])
+
+
+def rows(engine: sa.Engine, table: sa.Table) -> int:
+    with engine.connect() as tx:
+        return tx.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+
+
+def test_a_partition_without_a_checkpoint_begins_at_the_earliest_offset(store: DetectorStore) -> None:
+    assert store.checkpoints.acquire(EVENTS_0, "me", 17, NOON).next_offset == 17
+
+
+def test_acquiring_again_goes_on_where_the_last_commit_ended(store: DetectorStore) -> None:
+    store.commit(moved(store, next_offset=42), NOON + 5)
+
+    again = store.checkpoints.acquire(EVENTS_0, "you", 0, NOON)
+
+    assert (again.next_offset, again.time) == (42, NOON)
+    assert store.checkpoints.standings()[0].owner == "you"
+
+
+def test_whoever_lost_the_partition_fails_at_the_swap_and_has_changed_nothing(store: DetectorStore, engine: sa.Engine) -> None:
+    stale = moved(store, next_offset=9)
+    stale.accounts.append(AccountRow("mail", "acme", b"x"))
+    stale.outbox.append(OutboxRow(EVENTS, 0, "lead-events", 0, b"x"))
+    store.checkpoints.acquire(EVENTS_0, "somebody else", 0, NOON)
+
+    with pytest.raises(PartitionLostError, match="events/0 was acquired by another worker"):
+        store.commit(stale, NOON)
+
+    assert rows(engine, tables.accounts) == rows(engine, tables.outbox) == 0
+    assert store.checkpoints.standings()[0].next_offset == 0
+
+
+def test_one_lost_partition_of_two_rolls_both_back(store: DetectorStore) -> None:
+    changes = moved(store, next_offset=3)
+    other = store.checkpoints.acquire(UNATTRIBUTED_0, "me", 0, NOON)
+    changes.moves.append(Move(UNATTRIBUTED_0, other.version - 1, 3, NOON))
+
+    with pytest.raises(PartitionLostError):
+        store.commit(changes, NOON)
+
+    assert [standing.next_offset for standing in store.checkpoints.standings()] == [0, 0]
+
+
+def test_a_halted_partition_says_why_until_it_is_acquired_again(store: DetectorStore) -> None:
+    checkpoint = store.checkpoints.acquire(EVENTS_0, "me", 0, NOON)
+    store.commit(Changes(moves=[Move(EVENTS_0, checkpoint.version, 4, NOON, halted="no body")]), NOON)
+    assert store.checkpoints.standings()[0].halted == "no body"
+
+    store.checkpoints.acquire(EVENTS_0, "me", 0, NOON)
+
+    assert store.checkpoints.standings()[0].halted is None
+
+
+def test_accounts_come_back_with_their_chunks_and_a_chunk_without_body_goes(store: DetectorStore) -> None:
+    first = moved(store)
+    first.accounts = [AccountRow("mail", name, b"hot " + name.encode()) for name in ("acme", "bolt", "it's")]
+    first.facts = [FactRow("mail", "acme", "s1", 0, b"zero"), FactRow("mail", "acme", "s1", 1, b"one")]
+    store.commit(first, NOON)
+    second = moved(store)
+    second.accounts = [AccountRow("mail", "acme", b"hotter")]
+    second.facts = [FactRow("mail", "acme", "s1", 0, b""), FactRow("mail", "acme", "s1", 1, b"ONE")]
+    store.commit(second, NOON)
+
+    found = store.accounts.load([("mail", "acme"), ("mail", "it's"), ("mail", "nobody"), ("other", "bolt")])
+
+    assert found == {("mail", "acme"): (b"hotter", {("s1", 1): b"ONE"}), ("mail", "it's"): (b"hot it's", {})}
+
+
+def test_a_lead_row_is_the_newest_of_its_lead_events(store: DetectorStore) -> None:
+    first = moved(store)
+    first.lead_events = [lead_event("ld_1"), lead_event("ld_1", 2, at=NOON + 1, temperature="hot")]
+    store.commit(first, NOON)
+    second = moved(store)
+    second.lead_events = [lead_event("ld_1", 3, at=NOON + 2, status="won")]
+    store.commit(second, NOON)
+
+    lead = store.leads.get("ld_1")
+
+    assert lead is not None
+    assert (lead.status, lead.revision, lead.opened_at, lead.updated_at) == ("won", 3, NOON, NOON + 2)
+    assert lead.qualified_at == NOON + 123
+    assert [event.data["revision"] for event in store.leads.events("ld_1")] == [1, 2, 3]
+
+
+def test_a_lead_event_that_is_there_already_is_a_bug_and_changes_nothing(store: DetectorStore, engine: sa.Engine) -> None:
+    first = moved(store)
+    first.lead_events = [lead_event("ld_1")]
+    store.commit(first, NOON)
+    second = moved(store, next_offset=2)
+    second.lead_events = [lead_event("ld_2"), lead_event("ld_1")]
+
+    with pytest.raises(LeadEventConflictError, match="le_ld_1_1") as conflict:
+        store.commit(second, NOON)
+
+    assert conflict.value.partitions == {EVENTS_0}
+    assert rows(engine, tables.leads) == 1
+
+
+def test_pages_of_leads_follow_one_another_without_gap_or_repeat(store: DetectorStore) -> None:
+    changes = moved(store)
+    changes.lead_events = [lead_event(f"ld_{n}", at=NOON + n // 3) for n in range(10)]
+    store.commit(changes, NOON)
+
+    found: list[str] = []
+    after = None
+    while page := store.leads.page(LeadFilter(after=after), limit=4):
+        found += [lead.lead_id for lead in page]
+        after = (page[-1].updated_at, page[-1].lead_id)
+
+    assert found == [f"ld_{n}" for n in range(10)]
+    assert [lead.lead_id for lead in store.leads.page(LeadFilter(updated_since=NOON + 3), 10)] == ["ld_9"]
+    assert store.leads.page(LeadFilter(status="won"), 10) == store.leads.page(LeadFilter(project="other"), 10) == []
+
+
+def test_a_dead_letter_that_was_appended_twice_is_kept_once(store: DetectorStore) -> None:
+    letter = DeadLetter(id="dead_1", project="mail", received_at=NOON, code="no_type", message="…", body="{}", size=2)
+    changes = moved(store)
+    changes.dead_letters = [Buried(letter, TopicPartition(DEAD_LETTERS, 0), offset) for offset in (0, 1)]
+    store.commit(changes, NOON)
+
+    assert [stored.letter for stored in store.dead_letters_since(0)] == [letter]
+    assert store.dead_letters.get("dead_1") == letter
+    assert store.dead_letters_since(1) == []
+
+
+def test_the_outbox_gives_each_owner_its_own_rows_in_order(store: DetectorStore) -> None:
+    changes = moved(store)
+    changes.outbox = [OutboxRow(EVENTS, n % 2, "lead-events", 0, bytes([n])) for n in range(6)]
+    store.commit(changes, NOON)
+
+    mine = store.outbox.first([EVENTS_0], 2)
+    store.outbox.delete(mine)
+
+    assert [row.entry for row in mine] == [Entry("lead-events", 0, b"\0"), Entry("lead-events", 0, b"\2")]
+    assert [row.entry.value for row in store.outbox.first([EVENTS_0], 10)] == [b"\4"]
+    assert store.outbox.first([], 10) == []
+    assert store.outbox.oldest() == NOON
+
+
+def test_seen_ids_are_appended_and_forgotten_by_the_time_they_were_written(store: DetectorStore) -> None:
+    for offset, time in ((1, NOON), (2, NOON + 100)):
+        changes = moved(store, next_offset=offset)
+        changes.seen = [SeenRow(EVENTS, 0, 7, offset, time, b"%08d" % offset)]
+        store.commit(changes, NOON)
+    assert sorted(store.seen.load(EVENTS_0, 7)) == [b"00000001", b"00000002"]
+
+    changes = moved(store)
+    changes.forget_seen = [(EVENTS_0, NOON + 50)]
+    store.commit(changes, NOON)
+
+    assert store.seen.load(EVENTS_0, 7) == [b"00000002"]
+
+
+def test_the_key_of_the_hashes_is_made_once(store: DetectorStore) -> None:
+    assert [store.seen.key(b"a" * 32), store.seen.key(b"b" * 32)] == [b"a" * 32, b"a" * 32]
+
+
+def test_people_come_back_with_memberships_and_what_waits_in_order_of_arrival(store: DetectorStore) -> None:
+    changes = moved(store)
+    changes.memberships = {("mail", "ada", "acme"): NOON, ("mail", "ada", "bolt"): NOON + 1}
+    for n, name in ((2, "ada"), (1, "ada"), (3, "bob")):
+        event = usage_event(f"m{n}", person=name, properties={"n": n})
+        changes.held[HeldKey("mail", name, event.id)] = HeldEvent(UNATTRIBUTED_0, name, NOON + n, event)
+    store.commit(changes, NOON)
+
+    ada = store.people.load([("mail", "ada"), ("mail", "eve")])["mail", "ada"]
+
+    assert ada.memberships == {"acme": NOON, "bolt": NOON + 1}
+    assert list(ada.held) == ["m2", "m1"]
+    assert ada.held["m1"].event == usage_event("m1", person="ada", properties={"n": 1})
+    assert sorted(store.people.agenda(UNATTRIBUTED_0)) == [(NOON + 1, "mail", "ada"), (NOON + 3, "mail", "bob")]
+    assert [waiting.person for waiting in store.held_since(0)] == ["ada", "ada", "bob"]
+    changes = moved(store)
+    changes.released = {HeldKey("mail", "ada", "m2")}
+    store.commit(changes, NOON)
+    assert [waiting.event.id for waiting in store.held_since(0)] == ["m1", "m3"]
+
+
+def test_rulebooks_are_numbered_per_project_and_the_newest_sent_again_is_no_new_one(store: DetectorStore) -> None:
+    versions = [store.rulebooks.add(project, text, text, NOON).version for project, text in _APPLIED]
+
+    assert versions == [1, 1, 2, 1, 3]
+    newest = store.rulebooks.newest("mail")
+    assert newest is not None
+    assert (newest.version, newest.body) == (3, "a")
+    assert [stored.version for stored in store.rulebooks.all("mail")] == [3, 2, 1]
+    assert store.rulebooks.get("mail", 4) is None
+
+
+_APPLIED = [("mail", "a"), ("mail", "a"), ("mail", "b"), ("crm", "a"), ("mail", "a")]
+
+
+def test_what_a_partition_adopted_is_kept_with_its_checkpoint(store: DetectorStore) -> None:
+    for version in (1, 2):
+        changes = moved(store)
+        changes.adopted = {(EVENTS_0, "mail"): version}
+        store.commit(changes, NOON)
+
+    assert store.rulebooks.adopted(EVENTS_0) == {"mail": 2}
+    assert store.rulebooks.adoption(EVENTS) == {"mail": {0: 2}}
+
+
+def test_another_log_is_refused_with_what_to_do(store: DetectorStore) -> None:
+    store.checkpoints.check_topics([TopicState("events", 1, "id-1")])
+    store.checkpoints.check_topics([TopicState("events", 1, "id-1")])
+
+    with pytest.raises(TopicMismatchError, match=r"deleted and created again .* start with an empty database"):
+        store.checkpoints.check_topics([TopicState("events", 1, "id-2")])
+    with pytest.raises(TopicMismatchError, match="has 2 partitions, the database was filled with 1"):
+        store.checkpoints.check_topics([TopicState("events", 2, "id-1")])
