@@ -70,7 +70,7 @@ class Account:
             if key in self._outside:
                 chunks.update({(key, number): data for number, data in _packed(store, everything=False).items()})
             else:
-                self._hot[key] = _packed(store, everything=True)
+                self._hot[key] = {number: data for number, data in _packed(store, everything=True).items() if data}
         self._move_out(chunks)
         return Dump(pack((self.facts.newest, self._hot, sorted(self._outside))), chunks)
 

@@ -37,8 +37,6 @@ class OpenLead(msgspec.Struct, array_like=True, kw_only=True):
     leads_before: int = 0
     signals: list[dict[str, Any]] = []
     evidence: list[dict[str, Any]] = []
-    wanted: list[str] = []
-    """Limits and features that the account ran into: what an offer must cover."""
 
 
 class Ledger(msgspec.Struct, array_like=True):

@@ -36,7 +36,7 @@ def month_start(month: int) -> int:
 class Series:
     """Duplicates by id are dropped before they get here; equal timestamps are ordered by id."""
 
-    __slots__ = ("_base", "_days", "_dirty_from", "_months", "dirty", "ids", "times", "values")
+    __slots__ = ("_base", "_chunks_from", "_days", "_dirty_from", "_months", "dirty", "ids", "times", "values")
 
     def __init__(self) -> None:
         self.times: list[int] = []
@@ -46,6 +46,7 @@ class Series:
         self._months: dict[int, int] = {}
         self._base = 0  # ordinal of the first kept event: an append never renumbers, so it rewrites only the last chunk
         self._dirty_from = 0
+        self._chunks_from = 0  # the first chunk that is stored
         self.dirty = False
 
     def add(self, timestamp: int, message_id: str, value: object = None) -> None:
@@ -161,9 +162,8 @@ class Series:
             content[number] = (low, self.times[part], self.ids[part], self.values[part])
         if self._base:
             content[_TOTALS] = (self._base, self._days, self._months)
-            if not everything and first:
-                content[first - 1] = None
-        self._dirty_from = ends
+            content |= dict.fromkeys(range(self._chunks_from, first))
+        self._dirty_from, self._chunks_from = ends, first
         self.dirty = False
         return content
 
@@ -180,6 +180,7 @@ class Series:
             self.ids += ids[skip:]
             self.values += values[skip:]
         self._dirty_from = self._base + len(self.times)
+        self._chunks_from = min((number for number in chunks if number != _TOTALS), default=0)
 
     @property
     def size(self) -> int:

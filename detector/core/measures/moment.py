@@ -24,6 +24,8 @@ class Moment:
     t: int
     instant: int
     person: str | None = None
+    event_id: str = ""
+    """The message at hand: what decided."""
     known_before: Standing | None = None
     limit: "LimitReader | None" = None
     asked: list[Any] | None = None

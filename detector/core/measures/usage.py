@@ -1,9 +1,12 @@
 """A limit at a moment: how much is used, how much the plan allows, which step is reached."""
 
-from detector.core.facts.series import Count, Series
+from typing import Any
+
+from detector.core import words
+from detector.core.facts.series import Count, Series, month_of, month_start
 from detector.core.measures.keys import events_key, limit_key
 from detector.core.measures.moment import Moment
-from detector.core.rulebook.model import Limit, Step
+from detector.core.rulebook.model import Limit, Step, Type
 
 REFUSED_RANK = 1e9
 """Above every share."""
@@ -55,6 +58,19 @@ class LimitReader:
 
     def refused_now(self, moment: Moment) -> bool:
         return moment.facts.series(self.refused_key).at(moment.instant) is not None
+
+    def data(self, moment: Moment, refused_window_ms: int) -> dict[str, Any]:
+        """As receivers read it."""
+        resets = self.limit.kind == "counter"
+        used, allowed = self.used(moment), self.allowed(moment)
+        return {
+            "limit": self.limit.name,
+            "used": words.plain(used, Type.NUMBER),
+            "allowed": words.plain(allowed, Type.NUMBER),
+            "full_on": None,
+            "resets_at": words.time(month_start(month_of(moment.t) + 1)) if resets else None,
+            "refused_7d": self.refused(moment, refused_window_ms),
+        }
 
     def ids(self, moment: Moment, number: int) -> list[str]:
         return self._events(moment).newest_ids(moment.t, number)

@@ -66,6 +66,16 @@ class Judged:
     limit: LimitReader | None = None
     asked_key: str | None = None
 
+    def look(self, moment: Moment) -> bool:
+        """Puts what this rule looks at into the moment. False: it waits for an event, and that did not happen then."""
+        moment.limit, moment.asked = self.limit, None
+        if self.asked_key is None:
+            return True
+        asked = moment.facts.series(self.asked_key)
+        at = asked.at(moment.instant)
+        moment.asked = None if at is None else asked.values[at]
+        return at is not None
+
     @property
     def explicit(self) -> bool:
         """Somebody asked for it: hot whatever the score, and no cap holds it back."""

@@ -1,0 +1,66 @@
+"""A rule that holds in, the derivation out: per line its value, threshold, window and the messages behind it."""
+
+from typing import Any, NamedTuple
+
+from detector.core import words
+from detector.core.measures.moment import Moment
+from detector.core.measures.usage import LimitReader
+from detector.core.rulebook.compile import Judged, Line
+from detector.core.rulebook.model import Step, Type
+
+MORE_IDS = 10
+"""Beside the deciding message's own."""
+
+
+def step_label(step: Step | None) -> str | None:
+    """0.8 -> "80%", as the rulebook writes it."""
+    return step if step is None or isinstance(step, str) else f"{step * 100:g}%"
+
+
+def evidence(judged: Judged, moment: Moment, step: Step | None) -> list[dict[str, Any]]:
+    """One entry for what made the rule fire, then one per `when` line."""
+    found = []
+    if step is not None and judged.limit is not None:
+        found.append(_of_step(judged.name, judged.limit, moment, step))
+    if moment.asked is not None:
+        happened = _Compared(f"event: {moment.asked[0]}", moment.asked[0])
+        found.append(_entry(judged.name, moment, happened, []))
+    return found + [_of_line(judged.name, line, moment) for line in judged.lines]
+
+
+class _Compared(NamedTuple):
+    condition: str
+    value: object
+    threshold: object = None
+    window_ms: int | None = None
+
+
+def _of_step(rule: str, limit: LimitReader, moment: Moment, step: Step) -> dict[str, Any]:
+    if step == "refused":
+        refusals = _Compared("limit.refused >= 1", limit.refused(moment), 1)
+        return _entry(rule, moment, refusals, limit.refused_ids(moment, MORE_IDS + 1))
+    percent = _value(limit.percent(moment), Type.PERCENT, at_least=limit.at_least(moment))
+    share = _Compared(f"limit.percent >= {step_label(step)}", percent, words.plain(step, Type.PERCENT))
+    return _entry(rule, moment, share, limit.ids(moment, MORE_IDS + 1))
+
+
+def _of_line(rule: str, line: Line, moment: Moment) -> dict[str, Any]:
+    value = _value(line.value(moment), line.type, at_least=line.source.at_least(moment))
+    compared = _Compared(line.text, value, words.plain(line.threshold(moment), line.type), line.source.window_ms)
+    return _entry(rule, moment, compared, line.source.ids(moment, MORE_IDS + 1))
+
+
+def _value(of: object, kind: Type, *, at_least: bool) -> object:
+    return f"at least {words.value(of, kind)}" if at_least else words.plain(of, kind)
+
+
+def _entry(rule: str, moment: Moment, compared: _Compared, ids: list[str]) -> dict[str, Any]:
+    deciding = moment.event_id
+    return {
+        "rule": rule,
+        "condition": compared.condition,
+        "value": compared.value,
+        "threshold": compared.threshold,
+        "window": None if compared.window_ms is None else words.window(compared.window_ms),
+        "message_ids": [deciding, *(each for each in ids if each != deciding)][: MORE_IDS + 1],
+    }

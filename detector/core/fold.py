@@ -1,0 +1,45 @@
+"""One usage event into an account's facts, by the functions that were generated for its name. Order never matters here."""
+
+from typing import Any
+
+import msgspec
+
+from contracts.messages import EMPTY_OBJECT, UsageEvent
+from detector.core.facts.facts import Facts
+from detector.core.measures.plan import OWN, PLAN
+from detector.core.rulebook.compile import Program
+from detector.core.rulebook.decode import scalar
+
+
+def fold(program: Program, facts: Facts, event: UsageEvent) -> None:
+    """The caller has dropped duplicates by id."""
+    facts.newest = max(facts.newest, event.timestamp)
+    if event.person is not None:
+        facts.activity.saw(event.person, event.timestamp)
+    elif event.anonymous is not None:
+        facts.activity.saw_anonymous(event.timestamp)
+    if event.type == "track":
+        function = program.folds.get(event.name or "", program.fold_other)
+        if function is not None:
+            function(facts, event)
+    if event.traits is EMPTY_OBJECT:
+        return
+    if event.type == "group":
+        # A browser must not upgrade itself. Ingest drops such traits too; this is where they would do harm.
+        wanted = program.account_traits if event.trust == "server" else program.account_traits - {PLAN}
+        _keep(facts.traits, OWN, wanted, event)
+    elif event.person is not None:
+        _keep(facts.people, event.person, program.person_traits, event)
+
+
+def _keep(store: Any, owner: str, wanted: frozenset[str], event: UsageEvent) -> None:
+    try:
+        traits = msgspec.json.decode(event.traits)
+    except msgspec.MsgspecError:
+        return
+    if not isinstance(traits, dict):
+        return
+    for name in sorted(wanted & traits.keys()):
+        value = scalar(traits[name])
+        if value is not None or traits[name] is None:
+            store.add(owner, name, event.timestamp, event.id, value)

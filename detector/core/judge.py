@@ -1,0 +1,94 @@
+"""An account, one more event, and its place in the log in; what sales must hear out.
+
+`holds` and `reconcile` are the only interpreters of a rule. `holds` answers from facts as of t alone; `reconcile` compares it
+with the ledger and finds what is new.
+"""
+
+from typing import NamedTuple
+
+from contracts.messages import LeadEvent, Place, UsageEvent
+from detector.core.account import Account
+from detector.core.desk import Desk, Fired
+from detector.core.facts.facts import Facts
+from detector.core.fold import fold
+from detector.core.ledger import RuleState
+from detector.core.measures.moment import Moment
+from detector.core.measures.usage import rank
+from detector.core.rulebook.compile import Judged, Program
+from detector.core.rulebook.model import Step
+
+LATENESS_MS = 24 * 3_600_000
+"""`received_at − timestamp` up to which an event decides at its own instant."""
+
+
+class Verdict(NamedTuple):
+    """`held` None: something that the rule needs is unknown, so it does not fire. `rank`: how high; 0 unless it holds."""
+
+    held: bool | None
+    step: Step | None = None
+    rank: float = 0.0
+
+
+def process(program: Program, account: Account, event: UsageEvent, place: Place) -> list[LeadEvent]:
+    """Folds the event and judges what it can change.
+
+    In order and within lateness: at its own timestamp. Else once at partition time (`place.time`).
+    """
+    facts = account.facts
+    in_order = event.timestamp >= facts.newest
+    fold(program, facts, event)
+    touched = program.touched(event)
+    if not touched and event.type != "group":
+        return []
+    in_time = event.received_at - event.timestamp <= LATENESS_MS
+    t = event.timestamp if in_order and in_time else max(place.time, facts.newest)
+    # A request or refusal that came a little out of order still happened: it is looked for at its own instant.
+    instant = event.timestamp if in_time else t
+    moment = Moment(facts, program.ladder, t, instant, event.person, event.id)
+    return reconcile(program, account, touched, moment, place)
+
+
+def holds(program: Program, rule: str, facts: Facts, t: int) -> Verdict:
+    """Whether `rule` (as judged: `premium`, `limit/contacts`) holds at t, from events with timestamp ≤ t only."""
+    return _judge(program.judged[rule], Moment(facts, program.ladder, t, t))
+
+
+def reconcile(program: Program, account: Account, touched: tuple[Judged, ...], moment: Moment, place: Place) -> list[LeadEvent]:
+    """Closes leads by a change of plan, then turns each onset into a signal; strongest lead type first. Writes the ledger."""
+    desk = Desk(program, account, moment, place)
+    desk.close_by_plan()
+    fired = [each for judged in touched if (each := _onset(judged, account, moment)) is not None]
+    for each in sorted(fired, key=lambda each: program.rank(desk.lead_type(each.judged))):
+        desk.take(each)
+    return desk.lead_events
+
+
+def _judge(judged: Judged, moment: Moment) -> Verdict:
+    if not judged.look(moment):
+        return Verdict(held=False)
+    guard = judged.guard(moment)
+    if guard is False or not judged.rule.steps or judged.limit is None:
+        return Verdict(guard, None, 1.0 if guard else 0.0)
+    step = judged.limit.step(moment, judged.rule.steps)
+    if step is False:
+        return Verdict(held=False)
+    if step is None or step is True or guard is None:
+        return Verdict(held=None)
+    return Verdict(held=True, step=step, rank=rank(step))
+
+
+def _onset(judged: Judged, account: Account, moment: Moment) -> Fired | None:
+    """What is new: it holds, and higher than at the last judgement or a millisecond ago (whichever was less)."""
+    verdict = _judge(judged, moment)
+    state = account.ledger.rule(judged.name)
+    before = state.held
+    if 0 < verdict.rank <= before:
+        before = min(before, _judge(judged, moment.earlier()).rank)
+    if verdict.rank != state.held:
+        _remember(judged, account, verdict.rank)
+    return Fired(judged, verdict.step, verdict.rank) if verdict.rank > before else None
+
+
+def _remember(judged: Judged, account: Account, held: float) -> None:
+    account.ledger.rules.setdefault(judged.name, RuleState()).held = held
+    account.ledger_changed()

@@ -1,0 +1,65 @@
+"""An open lead and the account's facts in, the `data` of a lead event out: complete, so that delivery looks nothing up.
+
+Objects keep their keys with null leaves and lists are empty where there is nothing to say (docs/webhooks.md).
+"""
+
+from typing import Any
+
+from detector.core import who, words
+from detector.core.account import Account
+from detector.core.ledger import OpenLead
+from detector.core.measures.moment import Moment
+from detector.core.offer import features_data, offer, offer_data, usage_data
+from detector.core.rulebook.compile import Program
+from detector.core.say import Speaker
+
+UNFINISHED = ("open", "accepted", "opportunity")
+
+
+def payload(program: Program, account: Account, lead: OpenLead, moment: Moment, changes: list[dict[str, Any]]) -> dict[str, Any]:
+    """A finished lead has no recommended action and no offer: there is nothing to do about it."""
+    unfinished = lead.status in UNFINISHED
+    offered = offer(program, moment) if unfinished else None
+    action = Speaker(program, moment, account.external_id).text(program.lead_type(lead.lead_type).do) if unfinished else None
+    return {
+        **_lead(lead, changes),
+        "score": {"total": None, "fit": None, "behaviour": None, "contributions": []},
+        "summary": lead.summary,
+        "recommended_action": action,
+        "signals": [dict(signal) for signal in lead.signals],
+        "evidence": [dict(entry) for entry in lead.evidence],
+        "account": who.account(moment, account.external_id),
+        "people": who.people(program, moment, asker=lead.asker, trigger=lead.trigger),
+        "usage": usage_data(program, moment),
+        "onboarding": _onboarding(program, moment),
+        "features": features_data(program, moment),
+        "offer": offer_data(offered, program.rulebook.currency),
+        "owner": {"email": None},
+        "segments": [],
+        "told_us": {},
+        "source": {},
+        "history": {"leads_before": lead.leads_before, "last_outcome": account.ledger.last_outcome},
+        "crm": {},
+        "qualified_at": words.time(lead.qualified_at),
+        "links": {"lead": None, "accept": None, "reject": None, "snooze": None},
+    }
+
+
+def _lead(lead: OpenLead, changes: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "lead_id": lead.lead_id,
+        "revision": lead.revision,
+        "status": lead.status,
+        "lead_type": lead.lead_type,
+        "temperature": lead.temperature,
+        "answer_by": words.time(lead.answer_by),
+        "takes_over": lead.takes_over,
+        "changes": changes,
+    }
+
+
+def _onboarding(program: Program, moment: Moment) -> dict[str, Any]:
+    reader = program.onboarding
+    if reader is None:
+        return {"done": None, "of": None, "missing": []}
+    return {"done": reader.steps_done(moment), "of": reader.steps, "missing": reader.missing(moment)}

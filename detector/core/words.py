@@ -1,0 +1,69 @@
+"""Values in, words that a person reads out: numbers, shares, durations, times, lists."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from detector.core.rulebook.model import Type
+
+_UNITS = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000))
+_SHORT_UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000))
+
+
+def number(value: float) -> str:
+    """1234567.5 -> "1,234,567.5"; at most two decimals."""
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
+def percent(share: float) -> str:
+    """0.974 -> "97.4 %"."""
+    return f"{number(round(share * 100, 1))} %"
+
+
+def duration(ms: float) -> str:
+    """In the largest unit that fits: 172800000 -> "2 days"."""
+    for unit, size in _UNITS:
+        if ms >= size:
+            count = int(ms // size)
+            return f"{count} {unit}{'s' if count != 1 else ''}"
+    return "less than a second"
+
+
+def window(ms: int) -> str:
+    """As a rulebook writes it: 1209600000 -> "14d"."""
+    return next((f"{ms // size}{unit}" for unit, size in _SHORT_UNITS if ms % size == 0), f"{ms}ms")
+
+
+def time(ms: int) -> str:
+    """ISO 8601 in UTC with milliseconds."""
+    return f"{datetime.fromtimestamp(ms // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+
+
+def listed(names: Sequence[str]) -> str:
+    """["a", "b", "c"] -> "a, b and c"."""
+    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
+
+
+def value(of: object, kind: Type) -> str:
+    """Any value as text; None is "unknown"."""
+    if of is None:
+        return "unknown"
+    if isinstance(of, bool):
+        return "yes" if of else "no"
+    if isinstance(of, int | float):
+        if kind is Type.PERCENT:
+            return percent(of)
+        return duration(of) if kind is Type.DURATION else number(of)
+    return str(of)
+
+
+def plain(of: object, kind: Type) -> object:
+    """A value as JSON carries it: shares in percent, durations in words, whole numbers whole, beyond 2^53 as text."""
+    if isinstance(of, bool) or not isinstance(of, int | float):
+        return of
+    if kind is Type.DURATION:
+        return duration(of)
+    scaled = round(of * 100, 1) if kind is Type.PERCENT else of
+    whole = int(scaled) if float(scaled).is_integer() else scaled
+    return str(whole) if abs(whole) > 2**53 else whole
