@@ -50,7 +50,7 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     """`body` strictly, else leniently. Raises RequestError `not_json`, and msgspec.ValidationError for JSON of another shape."""
     if not needs_repair(body):
         try:
-            return decoder.decode(_one_line(body))
+            return _decode_strictly(body, decoder)
         except msgspec.ValidationError:
             raise
         except (msgspec.DecodeError, RecursionError):
@@ -61,9 +61,9 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
 def _decode_leniently(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     try:
         try:
-            return decoder.decode(_one_line(body))
+            return _decode_strictly(body, decoder)
         except RecursionError:
-            return decoder.decode(_one_line(cut_levels(body)))
+            return _decode_strictly(cut_levels(body), decoder)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError as error:
@@ -78,12 +78,19 @@ def reread(raw: msgspec.Raw, decoder: msgspec.json.Decoder[T]) -> T:
         return decoder.decode(cut_levels(bytes(raw)))
 
 
-def _one_line(body: bytes) -> bytes:
-    r"""A frame separates its lines by \n, and undecoded parts are copied into it. In JSON a \n can only be white space."""
-    if b"\n" not in body:
-        return body
-    msgspec.json.decode(body, type=msgspec.Raw)
-    return body.replace(b"\n", b" ")
+def _decode_strictly(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    r"""Raises msgspec.DecodeError; its subclass ValidationError only for what is JSON to its end.
+
+    A frame separates its lines by \n, and undecoded parts are copied into it: in JSON a \n can only be white space.
+    """
+    if b"\n" in body:
+        msgspec.json.decode(body, type=msgspec.Raw)
+        body = body.replace(b"\n", b" ")
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError:
+        msgspec.json.decode(body, type=msgspec.Raw)
+        raise
 
 
 def text_or_none(raw: msgspec.Raw) -> str | None:

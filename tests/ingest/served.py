@@ -1,0 +1,131 @@
+"""Ingest as it is served, for its tests: the real application, log and store; only the network is left out."""
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from contracts.codec import decode
+from contracts.messages import DEAD_LETTERS, EVENTS, UNATTRIBUTED, DeadLetter, Trust, UsageEvent
+from eventlog.log_embedded import EmbeddedLog
+from eventlog.port import Entry, Producer, Topic
+from ingest.app import create_admin_router, create_router
+from ingest.batcher import Batcher
+from ingest.core.credential import make_key
+from ingest.cors import CorsAnswers
+from ingest.keys import KeyRing
+from ingest.store import IngestStore
+from ingest.tables import metadata
+from runtime.database import open_database
+from runtime.settings import Settings
+from runtime.web import install_error_answers
+
+NOW = 1_790_000_000_000
+"""2026-09-21T14:13:20Z."""
+TOPICS = (EVENTS, UNATTRIBUTED, DEAD_LETTERS)
+
+
+class CountingProducer:
+    """A real producer whose appends are counted, and made to wait or fail on demand."""
+
+    def __init__(self, producer: Producer) -> None:
+        self._producer = producer
+        self.appends: list[Sequence[Entry]] = []
+        self.error: Exception | None = None
+
+    def append(self, entries: Sequence[Entry], timeout_s: float) -> None:
+        if self.error is not None:
+            raise self.error
+        self._producer.append(entries, timeout_s)
+        self.appends.append(entries)
+
+    def close(self) -> None:
+        self._producer.close()
+
+
+@dataclass
+class Served:
+    """Ingest over the embedded log in `folder`, with project `acme` and a key of each trust."""
+
+    folder: Path
+    log: EmbeddedLog = field(init=False)
+    producer: CountingProducer = field(init=False)
+    now: int = NOW
+
+    def __post_init__(self) -> None:
+        self.log = EmbeddedLog(self.folder / "log.sqlite", lambda: self.now)
+        states = self.log.ensure_topics([Topic(name, 4, 86_400) for name in TOPICS])
+        self.producer = CountingProducer(self.log.producer())
+        self.engine = open_database(Settings(data=self.folder), "ingest")
+        metadata.create_all(self.engine)
+        self.store = IngestStore(self.engine)
+        self.keys = KeyRing(self.store)
+        self.batcher = Batcher(self.producer, {name: state.partitions for name, state in states.items()})
+        self.store.create_project("acme", NOW)
+        self.key = self._add_key("server")
+        self.other_key = self._add_key("server")
+        self.browser_key = self._add_key("browser")
+        self.api_key = make_key("ak", _choose_first)
+        self.store.create_api_key("tests", self.api_key, NOW)
+        self.keys.refresh()
+        self.client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(CorsAnswers(self._app()), raise_app_exceptions=False), base_url="http://ingest"
+        )
+
+    def _add_key(self, trust: Trust) -> str:
+        key = make_key("wk", secrets.choice)
+        self.store.create_write_key("acme", trust, "", key, NOW)
+        return key.text
+
+    def _app(self) -> FastAPI:
+        app = FastAPI(redirect_slashes=False)
+        install_error_answers(app)
+        app.include_router(create_router(self.keys, self.batcher, lambda: self.now))
+        app.include_router(create_admin_router(self.store, self.keys, self.keys.api_key, lambda: self.now))
+        self.app = app
+        return app
+
+    async def close(self) -> None:
+        await self.client.aclose()
+        await self.batcher.close()
+        self.producer.close()
+        self.engine.dispose()
+
+    async def post(self, route: str, body: Any, key: str | None = None, **headers: str) -> httpx.Response:
+        """POST /v1/`route` with the server key unless told otherwise; a body that is not bytes is sent as JSON."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        auth = httpx.BasicAuth(key or self.key, "")
+        return await self.client.post(f"/v1/{route}", content=content, auth=auth, headers=headers)
+
+    def read(self, topic: str) -> list[Any]:
+        """All messages of `topic`, partition by partition."""
+        consumer = self.log.consumer([topic], "tests")
+        try:
+            for partition in sorted(consumer.assignment()):
+                consumer.seek(partition, 0)
+            messages: list[Any] = []
+            while records := consumer.poll(0, 64 * 1024 * 1024):
+                for record in records:
+                    decoded = decode(record.value)
+                    assert isinstance(decoded, list)
+                    messages += decoded
+            return messages
+        finally:
+            consumer.close()
+
+    def usage_events(self) -> list[UsageEvent]:
+        """Each usage event once, in whichever of the two topics it stands."""
+        found = {event.id: event for event in (*self.read(UNATTRIBUTED), *self.read(EVENTS))}
+        return list(found.values())
+
+    def dead_letters(self) -> list[DeadLetter]:
+        return self.read(DEAD_LETTERS)
+
+
+def _choose_first(options: Sequence[str]) -> str:
+    return options[0]
