@@ -1,0 +1,158 @@
+"""The log on Apache Kafka: appends entries with acks=all, makes topics, and gives consumers; kafka-python's public API only."""
+
+import importlib.util
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
+
+from eventlog.kafka_consumer import KafkaLogConsumer
+from eventlog.kafka_errors import REACH_WITHIN_S, errors_explained
+from eventlog.port import Entry, LogError, Topic, TopicState
+
+RECORD_BYTES_MAX = 2 * 1024 * 1024
+"""A record may be this long on our topics: a frame of 512 KiB, or one event with room to spare."""
+UNDELIVERED_BYTES_MAX = 128 * 1024 * 1024
+"""Appends are refused while the client holds this much that the broker has not acknowledged."""
+DELIVERY_TIMEOUT_S = 15
+METADATA_WITHIN_S = 2
+REPLICAS_MAX = 3
+
+
+class KafkaLog:
+    """The log on the brokers `bootstrap` (`host:port`, comma-separated); `prefix` comes before every topic's name there."""
+
+    kind = "kafka"
+
+    def __init__(self, bootstrap: str, prefix: str) -> None:
+        if importlib.util.find_spec("crc32c") is None:
+            raise LogError("The package crc32c is not installed, and without it Kafka is five times slower: pip install crc32c.")
+        self._bootstrap = bootstrap
+        self._prefix = prefix
+
+    def ensure_topics(self, topics: Sequence[Topic]) -> Mapping[str, TopicState]:
+        with errors_explained(self._bootstrap), self._admin() as admin:
+            missing = [topic for topic in topics if self._describe(admin, topic.name) is None]
+            brokers = len(admin.describe_cluster()["brokers"])
+            for topic in missing:
+                _create(admin, self._prefix + topic.name, topic, min(REPLICAS_MAX, brokers))
+            names = [self._prefix + topic.name for topic in topics]
+            admin.wait_for_topics(names, timeout_ms=REACH_WITHIN_S * 1000)
+            settings = [
+                ConfigResource(ConfigResourceType.TOPIC, name, configs=_settings(topic))
+                for name, topic in zip(names, topics, strict=True)
+            ]
+            admin.alter_configs(settings)
+            return {topic.name: self._state(admin, topic.name) for topic in topics}
+
+    def _describe(self, admin: Any, name: str) -> Any:
+        (found,) = admin.describe_topics([self._prefix + name])
+        return None if found["error_code"] == UnknownTopicOrPartitionError.errno else found
+
+    def _state(self, admin: Any, name: str) -> TopicState:
+        found = self._describe(admin, name)
+        return TopicState(name, len(found["partitions"]), str(found["topic_id"]))
+
+    @contextmanager
+    def _admin(self) -> Iterator[Any]:
+        admin = KafkaAdminClient(bootstrap_servers=self._bootstrap, bootstrap_timeout_ms=REACH_WITHIN_S * 1000)
+        try:
+            yield admin
+        finally:
+            admin.close()
+
+    def producer(self) -> "KafkaLogProducer":
+        return KafkaLogProducer(self._bootstrap, self._prefix)
+
+    def consumer(self, topics: Sequence[str], group: str) -> KafkaLogConsumer:
+        """All partitions of `topics`, whatever others of `group` read: it is the name that the brokers see for this client."""
+        with errors_explained(self._bootstrap), self._admin() as admin:
+            partitions: dict[str, int] = {}
+            for name in topics:
+                if (found := self._describe(admin, name)) is None:
+                    raise LogError(
+                        f"Kafka at {self._bootstrap} has no topic '{self._prefix}{name}'. Start Handraiser, which makes it."
+                    )
+                partitions[name] = len(found["partitions"])
+            return KafkaLogConsumer(self._bootstrap, self._prefix, partitions, f"handraiser-{group}")
+
+    def close(self) -> None:
+        """Nothing is held between calls."""
+
+
+def _create(admin: Any, name: str, topic: Topic, replicas: int) -> None:
+    wanted = {"num_partitions": topic.partitions, "replication_factor": replicas}
+    # one replica may be away, if there is another
+    configs = {**_settings(topic), "min.insync.replicas": str(max(1, replicas - 1))}
+    with suppress(TopicAlreadyExistsError):  # another process was faster
+        admin.create_topics({name: {**wanted, "configs": configs}})
+
+
+def _settings(topic: Topic) -> dict[str, str]:
+    return {
+        "message.timestamp.type": "LogAppendTime",
+        "cleanup.policy": "delete",
+        "retention.ms": str(topic.retention_s * 1000),
+        "retention.bytes": "-1",
+        "max.message.bytes": str(RECORD_BYTES_MAX + 64 * 1024),
+    }
+
+
+class KafkaLogProducer:
+    """Appends; idempotent, so that a retry within the client doubles nothing and keeps the order of a partition."""
+
+    def __init__(self, bootstrap: str, prefix: str) -> None:
+        self._bootstrap = bootstrap
+        self._prefix = prefix
+        self._undelivered = 0
+        self._counting = threading.Lock()
+        with errors_explained(bootstrap):
+            self._producer = KafkaProducer(
+                bootstrap_servers=bootstrap,
+                bootstrap_timeout_ms=REACH_WITHIN_S * 1000,
+                acks="all",
+                enable_idempotence=True,
+                allow_auto_create_topics=False,
+                linger_ms=0,
+                batch_size=512 * 1024,
+                max_request_size=RECORD_BYTES_MAX,
+                max_block_ms=METADATA_WITHIN_S * 1000,
+                request_timeout_ms=REACH_WITHIN_S * 1000,
+                delivery_timeout_ms=DELIVERY_TIMEOUT_S * 1000,
+                reconnect_backoff_max_ms=1000,
+            )
+
+    def append(self, entries: Sequence[Entry], timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        with self._counting:
+            if self._undelivered > UNDELIVERED_BYTES_MAX:
+                raise LogError(f"Kafka at {self._bootstrap} does not keep up: {self._undelivered} bytes wait. Send again later.")
+        with errors_explained(self._bootstrap):
+            futures = [self._send(entry) for entry in entries]
+            for future in futures:
+                future.get(timeout=max(0.0, deadline - time.monotonic()))
+
+    def _send(self, entry: Entry) -> Any:
+        topic = self._prefix + entry.topic
+        try:
+            future = self._producer.send(topic, entry.value, partition=entry.partition)
+        except (ValueError, KafkaTimeoutError) as error:  # ValueError: the topic has no such partition
+            raise LogError(
+                f"Kafka at {self._bootstrap} took no entry for '{topic}': {error}. Check that the brokers run and that the "
+                "topic is there (Handraiser makes it when it starts). Sending again is safe."
+            ) from error
+        self._count(len(entry.value))
+        future.add_both(lambda _: self._count(-len(entry.value)))
+        return future
+
+    def _count(self, size: int) -> None:
+        with self._counting:
+            self._undelivered += size
+
+    def close(self) -> None:
+        self._producer.close(timeout=REACH_WITHIN_S)
