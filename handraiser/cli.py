@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from handraiser import VERSION
-from handraiser.commands import deadletters, endpoints, keys, leads, projects, rules, running, trial
+from handraiser.commands import deadletters, endpoints, keys, leads, projects, rules, running, trying
 from handraiser.errors import CommandError
 from handraiser.output import fail, say
 from runtime.settings import SettingsError
@@ -30,7 +30,7 @@ for noun, text, group in (
 ):
     app.add_typer(group, name=noun, help=text)
 running.register(app)
-trial.register(app)
+trying.register(app)
 
 
 def _version(wanted: bool) -> None:

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from handraiser import VERSION
+from handraiser.errors import CommandError
 from runtime.clock import Clock
 from runtime.web import ApiError, Authenticate
 
@@ -52,14 +53,19 @@ class Health:
             return await asyncio.wait_for(asyncio.to_thread(check), CHECK_S_MAX)
         except Exception as error:
             logger.exception("a health check failed", extra={"check": name})
-            reason = f"no answer within {CHECK_S_MAX:.0f} s" if isinstance(error, TimeoutError) else type(error).__name__
-            problem = {
-                "code": "check_failed",
-                "since": None,
-                "what": f"{name} could not be asked: {reason}",
-                "do": "The log (handraiser.log, or the service's output) has the reason; most often the database does not answer.",
-            }
-            return {"status": "down", "problems": [problem]}
+            return {"status": "down", "problems": [_problem(name, error)]}
+
+
+def _problem(name: str, error: Exception) -> dict[str, Any]:
+    if isinstance(error, CommandError):
+        return {"code": error.code, "since": None, "what": f"{name}: {error.message}", "do": "What the message says."}
+    reason = f"no answer within {CHECK_S_MAX:.0f} s" if isinstance(error, TimeoutError) else type(error).__name__
+    return {
+        "code": "check_failed",
+        "since": None,
+        "what": f"{name} could not be asked: {reason}",
+        "do": "The log (handraiser.log, or the service's output) says why; most often the database does not answer.",
+    }
 
 
 def merged(reports: Mapping[str, dict[str, Any]], mode: str, now: int, began: int) -> dict[str, Any]:
@@ -119,9 +125,16 @@ def create_router(health: Health, authenticate: Authenticate, more_metrics: Call
         """Prometheus's text form, for this machine or an API key."""
         if not ((request.client and request.client.host in LOOPBACK) or _has_key(request, authenticate)):
             raise ApiError(401, "unauthorized", "From another machine this needs an API key: `Authorization: Bearer ak_…`.")
-        return Response(generate_latest() + more_metrics(), media_type=CONTENT_TYPE_LATEST)
+        return Response(exposition(generate_latest(), more_metrics()), media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+def exposition(ours: bytes, detectors: bytes) -> bytes:
+    """Both processes' metrics. The detector's are declared here too, and stay zero: theirs count."""
+    if not detectors:
+        return ours
+    return b"".join(line for line in ours.splitlines(keepends=True) if b"handraiser_detector_" not in line) + detectors
 
 
 def _has_key(request: Request, authenticate: Authenticate) -> bool:

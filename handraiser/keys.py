@@ -1,10 +1,12 @@
 """The secrets that a process starts with: in, settings and a data folder; out, a master key and a first API key, or why not."""
 
+import hashlib
 import logging
+import secrets
 
 from handraiser.data_folder import DataFolder, read_secret, write_private
 from handraiser.errors import CommandError
-from ingest.keys import KeyRing
+from ingest.core.credential import make_key
 from ingest.store import IngestStore
 from notifier.vault import MasterKeyError, Vault, new_master_key
 from runtime.settings import Settings
@@ -21,14 +23,14 @@ def refuse_unsafe_production(settings: Settings, folder: DataFolder, trial: bool
     if folder.trial_key.exists():
         raise CommandError(
             "trial_in_production",
-            f"HANDRAISER_ENV is production, and {folder.trial_key} is a trial's key. Use a fresh data folder, or revoke that key "
-            "(handraiser keys list, keys revoke) in development and delete the file.",
+            f"HANDRAISER_ENV is production, and {folder.trial_key} is a trial's key. Use a fresh data folder, or revoke "
+            "that key (handraiser keys list, keys revoke) in development and delete the file.",
         )
     if not settings.master_key:
         raise CommandError(
             "no_master_key",
-            "HANDRAISER_ENV is production and HANDRAISER_MASTER_KEY is not set. It encrypts the endpoints' secrets: set it to the "
-            f"text of {folder.master_key} if that exists, else make one as docs/settings.md says.",
+            "HANDRAISER_ENV is production and HANDRAISER_MASTER_KEY is not set. It encrypts the endpoints' secrets: set it to "
+            f"the text of {folder.master_key} if that exists, else make one as docs/settings.md says.",
         )
 
 
@@ -42,3 +44,15 @@ def vault(settings: Settings, folder: DataFolder, make: bool) -> Vault:
         return Vault(key)
     except MasterKeyError as error:
         raise CommandError("master_key", str(error)) from error
+
+
+def first_api_key(store: IngestStore, folder: DataFolder, now: int) -> None:
+    """Make sure that the folder holds an API key that this database knows; nobody could administer without one."""
+    kept = read_secret(folder.api_key)
+    known = {row.sha256 for row in store.api_keys() if row.revoked_at is None}
+    if kept is not None and hashlib.sha256(kept.encode()).hexdigest() in known:
+        return
+    key = make_key("ak", secrets.choice)
+    store.create_api_key("first", key, now)
+    write_private(folder.api_key, key.text + "\n")
+    logger.info("API key made", extra={"key_id": key.id})

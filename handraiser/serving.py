@@ -6,9 +6,10 @@ import signal
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any, cast
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from handraiser.errors import CommandError
 
@@ -49,9 +50,9 @@ def port_of(listener: socket.socket) -> int:
     return int(listener.getsockname()[1])
 
 
-def web_server(app: FastAPI) -> Server:
+def web_server(app: ASGIApp) -> Server:
     config = uvicorn.Config(
-        app,
+        cast("Any", app),  # uvicorn has its own words for what Starlette calls an ASGIApp
         loop="uvloop",
         http="httptools",
         ws="none",

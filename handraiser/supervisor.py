@@ -16,6 +16,8 @@ from typing import Any
 
 READY = "detector ready"
 """The message of the child's log line that says it is reading."""
+METRICS = "detector metrics"
+"""The message of the child's line that carries its metrics in Prometheus's text form, for `/metrics` here."""
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 STEADY_S = 30.0
 """A child that lived this long died for a new reason: the backoff begins again."""
@@ -39,6 +41,7 @@ class Supervisor:
         self._process: asyncio.subprocess.Process | None = None
         self.ready = asyncio.Event()
         self.restarts = 0
+        self.metrics = b""
         self.last_words = ""
         """The last line of the child that was not a log line: why it could not start."""
 
@@ -104,6 +107,9 @@ class Supervisor:
             self.last_words = line.decode(errors="replace").rstrip()
             logger.warning("detector said", extra={"line": self.last_words[:2_000]})
             return
+        if record.msg == METRICS:
+            self.metrics = detector_families(getattr(record, "text", ""))
+            return
         if record.msg == READY:
             self.ready.set()
         logging.getLogger(record.name).handle(record)
@@ -129,3 +135,9 @@ def log_record(line: bytes) -> logging.LogRecord | None:
         fields["trace"] = fields.pop("exc_info")
     number = logging.getLevelNamesMapping().get(level, logging.INFO)
     return logging.makeLogRecord({**fields, "levelname": level, "levelno": number, "name": name, "msg": message, "created": at})
+
+
+def detector_families(text: str) -> bytes:
+    """The lines of the detector's own metrics: those of the Python process are here already, for this one."""
+    lines = (line for line in text.splitlines(keepends=True) if "handraiser_detector_" in line)
+    return "".join(lines).encode()

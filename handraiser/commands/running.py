@@ -1,0 +1,72 @@
+"""`handraiser up`, each service by itself, and `migrate`."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from handraiser.data_folder import DataFolder
+from handraiser.migrate import migrate
+from handraiser.options import Data, Json
+from handraiser.output import print_json, say
+from handraiser.services import run_service
+from handraiser.supervised import run_supervised
+from handraiser.up import Options, run_up
+from runtime.settings import read_settings
+
+Host = Annotated[str, typer.Option("--host", help="Where to listen; 0.0.0.0: everywhere.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: any free one.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("up")(up)
+    app.command("ingest")(ingest)
+    app.command("detector")(detector)
+    app.command("notifier")(notifier)
+    app.command("migrate")(migrate_)
+
+
+def up(
+    trial: Annotated[bool, typer.Option("--try", help="Make the pretend product acme-mail and play its customers.")] = False,
+    data: Data = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8080,
+    json: Json = False,
+) -> None:
+    """The whole product on this machine, until Ctrl-C. It prints each lead as it is delivered."""
+    run_up(Options(trial, data, host, port, json))
+
+
+def ingest(data: Data = None, host: Host = "127.0.0.1", port: Port = 8080, json: Json = False) -> None:
+    """Only ingest: events in, durable in the log. Logs JSON to standard output."""
+    run_service("ingest", data, host, port, json)
+
+
+def detector(
+    data: Data = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8080,
+    json: Json = False,
+    supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
+) -> None:
+    """Only the detector: events in, lead events out. Logs JSON to standard output."""
+    if supervised:
+        raise typer.Exit(run_supervised(read_settings(os.environ, data)))
+    run_service("detector", data, host, port, json)
+
+
+def notifier(data: Data = None, host: Host = "127.0.0.1", port: Port = 8080, json: Json = False) -> None:
+    """Only the notifier: lead events in, signed webhooks out. Logs JSON to standard output."""
+    run_service("notifier", data, host, port, json)
+
+
+def migrate_(data: Data = None, json: Json = False) -> None:
+    """Bring the databases to this version. Running it again changes nothing."""
+    settings = read_settings(os.environ, data)
+    if settings.database_url is None:
+        DataFolder(settings.data).make()
+    revisions = migrate(settings)
+    if json:
+        print_json({"revisions": revisions})
+    else:
+        say(f"The databases of {', '.join(revisions)} are at migration {next(iter(revisions.values()))}.")

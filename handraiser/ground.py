@@ -1,0 +1,65 @@
+"""What every room of a process stands on: in, settings; out, the log with its topics, and databases that were migrated."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
+from eventlog.log_embedded import EmbeddedLog
+from eventlog.log_kafka import KafkaLog
+from eventlog.port import Log, LogError, Topic, TopicState
+from handraiser.errors import CommandError
+from handraiser.migrate import require_migrated
+from runtime.clock import Clock, wall_clock
+from runtime.database import open_database
+from runtime.settings import Settings
+
+RETENTION_S = 90 * 86_400
+"""`history`: how far back `verify`, `backtest` and a replay can go."""
+PARTITIONS_KAFKA = 32
+PARTITIONS_EMBEDDED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    settings: Settings
+    log: Log
+    topics: Mapping[str, TopicState]
+    clock: Clock = wall_clock
+
+    def database(self, room: str) -> sa.Engine:
+        """Raises CommandError for tables that another version made, or a database that is not there."""
+        engine = open_database(self.settings, room)
+        require_migrated(engine, self.settings, room)
+        return engine
+
+
+def open_ground(settings: Settings) -> Ground:
+    """Raises CommandError if Kafka is not there."""
+    try:
+        log = _open_log(settings)
+        return Ground(settings, log, log.ensure_topics(_topics(settings)))
+    except LogError as error:
+        raise CommandError(
+            "log_unreachable",
+            f"Kafka at {settings.kafka} cannot be used: {error}. Check that it runs and that HANDRAISER_KAFKA is right."
+            if settings.kafka
+            else f"The log in {settings.data} cannot be used: {error}",
+        ) from error
+
+
+def _open_log(settings: Settings) -> Log:
+    if settings.kafka:
+        return KafkaLog(settings.kafka, settings.topic_prefix)
+    return EmbeddedLog(log_path(settings), wall_clock)
+
+
+def log_path(settings: Settings) -> Path:
+    return settings.data / "log.sqlite"
+
+
+def _topics(settings: Settings) -> list[Topic]:
+    partitions = PARTITIONS_KAFKA if settings.kafka else PARTITIONS_EMBEDDED
+    return [Topic(name, partitions, RETENTION_S) for name in (EVENTS, UNATTRIBUTED, DEAD_LETTERS, LEAD_EVENTS)]

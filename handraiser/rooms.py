@@ -1,0 +1,129 @@
+"""Everything that exists in a running process: in, the ground; out, rooms with their routes, their loops and their checks.
+
+The only place where rooms are put together (docs/decisions/0001-composition-in-the-front-door.md).
+"""
+
+import asyncio
+import threading
+from typing import Any
+
+from fastapi import APIRouter
+
+import detector.app
+import ingest.app
+import ingest.health
+import notifier.app
+import notifier.health
+from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
+from detector.health import HealthReporter
+from detector.store import DetectorStore
+from eventlog.port import Producer
+from handraiser.errors import CommandError
+from handraiser.ground import Ground
+from ingest.batcher import Batcher
+from ingest.keys import KeyRing
+from ingest.store import IngestStore
+from notifier.core.addresses import policy_for
+from notifier.intake import Intake
+from notifier.sender import Sender
+from notifier.store import NotifierStore
+from notifier.vault import MasterKeyError, Vault
+from notifier.worker import Notifier, OnSettled
+from runtime.web import Authenticate
+
+INTAKE_GROUP = "notifier"
+DETECTOR_TOPICS = (EVENTS, UNATTRIBUTED, DEAD_LETTERS)
+
+
+class Keys:
+    """The keys in memory, for every room's API."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.store = IngestStore(ground.database("ingest"))
+        self.ring = KeyRing(self.store)
+        self.ring.refresh()
+
+    @property
+    def authenticate(self) -> Authenticate:
+        return self.ring.api_key
+
+
+class IngestRoom:
+    """HTTP in, durable in the log."""
+
+    def __init__(self, ground: Ground, keys: Keys, producer: Producer) -> None:
+        partitions = {name: state.partitions for name, state in ground.topics.items()}
+        self._keys = keys
+        self._clock = ground.clock
+        self.batcher = Batcher(producer, partitions)
+
+    def routers(self) -> list[APIRouter]:
+        return [
+            ingest.app.create_router(self._keys.ring, self.batcher, self._clock),
+            ingest.app.create_admin_router(self._keys.store, self._keys.ring, self._keys.authenticate),
+        ]
+
+    def check(self) -> dict[str, Any]:
+        return ingest.health.report(self.batcher, self._clock())
+
+    async def close(self) -> None:
+        await self.batcher.close()
+
+
+class DetectorApi:
+    """The detector's routes and its health, from what it has stored: no work of its own."""
+
+    def __init__(self, ground: Ground, keys: Keys, producer: Producer) -> None:
+        self.store = DetectorStore(ground.database("detector"))
+        self._ground = ground
+        self._producer = producer
+        self._keys = keys
+        self._clock = ground.clock
+        self._reporter = HealthReporter(self.store)
+        self._ends = ground.log.consumer(DETECTOR_TOPICS, "health")
+        self._one_asks = threading.Lock()
+
+    def routers(self) -> list[APIRouter]:
+        authenticate = self._keys.authenticate
+        return [detector.app.create_router(self.store, self._producer, self._ground.topics, authenticate, self._clock)]
+
+    def check(self) -> dict[str, Any]:
+        with self._one_asks:
+            return self._reporter.report(self._ends.end_offsets(), self._clock())
+
+    def close(self) -> None:
+        self._ends.close()
+
+
+class NotifierRoom:
+    """Lead events in, signed webhooks out."""
+
+    def __init__(
+        self, ground: Ground, keys: Keys, vault: Vault, base_url: str | None = None, on_settled: OnSettled | None = None
+    ) -> None:
+        self.store = NotifierStore(ground.database("notifier"), vault)
+        try:
+            self.store.check_master_key()
+        except MasterKeyError as error:
+            raise CommandError("master_key", str(error)) from error
+        self._policy = policy_for(ground.settings.production)
+        self._keys = keys
+        self._clock = ground.clock
+        self._consumer = ground.log.consumer([LEAD_EVENTS], INTAKE_GROUP)
+        self.intake = Intake(self._consumer, self.store, ground.clock, base_url)
+        self._sender = Sender(self._policy)
+        self.notifier = Notifier(self.store, self._sender, ground.clock, on_settled, intake=self.intake)
+
+    def routers(self) -> list[APIRouter]:
+        return [notifier.app.create_router(self.store, self.notifier, self._keys.authenticate, self._policy, self._clock)]
+
+    def check(self) -> dict[str, Any]:
+        return notifier.health.report(self.store, self._clock(), self.intake.halted)
+
+    async def run(self) -> None:
+        await self.notifier.run()
+
+    async def close(self) -> None:
+        """After `run` has returned."""
+        await self._sender.aclose()
+        await asyncio.to_thread(self._consumer.close)

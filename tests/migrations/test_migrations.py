@@ -1,0 +1,100 @@
+"""The migrations make exactly the tables that the rooms work with, on SQLite and on PostgreSQL."""
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+import detector.tables
+import ingest.tables
+import migrations
+import notifier.tables
+from handraiser.errors import CommandError
+from handraiser.migrate import migrate, require_migrated
+from runtime.database import open_database
+from runtime.settings import Settings
+
+METADATA = {"ingest": ingest.tables.metadata, "detector": detector.tables.metadata, "notifier": notifier.tables.metadata}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    if request.param == "sqlite":
+        return Settings(data=tmp_path)
+    return Settings(data=tmp_path, kafka="unused:9092", database_url=request.getfixturevalue("postgres"))
+
+
+def differences(settings: Settings, room: str) -> list[object]:
+    engine = open_database(settings, room)
+    names = set(METADATA[room].tables)
+    try:
+        with engine.connect() as connection:
+            options = {
+                "compare_type": True,
+                "compare_server_default": True,
+                "include_name": lambda name, kind, _parents: kind != "table" or name in names,
+            }
+            return list(compare_metadata(MigrationContext.configure(connection, opts=options), METADATA[room]))
+    finally:
+        engine.dispose()
+
+
+def test_models_and_migrations_agree(settings: Settings) -> None:
+    migrate(settings)
+    for room in migrations.ROOMS:
+        assert differences(settings, room) == [], room
+
+
+def test_a_table_that_the_migrations_lack_is_noticed(settings: Settings) -> None:
+    migrate(settings)
+    engine = open_database(settings, "notifier")
+    with engine.begin() as tx:
+        tx.execute(sa.text("DROP TABLE attempts"))
+    engine.dispose()
+    assert differences(settings, "notifier")
+
+
+def test_migrating_twice_changes_nothing(settings: Settings) -> None:
+    first = migrate(settings)
+    assert migrate(settings) == first == dict.fromkeys(migrations.ROOMS, migrations.expected())
+
+
+def test_no_table_of_two_rooms_has_the_same_name() -> None:
+    names = [name for metadata in METADATA.values() for name in metadata.tables]
+    assert len(names) == len(set(names))
+
+
+def test_the_history_is_one_line() -> None:
+    script = ScriptDirectory(str(Path(migrations.__file__).parent))
+    assert len(script.get_heads()) == 1
+    assert all(not revision.is_merge_point for revision in script.walk_revisions())
+
+
+def test_a_service_refuses_a_database_behind_in_migrations(settings: Settings) -> None:
+    engine = open_database(settings, "detector")
+    with pytest.raises(CommandError, match="handraiser migrate"):
+        require_migrated(engine, settings, "detector")
+    migrate(settings)
+    require_migrated(engine, settings, "detector")
+    engine.dispose()
+
+
+def test_a_database_made_by_a_newer_version_is_left_alone(settings: Settings) -> None:
+    migrate(settings)
+    engine = open_database(settings, "ingest")
+    with engine.begin() as tx:
+        tx.execute(sa.text("UPDATE alembic_version_ingest SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(CommandError, match="newer version"):
+        migrate(settings)
+
+
+def test_a_postgresql_that_is_not_there_is_a_paragraph_without_the_password() -> None:
+    settings = Settings(kafka="unused:9092", database_url="postgresql://me:s3cret@127.0.0.1:1/none")
+    with pytest.raises(CommandError) as error:
+        migrate(settings)
+    assert "HANDRAISER_DATABASE_URL" in error.value.message
+    assert "s3cret" not in error.value.message
