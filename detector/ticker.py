@@ -15,18 +15,20 @@ APPEND_TIMEOUT_S = 2.0
 _log = logging.getLogger("detector")
 
 
-def tick(partitions: Iterable[Partition], consumer: Consumer, producer: Producer, now: int) -> None:
-    """Append a tick to each partition where something is due at `now` and that we have read to the end."""
+def tick(partitions: Iterable[Partition], consumer: Consumer, producer: Producer, now: int) -> bool:
+    """Append a tick to each partition where something is due at `now` and that we have read to the end. False: to none."""
     due = [p for p in partitions if p.agenda and p.agenda[0][0] <= now and p.ticked_at + TICK_MS_MIN <= now]
     if not due:
-        return
+        return False
     ends = consumer.end_offsets()
     read_to_end = [p for p in due if p.halted is None and p.next_offset == ends.get(p.at)]
     for partition in read_to_end:
         partition.ticked_at = now
     if not read_to_end:
-        return
+        return False
     try:
         producer.append([Entry(*p.at, encode(Tick(at=now))) for p in read_to_end], APPEND_TIMEOUT_S)
     except LogError as error:
         _log.warning("tick not appended; the next second tries again", extra={"error": str(error)})
+        return False
+    return True

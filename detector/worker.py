@@ -122,9 +122,7 @@ class Worker:
         if self._compute.batch.partitions:
             self._hand_over(self._compute.close())
             return True
-        if not busy:
-            self._idle()
-        return busy
+        return busy or self._idle()
 
     def _fill(self, timeout_s: float) -> None:
         """Compute what can be read until the running commit returns, the batch is full, or nothing is left."""
@@ -159,10 +157,10 @@ class Worker:
             self._publisher.publish(self._ownership.owned)
         _count(batch)
 
-    def _idle(self) -> None:
-        """Nothing to read and nothing in flight: time may pass, and an outbox that waited may be tried again."""
+    def _idle(self) -> bool:
+        """Nothing to read, nothing in flight: an outbox that waited may be tried again, and time may pass. True: it does."""
         self._publisher.publish(self._ownership.owned)
-        tick(self._ownership.owned.values(), self._consumer, self._producer, self._clock())
+        return tick(self._ownership.owned.values(), self._consumer, self._producer, self._clock())
 
     def _drop(self) -> None:
         """Forget everything in memory; the next turn acquires the partitions again."""

@@ -10,6 +10,7 @@ from detector.store import DetectorStore
 from detector.tables import metadata
 from runtime.database import open_database
 from runtime.settings import Settings
+from tests.detector.shell.world import World
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -25,3 +26,22 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine
 @pytest.fixture
 def store(engine: sa.Engine) -> DetectorStore:
     return DetectorStore(engine)
+
+
+@pytest.fixture
+def calm_store(tmp_path: Path) -> Iterator[DetectorStore]:
+    """Another store, to compare with."""
+    (tmp_path / "calm-database").mkdir()
+    engine = open_database(Settings(data=tmp_path / "calm-database"), "detector")
+    metadata.create_all(engine)
+    yield DetectorStore(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def world(tmp_path: Path, store: DetectorStore) -> Iterator[World]:
+    """With the trial's rulebook applied to project `mail`."""
+    world = World(tmp_path, store)
+    world.apply()
+    yield world
+    world.close()

@@ -1,0 +1,301 @@
+"""From the log to leads and back to the log: once each, whatever stops, doubles or breaks in between."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.codec import encode_event, encode_frames
+from contracts.messages import DEAD_LETTERS, EVENTS, UNATTRIBUTED, DeadLetter, RecordKind, UsageEvent
+from detector.changes import Changes, Move
+from detector.core.rulebook.parse import parse
+from detector.rulebooks import bases
+from detector.store import DetectorStore, TopicMismatchError
+from detector.store.leads import LeadFilter
+from eventlog.port import Entry, LogError, TopicState
+from tests.detector.shell.samples import EVENTS_0, MINUTE, NOON, usage_event
+from tests.detector.shell.world import RULEBOOK, World
+
+
+def contacts(id_: str, total: int, account: str = "acme", at: int = NOON, **changed: Any) -> UsageEvent:
+    """The gauge of contacts: 500 are allowed on the free plan."""
+    properties = {"total": total}
+    return usage_event(id_, name="Contact Count Changed", person="ada", account=account, at=at, properties=properties, **changed)
+
+
+def upgrade(id_: str, account: str = "acme", at: int = NOON) -> UsageEvent:
+    return usage_event(id_, name="Upgrade Clicked", person="ada", account=account, at=at)
+
+
+def test_an_event_becomes_a_lead_and_a_record_for_whoever_reads_lead_events(world: World) -> None:
+    world.send(contacts("m1", 487))
+    world.drain()
+
+    assert world.leads() == [("acme", "pql", "open")]
+    (sent,) = world.sent()
+    (lead,) = world.store.leads.page(LeadFilter(), 10)
+    assert (sent.type, sent.data["lead_id"], lead.qualified_at) == ("lead.created", lead.lead_id, NOON)
+    assert (sent.place.topic, sent.place.offset, sent.rulebook_version) == (EVENTS, 1, 1)
+    assert world.store.outbox.oldest() is None
+
+
+def test_copies_of_an_event_count_once(world: World) -> None:
+    opened = [usage_event(f"e{n}", name="Email Sent", person="ada", account="acme") for n in range(799)]
+    world.send(*opened, *opened)
+    world.send(*opened)
+    world.drain()
+    world.restart()
+    world.send(*opened)
+    world.drain()
+    assert world.leads() == []
+
+    world.send(usage_event("e799", name="Email Sent", person="ada", account="acme"))
+    world.drain()
+
+    assert world.leads() == [("acme", "pql", "open")]
+
+
+def test_an_idle_detector_says_so(world: World) -> None:
+    world.drain()
+
+    assert world.worker.run_once(0) is False
+
+
+def test_a_crash_between_commit_and_publish_sends_the_lead_event_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as down:
+        down.setattr(world.producer, "append", _log_is_down)
+        _send_with_another_producer(world, contacts("m1", 487))
+        world.drain()
+        assert world.leads() == [("acme", "pql", "open")]
+        assert world.sent() == []
+
+    world.restart()
+    world.drain()
+
+    assert [event.type for event in world.sent()] == ["lead.created"]
+    assert world.store.outbox.oldest() is None
+
+
+def test_a_log_that_comes_back_gets_the_outbox_without_a_restart(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as down:
+        down.setattr(world.producer, "append", _log_is_down)
+        _send_with_another_producer(world, contacts("m1", 487))
+        world.drain()
+    world.drain()
+    assert world.sent() == []
+
+    world.now += 500
+    world.drain()
+
+    assert [event.type for event in world.sent()] == ["lead.created"]
+
+
+def test_a_stale_worker_loses_at_the_swap_and_changes_nothing(world: World) -> None:
+    world.drain()
+    stale = world.worker
+    world.worker = world.new_worker()
+    world.drain()
+    world.send(contacts("m1", 487))
+
+    while stale.run_once(0):
+        if world.store.checkpoints.standings()[1].owner == "worker 1":
+            break  # it has acquired the partitions again
+    assert world.leads() == []
+    world.drain()
+
+    assert world.leads() == [("acme", "pql", "open")]
+    assert len({event.id for event in world.sent()}) == 1
+    stale.close()
+
+
+def test_what_was_in_memory_is_the_same_when_read_again(world: World) -> None:
+    """The same leads whether the account stays in the cache or is loaded for each event."""
+    steps = [100, 401, 380, 450, 500, 480, 500]
+    for n, total in enumerate(steps):
+        world.send(contacts(f"a{n}", total, "cached", at=NOON + n))
+        world.drain()
+    for n, total in enumerate(steps):
+        world.send(contacts(f"b{n}", total, "loaded", at=NOON + n))
+        world.drain()
+        world.restart()
+
+    told = {
+        account: [(e.type, e.data["summary"], e.data["revision"]) for e in world.sent() if e.account == account]
+        for account in ("cached", "loaded")
+    }
+    assert len(told["cached"]) == 2
+    assert [(kind, text.replace("cached", "loaded"), n) for kind, text, n in told["cached"]] == told["loaded"]
+
+
+def _history() -> list[UsageEvent]:
+    totals = itertools.cycle([90, 410, 300, 500, 450, 350])
+    events: list[UsageEvent] = []
+    for n, account in enumerate(["acme", "bolt", "cork", "acme", "bolt"] * 8):
+        events.append(contacts(f"m{n}", next(totals), account, at=NOON + n * MINUTE))
+        if n % 7 == 3:
+            events.append(upgrade(f"u{n}", account, at=NOON + n * MINUTE + 1))
+    return events
+
+
+def _told(folder: Path, store: DetectorStore, frame: int, turn: int, restart: int) -> list[tuple[object, ...]]:
+    """What a detector says of `_history` in frames of `frame` events, driven each `turn` frames, restarted each `restart`."""
+    folder.mkdir()
+    world = World(folder, store)
+    world.apply()
+    events = _history()
+    for n, begin in enumerate(range(0, len(events), frame), start=1):
+        world.send(*events[begin : begin + frame])
+        if n % turn == 0:
+            world.drain()
+        if n % restart == 0:
+            world.restart()
+    world.drain()
+    world.close()
+    return [(event.id, event.type, event.account, event.data) for event in world.sent()]
+
+
+@pytest.mark.parametrize("split", [(1, 1, 5), (1, 7, 1), (3, 2, 1000), (1000, 1, 1000)])
+def test_any_split_into_frames_and_batches_gives_the_same_lead_events(
+    tmp_path: Path, store: DetectorStore, calm_store: DetectorStore, split: tuple[int, int, int]
+) -> None:
+    calm = _told(tmp_path / "calm", calm_store, 1000, 1000, 1000)
+
+    assert _told(tmp_path / "split", store, *split) == calm
+    assert len(calm) >= 6
+
+
+def test_a_line_that_does_not_decode_is_a_dead_letter_and_its_neighbours_live(world: World) -> None:
+    frame = encode_frames(RecordKind.EVENTS, [encode_event(contacts("m1", 487)), b'{"half', encode_event(upgrade("m2", "bolt"))])
+    world.append(Entry(EVENTS, 0, frame[0]), Entry(EVENTS, 0, b"\xff\x00not ours"))
+    world.drain()
+
+    assert [account for account, _, _ in world.leads()] == ["acme", "bolt"]
+    letters = [stored.letter for stored in world.store.dead_letters_since(0)]
+    assert [(letter.code, letter.body) for letter in letters] == [
+        ("undecodable", '{"half'),
+        ("undecodable", "\ufffd\ufffdnot ours"),
+    ]
+    assert "events/0/1/1" in letters[0].message
+
+
+def test_dead_letters_of_ingest_end_in_the_table_once(world: World) -> None:
+    letter = DeadLetter(id="dead_1", project="mail", received_at=NOON, code="no_type", message="…", body='{"a":1}', size=7)
+    for _ in range(2):
+        for value in encode_frames(RecordKind.DEAD_LETTERS, [encode_event(letter)]):
+            world.append(Entry(DEAD_LETTERS, 0, value))
+    world.drain()
+
+    assert [stored.letter for stored in world.store.dead_letters_since(0)] == [letter]
+
+
+def test_an_event_that_names_no_account_in_events_is_a_dead_letter(world: World) -> None:
+    world.send(usage_event("m1", person="ada"))
+    world.drain()
+
+    assert world.codes() == ["no_account"]
+
+
+def test_without_a_rulebook_an_event_is_read_and_decides_nothing_later_either(world: World) -> None:
+    early = usage_event("m1", name="Contact Count Changed", account="acme", properties={"total": 500}, project="crm")
+    world.send(early)
+    world.drain()
+    world.apply(RULEBOOK.replace("project: mail", "project: crm"))
+    world.send(early)
+    world.drain()
+
+    assert world.leads() == []
+
+
+def test_a_rulebook_switches_at_its_place_and_at_the_same_one_in_a_replay(world: World, tmp_path: Path) -> None:
+    world.send(contacts("m1", 350, "acme"))
+    world.apply(RULEBOOK.replace("contacts: 500", "contacts: 400"))
+    world.send(contacts("m2", 350, "bolt"))
+    world.drain()
+    replayed = World(tmp_path, world.store)  # the same log
+
+    assert [(e.account, e.rulebook_version) for e in world.sent()] == [("bolt", 2)]
+    replayed.close()
+
+
+def test_a_missing_rulebook_body_stops_the_partition_there_and_says_so(world: World) -> None:
+    world.send(contacts("m1", 487))
+    world.switch("mail", 7)
+    world.send(contacts("m2", 500))
+    world.drain()
+
+    assert [event.data["revision"] for event in world.sent()] == [1]
+    events, _ = world.halted()
+    assert events.startswith("stopped before offset 2: version 7 of the rulebook of mail is not in the database")
+    assert {s.partition.topic: s.next_offset for s in world.store.checkpoints.standings()}[EVENTS] == 2
+    resolved = parse(RULEBOOK, bases()).resolved
+    for n in range(2, 8):
+        world.store.rulebooks.add("mail", RULEBOOK, f"{resolved}# {n}\n", NOON)
+
+    world.restart()
+    world.drain()
+
+    assert world.halted() == []
+    assert [(event.data["revision"], event.rulebook_version) for event in world.sent()] == [(1, 1), (2, 7)]
+
+
+def test_a_checkpoint_outside_the_log_stops_the_partition_and_never_begins_anew(world: World) -> None:
+    world.drain()
+    version = world.store.checkpoints.acquire(EVENTS_0, "me", 0, NOON).version
+    world.store.commit(Changes(moves=[Move(EVENTS_0, version, 1_000, NOON)]), NOON)
+    world.restart()
+    world.send(contacts("m1", 487))
+    world.send(usage_event("m2", person="ada"), topic=UNATTRIBUTED)
+    world.drain()
+
+    (reason,) = world.halted()
+    assert reason.startswith("the checkpoint is at offset 1000 and the log holds 0 to 2")
+    assert world.leads() == []
+    assert len(world.store.held_since(0)) == 1
+
+
+def test_another_log_is_refused_at_the_start(world: World) -> None:
+    world.topics = {**world.topics, EVENTS: TopicState(EVENTS, 1, "another")}
+
+    with pytest.raises(TopicMismatchError, match="deleted and created again"):
+        world.new_worker()
+
+
+def test_a_lead_event_decided_twice_stops_the_partition(world: World, store: DetectorStore) -> None:
+    world.send(contacts("m1", 487))
+    world.drain()
+    (made,) = world.sent()
+    with store._engine.begin() as tx:  # the ledger is lost, the lead event is not
+        tx.exec_driver_sql("DELETE FROM accounts")
+        tx.exec_driver_sql("DELETE FROM facts")
+    world.restart()
+    world.send(contacts("m2", 487))
+    world.drain()
+
+    (reason,) = world.halted()
+    assert made.id in reason
+    assert len(world.sent()) == 1
+    assert world.worker.run_once(0) is False
+
+
+def test_a_database_that_is_away_is_waited_for_and_nothing_is_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.drain()
+    world.send(contacts("m1", 487))
+    with monkeypatch.context() as away:
+        away.setattr(world.store, "commit", _log_is_down)
+        with pytest.raises(LogError):
+            world.drain()
+    world.drain()
+
+    assert world.leads() == [("acme", "pql", "open")]
+
+
+def _log_is_down(*_: object) -> None:
+    raise LogError("down, says the test")
+
+
+def _send_with_another_producer(world: World, *events: UsageEvent) -> None:
+    producer = world.log.producer()
+    for value in encode_frames(RecordKind.EVENTS, map(encode_event, events)):
+        producer.append([Entry(EVENTS, 0, value)], 5)
+    producer.close()
