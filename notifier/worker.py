@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from notifier.core.answers import Answer, ErrorKind, remedy
 from notifier.core.delivery import Settled, settle
-from notifier.core.payload import test_message
+from notifier.core.payload import endpoint_test
 from notifier.core.signing import signed_headers
 from notifier.intake import Intake
 from notifier.metrics import ATTEMPT_SECONDS, ATTEMPTS, DELIVERIES, FIRST_TRY_SECONDS, IN_FLIGHT
@@ -114,7 +114,7 @@ class Notifier:
         url, keys = opened
         now = self._clock()
         webhook_id = f"test_{secrets.token_hex(10)}"
-        body = test_message(webhook_id, endpoint.project, endpoint_id, now)
+        body = endpoint_test(webhook_id, endpoint.project, endpoint_id, now)
         answer = await self.sender.send(endpoint_id, url, signed_headers(keys, webhook_id, now // 1000, body), body)
         return _outcome("delivered" if answer.delivered else "failed", answer)
 

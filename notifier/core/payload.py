@@ -39,7 +39,7 @@ FORMATS: dict[str, Format] = {"standard": standard}
 """By the name that an endpoint carries."""
 
 
-def test_message(webhook_id: str, project: str, endpoint_id: str, now: int) -> bytes:
+def endpoint_test(webhook_id: str, project: str, endpoint_id: str, now: int) -> bytes:
     """The body of an `endpoint.test`: the same envelope, and nothing in it that looks like a lead."""
     return msgspec.json.encode(
         {

@@ -33,6 +33,12 @@ class Receiver:
     behave: Behaviour = field(default=lambda writer: answer(writer, 200))
     received: list[Received] = field(default_factory=list)
     connections: int = 0
+    arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def until(self, count: int) -> None:
+        """Wait until `count` requests have come."""
+        async with self.arrived:
+            await asyncio.wait_for(self.arrived.wait_for(lambda: len(self.received) >= count), 20)
 
     def url(self, path: str = "/hook", scheme: str = "http", host: str = "127.0.0.1") -> str:
         return f"{scheme}://{host}:{self.port}{path}"
@@ -49,6 +55,8 @@ class Receiver:
                 headers = {name.lower(): value for name, value in pairs}
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
                 self.received.append(Received(head[0].split(" ")[1], headers, [name.lower() for name, _ in pairs], body))
+                async with self.arrived:
+                    self.arrived.notify_all()
                 await self.behave(writer)
                 await writer.drain()
                 if writer.is_closing():

@@ -1,0 +1,47 @@
+"""One partition of lead-events in memory, behind the port's Consumer: the log is another room's, with a suite of its own."""
+
+from collections.abc import Mapping
+
+from contracts.codec import encode
+from contracts.messages import LEAD_EVENTS, LeadEvent
+from eventlog.port import OffsetOutOfRangeError, Record, TopicPartition
+
+ONLY = TopicPartition(LEAD_EVENTS, 0)
+
+
+class MemoryConsumer:
+    """Never waits; `begin` is the first offset that retention has left."""
+
+    def __init__(self) -> None:
+        self.values: list[bytes] = []
+        self.begin = 0
+        self.position: int | None = None
+        self.woken = 0
+
+    def append(self, *messages: LeadEvent) -> None:
+        self.values += [encode(message) for message in messages]
+
+    def assignment(self) -> frozenset[TopicPartition]:
+        return frozenset({ONLY})
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        if not self.begin <= offset <= len(self.values):
+            raise OffsetOutOfRangeError(f"{partition.topic} holds offsets {self.begin} to {len(self.values)}")
+        self.position = offset
+
+    def poll(self, timeout_s: float, max_bytes: int) -> list[Record]:  # noqa: ARG002
+        assert self.position is not None
+        first, self.position = self.position, len(self.values)
+        return [Record(ONLY.topic, ONLY.partition, offset, 0, self.values[offset]) for offset in range(first, self.position)]
+
+    def beginning_offsets(self) -> Mapping[TopicPartition, int]:
+        return {ONLY: self.begin}
+
+    def end_offsets(self) -> Mapping[TopicPartition, int]:
+        return {ONLY: len(self.values)}
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def close(self) -> None:
+        pass

@@ -1,0 +1,186 @@
+"""Lead events become deliveries: once each, with the checkpoint, or not at all."""
+
+import pytest
+import sqlalchemy as sa
+
+from contracts.codec import encode
+from contracts.messages import Tick
+from notifier.core.addresses import policy_for
+from notifier.core.matching import Filters
+from notifier.core.urls import parse_url
+from notifier.intake import Intake, IntakeHaltedError
+from notifier.store import Endpoint, NotifierStore
+from notifier.tables import deliveries, notifier_checkpoints
+from tests.notifier.conftest import LeadEvents, StandingClock
+from tests.notifier.memory_log import MemoryConsumer
+
+TARGET = parse_url("https://hooks.example.com/secret-path", policy_for(production=True))
+
+
+@pytest.fixture
+def log() -> MemoryConsumer:
+    return MemoryConsumer()
+
+
+@pytest.fixture
+def intake(log: MemoryConsumer, store: NotifierStore, clock: StandingClock) -> Intake:
+    return Intake(log, store, clock)
+
+
+@pytest.fixture
+def crm(store: NotifierStore, clock: StandingClock) -> Endpoint:
+    """An endpoint that hears everything."""
+    return endpoint(store, clock)
+
+
+def endpoint(store: NotifierStore, clock: StandingClock, filters: Filters | None = None) -> Endpoint:
+    return store.add_endpoint("acme-mail", "crm", TARGET, filters or Filters(), clock())[0]
+
+
+def opened(store: NotifierStore) -> list[tuple[str, str]]:
+    query = sa.select(deliveries.c.endpoint_id, deliveries.c.lead_event_id).order_by(deliveries.c.lead_event_id)
+    with store._engine.connect() as tx:
+        return [(row.endpoint_id, row.lead_event_id) for row in tx.execute(query)]
+
+
+def test_each_matching_endpoint_gets_one_delivery(
+    log: MemoryConsumer, intake: Intake, store: NotifierStore, crm: Endpoint, lead_event: LeadEvents
+) -> None:
+    only_xql, _ = store.add_endpoint("acme-mail", "xql", TARGET, Filters(lead_types=("xql",)), crm.created_at)
+    log.append(lead_event(1), lead_event(2, data={"lead_type": "xql"}))
+    assert intake.run_once(0) == 3
+    assert set(opened(store)) == {
+        (crm.id, lead_event(1).id),
+        (crm.id, lead_event(2).id),
+        (only_xql.id, lead_event(2).id),
+    }
+
+
+@pytest.mark.usefixtures("crm")
+def test_a_repeated_lead_event_opens_no_second_delivery(
+    log: MemoryConsumer, intake: Intake, store: NotifierStore, lead_event: LeadEvents
+) -> None:
+    log.append(lead_event(1), lead_event(1))
+    assert intake.run_once(0) == 1
+    log.append(lead_event(1), lead_event(2))
+    assert intake.run_once(0) == 1
+    assert len(opened(store)) == 2
+
+
+@pytest.mark.usefixtures("crm")
+def test_the_database_itself_refuses_a_second_delivery_of_a_pair(
+    log: MemoryConsumer, intake: Intake, engine: sa.Engine, lead_event: LeadEvents
+) -> None:
+    log.append(lead_event(1))
+    intake.run_once(0)
+    copy = sa.select(sa.literal("dl_copy"), *[column for column in deliveries.c if column.name != "id"])
+    with pytest.raises(sa.exc.IntegrityError), engine.begin() as tx:
+        tx.execute(deliveries.insert().from_select([column.name for column in deliveries.c], copy))
+
+
+def test_an_endpoint_made_later_hears_only_of_what_came_after_it(
+    log: MemoryConsumer, intake: Intake, store: NotifierStore, clock: StandingClock, lead_event: LeadEvents
+) -> None:
+    log.append(lead_event(1))
+    clock.pass_(120)
+    late = endpoint(store, clock)
+    log.append(lead_event(2))
+    assert intake.run_once(0) == 1
+    assert opened(store) == [(late.id, lead_event(2).id)]
+
+
+def test_after_a_restart_reading_goes_on_at_the_checkpoint(
+    log: MemoryConsumer, intake: Intake, store: NotifierStore, clock: StandingClock, lead_event: LeadEvents
+) -> None:
+    endpoint(store, clock)
+    log.append(lead_event(1))
+    assert intake.run_once(0) == 1
+    log.append(lead_event(2))
+    again = Intake(log, store, clock)
+    assert again.run_once(0) == 1
+    assert log.position == 2
+
+
+def test_of_two_that_read_the_same_records_one_writes_and_the_other_reads_on(
+    log: MemoryConsumer, store: NotifierStore, clock: StandingClock, lead_event: LeadEvents
+) -> None:
+    endpoint(store, clock)
+    other = MemoryConsumer()
+    first, second = Intake(log, store, clock), Intake(other, store, clock)
+    first.run_once(0)
+    second.run_once(0)
+    for consumer in (log, other):
+        consumer.append(lead_event(1))
+    assert [first.run_once(0), second.run_once(0)] == [1, 0]
+    for consumer in (log, other):
+        consumer.append(lead_event(2))
+    assert [second.run_once(0), first.run_once(0)] == [1, 0]
+    assert [lead_id for _, lead_id in opened(store)] == [lead_event(1).id, lead_event(2).id]
+
+
+@pytest.mark.usefixtures("crm")
+def test_when_the_database_fails_nothing_is_skipped(
+    log: MemoryConsumer, intake: Intake, engine: sa.Engine, lead_event: LeadEvents
+) -> None:
+    log.append(lead_event(1))
+    with engine.begin() as tx:
+        tx.execute(sa.text("ALTER TABLE deliveries RENAME TO away"))
+    with pytest.raises(sa.exc.DBAPIError):
+        intake.run_once(0)
+    with engine.begin() as tx:
+        tx.execute(sa.text("ALTER TABLE away RENAME TO deliveries"))
+    assert intake.run_once(0) == 1
+
+
+@pytest.mark.parametrize("stored", [0, 99])
+def test_a_checkpoint_outside_the_log_stops_and_says_so(
+    log: MemoryConsumer, intake: Intake, engine: sa.Engine, lead_event: LeadEvents, stored: int
+) -> None:
+    log.append(*(lead_event(number) for number in range(1, 6)))
+    log.begin = 3
+    with engine.begin() as tx:
+        tx.execute(notifier_checkpoints.insert().values(topic="lead-events", partition=0, next_offset=stored, version=7))
+    with pytest.raises(IntakeHaltedError, match=rf"offset {stored}, which the log does not hold .*3 to 5.*notifier_checkpoints"):
+        intake.run_once(0)
+
+
+def test_without_a_checkpoint_reading_begins_at_the_earliest_record(
+    log: MemoryConsumer, intake: Intake, store: NotifierStore, clock: StandingClock, lead_event: LeadEvents
+) -> None:
+    endpoint(store, clock)
+    log.append(*(lead_event(number) for number in range(1, 6)))
+    log.begin = 3
+    assert intake.run_once(0) == 2
+
+
+@pytest.mark.parametrize(("value", "says"), [(b"\x02l{}", "schema"), (encode(Tick(at=1)), "Tick")])
+@pytest.mark.usefixtures("crm")
+def test_a_record_that_is_no_lead_event_is_not_skipped(
+    log: MemoryConsumer,
+    intake: Intake,
+    lead_event: LeadEvents,
+    value: bytes,
+    says: str,
+) -> None:
+    log.values.append(value)
+    log.append(lead_event(1))
+    for _ in range(2):
+        with pytest.raises(IntakeHaltedError, match=rf"lead-events\[0\] offset 0 .*{says}"):
+            intake.run_once(0)
+
+
+def test_the_running_intake_reports_why_it_halted(
+    log: MemoryConsumer, intake: Intake, lead_event: LeadEvents, engine: sa.Engine
+) -> None:
+    log.append(lead_event(1))
+    with engine.begin() as tx:
+        tx.execute(notifier_checkpoints.insert().values(topic="lead-events", partition=0, next_offset=9, version=1))
+    intake.run(lambda: None)
+    assert intake.halted is not None
+    assert "offset 9" in intake.halted
+
+
+def test_stop_wakes_the_poll(log: MemoryConsumer, intake: Intake) -> None:
+    intake.stop()
+    intake.run(lambda: None)
+    assert log.woken == 1

@@ -1,0 +1,403 @@
+"""From lead event to verified webhook, over a real database and real sockets, on a clock that only moves when told."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from contracts.messages import LeadEvent
+from notifier import health
+from notifier.core.addresses import policy_for
+from notifier.core.delivery import TRY_DELAYS_S, Status
+from notifier.core.matching import Filters
+from notifier.core.urls import parse_url
+from notifier.intake import Intake
+from notifier.sender import Sender
+from notifier.store import Endpoint, NotifierStore
+from notifier.store_deliveries import LEASE_MS
+from notifier.tables import attempts, deliveries
+from notifier.worker import SEND_WITHIN_MS, Notifier, Outcome
+from tests.notifier import receiver as moods
+from tests.notifier.conftest import LeadEvents, StandingClock
+from tests.notifier.memory_log import MemoryConsumer
+from tests.notifier.receiver import Receiver, in_turn, receiving, says
+
+DEVELOPMENT = policy_for(production=False)
+
+
+@dataclass
+class Bench:
+    """A notifier with its store, log, clock and one receiver."""
+
+    store: NotifierStore
+    engine: sa.Engine
+    clock: StandingClock
+    sender: Sender
+    receiver: Receiver
+    log: MemoryConsumer = field(default_factory=MemoryConsumer)
+    told: list[tuple[dict[str, Any], str, Outcome]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.notifier = self.another()
+
+    def another(self) -> Notifier:
+        """A worker more, on the same deliveries."""
+        return Notifier(
+            self.store,
+            self.sender,
+            self.clock,
+            lambda *told: self.told.append(told),
+            intake=Intake(self.log, self.store, self.clock, "https://handraiser.example"),
+            jitter=lambda: 0.0,
+        )
+
+    def endpoint(self, path: str = "/hook", name: str = "crm", receiver: Receiver | None = None) -> tuple[Endpoint, str]:
+        target = parse_url((receiver or self.receiver).url(path), DEVELOPMENT)
+        return self.store.add_endpoint("acme-mail", name, target, Filters(), self.clock())
+
+    async def deliver(self, *events: LeadEvent) -> int:
+        self.log.append(*events)
+        return await self.notifier.run_once()
+
+    def delivery(self) -> Any:
+        with self.engine.connect() as tx:
+            return tx.execute(sa.select(deliveries)).one()
+
+    def attempts(self) -> list[Any]:
+        with self.engine.connect() as tx:
+            return list(tx.execute(sa.select(attempts).order_by(attempts.c.number)))
+
+    def statuses(self) -> list[str]:
+        with self.engine.connect() as tx:
+            return list(tx.scalars(sa.select(deliveries.c.status).order_by(deliveries.c.lead_event_id)))
+
+
+@pytest.fixture
+async def bench(store: NotifierStore, engine: sa.Engine, clock: StandingClock, sender: Sender) -> AsyncIterator[Bench]:
+    async with receiving() as receiver:
+        yield Bench(store, engine, clock, sender, receiver)
+
+
+async def test_a_lead_event_arrives_once_as_a_verified_webhook(bench: Bench, lead_event: LeadEvents) -> None:
+    endpoint, secret = bench.endpoint()
+    assert await bench.deliver(lead_event()) == 1
+    assert await bench.notifier.run_once() == 0
+    (got,) = bench.receiver.received
+    payload = got.verified(secret)
+    assert payload["id"] == got.headers["webhook-id"] == lead_event().id
+    assert payload["data"]["summary"] == "487 of 500 contacts"
+    assert bench.delivery().status == Status.DELIVERED
+    assert bench.delivery().body == got.body
+    (attempt,) = bench.attempts()
+    assert (attempt.outcome, attempt.status, attempt.address, attempt.number) == ("delivered", 200, "127.0.0.1", 1)
+    assert attempt.body == b"ok"
+    ((told, name, outcome),) = bench.told
+    assert (told, name, outcome.state, outcome.status) == (payload, "crm", "delivered", 200)
+    after = bench.store.endpoint(endpoint.id)
+    assert after is not None
+    assert after.last_success_at == bench.clock.now
+
+
+async def test_the_attempt_is_on_record_before_any_byte_leaves(bench: Bench, lead_event: LeadEvents) -> None:
+    seen: list[tuple[str, str]] = []
+
+    async def look(writer: asyncio.StreamWriter) -> None:
+        seen.append((bench.attempts()[0].outcome, bench.delivery().status))
+        await moods.answer(writer, 200)
+
+    bench.receiver.behave = look
+    bench.endpoint()
+    await bench.deliver(lead_event())
+    assert seen == [("unknown", "sending")]
+
+
+async def test_the_tries_go_on_through_75_hours_and_then_the_delivery_is_dead(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint()
+    bench.receiver.behave = says(500)
+    begun, made = bench.clock.now, [0]
+    await bench.deliver(lead_event())
+    while (delivery := bench.delivery()).status == Status.WAITING:
+        bench.clock.now = delivery.due_at - 1
+        assert await bench.notifier.run_once() == 0
+        bench.clock.now = delivery.due_at
+        assert await bench.notifier.run_once() == 1
+        made.append((bench.clock.now - begun) // 1000)
+    assert [after - before for before, after in zip([0, *made], made, strict=False)] == list(TRY_DELAYS_S)
+    assert (delivery.status, delivery.tries, delivery.last_error) == (Status.DEAD, 11, "http_status")
+    assert made[-1] >= 75 * 3600
+    assert len({each.headers["webhook-id"] for each in bench.receiver.received}) == 1
+    assert len({each.body for each in bench.receiver.received}) == 1
+    timestamps = [int(each.headers["webhook-timestamp"]) for each in bench.receiver.received]
+    assert timestamps == [begun // 1000 + 0 + int((begun % 1000) / 1000 + seconds) for seconds in made]
+    report = health.report(bench.store, bench.clock.now)
+    assert (report["dead_24h"], report["pending"]) == (1, 0)
+
+
+async def test_a_receiver_that_comes_back_after_74_hours_gets_its_lead(bench: Bench, lead_event: LeadEvents) -> None:
+    _, secret = bench.endpoint()
+    bench.receiver.behave = says(503)
+    begun = bench.clock.now
+    await bench.deliver(lead_event())
+    while bench.clock.now - begun < 74 * 3600 * 1000:
+        await bench.notifier.run_once()
+        bench.clock.now = bench.delivery().due_at
+    bench.receiver.behave = says(200)
+    await bench.notifier.run_once()
+    assert bench.delivery().status == Status.DELIVERED
+    assert bench.receiver.received[-1].headers["webhook-id"] == lead_event().id
+    assert secret
+
+
+async def test_retry_after_pauses_the_whole_endpoint_and_spends_no_try(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint()
+    bench.receiver.behave = in_turn(says(429, retry_after="3600"), says(200))
+    await bench.deliver(lead_event(1))
+    assert (bench.delivery().tries, bench.delivery().status) == (0, Status.WAITING)
+    bench.clock.pass_(3599)
+    assert await bench.deliver(lead_event(2)) == 0
+    bench.clock.pass_(1)
+    assert await bench.notifier.run_once() == 2
+    assert bench.statuses() == ["delivered", "delivered"]
+
+
+async def test_410_disables_the_endpoint_and_holds_what_waits_until_it_is_enabled(bench: Bench, lead_event: LeadEvents) -> None:
+    endpoint, _ = bench.endpoint()
+    bench.receiver.behave = in_turn(says(500), says(410))
+    await bench.deliver(lead_event(1))
+    await bench.deliver(lead_event(2))
+    assert bench.statuses() == ["held", "held"]
+    disabled = bench.store.endpoint(endpoint.id)
+    assert disabled is not None
+    assert (disabled.status, disabled.disabled_reason) == ("disabled", "gone")
+    report = health.report(bench.store, bench.clock.now)
+    assert (report["held"], report["endpoints"], report["problems"][0]["code"]) == (
+        2,
+        {"ok": 0, "failing": 0, "disabled": 1},
+        "endpoint_disabled",
+    )
+    bench.clock.pass_(30 * 24 * 3600)
+    assert await bench.notifier.run_once() == 0
+    bench.receiver.behave = says(200)
+    assert bench.store.enable_endpoint(endpoint.id, bench.clock.now)
+    assert await bench.notifier.run_once() == 2
+    assert bench.statuses() == ["delivered", "delivered"]
+
+
+async def test_a_delivery_under_way_while_its_endpoint_is_disabled_is_held_too(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint()
+    disabled = asyncio.Event()
+    bench.notifier = Notifier(bench.store, bench.sender, bench.clock, lambda *_: disabled.set(), intake=bench.notifier.intake)
+
+    async def gone_first(writer: asyncio.StreamWriter) -> None:
+        first = len(bench.receiver.received) == 1
+        if not first:
+            await disabled.wait()
+        await moods.answer(writer, 410 if first else 500)
+
+    bench.receiver.behave = gone_first
+    assert await bench.deliver(lead_event(1), lead_event(2)) == 2
+    assert bench.statuses() == ["held", "held"]
+
+
+async def test_413_is_dead_for_that_message_and_the_next_one_goes(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint()
+    bench.receiver.behave = in_turn(says(413), says(200))
+    await bench.deliver(lead_event(1))
+    await bench.deliver(lead_event(2))
+    assert bench.statuses() == ["dead", "delivered"]
+
+
+async def test_a_redirect_is_a_failure_and_is_not_followed(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint()
+    bench.receiver.behave = says(302, location=bench.receiver.url("/elsewhere"))
+    await bench.deliver(lead_event())
+    assert (bench.delivery().status, bench.delivery().last_error) == (Status.WAITING, "redirect")
+    assert [each.target for each in bench.receiver.received] == ["/hook"]
+
+
+async def test_a_crash_between_record_and_answer_leaves_unknown_and_the_same_id_is_sent_again(
+    bench: Bench, lead_event: LeadEvents
+) -> None:
+    _, secret = bench.endpoint()
+    bench.log.append(lead_event())
+    bench.notifier.intake.run_once(0)  # type: ignore[union-attr]
+    claimed = bench.store.deliveries.claim(bench.clock.now, {}, 10)  # and then this process is killed
+    assert len(claimed.claims) == 1
+    survivor = bench.another()
+    assert await survivor.run_once() == 0
+    bench.clock.pass_(LEASE_MS / 1000)
+    assert await survivor.run_once() == 1
+    assert [attempt.outcome for attempt in bench.attempts()] == ["unknown", "delivered"]
+    assert bench.receiver.received[0].verified(secret)["id"] == lead_event().id
+
+
+async def test_a_zombie_that_lost_its_lease_neither_sends_nor_settles(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint()
+    hold = asyncio.Event()
+
+    async def slow_once(writer: asyncio.StreamWriter) -> None:
+        if len(bench.receiver.received) == 1:
+            await hold.wait()
+            await moods.answer(writer, 500)
+        else:
+            await moods.answer(writer, 200)
+            hold.set()
+
+    bench.receiver.behave = slow_once
+    bench.log.append(lead_event())
+    zombie = asyncio.create_task(bench.notifier.run_once())
+    await bench.receiver.until(1)
+    bench.clock.pass_(LEASE_MS / 1000)
+    await bench.another().run_once()
+    await zombie
+    assert bench.delivery().status == Status.DELIVERED
+    assert [(attempt.number, attempt.outcome) for attempt in bench.attempts()] == [(1, "failed"), (2, "delivered")]
+
+
+async def test_a_claim_whose_lease_is_almost_over_is_not_sent(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint()
+    bench.log.append(lead_event())
+    assert bench.notifier.intake is not None
+    bench.notifier.intake.run_once(0)
+    (claim,) = bench.store.deliveries.claim(bench.clock.now, {}, 1).claims
+    bench.clock.now = claim.lease_until - SEND_WITHIN_MS + 1
+    await bench.notifier._deliver(claim)
+    assert bench.receiver.received == []
+
+
+async def test_many_workers_never_send_the_same_claim(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint(name="one")
+    bench.endpoint(name="two")
+    events = [lead_event(number) for number in range(1, 31)]
+    bench.log.append(*events)
+    bench.notifier.intake.run_once(0)  # type: ignore[union-attr]
+    workers = [Notifier(bench.store, bench.sender, bench.clock) for _ in range(4)]
+    while any(await asyncio.gather(*(worker.run_once() for worker in workers))):
+        pass
+    assert len(bench.receiver.received) == 60
+    assert sorted(bench.statuses()) == ["delivered"] * 60
+    assert {each.headers["webhook-id"] for each in bench.receiver.received} == {event.id for event in events}
+
+
+async def test_at_most_four_are_in_flight_for_one_endpoint_and_another_is_not_delayed(
+    bench: Bench, lead_event: LeadEvents
+) -> None:
+    answering = asyncio.Event()
+
+    async def slow(writer: asyncio.StreamWriter) -> None:
+        await answering.wait()
+        await moods.answer(writer, 200)
+
+    patient = Sender(DEVELOPMENT)
+    notifier = Notifier(bench.store, patient, bench.clock, intake=bench.notifier.intake)
+    async with receiving() as stuck:
+        stuck.behave = slow
+        bench.endpoint(name="stuck", receiver=stuck)
+        bench.endpoint(name="well")
+        bench.log.append(*(lead_event(number) for number in range(1, 11)))
+        running = asyncio.create_task(notifier.run())
+        await bench.receiver.until(10)
+        await stuck.until(4)
+        assert len(stuck.received) == 4
+        answering.set()
+        await stuck.until(10)
+        notifier.stop()
+        await running
+    await patient.aclose()
+    assert bench.statuses() == ["delivered"] * 20
+
+
+async def test_a_deleted_endpoint_gets_nothing_more_and_its_deliveries_say_why(bench: Bench, lead_event: LeadEvents) -> None:
+    endpoint, _ = bench.endpoint()
+    bench.receiver.behave = says(500)
+    await bench.deliver(lead_event(1))
+    assert bench.store.delete_endpoint(endpoint.id, bench.clock.now)
+    assert not bench.store.delete_endpoint(endpoint.id, bench.clock.now)
+    bench.clock.pass_(10)
+    assert await bench.deliver(lead_event(2)) == 0
+    assert (bench.delivery().status, bench.delivery().last_error) == (Status.DEAD, "endpoint_deleted")
+    assert bench.store.endpoints() == []
+
+
+async def test_a_running_notifier_delivers_at_once_and_stops_with_nothing_in_flight(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint()
+    answering = asyncio.Event()
+
+    async def slow(writer: asyncio.StreamWriter) -> None:
+        await answering.wait()
+        await moods.answer(writer, 200)
+
+    bench.receiver.behave = slow
+    bench.log.append(lead_event())
+    running = asyncio.create_task(bench.notifier.run())
+    await bench.receiver.until(1)
+    bench.notifier.stop()
+    answering.set()
+    await asyncio.wait_for(running, 10)
+    assert bench.delivery().status == Status.DELIVERED
+
+
+async def test_a_failing_endpoint_is_named_in_health_by_scheme_and_host_only(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint("/services/T00/secret-part")
+    bench.endpoint("/fine", name="fine")
+    bench.receiver.behave = says(404)
+    await bench.deliver(lead_event())
+    bench.clock.pass_(90)
+    report = health.report(bench.store, bench.clock.now)
+    assert report["status"] == "degraded"
+    assert report["endpoints"] == {"ok": 0, "failing": 2, "disabled": 0}
+    assert (report["pending"], report["oldest_pending_s"], report["first_try_p99_s"]) == (2, 90, 0.0)
+    problem = report["problems"][0]
+    assert problem["code"] == "endpoint_failing"
+    assert problem["what"].endswith(f"(http://127.0.0.1:{bench.receiver.port}) answers 404")
+    assert "check the URL's path" in problem["do"]
+    assert "secret-part" not in str(report)
+
+
+async def test_a_halted_intake_is_down(bench: Bench) -> None:
+    report = health.report(bench.store, bench.clock.now, halted="delete that row")
+    assert (report["status"], report["problems"][0]["code"], report["problems"][0]["do"]) == (
+        "down",
+        "intake_halted",
+        "delete that row",
+    )
+    assert health.report(bench.store, bench.clock.now)["status"] == "ok"
+
+
+async def test_no_secret_or_path_is_in_the_database_or_the_log(
+    bench: Bench, lead_event: LeadEvents, master_key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "notifier")
+    caplog.set_level(logging.INFO)
+    endpoint, secret = bench.endpoint("/services/T00/secret-part")
+    bench.receiver.behave = in_turn(says(500), says(200))
+    await bench.deliver(lead_event())
+    bench.clock.pass_(5)
+    await bench.notifier.run_once()
+    await bench.notifier.test(endpoint.id)
+    assert len(bench.receiver.received) == 3
+    logged = "\n".join(str(record.__dict__) for record in caplog.records)
+    assert "webhook attempt" in logged
+    for hidden in (secret, secret.removeprefix("whsec_"), "secret-part", master_key):
+        assert hidden not in logged
+        assert hidden.encode() not in database_bytes(bench.engine)
+
+
+def database_bytes(engine: sa.Engine) -> bytes:
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as tx:
+            folder = tx.exec_driver_sql("PRAGMA database_list").all()[0][2]
+        found = b""
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError), open(folder + suffix, "rb") as file:  # noqa: PTH123
+                found += file.read()
+        assert b"hooks" in found or b"127.0.0.1" in found
+        return found
+    with engine.connect() as tx:
+        rows = [tx.exec_driver_sql(f"SELECT * FROM {name}").all() for name in ("endpoints", "deliveries", "attempts")]
+    return repr(rows).encode()
