@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias
 from fastapi import APIRouter, Query
 
 from contracts.messages import DeadLetter
-from detector.account_view import account_view
+from detector.account_view import AccountViews
 from detector.lead_views import detail, line
 from detector.rulebook_routes import add_rulebook_routes
 from detector.shapes import AccountView, DeadLetterDetail, DeadLetterLine, DeadLetterList, LeadDetail, LeadList, iso
@@ -26,7 +26,7 @@ def create_router(
     """Every route needs an API key. Routes are plain functions: the framework runs them, and the database, off its loop."""
     router = APIRouter(prefix="/v1", dependencies=[api_key_required(authenticate)], responses=ERROR_RESPONSES)
     _add_leads(router, store)
-    _add_accounts(router, store, clock)
+    _add_accounts(router, AccountViews(store), clock)
     _add_dead_letters(router, store)
     add_rulebook_routes(router, store, producer, topics, clock)
     return router
@@ -57,11 +57,11 @@ def _add_leads(router: APIRouter, store: DetectorStore) -> None:
         return detail(row, store.leads.events(lead_id))
 
 
-def _add_accounts(router: APIRouter, store: DetectorStore, clock: Clock) -> None:
+def _add_accounts(router: APIRouter, views: AccountViews, clock: Clock) -> None:
     @router.get("/accounts/{external_id:path}", tags=["accounts"])
     def account(external_id: str, project: str) -> AccountView:
         """What is known of one account: plan, stage, usage against its limits, onboarding, people, leads."""
-        return account_view(store, project, external_id, clock())
+        return views.view(project, external_id, clock())
 
 
 def _add_dead_letters(router: APIRouter, store: DetectorStore) -> None:

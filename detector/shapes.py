@@ -33,7 +33,7 @@ class Lead(BaseModel):
     revision: int
     rulebook_version: int
     summary: str
-    recommended_action: str
+    recommended_action: str | None = Field(description="Null once the lead is finished.")
     qualified_at: str
     opened_at: str
     updated_at: str = Field(description="Partition time of its newest lead event.")
@@ -71,7 +71,7 @@ class LeadDetail(Lead):
 
 
 class AccountView(BaseModel):
-    """What is known of an account now, by the newest rulebook."""
+    """What is known of an account now, by the rulebook in force."""
 
     project: str
     external_id: str
@@ -79,6 +79,7 @@ class AccountView(BaseModel):
     domain: str | None
     plan: str | None
     stage: str
+    customer_since: str | None
     usage: list[dict[str, Any]]
     onboarding: dict[str, Any]
     features: list[dict[str, Any]]

@@ -31,7 +31,7 @@ def payload(program: Program, account: Account, lead: OpenLead, moment: Moment, 
         "account": who.account(moment, account.external_id),
         "people": who.people(program, moment, asker=lead.asker, trigger=lead.trigger),
         "usage": usage_data(program, moment),
-        "onboarding": _onboarding(program, moment),
+        "onboarding": onboarding_data(program, moment),
         "features": features_data(program, moment),
         "offer": offer_data(offered, program.rulebook.currency),
         "owner": {"email": None},
@@ -58,7 +58,8 @@ def _lead(lead: OpenLead, changes: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _onboarding(program: Program, moment: Moment) -> dict[str, Any]:
+def onboarding_data(program: Program, moment: Moment) -> dict[str, Any]:
+    """Steps done, of how many, which are missing; nulls where the rulebook has no onboarding."""
     reader = program.onboarding
     if reader is None:
         return {"done": None, "of": None, "missing": []}
