@@ -8,7 +8,6 @@ import sqlalchemy as sa
 
 from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
 from eventlog.log_embedded import EmbeddedLog
-from eventlog.log_kafka import KafkaLog
 from eventlog.port import Log, LogError, Topic, TopicState
 from handraiser.errors import CommandError
 from handraiser.migrate import require_migrated
@@ -52,6 +51,8 @@ def open_ground(settings: Settings) -> Ground:
 
 def _open_log(settings: Settings) -> Log:
     if settings.kafka:
+        from eventlog.log_kafka import KafkaLog  # noqa: PLC0415 - a second of imports that only Kafka needs
+
         return KafkaLog(settings.kafka, settings.topic_prefix)
     return EmbeddedLog(log_path(settings), wall_clock)
 

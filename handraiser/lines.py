@@ -1,16 +1,18 @@
 """What `up` shows: in, addresses, webhook payloads and what could not be used; out, single lines for people. Pure."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 _TYPE_WIDTH = 13
 _TEMPERATURE_WIDTH = 5
 _ACCOUNT_WIDTH = 13
 _TEXT_WIDTH = 50
+_EVENT_NAME = re.compile(r" \([a-z_]+\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,32 +66,51 @@ def curl(url: str, write_key: str, account: str, person: str) -> str:
     return f"curl -su {write_key}: {url.removeprefix('http://')}/v1/batch -d '{body}'"
 
 
-def lead_line(payload: dict[str, Any], at: datetime, answer: str) -> str | None:
+class Told(NamedTuple):
+    """What an earlier line said of a lead."""
+
+    lead_type: str
+    plan: str | None
+
+
+def told_of(payload: dict[str, Any]) -> tuple[str, Told] | None:
+    """(lead id, what to remember of it); None for a message that is about no lead."""
+    data = payload.get("data") or {}
+    if "lead_id" not in data:
+        return None
+    return str(data["lead_id"]), Told(str(data.get("lead_type")), (data.get("account") or {}).get("plan"))
+
+
+def lead_line(payload: dict[str, Any], at: datetime, answer: str, told: Mapping[str, Told]) -> str | None:
     """One webhook that has been settled; None for one that another line already tells. `answer`: `catcher 200, 41 ms`."""
     change = str(payload.get("type", ""))
     data = payload.get("data") or {}
     if change == "lead.superseded":  # the stronger lead's own line says that it takes over
         return None
     if change in {"lead.won", "lead.lost"}:
-        return closed_line(change, payload, data, at)
+        return _closed_line(change, payload, at, told)
     if not change.startswith("lead."):
         return f"{at:%H:%M:%S}  {change}  → {answer}"
-    text = _why(data) if change in {"lead.created", "lead.updated"} else change.removeprefix("lead.")
+    text = _why(data)
     if data.get("takes_over"):
-        text += f" · takes over the {_takes_over(data['takes_over'])}"
+        earlier = told.get(str(data["takes_over"]))
+        text += f" · takes over the {_label(earlier.lead_type) if earlier else 'earlier lead'}"
     head = f"{_label(str(data.get('lead_type'))):<{_TYPE_WIDTH}}{data.get('temperature') or '':<{_TEMPERATURE_WIDTH}}"
     return f"{at:%H:%M:%S}  {head}{_account(data) + '  ':<{_ACCOUNT_WIDTH}}{text:<{_TEXT_WIDTH}}  → {answer}"
 
 
-def closed_line(change: str, payload: dict[str, Any], data: dict[str, Any], at: datetime) -> str:
+def _closed_line(change: str, payload: dict[str, Any], at: datetime, told: Mapping[str, Told]) -> str:
     """WON and LOST come by telemetry: nobody had to report them."""
-    detail = _plan_change(data)
-    qualified, told = data.get("qualified_at"), payload.get("timestamp")
-    if qualified and told:
-        span = (datetime.fromisoformat(told) - datetime.fromisoformat(qualified)).total_seconds()
-        detail = ", ".join(part for part in (detail, f"{_span(span)} after the lead") if part)
+    data = payload.get("data") or {}
+    now_on = (data.get("account") or {}).get("plan") or "no plan"
+    earlier = told.get(str(data.get("lead_id")))
+    parts = [f"{earlier.plan} → {now_on}" if earlier and earlier.plan else f"now on {now_on}"]
+    qualified, closed = data.get("qualified_at"), payload.get("timestamp")
+    if qualified and closed:
+        span = datetime.fromisoformat(closed) - datetime.fromisoformat(qualified)
+        parts.append(f"{_span(span.total_seconds())} after the lead")
     label = change.removeprefix("lead.").upper()
-    return f"{at:%H:%M:%S}  {label:<{_TYPE_WIDTH}}by telemetry  {_account(data)}  {detail}"
+    return f"{at:%H:%M:%S}  {label:<{_TYPE_WIDTH}}by telemetry  {_account(data)}  {', '.join(parts)}"
 
 
 def held_line(count: int, person: str, until: datetime, at: datetime) -> str:
@@ -118,25 +139,12 @@ def _account(data: dict[str, Any]) -> str:
 
 
 def _why(data: dict[str, Any]) -> str:
-    """The summary without the account's name, which stands beside it, and the words that the column makes needless."""
+    """The summary without what stands beside it (the account's name) and what only a rulebook's author knows (an event's name)."""
     text = str(data.get("summary") or "")
     name = (data.get("account") or {}).get("name")
     if name:
-        text = text.removeprefix(f"{name} has used ").removeprefix(f"{name} ")
-    return text
-
-
-def _takes_over(lead: Any) -> str:
-    if isinstance(lead, dict) and lead.get("lead_type"):
-        return _label(str(lead["lead_type"]))
-    return "earlier lead"
-
-
-def _plan_change(data: dict[str, Any]) -> str:
-    for change in data.get("changes") or []:
-        if isinstance(change, dict) and change.get("field") in {"plan", "account.plan"}:
-            return f"{change.get('from')} → {change.get('to')}"
-    return f"now on {plan}" if (plan := (data.get("account") or {}).get("plan")) else ""
+        text = text.removeprefix(f"{name} has used ").removeprefix(f"{name} ").replace(f" {name}", "")
+    return _EVENT_NAME.sub("", text)
 
 
 def _span(seconds: float) -> str:

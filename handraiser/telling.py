@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from detector.store import DetectorStore
-from handraiser.lines import dead_letter_line, held_line, lead_line
+from handraiser.lines import Told, dead_letter_line, held_line, lead_line, told_of
 from notifier.worker import Outcome
 
 LOOK_S = 1.0
+TOLD_MAX = 10_000
 
 logger = logging.getLogger("handraiser")
 
@@ -24,15 +25,24 @@ class Telling:
     def __init__(self, line: Callable[[str], None], now: Callable[[], datetime]) -> None:
         self._line = line
         self._now = now
+        self._told: dict[str, Told] = {}
 
     def settled(self, payload: dict[str, Any], endpoint_name: str, outcome: Outcome) -> None:
         """One webhook attempt has ended, well or not."""
         answer = f"{endpoint_name} {outcome.status}, {outcome.ms} ms" if outcome.status else f"{endpoint_name} {outcome.error}"
         if outcome.state != "delivered":
             answer += f" ({outcome.state}; {outcome.remedy})" if outcome.remedy else f" ({outcome.state})"
-        text = lead_line(payload, self._now(), answer)
+        text = lead_line(payload, self._now(), answer, self._told)
+        self._remember(payload)
         if text:
             self._line(text)
+
+    def _remember(self, payload: dict[str, Any]) -> None:
+        """As it was first told; the oldest are forgotten."""
+        if told := told_of(payload):
+            self._told.setdefault(*told)
+            if len(self._told) > TOLD_MAX:
+                del self._told[next(iter(self._told))]
 
     async def follow(self, store: DetectorStore) -> None:
         """Tell of events that begin to wait, or could not be used, from now on; until cancelled."""

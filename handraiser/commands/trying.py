@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from handraiser.catch import run_catch
 from handraiser.client import data_folder, find_server
 from handraiser.data_folder import read_secret
 from handraiser.errors import CommandError
@@ -59,6 +58,8 @@ def catch(
     json: Json = False,
 ) -> None:
     """Receive webhooks, verify each, print one line a message. Ctrl-C ends it; with --json the messages come as one list then."""
+    from handraiser.catch import run_catch  # noqa: PLC0415 - brings a web server, which `try` does not need
+
     run_catch(secret, host, port, json)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from handraiser.lines import Banner, banner_lines, curl, dead_letter_line, held_line, lead_line, next_command
+from handraiser.lines import Banner, Told, banner_lines, curl, dead_letter_line, held_line, lead_line, next_command, told_of
 
 AT = datetime(2026, 5, 1, 14, 3, 11)  # noqa: DTZ001 - shown as it is
 KEY = "wk_demo0000_" + "s" * 32
@@ -19,7 +19,7 @@ def payload(change: str, **data: Any) -> dict[str, Any]:
 
 def test_a_lead_by_a_limit_reads_as_in_the_design() -> None:
     line = lead_line(
-        payload("lead.created", summary="Acme Bakery has used 487 of 500 contacts on free (97.4 %)"), AT, "catcher 200, 41 ms"
+        payload("lead.created", summary="Acme Bakery has used 487 of 500 contacts on free (97.4 %)"), AT, "catcher 200, 41 ms", {}
     )
     assert line is not None
     assert line.startswith("14:03:11  PQL")
@@ -32,31 +32,38 @@ def test_an_explicit_request_shows_hot_and_what_it_takes_over() -> None:
         "lead.created",
         lead_type="service_sql",
         temperature="hot",
-        summary="Ada Lo asked to upgrade",
-        takes_over={"lead_id": "ld_1", "lead_type": "pql"},
+        summary="Ada Lo asked to upgrade Acme Bakery (upgrade_requested)",
+        takes_over="ld_1",
     )
-    line = lead_line(asked, AT, "catcher 200, 38 ms")
+    line = lead_line(asked, AT, "catcher 200, 38 ms", {"ld_1": Told("pql", "free")})
     assert line is not None
     assert "SERVICE SQL  hot" in line
     assert "Ada Lo asked to upgrade · takes over the PQL" in line
 
 
 def test_a_lead_without_a_temperature_shows_none() -> None:
-    line = lead_line(payload("lead.created", temperature=None, summary="x"), AT, "catcher 200, 1 ms")
+    line = lead_line(payload("lead.created", temperature=None, summary="x"), AT, "catcher 200, 1 ms", {})
     assert line is not None
     assert "None" not in line
 
 
 def test_a_superseded_lead_has_no_line_of_its_own() -> None:
-    assert lead_line(payload("lead.superseded"), AT, "catcher 200, 1 ms") is None
+    assert lead_line(payload("lead.superseded"), AT, "catcher 200, 1 ms", {}) is None
 
 
-def test_a_win_comes_by_telemetry_with_the_time_since_the_lead() -> None:
-    won = payload(
-        "lead.won", qualified_at="2026-05-01T14:03:11.000Z", changes=[{"field": "plan", "from": "free", "to": "standard"}]
-    )
-    line = lead_line(won, AT, "catcher 200, 1 ms")
+def test_a_win_comes_by_telemetry_with_both_plans_and_the_time_since_the_lead() -> None:
+    created = payload("lead.created", lead_id="ld_1")
+    won = payload("lead.won", lead_id="ld_1", qualified_at="2026-05-01T14:03:11.000Z")
+    won["data"]["account"] |= {"plan": "standard"}
+    told = told_of(created)
+    assert told is not None
+    line = lead_line(won, AT, "catcher 200, 1 ms", dict([told]))
     assert line == "14:03:11  WON          by telemetry  Acme Bakery  free → standard, 38 s after the lead"
+
+
+def test_a_win_whose_lead_was_told_before_the_restart_says_the_plan_it_is_on_now() -> None:
+    line = lead_line(payload("lead.won", lead_id="ld_1"), AT, "catcher 200, 1 ms", {})
+    assert line == "14:03:11  WON          by telemetry  Acme Bakery  now on free"
 
 
 def test_the_block_has_the_whole_write_key_and_no_line_is_wrapped() -> None:
