@@ -27,7 +27,7 @@ _CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
 
 def checked(root: Fields, report: Report) -> Rulebook:
     """The rulebook. It is whole only if the report has no problems."""
-    sections = shapes.fields(root, "a rulebook", SECTIONS, LATER, report) or {}
+    sections = shapes.fields(root, shapes.RULEBOOK, SECTIONS, LATER, report) or {}
     lists = _lists(sections.get("lists"), report)
     measure_types = meters.measure_types(sections.get("measures"), report)
     names = Names(measure_types, lists, _keys(sections.get("plans")), _keys(sections.get("events")))

@@ -213,7 +213,9 @@ def _conversion(wanted: Type, raw: Raw, found: Type) -> str:
 
 
 def _a(kind: Type) -> str:
-    return {Type.BOOL: "true or false", Type.ANY: "a property or trait"}.get(kind, f"a {kind.value}")
+    return {Type.BOOL: "true or false", Type.ANY: "a property or trait", Type.PERCENT: "a percentage"}.get(
+        kind, f"a {kind.value}"
+    )
 
 
 def _called(raw: Raw) -> str:

@@ -30,8 +30,6 @@ _REMEDIES: Final = {
     "≥": "Write >=",
     "≤": "Write <=",
     "≠": "Write !=",
-    '"': "The text has no closing quote",
-    "'": "The text has no closing quote",
     "“": 'Use straight quotes: "',
     "”": 'Use straight quotes: "',
     "%": "Write the number first: 80%",
@@ -61,6 +59,8 @@ def tokens_of(text: str) -> list[Token]:
         found = _TOKEN.match(text, offset)
         if found is None:
             character = text[offset]
+            if character in ("'", '"'):
+                raise Refusal(offset, "syntax", "a text without its closing quote", f"Close it with {character}")
             raise Refusal(offset, "syntax", f"'{character}' means nothing here", _REMEDIES.get(character, ""))
         if found.lastgroup != "space":
             tokens.append(_token(found.lastgroup or "", found[0], offset))

@@ -3,6 +3,7 @@
 YAML 1.2 from ruamel.yaml's events; nothing is built by the library, so no tag runs code and no alias multiplies.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -23,8 +24,12 @@ from detector.core.rulebook.tree import At, Entry, Fields, Items, Node, Scalar, 
 
 BYTES_MAX: Final = 256 * 1024
 DEPTH_MAX: Final = 32
+NODES_MAX: Final = 20_000
+"""Keys, values, lists and maps of one file: a bound on time, some ten times what a large rulebook has."""
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 QUOTE_IT: Final = "Put the whole text in quotes"
+_BAD_CHARACTER: Final = "a character that YAML does not allow"
 _FEATURES: Final = "Anchors, aliases and tags (& * !) are not read here; write the value out, or put it in quotes"
 
 
@@ -43,15 +48,14 @@ def load(text: str, report: Report, base: str | None = None) -> Fields:
 
 def _check_bytes(text: str, report: Report, base: str | None) -> None:
     if len(text) > BYTES_MAX or len(text.encode(errors="replace")) > BYTES_MAX:
-        report.refuse(
-            At(1, 1, base), "too_long", f"the file is larger than {BYTES_MAX // 1024} KiB", "Split the product, or cut lists"
-        )
+        report.refuse(At(1, 1, base), "too_long", f"the file is larger than {BYTES_MAX // 1024} KiB", "Cut lists, merge rules")
+        raise RulebookError(report.problems)
     try:
         text.encode()
     except UnicodeEncodeError as error:
         line = text.count("\n", 0, error.start) + 1
         report.refuse(At(line, 1, base), "encoding", "a character that is no Unicode text", "Save the file as UTF-8")
-    report.raise_if_any()
+        raise RulebookError(report.problems) from None
 
 
 class _Loader:
@@ -61,7 +65,6 @@ class _Loader:
         self._text = text.removeprefix("\ufeff")
         self._report = report
         self._base = base
-        self._depth = 0
 
     def document(self) -> Node | None:
         """The only document's root; None for an empty stream."""
@@ -77,7 +80,7 @@ class _Loader:
 
     def _events(self) -> Iterator[Any]:
         """Node events only; each is looked at before the next is read."""
-        depth = 0
+        depth = nodes = 0
         for event in YAML(typ="safe", pure=True).parse(self._text):
             if isinstance(event, DocumentStartEvent) and (event.version or event.tags):
                 self._stop(At(1, 1, self._base), "yaml", "directives such as %YAML are not read", "Remove the line")
@@ -89,6 +92,9 @@ class _Loader:
                 depth -= 1
             if isinstance(event, MappingStartEvent | SequenceStartEvent | ScalarEvent | AliasEvent):
                 self._check_plainness(event)
+                nodes += 1
+                if nodes > NODES_MAX:
+                    self._stop(self._at(event), "too_many", f"more than {NODES_MAX} keys and values", "Shorten lists")
             elif not isinstance(event, MappingEndEvent | SequenceEndEvent):
                 continue
             yield event
@@ -99,7 +105,8 @@ class _Loader:
         if event.anchor is not None:
             self._stop(self._at(event), "anchor", f"an anchor (&{shortened(str(event.anchor))})", _FEATURES)
         if event.tag is not None:
-            self._stop(self._at(event), "tag", f"a tag ({shortened(str(event.tag))})", _FEATURES)
+            tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")
+            self._stop(self._at(event), "tag", f"a tag ({shortened(tag)})", _FEATURES)
 
     def _node(self, event: Any, events: Iterator[Any]) -> Node:
         if isinstance(event, ScalarEvent):
@@ -139,10 +146,11 @@ class _Loader:
         plain = event.style is None
         end = event.end_mark.index
         rest = self._text[end : end + 1_000].split("\n", 1)[0].lstrip(" \t") if plain else ""
-        if any("\ud800" <= character <= "\udfff" for character in event.value):
-            self._report.refuse(self._at(event), "encoding", "a character that is no Unicode text", "Remove the \\ud… escape")
+        if _SURROGATE.search(event.value):
+            self._report.refuse(self._at(event), "encoding", "an escape that is no Unicode character", "Remove the \\ud… escape")
         one_line = event.style in (None, "'", '"') and event.start_mark.line == event.end_mark.line
-        return Scalar(event.value, self._at(event), plain, rest.startswith("#") and event.value != "", one_line)
+        cut = rest.startswith("#") and event.value != ""
+        return Scalar(_SURROGATE.sub("\ufffd", event.value), self._at(event), plain, cut, one_line)
 
     def _at(self, event: Any) -> At:
         return At(event.start_mark.line + 1, event.start_mark.column + 1, self._base)
@@ -154,7 +162,7 @@ class _Loader:
     def _syntax(self, error: YAMLError) -> None:
         """YAML's own words are for YAML's authors: say what usually is behind them."""
         mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
-        problem = (error.problem if isinstance(error, MarkedYAMLError) else None) or "a character that YAML does not allow"
+        problem = (error.problem if isinstance(error, MarkedYAMLError) else None) or _BAD_CHARACTER
         at = At(mark.line + 1, mark.column + 1, self._base) if mark else At(self._bad_character_line(error), 1, self._base)
         self._stop(at, "yaml", f"not YAML: {shortened(problem)}", _syntax_remedy(problem))
 
@@ -164,6 +172,8 @@ class _Loader:
 
 
 def _syntax_remedy(problem: str) -> str:
+    if problem == _BAD_CHARACTER:
+        return "Remove it, or write it as an escape in double quotes"
     if r"'\t'" in problem:
         return "Indent with spaces; YAML does not take tabs"
     if "'<scalar>'" in problem or "cannot start" in problem or "got '['" in problem or "got '{'" in problem:

@@ -59,6 +59,8 @@ def _measure(name: str, entry: Entry, context: Context) -> Measure | None:
     if values is None:
         return None
     kinds = [kind for kind in ("count", "distinct", "last") if kind in values]
+    if len(kinds) != 1 and shapes.waits(entry.value, _MEASURE_LATER):
+        return None
     if len(kinds) != 1:
         report.refuse(
             entry.value.at, "missing", f"{what} needs one of count, distinct, last", "Write: {count: Your Event, window: 7d}"
@@ -115,6 +117,8 @@ def _limit(name: str, entry: Entry, context: Context) -> Limit | None:
     values = shapes.fields(entry.value, what, _LIMIT, _LIMIT_LATER, report)
     if values is None:
         return None
+    if ("last" in values) == ("count" in values) and shapes.waits(entry.value, _LIMIT_LATER):
+        return None
     if ("last" in values) == ("count" in values):
         example = "{last: properties.total, of: Your Event} or {count: Your Event, resets: month}"
         report.refuse(entry.value.at, "missing", f"{what} needs either `last` or `count`", f"Write: {example}")
@@ -145,7 +149,7 @@ def features(node: Node | None, context: Context) -> dict[str, Feature]:
         values = shapes.fields(entry.value, what, _FEATURE, _FEATURE_LATER, context.report)
         if values is None:
             continue
-        if not values:
+        if not values and not shapes.waits(entry.value, _FEATURE_LATER):
             context.report.refuse(entry.value.at, "missing", f"{what} names no event", "Write: {used: Your Event}")
         used, refused = (selector(values[key], what, context) if key in values else Selector() for key in _FEATURE)
         built[name] = Feature(name, used, refused)

@@ -114,7 +114,8 @@ class Names:
     def _why_not(self, path: str, root: str, place: Place, known: list[str]) -> tuple[str, str]:  # noqa: PLR0911 (one return a reason)
         """Message and remedy for a name that is not known in this place."""
         if path in LIMIT_NAMES:
-            return f"'{path}' is only known in a rule with `each: limit`", "Add `each: limit`"
+            remedy = "Use it in such a rule" if place in (WHERE, CLOSE, DO) else "Add `each: limit`"
+            return f"'{path}' is only known in a rule with `each: limit`", remedy
         if path == "event" or (root == "properties" and path != root):
             remedy = "It is known in `where`, and in a rule with `event`; for a value over time, write a measure"
             return f"'{path}' is not known in {place.title}: no event is at hand", remedy

@@ -55,7 +55,7 @@ def _plan(name: str, entry: Entry, limits: Collection[str], features: Collection
     )
     if stage == "paying":
         shapes.require(values, entry.value, what, {"price": "20 (a month), or ask"}, report)
-    price = _price(values["price"], what, report) if "price" in values else 0
+    price = _price(values["price"], what, report) if "price" in values else None if stage == "paying" else 0
     allows = _allows(values.get("allows"), what, limits, report)
     has = _has(values.get("has"), what, features, report)
     return Plan(name, cast("Literal['trial', 'free', 'paying']", stage or "free"), price, allows, has)

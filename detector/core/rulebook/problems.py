@@ -69,10 +69,10 @@ class Report:
             self.warnings.append(self._problem(at, code, message, remedy))
 
     def _problem(self, at: At, code: str, message: str, remedy: str) -> Problem:
-        if at.base is None:
-            return Problem(at.line, at.column, code, message, remedy)
-        # The reader has the project's file before them, not the base's: point at the line that names the base.
-        return Problem(self.use.line, self.use.column, code, f"{message} (in {at.base}, line {at.line})", remedy)
+        if at.base is not None:
+            # The reader has the project's file before them, not the base's: point at the line that names the base.
+            at, message = self.use, f"{message} (in {at.base}, line {at.line})"
+        return Problem(at.line, at.column, code, _visible(message), _visible(remedy))
 
     def guess(self, word: str, known: Iterable[str]) -> str:
         """`Did you mean 'contacts'?`, else a list of what there is, else nothing."""
@@ -89,6 +89,11 @@ class Report:
             last = found[-1]
             found.append(Problem(last.line, last.column, "more", f"{self.left_out} more problems", "Mend these first"))
         raise RulebookError(found)
+
+
+def _visible(text: str) -> str:
+    """What a file puts into a message must not steer the terminal that shows it."""
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def closest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:

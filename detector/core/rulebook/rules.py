@@ -6,12 +6,12 @@ from typing import Final, cast
 from detector.core.rulebook import shapes, units
 from detector.core.rulebook.conditions import condition
 from detector.core.rulebook.leads import FAMILIES, TYPES_OF_FAMILY
-from detector.core.rulebook.model import Condition, Family, Rule, Selector, Step, Template
+from detector.core.rulebook.model import Condition, Family, Rule, Selector, Step, Template, Term
 from detector.core.rulebook.names import Place
 from detector.core.rulebook.problems import Report, closest
 from detector.core.rulebook.selectors import BUILTINS, Context, is_misspelt
 from detector.core.rulebook.templates import template
-from detector.core.rulebook.tree import Entry, Items, Node, Scalar, kind_of
+from detector.core.rulebook.tree import At, Entry, Items, Node, Scalar, kind_of
 
 RULES_MAX: Final = 200
 CONDITIONS_MAX: Final = 32
@@ -139,25 +139,31 @@ def _step(node: Node, what: str, report: Report) -> Step | None:
 
 
 def _event(node: Node, what: str, context: Context) -> tuple[tuple[str, Selector], ...]:
-    """The events that a rule waits for. A name that `events` does not map, yet, is asleep and no mistake."""
-    known, found = context.aliases, dict[str, Selector]()
+    """The events that a rule waits for: names from `events`, or the product's own."""
+    found = dict[str, Selector]()
 
-    def read(item: Node, what: str, report: Report) -> str | None:
-        name = shapes.text(item, what, report)
+    def read(item: Node, event: str, report: Report) -> str | None:
+        name = shapes.text(item, event, report)
         if name in BUILTINS:
             report.refuse(item.at, "value", f"'{name}' is only known in a measure", "Name an event")
-        elif name is not None and not is_misspelt(name, item.at, context, known if name not in known else {}):
-            found[name] = known.get(name, Selector())
-            if not found[name].terms:
-                near = closest(name, (alias for alias, selector in known.items() if selector.terms), cutoff=0.8)
-                remedy = (
-                    f"Did you mean it by '{near}'?"
-                    if near
-                    else f"Say in `events` what your product calls it: {name}: Your Event Name"
-                )
-                report.warn(item.at, "asleep", f"{what} waits for '{name}', which `events` does not map", remedy)
+        elif name is not None and (name in context.aliases or not is_misspelt(name, item.at, context)):
+            found[name] = _selected(name, item.at, what, context)
         return name
 
     if not shapes.each(node, f"`event` of {what}", read, context.report) and isinstance(node, Items) and not node.items:
         context.report.refuse(node.at, "value", f"`event` of {what} is empty", "Name an event")
     return tuple(found.items())
+
+
+def _selected(name: str, at: At, what: str, context: Context) -> Selector:
+    """A word that `events` does not map, yet, is asleep and no mistake: bases name well-known events that way."""
+    if name not in context.aliases and (name in context.own or not name.isidentifier()):
+        return Selector((Term(name),))
+    selector = context.aliases.get(name, Selector())
+    if not selector.terms:
+        near = closest(name, (alias for alias, mapped in context.aliases.items() if mapped.terms), cutoff=0.8)
+        remedy = (
+            f"Did you mean it by '{near}'?" if near else f"Say in `events` what your product calls it: {name}: Your Event Name"
+        )
+        context.report.warn(at, "asleep", f"{what} waits for '{name}', which `events` does not map", remedy)
+    return selector

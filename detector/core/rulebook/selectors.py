@@ -15,6 +15,8 @@ BUILTINS: Final = ("active", "premium")
 _KEYS: Final = ("of", "where")
 _LATER: Final = ("page", "screen", "if", "during", "after", "then", "within")
 ALIASES_MAX: Final = 500
+COMPARED_MAX: Final = 500
+"""So many names are looked at for misspelling: each is held against every alias, and time is bounded."""
 
 
 @dataclass(slots=True)
@@ -25,10 +27,10 @@ class Context:
     names: Names = field(default_factory=Names)
     aliases: dict[str, Selector] = field(default_factory=dict)
     """The `events` section."""
-
-    def own_names(self) -> set[str]:
-        """The product's own event names that the `events` section mentions."""
-        return {term.name for selector in self.aliases.values() for term in selector.terms}
+    nearest: dict[str, str | None] = field(default_factory=dict)
+    """Names of events that were held against the aliases -> the alias that each resembles."""
+    own: frozenset[str] = frozenset()
+    """The product's own event names that the `events` section mentions."""
 
 
 def aliases(node: Node | None, context: Context) -> None:
@@ -38,11 +40,12 @@ def aliases(node: Node | None, context: Context) -> None:
         if shapes.name_ok(entry.key, "an event", context.report, word=True):
             terms = _terms(entry.value, f"event '{name}'", context, known={})
             context.aliases[name] = Selector(tuple(dict.fromkeys(terms)))
+    context.own = frozenset(term.name for selector in context.aliases.values() for term in selector.terms)
 
 
 def selector(node: Node, what: str, context: Context, *, builtins: bool = False) -> Selector:
     """Names from `events`, or the product's own names. `builtins`: `active` and `premium` may stand there, alone."""
-    if isinstance(node, Scalar) and node.text in BUILTINS:
+    if isinstance(node, Scalar) and node.plain and node.text in BUILTINS:
         if builtins:
             return Selector(builtin="active" if node.text == "active" else "premium")
         message = f"'{node.text}' is only known in the `of` or `count` of a measure"
@@ -57,22 +60,26 @@ def _terms(node: Node, what: str, context: Context, known: Mapping[str, Selector
     if isinstance(node, Fields):
         return _filtered(node, what, context, known)
     if node.text in BUILTINS and node.plain:
-        message = f"'{node.text}' stands alone: not in a list, not with `where`"
-        context.report.refuse(node.at, "not_supported_yet", f"not supported yet: {message}", "Name the events")
+        message = f"'{node.text}' stands alone in the `of` or `count` of a measure, not in a list, with `where` or elsewhere"
+        context.report.refuse(
+            node.at, "value", message, f'Name an event; if your product calls one so, write "{node.text}" in quotes'
+        )
         return []
     if node.text in known:
         return list(known[node.text].terms)
     name = shapes.text(node, f"the name of an event ({what})", context.report)
-    if name is None or is_misspelt(name, node.at, context, known):
+    if name is None or (known and is_misspelt(name, node.at, context)):
         return []
     return [Term(name)]
 
 
-def is_misspelt(name: str, at: At, context: Context, known: Mapping[str, Selector]) -> bool:
+def is_misspelt(name: str, at: At, context: Context) -> bool:
     """Refuses a name that looks like one of `events` and is none: taken as the product's own it would never arrive."""
-    if not name.isidentifier() or name in context.own_names():
+    if not name.isidentifier() or name in context.own:
         return False
-    near = closest(name, known, cutoff=0.8)
+    if name not in context.nearest and len(context.nearest) < COMPARED_MAX:
+        context.nearest[name] = closest(name, context.aliases, cutoff=0.8)
+    near = context.nearest.get(name)
     if near is None:
         return False
     remedy = f"Did you mean '{near}'? If '{name}' is your product's own name for an event, add it to `events`"

@@ -12,8 +12,10 @@ from detector.core.rulebook.tree import Entry, Fields, Items, Node, Scalar, kind
 T = TypeVar("T")
 
 TEXT_MAX: Final = 200
+RULEBOOK: Final = "a rulebook"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}", re.ASCII)
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _TRUTHS: Final = ("true", "True", "TRUE", "false", "False", "FALSE")
 
 
@@ -38,11 +40,17 @@ def fields(node: Node, what: str, known: Iterable[str], later: Iterable[str], re
         if name in known:
             values[name] = entry.value
         elif name in later:
-            report.refuse(entry.key.at, "not_supported_yet", f"not supported yet: {name} ({what})", "Remove it for now")
+            where = "" if what == RULEBOOK else f" ({what})"
+            report.refuse(entry.key.at, "not_supported_yet", f"not supported yet: {name}{where}", "Remove it for now")
         else:
             message = f"unknown key '{shortened(name)}' in {what}"
-            report.refuse(entry.key.at, "unknown_key", message, report.guess(name, known))
+            report.refuse(entry.key.at, "unknown_key", message, report.guess(name, known) or "All keys are in docs/rulebook.md")
     return values
+
+
+def waits(node: Node, later: Iterable[str]) -> bool:
+    """Whether a map has a key that is not supported yet: what else it lacks is then not worth a word."""
+    return isinstance(node, Fields) and not node.entries.keys().isdisjoint(later)
 
 
 def require(values: Mapping[str, Node], node: Node, what: str, keys: Mapping[str, str], report: Report) -> None:
@@ -73,7 +81,7 @@ def text(node: Node, what: str, report: Report) -> str | None:
         and not node.is_null
         and node.text.strip()
         and len(node.text) <= TEXT_MAX
-        and node.text.isprintable()
+        and not _CONTROL.search(node.text)
     ):
         return node.text
     report.refuse(node.at, "value", f"{what} is a text of 1 to {TEXT_MAX} characters, found {kind_of(node)}")

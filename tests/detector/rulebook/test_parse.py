@@ -1,0 +1,213 @@
+"""From YAML text to the checked rulebook: the shipped files, what `use` merges, what is asleep, the resolved text."""
+
+import pytest
+
+from detector.core.rulebook.model import Binary, Constant, Measure, Name, Rule, Rulebook, Selector, Term, Type
+from detector.core.rulebook.parse import Parsed, parse
+from detector.rulebooks import bases, trial
+
+DAY = 86_400_000
+
+
+def parsed(text: str) -> Parsed:
+    """A project p on the shipped base."""
+    return parse(f"project: p\nuse: b2b-saas@1\n{text}", bases())
+
+
+def rule_of(rulebook: Rulebook, name: str) -> Rule:
+    return next(rule for rule in rulebook.rules if rule.name == name)
+
+
+def test_the_trial_is_a_whole_rulebook_with_nothing_asleep() -> None:
+    book = parse(trial(), bases())
+    rulebook = book.rulebook
+    assert book.asleep == ()
+    assert (rulebook.project, rulebook.currency, rulebook.no_plan) == ("acme-mail", "EUR", "free")
+    assert [rule.name for rule in rulebook.rules] == ["limit", "onboarded", "premium", "upgrade-request", "sales-request"]
+    assert [plan.name for plan in rulebook.plans] == ["free", "standard", "premium"]
+    assert rulebook.plans[0].allows == {"contacts": 500, "emails": 1000}
+    assert rulebook.plans[1].has == {"automations"}
+    assert [kind.name for kind in rulebook.lead_types] == ["sales_sql", "service_sql", "pql", "xql", "mql"]
+    assert rulebook.lists == {"staff": ("acme.example",), "money_topics": ("pricing", "limits", "plans")}
+
+
+def test_limits_are_gauges_and_counters() -> None:
+    limits = parse(trial(), bases()).rulebook.limits
+    contacts, emails = limits["contacts"], limits["emails"]
+    assert (contacts.kind, contacts.of_value, contacts.of) == (
+        "gauge",
+        "properties.total",
+        Selector((Term("Contact Count Changed"),)),
+    )
+    assert (emails.kind, emails.of_value, emails.refused) == ("counter", None, Selector((Term("Send Refused"),)))
+    assert parsed("limits: {api_calls: {count: C, resets: month}}").rulebook.limits["api_calls"].label == "api calls"
+
+
+def test_events_are_a_name_a_list_a_filter_or_a_mixture() -> None:
+    events = parsed('events: {a: A, b: [B, C], c: [D, {of: [E, F], where: properties.x == "y"}]}').rulebook.events
+    assert events["a"] == Selector((Term("A"),))
+    assert events["b"] == Selector((Term("B"), Term("C")))
+    assert [(term.name, term.where and term.where.text) for term in events["c"].terms] == [
+        ("D", None),
+        ("E", 'properties.x == "y"'),
+        ("F", 'properties.x == "y"'),
+    ]
+
+
+def test_a_measure_takes_names_from_events_or_the_products_own() -> None:
+    events = "events: {sent: {of: Sent, where: properties.n > 1}}\n"
+    m, n = "{count: [sent, Campaign Sent], window: 7d}", "{count: {of: sent, where: properties.n < 9}}"
+    measures = parsed(f"{events}measures: {{m: {m}, n: {n}}}").rulebook.measures
+    assert [(term.name, term.where and term.where.text) for term in measures["m"].of.terms] == [
+        ("Sent", "properties.n > 1"),
+        ("Campaign Sent", None),
+    ]
+    assert measures["m"].window_ms == 7 * DAY
+    (both,) = measures["n"].of.terms
+    assert both.where is not None
+    assert both.where.text == "(properties.n > 1) and (properties.n < 9)"
+    assert measures["n"].window_ms is None
+
+
+def test_measures_of_the_base() -> None:
+    measures = parsed("").rulebook.measures
+    assert measures["active_days"] == Measure("active_days", "distinct", Selector(builtin="active"), "day", 14 * DAY)
+    assert measures["premium_names"] == Measure("premium_names", "distinct", Selector(builtin="premium"), "feature", 14 * DAY)
+
+
+def test_a_last_is_whatever_the_property_is() -> None:
+    book = parsed(
+        "measures: {tone: {last: properties.tone, of: Rated}}\nrules: {mine: {lead: pql, when: [\"tone == 'bad'\"], say: x}}"
+    )
+    assert rule_of(book.rulebook, "mine").when[0].expr == Binary(
+        "==", Name("tone", Type.ANY), Constant("bad", Type.TEXT), Type.BOOL
+    )
+
+
+def test_a_rule_of_the_project_changes_single_keys_of_the_bases_rule() -> None:
+    limit_rule, onboarded_rule = "{at: [refused, 95%], cooldown: 2d}", '{say: "hello {account}"}'
+    mine = "{lead: mql, event: [Asked], say: x}"
+    book = parsed(f"rules:\n  limit: {limit_rule}\n  onboarded: {onboarded_rule}\n  mine: {mine}\n")
+    limit, onboarded = rule_of(book.rulebook, "limit"), rule_of(book.rulebook, "onboarded")
+    assert (limit.steps, limit.cooldown_ms, limit.family, limit.each_limit) == ((0.95, "refused"), 2 * DAY, "usage_limit", True)
+    assert onboarded.say == ("hello ", Name("account", Type.TEXT))
+    assert [condition.text for condition in onboarded.when] == ["onboarding.done", "active_days >= 3"]
+    assert [rule.name for rule in book.rulebook.rules][-1] == "mine"
+
+
+def test_a_measure_of_the_project_replaces_the_bases_measure() -> None:
+    measures = parsed("measures: {active_days: {distinct: person, of: active}}").rulebook.measures
+    assert measures["active_days"] == Measure("active_days", "distinct", Selector(builtin="active"), "person", None)
+    assert set(measures) == {"active_days", "premium_days", "premium_names"}
+
+
+def test_a_new_lead_type_is_the_weakest_unless_the_project_names_all() -> None:
+    referral = 'referral: {to: sales, answer_in: 1h, do: "Call."}'
+    assert [kind.name for kind in parsed(f"lead_types: {{{referral}}}").rulebook.lead_types][-1] == "referral"
+    every = parsed(
+        f"lead_types: {{sales_sql: {{}}, {referral}, service_sql: {{}}, pql: {{answer_in: 2h}}, xql: {{}}, mql: {{}}}}"
+    ).rulebook
+    assert [kind.name for kind in every.lead_types] == ["sales_sql", "referral", "service_sql", "pql", "xql", "mql"]
+    assert [kind.answer_in_ms for kind in every.lead_types if kind.name == "pql"] == [7_200_000]
+
+
+def test_an_empty_section_changes_nothing() -> None:
+    assert parsed("rules:\nlists:\n").rulebook == parsed("").rulebook
+
+
+def test_close_may_be_changed_key_by_key() -> None:
+    rulebook = parsed("close: {won: stage == paying}").rulebook
+    assert rulebook.close_won is not None
+    assert rulebook.close_lost is not None
+    assert (rulebook.close_won.text, rulebook.close_lost.text) == ("stage == paying", "plan.change == down")
+
+
+def test_evidence_can_quote_a_condition_as_it_was_written() -> None:
+    book = parsed("rules: {mine: {lead: pql, when: 'active_days  >=3 and  stage == free', say: x}}")
+    (condition,) = rule_of(book.rulebook, "mine").when
+    assert (condition.text, condition.line) == ("active_days  >=3 and  stage == free", 3)
+
+
+def test_what_waits_for_an_unmapped_event_is_asleep_and_says_what_to_do() -> None:
+    text = "events: {upgrade_requested: Up}\nlimits: {n: {last: properties.n, of: N}}\nfeatures: {f: {used: F}}\n"
+    book = parsed(text + "onboarding: {steps: [upgrade_requested]}\n")
+    found = [problem.located("r.yaml") for problem in book.asleep]
+    remedy = "Say in `events` what your product calls it"
+    assert found == [
+        (
+            "r.yaml:2:6: rule 'upgrade-request' waits for 'pricing_asked', which `events` does not map "
+            f"(in b2b-saas@1, line 47). {remedy}: pricing_asked: Your Event Name"
+        ),
+        (
+            "r.yaml:2:6: rule 'sales-request' waits for 'sales_requested', which `events` does not map "
+            f"(in b2b-saas@1, line 51). {remedy}: sales_requested: Your Event Name"
+        ),
+    ]
+    upgrade = rule_of(book.rulebook, "upgrade-request")
+    assert upgrade.event == (("upgrade_requested", Selector((Term("Up"),))), ("pricing_asked", Selector()))
+
+
+def test_a_misspelt_well_known_event_is_guessed() -> None:
+    asleep = parsed("events: {upgrade_requestd: Up}").asleep
+    assert any(problem.remedy == "Did you mean it by 'upgrade_requestd'?" for problem in asleep)
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        ("limit", "no `limits` are defined"),
+        ("onboarded", "there is no `onboarding`"),
+        ("premium", "no `features` are defined"),
+    ],
+)
+def test_a_rule_whose_section_is_missing_is_asleep(rule: str, reason: str) -> None:
+    assert any(problem.message.startswith(f"rule '{rule}' is asleep: {reason}") for problem in parsed("").asleep)
+
+
+def test_an_event_of_a_rule_may_be_the_products_own_name() -> None:
+    book = parsed("rules: {mine: {lead: pql, event: Demo Asked For, say: '{event}'}}")
+    assert rule_of(book.rulebook, "mine").event == (("Demo Asked For", Selector((Term("Demo Asked For"),))),)
+
+
+def test_the_resolved_text_needs_no_base() -> None:
+    book = parse(trial(), bases())
+    again = parse(book.resolved, {})
+    assert again.rulebook == book.rulebook
+    assert again.resolved == book.resolved
+    assert "use:" not in book.resolved
+    assert book.resolved.startswith("project: acme-mail\n")
+
+
+def test_the_resolved_text_keeps_texts_that_yaml_would_bend() -> None:
+    words = [
+        "a: b",
+        "# c",
+        "'d'",
+        '"e"',
+        "-",
+        "- f",
+        "true",
+        "1",
+        "~",
+        "{g}",
+        "[h",
+        "é",
+        "\\n",
+        " i",
+        "j ",
+        "k:",
+        "%",
+        "@l",
+        "🦜",
+        "null",
+    ]
+    items = ", ".join("'" + word.replace("'", "''") + "'" for word in words)
+    book = parse(f"project: p\nlists: {{words: [{items}]}}", {})
+    assert book.rulebook.lists["words"] == tuple(words)
+    assert parse(book.resolved, {}).rulebook == book.rulebook
+
+
+def test_rules_by_event_may_look_at_the_event() -> None:
+    mine = "{lead: pql, event: asked, when: [properties.seats >= 5, event == asked], say: '{properties.seats}'}"
+    book = parsed(f"events: {{asked: Q}}\nrules: {{mine: {mine}}}")
+    assert [condition.text for condition in rule_of(book.rulebook, "mine").when] == ["properties.seats >= 5", "event == asked"]
