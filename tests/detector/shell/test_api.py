@@ -1,0 +1,214 @@
+"""The API tells what the detector stored, with errors that say what to do, as its OpenAPI document says."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from contracts.messages import EVENTS, UNATTRIBUTED
+from detector.app import create_router
+from eventlog.port import LogError
+from runtime.web import install_error_answers
+from tests.detector.shell.samples import MINUTE, usage_event
+from tests.detector.shell.world import RULEBOOK, World
+
+KEY = {"authorization": "Bearer ak_12345678_secret"}
+CRM = RULEBOOK.replace("project: mail", "project: crm")
+
+
+class Api:
+    """Requests to an app, from plain functions."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    def get(self, path: str, **request: Any) -> httpx.Response:
+        return asyncio.run(self._ask("GET", path, request))
+
+    def post(self, path: str, **request: Any) -> httpx.Response:
+        return asyncio.run(self._ask("POST", path, request))
+
+    async def _ask(self, method: str, path: str, request: dict[str, Any]) -> httpx.Response:
+        transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://here", headers=KEY) as client:
+            return await client.request(method, path, **request)
+
+
+@pytest.fixture
+def api(world: World) -> Api:
+    app = FastAPI()
+    install_error_answers(app)
+    router = create_router(world.store, world.producer, world.topics, lambda key: key.startswith("ak_"), lambda: world.now)
+    app.include_router(router)
+    return Api(app)
+
+
+def people_use(world: World, *accounts: str) -> None:
+    """Each account's Ada brings it to 487 of 500 contacts, a minute after the one before."""
+    for account in accounts:
+        world.now += MINUTE
+        world.send(
+            usage_event(f"g-{account}", "group", person="ada", account=account, at=world.now, traits={"name": account.title()}),
+            usage_event(f"i-{account}", "identify", person="ada", account=account, at=world.now, traits={"email": "ada@acme.io"}),
+            usage_event(
+                f"m-{account}",
+                name="Contact Count Changed",
+                person="ada",
+                account=account,
+                at=world.now,
+                properties={"total": 487},
+            ),
+        )
+    world.drain()
+
+
+def test_without_an_api_key_nothing_is_told(api: Api) -> None:
+    answer = api.get("/v1/leads", headers={"authorization": "Bearer wk_12345678_secret"})
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+
+
+def test_leads_are_paged_in_a_stable_order_and_filtered(api: Api, world: World) -> None:
+    people_use(world, "acme", "bolt", "cork")
+
+    first = api.get("/v1/leads", params={"limit": 2}).json()
+    second = api.get("/v1/leads", params={"limit": 2, "cursor": first["next"]}).json()
+
+    assert [lead["account"]["name"] for lead in first["data"] + second["data"]] == ["Acme", "Bolt", "Cork"]
+    assert second["next"] is None
+    since = first["data"][1]["updated_at"]
+    later = api.get("/v1/leads", params={"updated_since": since, "project": "mail", "status": "open"}).json()["data"]
+    assert [lead["account"]["external_id"] for lead in later] == ["bolt", "cork"]
+    assert api.get("/v1/leads", params={"status": "won"}).json() == {"data": [], "next": None}
+
+
+def test_a_lead_comes_with_its_evidence_and_its_life(api: Api, world: World) -> None:
+    people_use(world, "acme")
+    (row,) = api.get("/v1/leads").json()["data"]
+
+    lead = api.get(f"/v1/leads/{row['lead_id']}").json()
+
+    assert lead["summary"].startswith("Acme has used 487 of 500 contacts")
+    assert [entry["rule"] for entry in lead["evidence"]] == ["limit/contacts"]
+    assert [(event["type"], event["revision"], event["status"]) for event in lead["events"]] == [("lead.created", 1, "open")]
+    assert lead["people"][0]["email"] == "ada@acme.io"
+    assert {name: lead[name] for name in row} == row
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"updated_since": "yesterday"}, "invalid_time"),
+        ({"cursor": "xyz"}, "invalid_cursor"),
+        ({"limit": 0}, "invalid_request"),
+    ],
+)
+def test_a_query_that_cannot_be_read_is_refused(api: Api, query: dict[str, Any], code: str) -> None:
+    answer = api.get("/v1/leads", params=query)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+
+
+@pytest.mark.parametrize("path", ["leads/ld_x", "deadletters/dead_x", "accounts/x?project=mail", "accounts/x?project=no"])
+def test_what_is_not_there_is_a_404_that_says_where_to_look(api: Api, path: str) -> None:
+    answer = api.get(f"/v1/{path}")
+
+    assert answer.status_code == 404
+    assert answer.json()["code"].endswith("_not_found")
+
+
+def test_an_account_shows_plan_usage_onboarding_people_and_leads(api: Api, world: World) -> None:
+    people_use(world, "acme/eu")
+
+    account = api.get("/v1/accounts/acme/eu", params={"project": "mail"}).json()
+
+    assert (account["name"], account["plan"], account["stage"]) == ("Acme/Eu", "free", "free")
+    (contacts,) = [limit for limit in account["usage"] if limit["limit"] == "contacts"]
+    assert (contacts["used"], contacts["allowed"]) == (487, 500)
+    assert account["onboarding"]["of"] == 3
+    assert [person["email"] for person in account["people"]] == ["ada@acme.io"]
+    assert [lead["lead_type"] for lead in account["leads"]] == ["pql"]
+
+
+def test_a_rulebook_is_numbered_stored_and_switched_to_in_every_partition(api: Api, world: World) -> None:
+    answer = api.post("/v1/rulebooks", json={"body": CRM})
+    repeated = api.post("/v1/rulebooks", content=CRM, headers={"content-type": "application/yaml"})
+    changed = api.post("/v1/rulebooks", content=CRM.replace("contacts: 500", "contacts: 400"))
+    world.drain()
+
+    assert [a.status_code for a in (answer, repeated, changed)] == [200, 200, 200]
+    assert [a.json()["version"] for a in (answer, repeated, changed)] == [1, 1, 2]
+    assert world.store.rulebooks.adoption(EVENTS)["crm"] == world.store.rulebooks.adoption(UNATTRIBUTED)["crm"] == {0: 2}
+    listed = api.get("/v1/rulebooks", params={"project": "crm"}).json()["data"]
+    assert [row["version"] for row in listed] == [2, 1]
+
+
+def test_a_rulebook_with_a_mistake_is_refused_with_every_problem_and_its_place(api: Api, world: World) -> None:
+    answer = api.post("/v1/rulebooks", json={"body": CRM.replace("no_plan: free", "no_plan: fre")})
+
+    body = answer.json()
+    assert (answer.status_code, body["code"]) == (422, "invalid_rulebook")
+    assert [problem["line"] > 1 and bool(problem["do"]) for problem in body["problems"]] == [True]
+    assert world.store.rulebooks.newest("crm") is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        ({"json": {"text": "x"}}, 422, "invalid_request"),
+        ({"json": {"body": CRM, "project": "mail"}}, 422, "another_project"),
+        ({"content": b"\xff"}, 422, "invalid_request"),
+        ({"content": b"a" * (1024 * 1024 + 1)}, 413, "too_large"),
+    ],
+)
+def test_what_is_no_rulebook_at_all_is_refused(api: Api, sent: dict[str, Any], status: int, code: str) -> None:
+    answer = api.post("/v1/rulebooks", **sent)
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_a_log_that_is_down_leaves_a_rulebook_that_can_be_sent_again(
+    api: Api, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(*_: object) -> None:
+        raise LogError("down, says the test")
+
+    with monkeypatch.context() as away:
+        away.setattr(world.producer, "append", down)
+        refused = api.post("/v1/rulebooks", json={"body": CRM})
+    again = api.post("/v1/rulebooks", json={"body": CRM})
+
+    assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (503, "log_unavailable", "2")
+    assert again.json()["version"] == 1
+
+
+def test_dead_letters_are_listed_newest_first_and_shown_whole(api: Api, world: World) -> None:
+    world.send(*[usage_event(f"m{n}", person="ada") for n in range(3)])
+    world.drain()
+
+    first = api.get("/v1/deadletters", params={"limit": 2, "code": "no_account"}).json()
+    second = api.get("/v1/deadletters", params={"limit": 2, "cursor": first["next"]}).json()
+    whole = api.get(f"/v1/deadletters/{second['data'][0]['id']}").json()
+
+    assert (len(first["data"]), len(second["data"]), second["next"]) == (2, 1, None)
+    assert '"id":"m0"' in whole["body"]
+    assert whole["received_at"] == "2026-05-28T20:26:40.000Z"
+
+
+def test_the_openapi_document_knows_every_field_that_is_answered(api: Api, world: World) -> None:
+    people_use(world, "acme")
+    document = api.get("/openapi.json").json()
+
+    for path, answered in [
+        ("/v1/leads", api.get("/v1/leads").json()["data"][0]),
+        ("/v1/leads/{lead_id}", api.get("/v1/leads/" + api.get("/v1/leads").json()["data"][0]["lead_id"]).json()),
+        ("/v1/accounts/{external_id}", api.get("/v1/accounts/acme?project=mail").json()),
+    ]:
+        schema = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        model = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+        if path == "/v1/leads":
+            model = document["components"]["schemas"]["Lead"]
+        assert set(answered) == set(model["properties"]), path
+    assert "application/yaml" in document["paths"]["/v1/rulebooks"]["post"]["requestBody"]["content"]
