@@ -74,14 +74,12 @@ class IngestStore:
     def create_write_key(self, project: str, trust: Trust, label: str, key: NewKey, now: int) -> StoredWriteKey:
         """Keep what recognises `key`. Raises UnknownProjectError."""
         stored = StoredWriteKey(key.id, project, key.sha256, trust, label, now, None)
-        copied = [sa.literal(value) for value in (key.id, project, key.sha256, trust, label, now)]
-        insert = write_keys.insert().from_select(
-            ["id", "project", "sha256", "trust", "label", "created_at"],
-            sa.select(*copied).where(sa.exists().where(projects.c.name == project)),
-        )
-        with self._engine.begin() as tx:
-            if tx.execute(insert).rowcount == 0:
-                raise UnknownProjectError(project)
+        values = {"id": key.id, "project": project, "sha256": key.sha256, "trust": trust, "label": label, "created_at": now}
+        try:
+            with self._engine.begin() as tx:
+                tx.execute(write_keys.insert().values(values))
+        except sa.exc.IntegrityError:  # the foreign key: ids are random
+            raise UnknownProjectError(project) from None
         return stored
 
     def write_keys(self, project: str | None = None) -> list[StoredWriteKey]:

@@ -30,6 +30,28 @@ NOW = 1_790_000_000_000
 TOPICS = (EVENTS, UNATTRIBUTED, DEAD_LETTERS)
 
 
+class Reader:
+    """Reads what was appended since it last read."""
+
+    def __init__(self, log: EmbeddedLog, topics: Sequence[str] = TOPICS) -> None:
+        self._consumer = log.consumer(topics, "tests")
+        for partition in sorted(self._consumer.assignment()):
+            self._consumer.seek(partition, 0)
+
+    def read(self) -> list[Any]:
+        """Usage events and dead letters."""
+        messages: list[Any] = []
+        while records := self._consumer.poll(0, 64 * 1024 * 1024):
+            for record in records:
+                decoded = decode(record.value)
+                assert isinstance(decoded, list)
+                messages += decoded
+        return messages
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
 class CountingProducer:
     """A real producer whose appends are counted, and made to wait or fail on demand."""
 
@@ -65,7 +87,7 @@ class Served:
         metadata.create_all(self.engine)
         self.store = IngestStore(self.engine)
         self.keys = KeyRing(self.store)
-        self.batcher = Batcher(self.producer, {name: state.partitions for name, state in states.items()})
+        self.batcher = Batcher(self.producer, {name: state.partitions for name, state in states.items()}, durable_s=30)
         self.store.create_project("acme", NOW)
         self.key = self._add_key("server")
         self.other_key = self._add_key("server")
@@ -104,19 +126,11 @@ class Served:
 
     def read(self, topic: str) -> list[Any]:
         """All messages of `topic`, partition by partition."""
-        consumer = self.log.consumer([topic], "tests")
+        reader = Reader(self.log, [topic])
         try:
-            for partition in sorted(consumer.assignment()):
-                consumer.seek(partition, 0)
-            messages: list[Any] = []
-            while records := consumer.poll(0, 64 * 1024 * 1024):
-                for record in records:
-                    decoded = decode(record.value)
-                    assert isinstance(decoded, list)
-                    messages += decoded
-            return messages
+            return reader.read()
         finally:
-            consumer.close()
+            reader.close()
 
     def usage_events(self) -> list[UsageEvent]:
         """Each usage event once, in whichever of the two topics it stands."""

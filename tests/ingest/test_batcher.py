@@ -1,0 +1,160 @@
+"""Lines of many requests: one append in flight, the rest gathers; each request learns its own fate."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from contracts.codec import FRAME_BYTES_MAX
+from contracts.messages import EVENTS, RecordKind
+from eventlog.log_embedded import EmbeddedLog
+from eventlog.port import Entry, LogError, Producer, Topic
+from ingest.batcher import APPEND_BYTES_MAX, WAITING_BYTES_MAX, Batcher, BusyError
+from ingest.core.placement import Lines, Target
+from tests.ingest.served import NOW
+
+
+class Gate:
+    """A real producer behind a gate: an append waits until it is opened."""
+
+    def __init__(self, producer: Producer) -> None:
+        self._producer = producer
+        self.open = threading.Event()
+        self.entered = threading.Event()
+        self.appends: list[Sequence[Entry]] = []
+        self.error: Exception | None = None
+
+    def append(self, entries: Sequence[Entry], timeout_s: float) -> None:
+        self.appends.append(entries)
+        self.entered.set()
+        assert self.open.wait(60)
+        if self.error is not None:
+            raise self.error
+        self._producer.append(entries, timeout_s)
+
+    def close(self) -> None:
+        self._producer.close()
+
+
+@pytest.fixture
+async def gate(tmp_path: Path) -> AsyncIterator[Gate]:
+    log = EmbeddedLog(tmp_path / "log.sqlite", lambda: NOW)
+    log.ensure_topics([Topic(EVENTS, 2, 3_600)])
+    gate = Gate(log.producer())
+    yield gate
+    gate.open.set()
+    gate.close()
+
+
+def lines(*texts: bytes, partition: int = 0) -> Lines:
+    return {Target(EVENTS, partition, RecordKind.EVENTS): list(texts)}
+
+
+async def entered(gate: Gate) -> None:
+    assert await asyncio.to_thread(gate.entered.wait, 60)
+
+
+async def started(work: Sequence["asyncio.Task[None]"]) -> None:
+    """Let new tasks run until they wait."""
+    for _ in work:
+        await asyncio.sleep(0)
+
+
+async def test_while_an_append_runs_the_rest_gathers_into_the_next(gate: Gate) -> None:
+    batcher = Batcher(gate, {EVENTS: 2}, durable_s=60)
+    first = asyncio.create_task(batcher.append(lines(b"1")))
+    await entered(gate)
+    others = [asyncio.create_task(batcher.append(lines(b"%d" % n, partition=n % 2))) for n in range(2, 7)]
+    await started(others)
+    assert not first.done()
+    gate.open.set()
+    await asyncio.gather(first, *others)
+    assert [[entry.value[2:] for entry in entries] for entries in gate.appends] == [[b"1"], [b"2\n4\n6", b"3\n5"]]
+    assert batcher.waiting_bytes == 0
+    await batcher.close()
+
+
+async def test_a_failed_append_tells_its_own_requests_only(gate: Gate) -> None:
+    batcher = Batcher(gate, {EVENTS: 2}, durable_s=60)
+    gate.error = LogError("disk full")
+    gate.open.set()
+    with pytest.raises(BusyError):
+        await batcher.append(lines(b"1"))
+    failing_then = batcher.failing
+    gate.error = None
+    await batcher.append(lines(b"2"))
+    assert (failing_then, batcher.failing) == (True, False)
+    await batcher.close()
+
+
+async def test_an_error_that_nobody_expected_does_not_stop_the_appends(gate: Gate) -> None:
+    batcher = Batcher(gate, {EVENTS: 2}, durable_s=60)
+    gate.open.set()
+    gate.error = RuntimeError("bug")
+    with pytest.raises(BusyError):
+        await batcher.append(lines(b"1"))
+    gate.error = None
+    await batcher.append(lines(b"2"))
+    await batcher.close()
+
+
+async def test_what_is_not_durable_in_time_is_busy_and_what_gave_up_before_its_append_is_left_out(gate: Gate) -> None:
+    batcher = Batcher(gate, {EVENTS: 2}, durable_s=0.05)
+    first = asyncio.create_task(batcher.append(lines(b"1")))
+    await entered(gate)
+    with pytest.raises(BusyError):
+        await batcher.append(lines(b"2"))
+    with pytest.raises(BusyError):
+        await first
+    assert batcher.waiting_bytes == 2  # the log still has the first, and the second is dropped at the next append
+    gate.open.set()
+    await batcher.close()
+    assert len(gate.appends) == 1
+    assert batcher.waiting_bytes == 0
+
+
+async def test_waiting_bytes_are_bounded(gate: Gate) -> None:
+    batcher = Batcher(gate, {EVENTS: 2}, durable_s=60)
+    first = asyncio.create_task(batcher.append(lines(b"x" * WAITING_BYTES_MAX)))
+    await entered(gate)
+    with pytest.raises(BusyError):
+        await batcher.append(lines(b"x"))
+    first.cancel()
+    gate.error = LogError("not worth writing 64 MiB")
+    gate.open.set()
+    await batcher.close()
+
+
+async def test_one_append_is_bounded_and_the_rest_follows(gate: Gate) -> None:
+    batcher = Batcher(gate, {EVENTS: 2}, durable_s=60)
+    work = [asyncio.create_task(batcher.append(lines(b"x" * (APPEND_BYTES_MAX // 2)))) for _ in range(5)]
+    await entered(gate)
+    gate.open.set()
+    await asyncio.gather(*work)
+    assert [len(entries) for entries in gate.appends] == [2, 2, 1]
+    await batcher.close()
+
+
+async def test_frames_are_as_big_as_the_contract_allows(gate: Gate) -> None:
+    batcher = Batcher(gate, {EVENTS: 2}, durable_s=60)
+    gate.open.set()
+    await batcher.append(lines(*[b"x" * 1_000] * 1_000))
+    (entries,) = gate.appends
+    assert [len(entry.value) <= FRAME_BYTES_MAX for entry in entries] == [True, True]
+    await batcher.close()
+
+
+async def test_closing_waits_for_what_waits_and_takes_no_more(gate: Gate) -> None:
+    batcher = Batcher(gate, {EVENTS: 2}, durable_s=60)
+    work = [asyncio.create_task(batcher.append(lines(b"%d" % n))) for n in range(3)]
+    await entered(gate)
+    closing = asyncio.create_task(batcher.close())
+    await started([closing])
+    with pytest.raises(BusyError):
+        await batcher.append(lines(b"late"))
+    gate.open.set()
+    await closing
+    await asyncio.gather(*work)
+    assert sum(entry.value[2:].count(b"\n") + 1 for entries in gate.appends for entry in entries) == 3
