@@ -37,10 +37,11 @@ NAMES = [
     "Something Else",
 ]
 HOUR = 3_600_000
-TIMES = st.one_of(
-    st.integers(0, 60 * 24).map(lambda hours: T0 + hours * HOUR),  # on the hour: exactly one window, one day, one month apart
-    st.integers(0, 40 * DAY).map(lambda ms: T0 + ms),
-    st.integers(0, 3).map(lambda ms: T0 + 5 * DAY - 2 + ms),
+# Few instants, so that events fall together, and exactly a window, a day or a month apart.
+TIMES = st.builds(
+    lambda day, ms: T0 + day * DAY + ms,
+    st.integers(0, 24),
+    st.sampled_from([0, 0, 1, -1, 2, HOUR, HOUR - 1, HOUR + 1, 23 * HOUR]),
 )
 PROPERTIES = st.fixed_dictionaries(
     {
@@ -50,13 +51,16 @@ PROPERTIES = st.fixed_dictionaries(
         "topic": st.sampled_from(["pricing", "weather"]),
     }
 )
-DRAWN = st.tuples(
-    TIMES,
-    st.one_of(st.sampled_from(NAMES), st.sampled_from(["group", "group:"])),
-    st.sampled_from(["ada", "bo", "cy", None]),
-    PROPERTIES,
-    st.sampled_from(["free", "standard", "premium", "standard", "none", "mystery", None]),
-)
+PLANS = st.sampled_from(["free", "standard", "premium", "standard", "none", "mystery", None])
+
+
+@st.composite
+def timelines(draw: st.DrawFn, *, most: int, own_times: bool = False) -> list[tuple[Any, ...]]:
+    """Events of a few names each time, so that they meet."""
+    deck = draw(st.lists(st.sampled_from([*NAMES, "group", "group:"]), min_size=1, max_size=5))
+    drawn = st.tuples(TIMES, st.sampled_from(deck), st.sampled_from(["ada", "ada", "bo", "cy", None]), PROPERTIES, PLANS)
+    least = draw(st.integers(0, most // 2))
+    return draw(st.lists(drawn, min_size=least, max_size=most, unique_by=(lambda each: each[0]) if own_times else None))
 
 
 def _events(drawn: list[tuple[Any, ...]]) -> list[oracle.Event]:
@@ -110,8 +114,8 @@ def _answers(account: Account, t: int) -> dict[str, Any]:
     return answers
 
 
-@settings(max_examples=120, deadline=None)
-@given(st.lists(DRAWN, max_size=30), st.randoms(use_true_random=False), st.lists(TIMES, min_size=1, max_size=5))
+@settings(max_examples=400, deadline=None)
+@given(timelines(most=30), st.randoms(use_true_random=False), st.lists(TIMES, min_size=1, max_size=5))
 def test_every_order_gives_the_answers_of_the_oracle_at_any_time(drawn: list[Any], random: Any, times: list[int]) -> None:
     events = _events(drawn)
     shuffled = random.sample(events, len(events))
@@ -124,8 +128,8 @@ def test_every_order_gives_the_answers_of_the_oracle_at_any_time(drawn: list[Any
         assert _answers(stored.account, t) == oracle.measures(events, t)
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(DRAWN, max_size=40, unique_by=lambda each: each[0]), st.sets(st.integers(0, 40)))
+@settings(max_examples=500, deadline=None)
+@given(timelines(most=40, own_times=True), st.sets(st.integers(0, 40)))
 def test_events_in_order_give_the_signals_of_the_oracle(drawn: list[Any], restarts: set[int]) -> None:
     events = sorted(_events(drawn), key=lambda event: event["t"])
     stored, found, lead_events = _Stored(), set(), []
@@ -150,8 +154,8 @@ def _time(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.lists(DRAWN, max_size=25), st.sets(st.integers(0, 25)))
+@settings(max_examples=60, deadline=None)
+@given(timelines(most=25), st.sets(st.integers(0, 25)))
 def test_a_restart_between_any_two_events_changes_no_byte_of_what_is_said(drawn: list[Any], restarts: set[int]) -> None:
     calm, restarted = Account.new("acme-mail", "acc_9"), _Stored()
     for index, event in enumerate(_events(drawn)):

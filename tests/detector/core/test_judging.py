@@ -1,0 +1,285 @@
+"""What makes a signal, and what becomes of leads: steps, cooldown, take-over, closing, and what must stay silent."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from contracts.messages import LeadEvent, UsageEvent
+from detector.core.account import Account
+from detector.core.desk import lead_type_of
+from detector.core.judge import holds, process
+from detector.core.rulebook.compile import compile_rulebook
+from tests.detector.core.sample import DAY, RULEBOOK, T0, place, usage
+
+PROGRAM = compile_rulebook(RULEBOOK, 3)
+
+
+class Story:
+    """Events of one account, in the order they arrive; each in time unless it says otherwise."""
+
+    def __init__(self) -> None:
+        self.account = Account.new("acme-mail", "acc_9")
+        self.number = 0
+
+    def happens(self, name: str | None, day: float, *, ms: int = 0, arrives: float | None = None, **more: Any) -> list[LeadEvent]:
+        self.number += 1
+        t = T0 + int(day * DAY) + ms
+        event: UsageEvent = usage(f"m{self.number}", t, name, **more)
+        at = event.received_at if arrives is None else T0 + int(arrives * DAY)
+        return process(PROGRAM, self.account, event, place(at, self.number))
+
+    def plan(self, name: str | None, day: float) -> list[LeadEvent]:
+        return self.happens(None, day, kind="group", traits={"plan": name})
+
+    def contacts(self, total: float, day: float, **more: Any) -> list[LeadEvent]:
+        return self.happens("Counted", day, properties={"total": total}, **more)
+
+
+def _types(lead_events: list[LeadEvent]) -> list[tuple[str, str]]:
+    return [(each.type, each.data["lead_type"]) for each in lead_events]
+
+
+@pytest.mark.parametrize(
+    ("family", "stage", "expected"),
+    [
+        (family, stage, "xql" if stage == "paying" else "pql")
+        for family in ("usage_limit", "onboarding_milestone", "premium_feature", "usage_growth")
+        for stage in ("unknown", "visitor", "trial", "free", "paying", "churned")
+    ]
+    + [("upgrade_intent", stage, "pql") for stage in ("unknown", "visitor", "trial", "churned")]
+    + [("upgrade_intent", stage, "service_sql") for stage in ("free", "paying")],
+)
+def test_the_lead_type_follows_family_and_stage(family: str, stage: str, expected: str) -> None:
+    assert lead_type_of(family, stage) == expected
+
+
+def test_a_gauge_that_passes_a_step_makes_a_lead_and_says_why() -> None:
+    story = Story()
+    assert story.contacts(7, 1) == []
+    [created] = story.contacts(8, 2)
+    assert created.type == "lead.created"
+    assert created.data["summary"] == "acc_9 has used 8 of 10 contacts on free (80 %)"
+    [evidence] = created.data["evidence"]
+    assert evidence == {
+        "rule": "limit/contacts",
+        "condition": "limit.percent >= 80%",
+        "value": 80,
+        "threshold": 80,
+        "window": None,
+        "message_ids": ["m2", "m1"],
+    }
+
+
+def test_a_higher_step_raises_the_same_signal_and_a_lower_one_is_silent() -> None:
+    story = Story()
+    [created] = story.contacts(8, 1)
+    assert story.contacts(3, 2) == []
+    assert story.contacts(9, 3) == []
+    [raised] = story.contacts(10, 4)
+    [refused] = story.happens("Import Refused", 5)
+    assert story.happens("Import Refused", 6) == []
+    assert [each.type for each in (raised, refused)] == ["lead.updated", "lead.updated"]
+    steps = [each.data["signals"] for each in (created, raised, refused)]
+    assert [[signal["step"] for signal in each] for each in steps] == [["80%"], ["100%"], ["refused"]]
+    assert len({signal["signal_id"] for each in steps for signal in each}) == 1
+    assert [each.data["revision"] for each in (created, raised, refused)] == [1, 2, 3]
+    assert raised.data["changes"] == [{"field": "step", "rule": "limit/contacts", "old": "80%", "new": "100%"}]
+
+
+def test_the_cooldown_ends_exactly_fourteen_days_after_the_signal() -> None:
+    for ms, signals in ((-1, 1), (0, 2)):
+        story = Story()
+        story.contacts(8, 1)
+        story.contacts(0, 2)
+        story.contacts(8, 15, ms=ms)
+        assert story.account.ledger.rules["limit/contacts"].n == signals
+
+
+def test_a_limit_that_stays_full_makes_no_second_signal_after_the_cooldown() -> None:
+    story = Story()
+    story.contacts(10, 1)
+    assert story.contacts(10, 20) == []
+    assert story.contacts(9, 30) == []
+
+
+def test_where_nothing_is_allowed_any_use_is_all_of_it() -> None:
+    nothing = replace(RULEBOOK.plans[0], allows={"contacts": 0})
+    program = compile_rulebook(replace(RULEBOOK, plans=(nothing,)), 1)
+    for total, held in ((0, False), (1, True)):
+        account = Account.new("acme-mail", "acc_9")
+        process(program, account, usage("m1", T0, "Counted", properties={"total": total}), place(T0))
+        assert holds(program, "limit/contacts", account.facts, T0).held is held
+
+
+def test_a_plan_without_a_cap_never_fires() -> None:
+    story = Story()
+    story.plan("premium", 0)
+    assert story.contacts(10_000, 1) == []
+    assert story.happens("Import Refused", 2) == []
+
+
+def test_an_unknown_plan_leaves_limits_unknown_and_fires_nothing() -> None:
+    story = Story()
+    story.plan("mystery", 0)
+    assert story.contacts(10_000, 1) == []
+    assert holds(PROGRAM, "limit/contacts", story.account.facts, T0 + DAY).held is None
+    assert story.happens("Upgrade Clicked", 2, person="ada")[0].data["account"]["plan"] == "mystery"
+
+
+def test_a_counter_starts_anew_with_the_calendar_month_in_utc() -> None:
+    story = Story()
+    for day in (1, 2, 3):
+        assert story.happens("Email Sent", day) == []
+    last_of_may = story.happens("Email Sent", 5, ms=-1)
+    assert _types(last_of_may) == [("lead.created", "pql")]
+    first_of_june = Story()
+    for day in (1, 2, 3):
+        first_of_june.happens("Email Sent", day)
+    assert first_of_june.happens("Email Sent", 5) == []
+
+
+def test_a_window_holds_an_event_until_a_millisecond_before_its_length_has_passed() -> None:
+    for ms, count in ((-1, 3), (0, 2)):
+        story = Story()
+        story.happens("Uploaded", 1)
+        story.happens("Uploaded", 2)
+        lead_events = story.happens("Uploaded", 8, ms=ms)
+        assert bool(lead_events) is (count == 3)
+
+
+def test_a_stronger_lead_takes_over_and_is_created_before_the_weaker_one_is_superseded() -> None:
+    story = Story()
+    [weaker] = story.contacts(8, 1)
+    created, superseded = story.happens("Upgrade Clicked", 2, person="ada")
+    assert _types([created, superseded]) == [("lead.created", "service_sql"), ("lead.superseded", "pql")]
+    assert created.data["takes_over"] == weaker.data["lead_id"] == superseded.data["lead_id"]
+    assert superseded.data["status"] == "superseded"
+    assert created.data["temperature"] == "hot"
+    assert weaker.data["temperature"] is None
+
+
+def test_a_weaker_signal_enriches_the_stronger_open_lead() -> None:
+    story = Story()
+    [asked] = story.happens("Upgrade Clicked", 1, person="ada")
+    [updated] = story.contacts(8, 2)
+    assert (updated.type, updated.data["lead_id"]) == ("lead.updated", asked.data["lead_id"])
+    assert updated.data["summary"] == asked.data["summary"]
+    assert [signal["rule"] for signal in updated.data["signals"]] == ["upgrade-request", "limit/contacts"]
+
+
+def test_signals_of_one_event_reach_the_strongest_lead_first() -> None:
+    story = Story()
+    story.happens("Imported", 0, person="ada")
+    story.happens("Sent", 0.1, person="ada")
+    lead_events = story.happens("Signed Up", 1, person="ada")
+    assert _types(lead_events) == [("lead.created", "pql")]
+
+
+def test_a_request_made_again_within_its_cooldown_adds_evidence_and_sends_nothing() -> None:
+    story = Story()
+    story.happens("Upgrade Clicked", 1, person="ada")
+    assert story.happens("Ticket Opened", 2, person="bo", properties={"topic": "pricing"}) == []
+    [lead] = story.account.ledger.open_leads.values()
+    assert [entry["message_ids"] for entry in lead.evidence] == [["m1"], ["m2"]]
+    assert story.happens("Ticket Opened", 3, person="bo", properties={"topic": "weather"}) == []
+
+
+def test_a_plan_that_goes_up_wins_every_open_lead() -> None:
+    story = Story()
+    [created] = story.contacts(8, 1)
+    [won] = story.plan("standard", 2)
+    assert (won.type, won.data["lead_id"], won.data["status"]) == ("lead.won", created.data["lead_id"], "won")
+    assert won.data["offer"]["name"] is None
+    assert story.account.ledger.open_leads == {}
+
+
+def test_a_plan_that_goes_down_or_ends_loses_every_open_lead() -> None:
+    for after in ("free", "none", None, ""):
+        story = Story()
+        story.plan("standard", 0)
+        assert _types(story.contacts(80, 1)) == [("lead.created", "xql")]
+        story.contacts(1, 1.5)
+        assert _types(story.plan(after, 2)) == [("lead.lost", "xql")]
+
+
+def test_a_lead_after_one_that_was_won_is_a_new_one_and_knows_its_past() -> None:
+    story = Story()
+    [first] = story.contacts(8, 1)
+    story.plan("standard", 2)
+    story.contacts(1, 3)
+    [second] = story.contacts(80, 16)
+    assert second.data["lead_type"] == "xql"
+    assert second.data["history"] == {"leads_before": 1, "last_outcome": "won"}
+    assert second.data["lead_id"] != first.data["lead_id"]
+
+
+def test_a_raise_after_its_lead_was_closed_opens_a_lead_with_the_same_signal() -> None:
+    story = Story()
+    [first] = story.contacts(8, 1)
+    story.plan("standard", 2)
+    story.contacts(1, 3)
+    assert story.contacts(80, 4) == []
+    [second] = story.contacts(100, 5)
+    assert _types([second]) == [("lead.created", "xql")]
+    assert second.data["signals"][0]["signal_id"] == first.data["signals"][0]["signal_id"]
+
+
+def test_a_plan_from_a_browser_changes_nothing() -> None:
+    story = Story()
+    story.contacts(8, 1)
+    assert story.happens(None, 2, kind="group", traits={"plan": "standard"}, trust="browser") == []
+
+
+def test_an_event_out_of_order_is_judged_once_at_partition_time() -> None:
+    story = Story()
+    story.happens("Something Else", 3)
+    [created] = story.contacts(8, 2, arrives=3.5, late_ms=DAY)
+    assert created.data["qualified_at"] == "2026-05-30T12:00:00.000Z"
+
+
+def test_an_event_beyond_lateness_decides_nothing_at_its_own_instant() -> None:
+    story = Story()
+    assert story.happens("Upgrade Clicked", 1, person="ada", late_ms=DAY + 1, arrives=3) == []
+    assert story.happens("Import Refused", 1.5, late_ms=DAY + 1, arrives=3) == []
+    on_time = Story()
+    assert on_time.happens("Upgrade Clicked", 1, person="ada", late_ms=DAY, arrives=3) != []
+
+
+def test_a_request_a_little_out_of_order_is_not_lost() -> None:
+    story = Story()
+    story.happens("Something Else", 3)
+    [created] = story.happens("Upgrade Clicked", 2.9, person="ada", arrives=3.2)
+    assert created.data["people"][0] | {"last_seen": None} == {
+        "role": "asker",
+        "external_id": "ada",
+        "email": None,
+        "first_name": None,
+        "last_name": "ada",
+        "title": None,
+        "timezone": None,
+        "last_seen": None,
+        "may_contact": None,
+    }
+
+
+def test_ids_follow_from_content_and_not_from_the_version_of_the_rulebook() -> None:
+    story, other = Story(), Account.new("acme-mail", "acc_9")
+    [ours] = story.contacts(8, 1)
+    [theirs] = process(
+        compile_rulebook(RULEBOOK, 99), other, usage("m1", T0 + DAY, "Counted", properties={"total": 8}), place(T0 + DAY)
+    )
+    assert (ours.id, ours.data["lead_id"]) == (theirs.id, theirs.data["lead_id"])
+    assert ours.data["signals"][0]["signal_id"] == theirs.data["signals"][0]["signal_id"]
+    assert ours.rulebook_version != theirs.rulebook_version
+
+
+def test_an_account_without_no_plan_has_its_first_known_plan_since_ever() -> None:
+    program = compile_rulebook(replace(RULEBOOK, no_plan=None), 1)
+    account = Account.new("acme-mail", "acc_9")
+    counted = usage("m1", T0, "Counted", properties={"total": 10})
+    assert process(program, account, counted, place(T0)) == []
+    assert holds(program, "limit/contacts", account.facts, T0).held is None
+    group = usage("m2", T0 + DAY, kind="group", traits={"plan": "free"})
+    assert _types(process(program, account, group, place(T0 + DAY))) == [("lead.created", "pql")]
+    assert holds(program, "limit/contacts", account.facts, T0).held is True

@@ -1,0 +1,135 @@
+"""The bounds of facts, and what is written when an account changes."""
+
+import random
+
+from detector.core.account import HOT_BYTES_MAX, Account
+from detector.core.facts import distinct, history, series
+from detector.core.facts.distinct import Distinct
+from detector.core.facts.history import History
+from detector.core.facts.people import PEOPLE_MAX, Activity
+from detector.core.facts.series import Count, Series
+from detector.core.fold import fold
+from detector.core.rulebook.compile import compile_rulebook
+from tests.detector.core.sample import DAY, RULEBOOK, T0, usage
+
+PROGRAM = compile_rulebook(RULEBOOK, 1)
+HOUR = 3_600_000
+
+
+def _series(times: list[int]) -> Series:
+    made = Series()
+    for t in times:
+        made.add(t, f"m{t}", t)
+    return made
+
+
+def test_a_series_beyond_its_bound_counts_whole_days_and_months_exactly_and_says_at_least_otherwise() -> None:
+    times = [T0 + hour * HOUR for hour in range(2_500)]
+    full = _series(times)
+    assert len(full.times) == series.KEPT_MAX
+    assert full.count(times[-1]) == Count(2_500)
+    assert full.count(times[-1], 10 * DAY) == Count(240)
+    assert full.count_in_month(times[-1]) == Count(2_500 - (5 + 30 + 31 + 31) * 24)
+    end_of_july = T0 + (5 + 30 + 31) * DAY - 1
+    assert full.count_in_month(end_of_july) == Count(31 * 24)
+    inside = full.count(times[-1], 80 * DAY + HOUR)
+    assert inside.at_least
+    assert inside.value <= 80 * 24 + 1
+
+
+def test_a_series_is_the_same_in_any_order_beyond_its_bound_too() -> None:
+    times = [T0 + hour * HOUR for hour in range(1_300)]
+    calm = _series(times)
+    for seed in range(3):
+        shuffled = _series(random.Random(seed).sample(times, len(times)))
+        assert (shuffled.times, shuffled.ids) == (calm.times, calm.ids)
+        for t in times[::97]:
+            assert shuffled.count(t) == calm.count(t)
+            assert shuffled.count_in_month(t) == calm.count_in_month(t)
+
+
+def test_an_append_rewrites_only_the_last_chunk_and_a_full_series_drops_its_first() -> None:
+    growing = _series(list(range(130)))
+    assert set(growing.chunks(everything=False)) == {0, 1, 2}
+    growing.add(130, "m", 0)
+    assert set(growing.chunks(everything=False)) == {2}
+    stored = growing.chunks(everything=True)
+    for t in range(131, 2_000):
+        growing.add(t, f"m{t}", t)
+        if t % 50 == 0:
+            stored.update(growing.chunks(everything=False))
+    stored.update(growing.chunks(everything=False))
+    stored = {number: content for number, content in stored.items() if content is not None}
+    assert len(stored) <= series.KEPT_MAX // series.CHUNK + 3
+    again = Series()
+    again.load(stored)
+    assert (again.times, again.ids, again.values) == (growing.times, growing.ids, growing.values)
+    assert again.count(5_000) == growing.count(5_000) == Count(2_000)
+    again.add(3_000, "m3000")
+    assert again.count(5_000) == Count(2_001)
+
+
+def test_distinct_values_without_a_window_keep_the_first_thousand_in_any_order() -> None:
+    values = [(f"v{number % 1_500}", number) for number in range(3_000)]
+    for seed in range(3):
+        found = Distinct(None)
+        for value, t in random.Random(seed).sample(values, len(values)):
+            found.add(value, t, f"m{t}")
+        assert found.values(10_000) == {f"v{number}" for number in range(distinct.VALUES_MAX)}
+        assert found.count(10_000) == Count(distinct.VALUES_MAX, at_least=True)
+
+
+def test_distinct_values_in_a_window_keep_the_newest_days_in_any_order() -> None:
+    sights = [(f"v{value}", day * DAY + value) for day in range(50) for value in range(100)]
+    for seed in range(3):
+        found = Distinct(7 * DAY)
+        for value, t in random.Random(seed).sample(sights, len(sights)):
+            found.add(value, t, f"m{t}")
+        assert sum(map(len, found.cells.values())) <= distinct.CELLS_MAX
+        assert found.count(50 * DAY) == Count(100)
+        assert found.count(8 * DAY).at_least
+
+
+def test_a_trait_said_at_every_visit_is_thinned_and_still_answers() -> None:
+    told = History()
+    for hour in range(5_000):
+        told.add(T0 + hour * HOUR, f"m{hour}", "free" if hour < 2_000 else "pro")
+    assert len(told.entries) <= history.KEPT_MAX
+    assert told.at(T0 - 1) is None
+    for hour, plan in ((0, "free"), (1_999, "free"), (2_000, "pro"), (4_999, "pro")):
+        entry = told.at(T0 + hour * HOUR)
+        assert entry is not None
+        assert entry[2] == plan
+    told.add(T0 + 4_999 * HOUR - 1, "late", "free")
+    assert [entry[2] for entry in (told.at(T0 + 4_999 * HOUR - 1), told.at(T0 + 4_999 * HOUR)) if entry] == ["free", "pro"]
+
+
+def test_an_account_keeps_a_thousand_people() -> None:
+    activity = Activity()
+    for number in range(PEOPLE_MAX + 5):
+        activity.saw(f"p{number}", number)
+    assert len(activity.people) == PEOPLE_MAX
+
+
+def test_the_hot_row_stays_small_and_quiet_stores_are_not_written_again() -> None:
+    account = Account.new("acme-mail", "acc_9")
+    chunks: dict[tuple[str, int], bytes] = {}
+    names = ["Counted", "Email Sent", "Imported", "Shared", "Automation Opened", "Sent"]
+    for number in range(3_000):
+        event = usage(f"message-{number:032d}", T0 + number * HOUR, names[number % 6], person=f"p{number % 40}")
+        fold(PROGRAM, account.facts, event)
+        dump = account.dump()
+        assert len(dump.hot) <= HOT_BYTES_MAX + 100
+        chunks.update(dump.chunks)
+    # One event touches its own series, who was active, and the distinct days and people: a handful of chunks.
+    fold(PROGRAM, account.facts, usage("last", T0 + 3_001 * HOUR, "Email Sent", person="p1"))
+    assert len(account.dump().chunks) <= 8
+    assert account.dump().chunks == {}
+
+
+def test_an_account_that_was_loaded_writes_nothing_until_it_changes() -> None:
+    account = Account.new("acme-mail", "acc_9")
+    fold(PROGRAM, account.facts, usage("m1", T0, "Counted", person="ada", properties={"total": 3}))
+    first = account.dump()
+    again = Account.load("acme-mail", "acc_9", first.hot, first.chunks)
+    assert again.dump() == first
