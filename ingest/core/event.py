@@ -12,6 +12,8 @@ LEVELS_MAX = 64
 """Nested objects and arrays, the event itself being the first."""
 TEXT_BYTES_MAX = 1024
 """Of an id or a name."""
+TEXT_SURELY_SHORT = TEXT_BYTES_MAX // 4
+"""Characters: UTF-8 takes at most four bytes for one."""
 
 
 class WireEvent(msgspec.Struct):
@@ -92,12 +94,13 @@ def identifier(value: str | int | None, name: str) -> str | None:
     """An id as text; absent and empty are None. Raises EventError `too_long`."""
     if value is None or value == "":
         return None
-    return short(value if isinstance(value, str) else str(value), name)
+    text = value if isinstance(value, str) else str(value)
+    return text if len(text) <= TEXT_SURELY_SHORT else short(text, name)
 
 
 def short(text: str, name: str) -> str:
     """`text` if it fits TEXT_BYTES_MAX. Raises EventError `too_long`."""
-    if len(text) > TEXT_BYTES_MAX // 4 and len(text.encode()) > TEXT_BYTES_MAX:
+    if len(text) > TEXT_SURELY_SHORT and len(text.encode()) > TEXT_BYTES_MAX:
         raise EventError("too_long", f"`{name}` may hold {TEXT_BYTES_MAX} bytes. Send a shorter one.", f"$.{name}")
     return text
 
