@@ -11,7 +11,7 @@ import kafka
 import kafka.errors
 from kafka import KafkaConsumer
 
-from eventlog.kafka_errors import REACH_WITHIN_S, errors_explained
+from eventlog.kafka_client import REACH_WITHIN_S, errors_explained, open_client
 from eventlog.port import LogError, OffsetOutOfRangeError, Record, TopicPartition
 
 WAKE_WITHIN_S = 0.05
@@ -50,13 +50,12 @@ class KafkaLogConsumer:
         self._stalled_after_s = stalled_after_s
         self._quiet_s = 0.0
         """How long polls have waited since the last record; the time between polls does not count."""
-        with errors_explained(bootstrap):
-            self._consumer = self._connect()
+        self._consumer = self._connect()
 
     def _connect(self) -> Any:
-        return KafkaConsumer(
-            bootstrap_servers=self._bootstrap,
-            bootstrap_timeout_ms=REACH_WITHIN_S * 1000,
+        return open_client(
+            KafkaConsumer,
+            self._bootstrap,
             client_id=self._client_id,
             group_id=None,
             enable_auto_commit=False,
@@ -138,8 +137,7 @@ class KafkaLogConsumer:
         self._quiet_s = 0.0
 
     def _rebuild(self) -> None:
-        with errors_explained(self._bootstrap):
-            fresh = self._connect()
+        fresh = self._connect()
         self._consumer.close()
         self._consumer = fresh
         self._consumer.assign([self._theirs[partition] for partition in self._positions])

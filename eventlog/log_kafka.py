@@ -11,8 +11,8 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 
+from eventlog.kafka_client import REACH_WITHIN_S, errors_explained, open_client
 from eventlog.kafka_consumer import KafkaLogConsumer
-from eventlog.kafka_errors import REACH_WITHIN_S, errors_explained
 from eventlog.port import Entry, LogError, Topic, TopicState
 
 RECORD_BYTES_MAX = 2 * 1024 * 1024
@@ -60,7 +60,7 @@ class KafkaLog:
 
     @contextmanager
     def _admin(self) -> Iterator[Any]:
-        admin = KafkaAdminClient(bootstrap_servers=self._bootstrap, bootstrap_timeout_ms=REACH_WITHIN_S * 1000)
+        admin = open_client(KafkaAdminClient, self._bootstrap)
         try:
             yield admin
         finally:
@@ -111,21 +111,20 @@ class KafkaLogProducer:
         self._prefix = prefix
         self._undelivered = 0
         self._counting = threading.Lock()
-        with errors_explained(bootstrap):
-            self._producer = KafkaProducer(
-                bootstrap_servers=bootstrap,
-                bootstrap_timeout_ms=REACH_WITHIN_S * 1000,
-                acks="all",
-                enable_idempotence=True,
-                allow_auto_create_topics=False,
-                linger_ms=0,
-                batch_size=512 * 1024,
-                max_request_size=RECORD_BYTES_MAX,
-                max_block_ms=METADATA_WITHIN_S * 1000,
-                request_timeout_ms=REACH_WITHIN_S * 1000,
-                delivery_timeout_ms=DELIVERY_TIMEOUT_S * 1000,
-                reconnect_backoff_max_ms=1000,
-            )
+        self._producer = open_client(
+            KafkaProducer,
+            bootstrap,
+            acks="all",
+            enable_idempotence=True,
+            allow_auto_create_topics=False,
+            linger_ms=0,
+            batch_size=512 * 1024,
+            max_request_size=RECORD_BYTES_MAX,
+            max_block_ms=METADATA_WITHIN_S * 1000,
+            request_timeout_ms=REACH_WITHIN_S * 1000,
+            delivery_timeout_ms=DELIVERY_TIMEOUT_S * 1000,
+            reconnect_backoff_max_ms=1000,
+        )
 
     def append(self, entries: Sequence[Entry], timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
