@@ -139,7 +139,7 @@ def _account(data: dict[str, Any]) -> str:
 
 
 def _why(data: dict[str, Any]) -> str:
-    """The summary without what stands beside it (the account's name) and what only a rulebook's author knows (an event's name)."""
+    """The summary without the account's name, which stands beside it, and the event's name in the rulebook."""
     text = str(data.get("summary") or "")
     name = (data.get("account") or {}).get("name")
     if name:
