@@ -37,7 +37,9 @@ class UndecodableError(ValueError):
 
 def encode_event(event: UsageEvent | DeadLetter) -> bytes:
     """One line of a frame, without its newline."""
-    return _encoder.encode(event)
+    line = _encoder.encode(event)
+    # raw properties may have been written over several lines; a newline within a JSON string is always escaped
+    return line.replace(b"\n", b" ") if b"\n" in line else line
 
 
 def encode_frames(kind: RecordKind, lines: Iterable[bytes]) -> list[bytes]:
