@@ -21,7 +21,7 @@ LATER: Final = (
 )
 ROLES: Final = ("asker", "trigger", "admin", "most_active")
 LISTS_MAX: Final = 100
-_PROJECT: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
+_PROJECT: Final = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 _CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
@@ -69,7 +69,7 @@ def _project(node: Node | None, root: Fields, report: Report) -> str:
     elif isinstance(node, Scalar) and _PROJECT.fullmatch(node.text):
         return node.text
     else:
-        remedy = "Use up to 63 small letters, digits, - and _"
+        remedy = "Use up to 64 small letters, digits and single hyphens: acme-mail"
         report.refuse(node.at, "name", f"{kind_of(node)} cannot be the name of a project", remedy)
     return ""
 

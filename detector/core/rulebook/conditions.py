@@ -134,7 +134,9 @@ class _Checker:
             word = raw.path if isinstance(raw, Word) else str(raw.value)
             if isinstance(raw, Word) and "." in word:
                 return self.expr(raw)
-            raise Refusal(raw.offset, "unknown_name", f"'{path}' is never '{word}'", did_you_mean(word, values))
+            raise Refusal(
+                raw.offset, "unknown_name", f"'{path}' is never '{word}'", did_you_mean(word, values) or f"Define '{word}' first"
+            )
         return self.expr(raw)
 
     def _bool(self, raw: Raw, operator: str) -> Expr:
