@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 
@@ -13,22 +12,14 @@ from runtime.web import ApiError
 _SEND = "Send a write key (`wk_…`) as the Basic user name, as a Bearer token, in X-Write-Key, or as `writeKey` in the body."
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
-    """The key that a request may send with. `text` is secret."""
-
-    key: StoredWriteKey
-    text: str
-
-
-def find_access(headers: Headers, body_key: str | None, keys: KeyRing) -> Access:
-    """Raises ApiError 401: `missing_key`, `unknown_key`, `revoked_key`, `different_keys`."""
+def find_key(headers: Headers, body_key: str | None, keys: KeyRing) -> StoredWriteKey:
+    """The key to send with. Raises ApiError 401: `missing_key`, `unknown_key`, `revoked_key`, `different_keys`."""
     texts = [text for text in (*_authorization(headers), headers.get("x-write-key", "").strip(), body_key) if text]
     good = {text: key for text in texts if (key := keys.write_key(text)) is not None}
     if len(good) > 1:
         raise _unauthorized("different_keys", "This request carries two different write keys. Send one.")
-    for text, key in good.items():
-        return Access(key, text)
+    for key in good.values():
+        return key
     if any(keys.is_revoked(text) for text in texts):
         raise _unauthorized("revoked_key", "This write key was revoked. Use another: `handraiser keys create`.")
     if texts:

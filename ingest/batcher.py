@@ -54,6 +54,8 @@ class Batcher:
 
     async def append(self, lines: Lines) -> None:
         """Return when `lines` are durable. Raises BusyError if they are not within DURABLE_S, or too much waits already."""
+        if not lines:
+            return
         bytes_ = size(lines)
         if self._closed or self.waiting_bytes + bytes_ > WAITING_BYTES_MAX:
             raise BusyError

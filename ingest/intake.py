@@ -9,16 +9,17 @@ from fastapi import Request
 
 from contracts.messages import EventType
 from ingest import metrics
-from ingest.access import Access, find_access
+from ingest.access import find_key
 from ingest.batcher import Batcher
 from ingest.core.envelope import Envelope
 from ingest.core.native import read_native
 from ingest.core.normalise import TYPES, Arrival, normalise
-from ingest.core.placement import Lines, Partitions, place
+from ingest.core.placement import Lines, place
 from ingest.core.rejection import Origin, Rejection, dead_letter
 from ingest.core.request import REQUEST_BYTES_MAX, plain_body, too_big
 from ingest.core.segment import read_segment
 from ingest.keys import KeyRing
+from ingest.store import StoredWriteKey
 from runtime.clock import Clock
 
 NATIVE = "events"
@@ -69,9 +70,9 @@ class Intake:
         """
         body = plain_body(await self._body(request, work), request.headers.get("content-encoding", ""))
         envelope = await _off_loop(len(body), _read, work.route, body)
-        access = find_access(request.headers, envelope.write_key, self._keys)
-        work.key_id, work.project = access.key.id, access.key.project
-        judged = await _off_loop(len(body), self._judge, work.route, envelope, access)
+        key = find_key(request.headers, envelope.write_key, self._keys)
+        work.key_id, work.project = key.id, key.project
+        judged = await _off_loop(len(body), self._judge, work.route, envelope, key)
         await self._batcher.append(judged.lines)
         self._count(judged, work)
         return judged.rejections
@@ -88,19 +89,14 @@ class Intake:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _judge(self, route: str, envelope: Envelope, access: Access) -> Judged:
-        key = access.key
+    def _judge(self, route: str, envelope: Envelope, key: StoredWriteKey) -> Judged:
         kind = cast("EventType", route) if route in TYPES else None
         arrival = Arrival(key.project, key.id, key.trust, self._clock(), self._new_id)
         done = normalise(envelope.split(), envelope, kind, arrival)
-        origin = Origin(key.project, f"/v1/{route}", key.id, access.text, arrival.received_at)
+        origin = Origin(key.project, f"/v1/{route}", key.id, arrival.received_at)
         letters = [dead_letter(rejection, origin, self._new_id()) for rejection in done.rejections]
-        lines = place(done.events, letters, self._partitions)
+        lines = place(done.events, letters, self._batcher.partitions)
         return Judged(lines, len(done.events), done.rejections, done.traits_dropped)
-
-    @property
-    def _partitions(self) -> Partitions:
-        return self._batcher.partitions
 
     def _count(self, judged: Judged, work: Work) -> None:
         work.accepted, work.rejected = judged.accepted, len(judged.rejections)

@@ -1,12 +1,14 @@
 """Why something cannot be used: of a whole request (answered) or of one event (kept as a dead letter)."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 from contracts.messages import DeadLetter
 
 DEAD_LETTER_BYTES_MAX = 768 * 1024
 """A longer body is kept as its head, hash and size."""
+_SECRET = re.compile(rb"([wa]k_[a-z0-9]{8}_)[a-z0-9]{32}")
 
 
 class RequestError(Exception):
@@ -47,18 +49,17 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a rejected event came from. `secret` is the write key's text: it is cut out of what is kept."""
+    """Where a rejected event came from."""
 
     project: str
     route: str
     key_id: str
-    secret: str
     received_at: int
 
 
 def dead_letter(rejection: Rejection, origin: Origin, new_id: str) -> DeadLetter:
-    """The rejected event, kept whole but for the write key; beyond DEAD_LETTER_BYTES_MAX only its head, hash and size."""
-    body = rejection.body.replace(origin.secret.encode(), f"wk_{origin.key_id}_…".encode())
+    """The rejected event, kept whole but for keys' secrets; beyond DEAD_LETTER_BYTES_MAX only its head, hash and size."""
+    body = _SECRET.sub(rb"\1...", rejection.body)
     truncated = len(body) > DEAD_LETTER_BYTES_MAX
     return DeadLetter(
         id=f"dead_{new_id}",

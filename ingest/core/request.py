@@ -6,6 +6,8 @@ from ingest.core.rejection import RequestError
 
 REQUEST_BYTES_MAX = 10 * 1024 * 1024
 """Of the body as sent, and of the body decompressed."""
+MEMBERS_MAX = 64
+"""Of a gzip body: each costs a copy of what follows it."""
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP = 16 + zlib.MAX_WBITS
 _ZLIB = zlib.MAX_WBITS
@@ -47,7 +49,7 @@ def _has_zlib_header(body: bytes) -> bool:
 
 def _inflate(body: bytes, window_bits: int) -> bytes:
     plain = b""
-    while True:
+    for _ in range(MEMBERS_MAX):
         stream = zlib.decompressobj(window_bits)
         try:
             plain += stream.decompress(body, REQUEST_BYTES_MAX + 1 - len(plain))
@@ -60,6 +62,7 @@ def _inflate(body: bytes, window_bits: int) -> bytes:
         body = stream.unused_data  # gzip may have several members, one after the other
         if not body:
             return plain
+    raise _bad_compression()
 
 
 def _bad_compression() -> RequestError:

@@ -125,6 +125,7 @@ async def test_native_takes_an_array_an_object_with_events_or_one_event(served: 
         (b'{"a":"' + b"x\ny" + b'"}', "not_json"),
         (b"\x1f\x8bnot gzip", "bad_compression"),
         (gzip.compress(b'{"batch":[]}')[:-4], "bad_compression"),
+        (gzip.compress(b"") * 65, "bad_compression"),
         (b"3", "not_a_batch"),
         (b'"x"', "not_a_batch"),
     ],
@@ -320,6 +321,7 @@ async def test_no_key_and_no_body_ever_stands_in_a_log_line_or_a_dead_letter(
     assert len(lines) == 3
     written = repr(lines) + "".join(letter.body for letter in served.dead_letters())
     assert served.key not in written
+    assert served.key.split("_")[2] not in written
     assert "ada" not in repr(lines)
     assert "s3cr3t" in served.dead_letters()[0].body
 
@@ -365,6 +367,11 @@ async def test_a_batch_context_is_merged_into_each_event(served: Served) -> None
 async def test_a_shared_context_that_is_too_big_is_refused(served: Served) -> None:
     response = await served.post("batch", batch(TRACK, context={"x": "x" * 9_000}))
     assert (response.status_code, response.json()["code"]) == (400, "context_too_big")
+
+
+async def test_an_empty_batch_is_fine_and_appends_nothing(served: Served) -> None:
+    assert (await served.post("batch", batch())).json() == {"success": True, "accepted": 0, "rejected": 0, "errors": []}
+    assert served.producer.appends == []
 
 
 async def test_duplicate_ids_are_both_written_for_the_detector_judges_them(served: Served) -> None:
