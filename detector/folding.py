@@ -13,7 +13,7 @@ from detector.core.judge import process
 from detector.partition import Partition
 from detector.reading import unusable
 from detector.seen import SeenIds
-from detector.store.accounts import Accounts
+from detector.store.accounts import Accounts, Chunks
 from eventlog.port import TopicPartition
 
 BYTES_MAX = 256 * 1024 * 1024
@@ -30,14 +30,12 @@ class Folding:
         self._seen = seen
         self._partitions = partitions
         self._accounts: Cache[_Key, Account] = Cache(bytes_max, lambda account: account.size)
+        self._stored: dict[_Key, tuple[bytes, Chunks]] = {}
 
     def prepare(self, events: Iterable[UsageEvent]) -> None:
         """Load every account that `events` name, at once."""
         missing = self._accounts.missing({(event.project, event.account) for event in events if event.account is not None})
-        found = self._store.load(missing)
-        for key in missing:
-            stored = found.get(key)
-            self._accounts.put(key, Account.new(*key) if stored is None else Account.load(*key, *stored))
+        self._stored = self._store.load(missing)
 
     def take(self, partition: Partition, place: Place, event: UsageEvent, changes: Changes) -> None:
         """One event of the record at `place`."""
@@ -54,9 +52,7 @@ class Folding:
             metrics.WITHOUT_RULEBOOK.inc()
             return
         key = (event.project, event.account)
-        account = self._accounts.get(key)
-        if account is None:
-            raise KeyError(key)
+        account = self._account(key)
         for lead_event in process(program, account, event, place):
             changes.lead_events.append(lead_event)
             target = partition_of(lead_event.project, lead_event.account, self._partitions)
@@ -78,4 +74,14 @@ class Folding:
 
     def clear(self) -> None:
         self._accounts.clear()
+        self._stored = {}
         self._seen.clear()
+
+    def _account(self, key: _Key) -> Account:
+        """From memory, or from what `prepare` has loaded; one that is nowhere is new."""
+        account = self._accounts.get(key)
+        if account is None:
+            stored = self._stored.pop(key, None)
+            account = Account.new(*key) if stored is None else Account.load(*key, *stored)
+            self._accounts.put(key, account)
+        return account

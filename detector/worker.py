@@ -68,13 +68,14 @@ class Worker:
         self._committing: Future[None] | None = None
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop`; then finish what was begun. A database or log that is away is waited for."""
+        """Work until `stop`, then wait for the commit that is under way. A database or log that is away is waited for."""
         while not stop.is_set():
             try:
                 self.run_once(IDLE_POLL_S)
             except (SQLAlchemyError, LogError) as error:
                 _log.warning("detector waits", extra={"error": f"{type(error).__name__}: {error}"[:500]})
                 stop.wait(RETRY_S)
+        self._drop()
 
     def run_once(self, timeout_s: float) -> bool:
         """One turn: what there is to read (waiting up to `timeout_s`) is computed and handed over to be committed.
