@@ -1,0 +1,30 @@
+# make setup | run | test | bench. Needs make, Python 3.11 or newer and its venv module; all else goes into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup run test bench
+.DELETE_ON_ERROR:
+
+setup: .venv/stamp
+
+.venv/stamp: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Handraiser needs Python 3.11 or newer, and $(PYTHON) is %d.%d. Say which to use: make PYTHON=python3.12 $(or $(MAKECMDGOALS),setup)" % sys.version_info[:2])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "$(PYTHON) has no venv module. Debian and Ubuntu: apt-get install python3-venv" >&2; rm -rf .venv; exit 1; }
+	@echo "Installing into .venv (once; about a minute) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+run: setup
+	@exec $(BIN)/handraiser up --try
+
+test: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q -n 2 --dist worksteal -rs
+
+bench: setup
+	$(BIN)/python -m benchmarks.ingest
+	$(BIN)/python -m benchmarks.pipeline
+	$(BIN)/python -m benchmarks.latency
