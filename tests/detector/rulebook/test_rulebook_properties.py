@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from detector.core.rulebook.parse import Problem, RulebookError, parse
 from detector.rulebooks import bases, trial
 
-calm = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+calm = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 BASES = bases()
 WORDS = [
@@ -159,7 +159,7 @@ def test_any_tree_of_known_words_gets_an_answer(tree: dict[str, Any]) -> None:
     answer(json.dumps({**tree, "project": "p"}, ensure_ascii=False))
 
 
-@calm
+@settings(calm, max_examples=60)
 @given(st.data())
 def test_any_damage_to_a_good_rulebook_gets_an_answer(data: st.DataObject) -> None:
     text = trial()
@@ -178,7 +178,7 @@ texts = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs
 )
 
 
-@calm
+@settings(calm, max_examples=40)
 @given(
     st.dictionaries(names, st.lists(texts, min_size=1, max_size=3), max_size=4),
     st.dictionaries(names, st.lists(texts, max_size=3), max_size=3),
