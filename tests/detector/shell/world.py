@@ -22,7 +22,7 @@ from detector.store import DetectorStore
 from detector.store.leads import LeadFilter
 from detector.worker import Worker
 from eventlog.log_embedded import EmbeddedLog
-from eventlog.port import Entry, Record, Topic, TopicPartition
+from eventlog.port import Entry, Log, Record, Topic, TopicPartition
 from tests.detector.shell.samples import NOON
 
 RULEBOOK = trial().replace("project: acme-mail", "project: mail")
@@ -30,12 +30,12 @@ TOPICS = [Topic(name, 1, 90 * 86_400) for name in (EVENTS, UNATTRIBUTED, DEAD_LE
 
 
 class World:
-    """`now` is everybody's clock. `worker` None: the detector is down."""
+    """`now` is everybody's clock (but not that of a `log` given from outside)."""
 
-    def __init__(self, folder: Path, store: DetectorStore) -> None:
+    def __init__(self, folder: Path, store: DetectorStore, log: Log | None = None) -> None:
         self.now = NOON
         self.store = store
-        self.log = EmbeddedLog(folder / "log.sqlite", lambda: self.now)
+        self.log = log or EmbeddedLog(folder / "log.sqlite", lambda: self.now)
         self.topics = self.log.ensure_topics(TOPICS)
         self.producer = self.log.producer()
         self._starts = count(1)
@@ -93,11 +93,13 @@ class World:
             pass
 
     def records(self, topic: str) -> list[Record]:
+        at = TopicPartition(topic, 0)
         consumer = self.log.consumer([topic], "test")
-        consumer.seek(TopicPartition(topic, 0), 0)
+        consumer.seek(at, 0)
+        end = consumer.end_offsets()[at]
         found: list[Record] = []
-        while records := consumer.poll(0, 1 << 24):
-            found += records
+        while end and (not found or found[-1].next_offset < end):
+            found += consumer.poll(5, 1 << 24)
         consumer.close()
         return found
 
