@@ -52,6 +52,10 @@ class Desk:
                 if closes(self._moment):
                     for lead in sorted(self._ledger.open_leads.values(), key=self._strength):
                         self._close(lead, status)
+        self.note_plan()
+
+    def note_plan(self) -> None:
+        """For the next change of plan."""
         standing = self._moment.standing
         if (standing.name, standing.stage) != (self._ledger.plan, self._ledger.stage):
             self._ledger.plan, self._ledger.stage = standing.name, standing.stage

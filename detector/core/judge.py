@@ -44,7 +44,7 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
     t = event.timestamp if in_order and in_time else max(place.time, facts.newest)
     # A request or refusal that came a little out of order still happened: it is looked for at its own instant.
     instant = event.timestamp if in_time else t
-    moment = Moment(facts, program.ladder, t, instant, event.person, event.id)
+    moment = Moment(facts, program.ladder, t, instant, event.person, event.id, plan_may_differ=event.type == "group")
     return reconcile(program, account, touched, moment, place)
 
 
@@ -56,10 +56,13 @@ def holds(program: Program, rule: str, facts: Facts, t: int) -> Verdict:
 def reconcile(program: Program, account: Account, touched: tuple[Judged, ...], moment: Moment, place: Place) -> list[LeadEvent]:
     """Closes leads by a change of plan, then turns each onset into a signal; strongest lead type first. Writes the ledger."""
     desk = Desk(program, account, moment, place)
-    desk.close_by_plan()
+    if moment.plan_may_differ or account.ledger.open_leads:
+        desk.close_by_plan()
     fired = [each for judged in touched if (each := _onset(judged, account, moment)) is not None]
     for each in sorted(fired, key=lambda each: program.rank(desk.lead_type(each.judged))):
         desk.take(each)
+    if fired:
+        desk.note_plan()
     return desk.lead_events
 
 

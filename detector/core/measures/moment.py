@@ -1,7 +1,6 @@
 """What a rule looks at: one account's facts at one time."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from detector.core.facts.facts import Facts
@@ -11,7 +10,7 @@ if TYPE_CHECKING:
     from detector.core.measures.usage import LimitReader
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Moment:
     """`instant` is where things that happen (a refusal, a request) are looked for; it is `t` unless an event came out of order.
 
@@ -27,13 +26,19 @@ class Moment:
     event_id: str = ""
     """The message at hand: what decided."""
     known_before: Standing | None = None
+    plan_may_differ: bool = True
+    """False: the event at hand says nothing of a plan, so the plan is that of the last judgement."""
     limit: "LimitReader | None" = None
     asked: list[Any] | None = None
     """Of an explicit request: [its name in the rulebook, who asked, the properties that the rule uses]."""
+    _standing: Standing | None = None
 
-    @cached_property
+    @property
     def standing(self) -> Standing:
-        return self.ladder.standing(self.facts, self.t)
+        """Read once: several rules ask, and the answer cannot change."""
+        if self._standing is None:
+            self._standing = self.ladder.standing(self.facts, self.t)
+        return self._standing
 
     @property
     def before(self) -> Standing:

@@ -12,6 +12,16 @@ class OnboardingReader:
         self._within_ms = onboarding.within_ms
         self._keys = {step: step_key(selector) for step, selector in onboarding.steps.items()}
 
+    def done(self, moment: Moment) -> bool:
+        first = last = None
+        for key in self._keys.values():
+            seen = moment.facts.milestones.firsts.get(key)
+            if seen is None or seen[0] > moment.t:
+                return False
+            first = seen[0] if first is None else min(first, seen[0])
+            last = seen[0] if last is None else max(last, seen[0])
+        return first is not None and last is not None and (self._within_ms is None or last - first <= self._within_ms)
+
     def _seen(self, moment: Moment) -> dict[str, tuple[int, str]]:
         firsts = moment.facts.milestones.firsts
         found = {step: firsts.get(key) for step, key in self._keys.items()}
@@ -27,10 +37,6 @@ class OnboardingReader:
     def missing(self, moment: Moment) -> list[str]:
         seen = self._seen(moment)
         return [step for step in self._keys if step not in seen]
-
-    def done(self, moment: Moment) -> bool:
-        took = self.took(moment)
-        return took is not None and (self._within_ms is None or took <= self._within_ms)
 
     def took(self, moment: Moment) -> int | None:
         """Milliseconds from the first step to the last; None while steps are missing."""

@@ -114,7 +114,7 @@ def _answers(account: Account, t: int) -> dict[str, Any]:
     return answers
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(timelines(most=30), st.randoms(use_true_random=False), st.lists(TIMES, min_size=1, max_size=5))
 def test_every_order_gives_the_answers_of_the_oracle_at_any_time(drawn: list[Any], random: Any, times: list[int]) -> None:
     events = _events(drawn)
@@ -128,7 +128,7 @@ def test_every_order_gives_the_answers_of_the_oracle_at_any_time(drawn: list[Any
         assert _answers(stored.account, t) == oracle.measures(events, t)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(timelines(most=40, own_times=True), st.sets(st.integers(0, 40)))
 def test_events_in_order_give_the_signals_of_the_oracle(drawn: list[Any], restarts: set[int]) -> None:
     events = sorted(_events(drawn), key=lambda event: event["t"])
@@ -154,7 +154,7 @@ def _time(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(timelines(most=25), st.sets(st.integers(0, 25)))
 def test_a_restart_between_any_two_events_changes_no_byte_of_what_is_said(drawn: list[Any], restarts: set[int]) -> None:
     calm, restarted = Account.new("acme-mail", "acc_9"), _Stored()

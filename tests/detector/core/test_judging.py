@@ -283,3 +283,10 @@ def test_an_account_without_no_plan_has_its_first_known_plan_since_ever() -> Non
     group = usage("m2", T0 + DAY, kind="group", traits={"plan": "free"})
     assert _types(process(program, account, group, place(T0 + DAY))) == [("lead.created", "pql")]
     assert holds(program, "limit/contacts", account.facts, T0).held is True
+
+
+def test_a_plan_that_went_up_wins_though_its_event_came_out_of_order() -> None:
+    story = Story()
+    story.contacts(8, 1)
+    story.happens("Something Else", 3)
+    assert _types(story.happens(None, 2, kind="group", traits={"plan": "standard"}, arrives=3.5)) == [("lead.won", "pql")]

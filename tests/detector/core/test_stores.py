@@ -71,7 +71,7 @@ def test_an_append_rewrites_only_the_last_chunk_and_a_full_series_drops_its_firs
 
 def test_distinct_values_without_a_window_keep_the_first_thousand_in_any_order() -> None:
     values = [(f"v{number % 1_500}", number) for number in range(3_000)]
-    for seed in range(3):
+    for seed in range(2):
         found = Distinct(None)
         for value, t in random.Random(seed).sample(values, len(values)):
             found.add(value, t, f"m{t}")
