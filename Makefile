@@ -6,6 +6,7 @@ BIN := .venv/bin
 .DELETE_ON_ERROR:
 
 setup: .venv/stamp
+	@:
 
 .venv/stamp: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Handraiser needs Python 3.11 or newer, and $(PYTHON) is %d.%d. Say which to use: make PYTHON=python3.12 $(or $(MAKECMDGOALS),setup)" % sys.version_info[:2])'

@@ -29,6 +29,7 @@ def main() -> None:
     who = {"user": what["user"], "group": what["group"], "extra_groups": []} if what["user"] is not None else {}
     with (folder / "server.out").open("ab") as out:
         server = subprocess.Popen(what["command"], stdout=out, stderr=subprocess.STDOUT, cwd=folder, **who)
+    (folder / "pid").write_text(str(server.pid))
     while server.poll() is None and alive(what["lives_with"]):
         time.sleep(LOOK_EVERY_S)
     if server.poll() is None:

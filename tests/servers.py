@@ -117,9 +117,9 @@ def kafka_jars() -> Path:
     return KAFKA_JARS
 
 
-def start_kafka(jars: Path, lives_with: int) -> str:
-    """Start a broker (KRaft, one node) that ends with process `lives_with`; its `host:port`."""
-    folder = Path(tempfile.mkdtemp(prefix="handraiser-kafka-"))
+def start_kafka(jars: Path, lives_with: int, folder: Path | None = None) -> str:
+    """Start a broker (KRaft, one node) that ends with process `lives_with`; its `host:port`. Its id is in `folder`/pid."""
+    folder = folder or Path(tempfile.mkdtemp(prefix="handraiser-kafka-"))
     port, controller = free_ports(2)
     properties = folder / "server.properties"
     properties.write_text(KAFKA_PROPERTIES.format(port=port, controller=controller, folder=folder))

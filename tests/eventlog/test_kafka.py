@@ -1,7 +1,10 @@
 """What only Kafka does: topics with our settings, brokers that are away or silent, a client that stalls."""
 
 import gc
+import os
+import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -15,12 +18,13 @@ from kafka import KafkaAdminClient
 from kafka import TopicPartition as TheirPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from eventlog import open_log
+from eventlog import log_kafka, open_log
 from eventlog.kafka_consumer import KafkaLogConsumer
 from eventlog.log_kafka import KafkaLog
 from eventlog.port import Entry, LogError, OffsetOutOfRangeError, Producer, Topic, TopicPartition
 from runtime.clock import wall_clock
 from runtime.settings import Settings
+from tests.servers import MissingServerError, kafka_jars, start_kafka
 
 A0, A1 = TopicPartition("a", 0), TopicPartition("a", 1)
 DAY_S = 24 * 3600
@@ -156,6 +160,50 @@ def test_resending_after_an_unknown_outcome_is_all_that_a_caller_must_do(log: Ka
 def test_one_entry_that_cannot_be_taken_fails_the_whole_append(producer: Producer) -> None:
     with pytest.raises(LogError, match="partition 9"):
         producer.append([Entry("a", 0, b"1"), Entry("a", 9, b"2")], 10)
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[tuple[str, int]]:
+    """`host:port` and process id of a broker that this test may do anything to."""
+    try:
+        jars = kafka_jars()
+    except MissingServerError as why:
+        pytest.skip(f"Kafka half skipped: {why}")
+    with subprocess.Popen(["sleep", "300"]) as keeper:
+        address = start_kafka(jars, keeper.pid, tmp_path)
+        yield address, int((tmp_path / "pid").read_text())
+        keeper.kill()  # and with it goes the broker
+
+
+@left_to_the_collector
+def test_a_broker_that_falls_silent_fails_appends_in_time_and_serves_again(
+    own_broker: tuple[str, int], prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, pid = own_broker
+    log = KafkaLog(address, prefix)
+    log.ensure_topics([Topic("a", 1, DAY_S)])
+    producer = log.producer()
+    producer.append([Entry("a", 0, b"1")], 10)
+    os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
+    with pytest.raises(LogError, match=rf"{address}.*Sending again is safe"):
+        producer.append([Entry("a", 0, b"2")], 0.5)
+    assert time.monotonic() - began < 2
+    with monkeypatch.context() as patch:
+        patch.setattr(log_kafka, "UNDELIVERED_BYTES_MAX", 0)
+        with pytest.raises(LogError, match="does not keep up: 1 bytes wait"):
+            producer.append([Entry("a", 0, b"3")], 10)
+    os.kill(pid, signal.SIGCONT)
+    producer.append([Entry("a", 0, b"2"), Entry("a", 0, b"3")], 20)
+    consumer = log.consumer(["a"], "tests")
+    consumer.seek(A0, 0)
+    values: list[bytes] = []
+    while len(values) < consumer.end_offsets()[A0]:
+        values += [record.value for record in consumer.poll(10, 1000)]
+    assert values in ([b"1", b"2", b"2", b"3"], [b"1", b"2", b"3"])
+    consumer.close()
+    producer.close()
+    gc.collect()
 
 
 @left_to_the_collector
