@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from contracts.messages import EVENTS, UNATTRIBUTED, EventType, LeadEvent, Place, UsageEvent
-from eventlog.port import TopicPartition
+from eventlog.port import LogError, TopicPartition
 
 NOON = 1_780_000_000_000
 """A time of the log; epoch milliseconds."""
@@ -45,3 +45,18 @@ def lead_event(lead_id: str, revision: int = 1, at: int = NOON, **data: Any) -> 
         place=Place(topic=EVENTS, partition=0, offset=revision, time=at),
         data={**payload, **data},
     )
+
+
+def contacts(id_: str, total: int, account: str = "acme", at: int = NOON, **changed: Any) -> UsageEvent:
+    """The gauge of contacts: 500 are allowed on the free plan."""
+    properties = {"total": total}
+    return usage_event(id_, name="Contact Count Changed", person="ada", account=account, at=at, properties=properties, **changed)
+
+
+def upgrade(id_: str, account: str = "acme", at: int = NOON) -> UsageEvent:
+    return usage_event(id_, name="Upgrade Clicked", person="ada", account=account, at=at)
+
+
+def log_is_down(*_: object) -> None:
+    """For a method of the log."""
+    raise LogError("down, says the test")

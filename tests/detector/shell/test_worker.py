@@ -1,33 +1,17 @@
 """From the log to leads and back to the log: once each, whatever stops, doubles or breaks in between."""
 
 import itertools
-import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from contracts.codec import encode_event, encode_frames
-from contracts.messages import DEAD_LETTERS, EVENTS, UNATTRIBUTED, DeadLetter, RecordKind, UsageEvent
-from detector.changes import Changes, Move
-from detector.core.rulebook.parse import parse
-from detector.rulebooks import bases
-from detector.store import DetectorStore, TopicMismatchError
+from contracts.messages import DEAD_LETTERS, EVENTS, DeadLetter, RecordKind, UsageEvent
+from detector.store import DetectorStore
 from detector.store.leads import LeadFilter
-from eventlog.port import Entry, LogError, TopicState
-from tests.detector.shell.samples import EVENTS_0, MINUTE, NOON, usage_event
+from eventlog.port import Entry
+from tests.detector.shell.samples import MINUTE, NOON, contacts, log_is_down, upgrade, usage_event
 from tests.detector.shell.world import RULEBOOK, World
-
-
-def contacts(id_: str, total: int, account: str = "acme", at: int = NOON, **changed: Any) -> UsageEvent:
-    """The gauge of contacts: 500 are allowed on the free plan."""
-    properties = {"total": total}
-    return usage_event(id_, name="Contact Count Changed", person="ada", account=account, at=at, properties=properties, **changed)
-
-
-def upgrade(id_: str, account: str = "acme", at: int = NOON) -> UsageEvent:
-    return usage_event(id_, name="Upgrade Clicked", person="ada", account=account, at=at)
 
 
 def test_an_event_becomes_a_lead_and_a_record_for_whoever_reads_lead_events(world: World) -> None:
@@ -66,7 +50,7 @@ def test_an_idle_detector_says_so(world: World) -> None:
 
 def test_a_crash_between_commit_and_publish_sends_the_lead_event_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as down:
-        down.setattr(world.producer, "append", _log_is_down)
+        down.setattr(world.producer, "append", log_is_down)
         _send_with_another_producer(world, contacts("m1", 487))
         world.drain()
         assert world.leads() == [("acme", "pql", "open")]
@@ -81,7 +65,7 @@ def test_a_crash_between_commit_and_publish_sends_the_lead_event_later(world: Wo
 
 def test_a_log_that_comes_back_gets_the_outbox_without_a_restart(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as down:
-        down.setattr(world.producer, "append", _log_is_down)
+        down.setattr(world.producer, "append", log_is_down)
         _send_with_another_producer(world, contacts("m1", 487))
         world.drain()
     world.drain()
@@ -218,122 +202,6 @@ def test_a_rulebook_switches_at_its_place_and_at_the_same_one_in_a_replay(world:
 
     assert [(e.account, e.rulebook_version) for e in world.sent()] == [("bolt", 2)]
     replayed.close()
-
-
-def test_a_missing_rulebook_body_stops_the_partition_there_and_says_so(world: World) -> None:
-    world.send(contacts("m1", 487))
-    world.switch("mail", 7)
-    world.send(contacts("m2", 500))
-    world.drain()
-
-    assert [event.data["revision"] for event in world.sent()] == [1]
-    events, _ = world.halted()
-    assert events.startswith("stopped before offset 2: version 7 of the rulebook of mail is not in the database")
-    assert {s.partition.topic: s.next_offset for s in world.store.checkpoints.standings()}[EVENTS] == 2
-    resolved = parse(RULEBOOK, bases()).resolved
-    for n in range(2, 8):
-        world.store.rulebooks.add("mail", RULEBOOK, f"{resolved}# {n}\n", NOON)
-
-    world.restart()
-    world.drain()
-
-    assert world.halted() == []
-    assert [(event.data["revision"], event.rulebook_version) for event in world.sent()] == [(1, 1), (2, 7)]
-
-
-def test_a_checkpoint_outside_the_log_stops_the_partition_and_never_begins_anew(world: World) -> None:
-    world.drain()
-    version = world.store.checkpoints.acquire(EVENTS_0, "me", 0, NOON).version
-    world.store.commit(Changes(moves=[Move(EVENTS_0, version, 1_000, NOON)]), NOON)
-    world.restart()
-    world.send(contacts("m1", 487))
-    world.send(usage_event("m2", person="ada"), topic=UNATTRIBUTED)
-    world.drain()
-
-    (reason,) = world.halted()
-    assert reason.startswith("the checkpoint is at offset 1000 and the log holds 0 to 2")
-    assert world.leads() == []
-    assert len(world.store.held_since(0)) == 1
-
-
-def test_another_log_is_refused_at_the_start(world: World) -> None:
-    world.topics = {**world.topics, EVENTS: TopicState(EVENTS, 1, "another")}
-
-    with pytest.raises(TopicMismatchError, match="deleted and created again"):
-        world.new_worker()
-
-
-def test_a_lead_event_decided_twice_stops_the_partition(world: World, store: DetectorStore) -> None:
-    world.send(contacts("m1", 487))
-    world.drain()
-    (made,) = world.sent()
-    with store._engine.begin() as tx:  # the ledger is lost, the lead event is not
-        tx.exec_driver_sql("DELETE FROM accounts")
-        tx.exec_driver_sql("DELETE FROM facts")
-    world.restart()
-    world.send(contacts("m2", 487))
-    world.drain()
-
-    (reason,) = world.halted()
-    assert made.id in reason
-    assert len(world.sent()) == 1
-    assert world.worker.run_once(0) is False
-
-
-def test_a_database_that_is_away_is_waited_for_and_nothing_is_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.drain()
-    world.send(contacts("m1", 487))
-    with monkeypatch.context() as away:
-        away.setattr(world.store, "commit", _log_is_down)
-        with pytest.raises(LogError):
-            world.drain()
-    world.drain()
-
-    assert world.leads() == [("acme", "pql", "open")]
-
-
-def test_an_account_that_cannot_be_read_stops_its_partition_before_the_record(world: World, store: DetectorStore) -> None:
-    world.send(contacts("m1", 400))
-    world.drain()
-    with store._engine.begin() as tx:
-        tx.exec_driver_sql(
-            "UPDATE accounts SET hot = '\\xff'" if tx.dialect.name == "postgresql" else "UPDATE accounts SET hot = x'ff'"
-        )
-    world.restart()
-    world.send(usage_event("m2", person="bob"), topic=UNATTRIBUTED)
-    world.send(contacts("m3", 487))
-    world.drain()
-
-    (reason,) = world.halted()
-    assert reason.startswith("offset 2 could not be processed")
-    assert len(world.store.held_since(0)) == 1
-    assert {s.partition.topic: s.next_offset for s in world.store.checkpoints.standings()}[EVENTS] == 2
-
-
-class _StopWhen(threading.Event):
-    """An event that is set as soon as a condition holds."""
-
-    def __init__(self, condition: Callable[[], object]) -> None:
-        super().__init__()
-        self._condition = condition
-
-    def is_set(self) -> bool:
-        return bool(self._condition())
-
-
-def test_it_works_until_it_is_stopped_and_leaves_nothing_half_done(world: World) -> None:
-    world.send(contacts("m1", 487))
-
-    world.worker.run(_StopWhen(world.leads))
-    world.worker.close()
-
-    assert world.leads() == [("acme", "pql", "open")]
-    assert [event.type for event in world.sent()] == ["lead.created"]
-    world.worker = world.new_worker()
-
-
-def _log_is_down(*_: object) -> None:
-    raise LogError("down, says the test")
 
 
 def _send_with_another_producer(world: World, *events: UsageEvent) -> None:
