@@ -77,6 +77,10 @@ class Intake:
             except (LogError, sa.exc.DBAPIError) as error:
                 logger.warning("lead events could not be taken in, trying again", extra={"error": str(error)[:500]})
                 self._stopping.wait(RETRY_S)
+            except Exception as error:
+                self.halted = f"Taking in lead events broke off ({type(error).__name__}, see the log): restart; nothing is lost."
+                logger.exception("lead events are not taken in")
+                return
 
     def stop(self) -> None:
         """End `run` soon. From any thread."""

@@ -202,7 +202,7 @@ class NotifierStore:
             _swap_checkpoint(tx, at, checkpoint, next_offset)
             rows = tx.execute(_ENDPOINT.where(endpoints.c.status == ENABLED)).all()
             planned = plan([_subscription(row) for row in rows])
-            known = _known(tx, {each.event.id for each in planned})
+            known = _known(tx, planned)
             new = [each for each in planned if (each.endpoint_id, each.event.id) not in known]
             if new:
                 tx.execute(deliveries.insert(), [_delivery_row(each, now) for each in new])
@@ -239,9 +239,16 @@ def _delivery_row(new: NewDelivery, now: int) -> dict[str, object]:
     }
 
 
-def _known(tx: sa.Connection, lead_event_ids: set[str]) -> set[tuple[str, str]]:
-    query = sa.select(deliveries.c.endpoint_id, deliveries.c.lead_event_id)
-    rows = tx.execute(query.where(deliveries.c.lead_event_id.in_(lead_event_ids))).all() if lead_event_ids else []
+def _known(tx: sa.Connection, planned: Sequence[NewDelivery]) -> set[tuple[str, str]]:
+    """Those pairs of endpoint and lead event that have a delivery already; both columns, as the unique index has them."""
+    if not planned:
+        return set()
+    rows = tx.execute(
+        sa.select(deliveries.c.endpoint_id, deliveries.c.lead_event_id).where(
+            deliveries.c.endpoint_id.in_({each.endpoint_id for each in planned}),
+            deliveries.c.lead_event_id.in_({each.event.id for each in planned}),
+        )
+    )
     return {(row.endpoint_id, row.lead_event_id) for row in rows}
 
 

@@ -180,6 +180,14 @@ def test_the_running_intake_reports_why_it_halted(
     assert "offset 9" in intake.halted
 
 
+def test_a_defect_of_ours_ends_in_health_and_not_in_silence(log: MemoryConsumer, intake: Intake, lead_event: LeadEvents) -> None:
+    log.append(lead_event(1))
+    del log.values  # whatever a defect may be
+    intake.run(lambda: None)
+    assert intake.halted is not None
+    assert "AttributeError" in intake.halted
+
+
 def test_stop_wakes_the_poll(log: MemoryConsumer, intake: Intake) -> None:
     intake.stop()
     intake.run(lambda: None)
