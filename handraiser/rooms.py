@@ -32,6 +32,12 @@ from notifier.worker import Notifier, OnSettled
 from runtime.web import Authenticate
 
 INTAKE_GROUP = "notifier"
+INGEST_REFUSING = {
+    "code": "ingest_refusing",
+    "since": None,
+    "what": "Within the last minute requests were told to come again: the log did not take their events within 2 s",
+    "do": "The SDKs send them again. See that the log's disk has room and is not slow, or that Kafka is there.",
+}
 DETECTOR_TOPICS = (EVENTS, UNATTRIBUTED, DEAD_LETTERS)
 
 
@@ -64,7 +70,10 @@ class IngestRoom:
         ]
 
     def check(self) -> dict[str, Any]:
-        return ingest.health.report(self.batcher, self._clock())
+        report = ingest.health.report(self.batcher, self._clock())
+        if report["status"] != "ok":
+            report["problems"] = [INGEST_REFUSING]
+        return report
 
     async def close(self) -> None:
         await self.batcher.close()
