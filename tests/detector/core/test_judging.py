@@ -285,6 +285,27 @@ def test_an_account_without_no_plan_has_its_first_known_plan_since_ever() -> Non
     assert holds(program, "limit/contacts", account.facts, T0).held is True
 
 
+def test_a_plan_that_becomes_known_makes_what_was_used_before_it_premium() -> None:
+    program = compile_rulebook(replace(RULEBOOK, no_plan=None), 1)
+    account = Account.new("acme-mail", "acc_9")
+    for day in (0, 1):
+        opened = usage(f"m{day}", T0 + day * DAY, "Automation Opened")
+        assert process(program, account, opened, place(opened.received_at)) == []
+    group = usage("m2", T0 + 2 * DAY, kind="group", traits={"plan": "free"})
+    [created] = process(program, account, group, place(group.received_at))
+    assert created.data["evidence"][0]["message_ids"] == ["m2", "m1", "m0"]
+
+
+def test_use_of_what_a_plan_has_is_not_premium_whatever_plan_comes_later() -> None:
+    story = Story()
+    story.plan("standard", 0)
+    for day in (1, 2, 3):
+        assert story.happens("Automation Opened", day) == []
+    story.plan("free", 4)
+    assert story.happens("Automation Opened", 5) == []
+    assert _types(story.happens("Automation Opened", 6)) == [("lead.created", "pql")]
+
+
 def test_a_plan_that_went_up_wins_though_its_event_came_out_of_order() -> None:
     story = Story()
     story.contacts(8, 1)
