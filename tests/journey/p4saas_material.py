@@ -1,0 +1,116 @@
+"""The p4saas history as Segment messages: years pressed linearly into the last 23 hours, in order of time."""
+
+import csv
+import gzip
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+SPAN_MS = 23 * 3_600_000
+DAY_MS = 86_400_000
+
+RULEBOOK = """\
+project: p4saas
+use: b2b-saas@1
+account: [group]
+currency: USD
+events:
+  logged_in: login
+  used: feature_use
+  invited: invite_sent
+limits:
+  exports: {{count: export_data, resets: month}}
+  invites: {{count: invite_sent, resets: month}}
+plans:
+  Free:  {{stage: free,   price: 0,   allows: {free},  has: []}}
+  Basic: {{stage: paying, price: 49,  allows: {basic}, has: []}}
+  Pro:   {{stage: paying, price: 199, allows: {pro},   has: []}}
+onboarding: {{steps: [logged_in, used, invited], within: {within}s, by: account}}
+measures:
+  exports_lately: {{count: export_data, window: {burst_window}s}}
+rules:
+  limit: {{at: [80%, 100%], cooldown: {cooldown}s}}
+  onboarded: {{when: [onboarding.done], cooldown: {cooldown}s}}
+  burst:
+    family: usage_growth
+    when: [exports_lately >= {burst}]
+    cooldown: {cooldown}s
+    say: "{{account}} exported {{exports_lately}} times lately"
+"""
+
+
+def rows(folder: Path, name: str) -> list[dict[str, str]]:
+    with gzip.open(folder / f"{name}.csv.gz", "rt") as file:
+        return list(csv.DictReader(file))
+
+
+def day_ms(text: str) -> int:
+    return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1000)
+
+
+class History:
+    """`messages` in order of time, ending at `now` (epoch ms), and the `settings` of rulebook and expectation on that scale."""
+
+    def __init__(self, folder: Path, now: int) -> None:
+        happened = sorted(self._happened(folder), key=lambda each: (each[0], each[1]))
+        first, last = happened[0][0], happened[-1][0] + DAY_MS
+        self.scale = SPAN_MS / (last - first)
+        per_day: dict[int, int] = {}
+        for day, _, _ in happened:
+            per_day[day] = per_day.get(day, 0) + 1
+        seen: dict[int, int] = {}
+        self.messages: list[dict[str, Any]] = []
+        for n, (day, _, message) in enumerate(happened):
+            nth = seen[day] = seen.get(day, 0) + 1
+            at = now - SPAN_MS + round((day - first + DAY_MS * nth / (per_day[day] + 1)) * self.scale)
+            stamp = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            self.messages.append({**message, "timestamp": stamp, "messageId": f"p4-{n}"})
+        self.settings: dict[str, Any] = {
+            "steps": [0.8, 1.0],
+            "limits": {"exports": "export_data", "invites": "invite_sent"},
+            "allows": {
+                "Free": {"exports": 6, "invites": 6},
+                "Basic": {"exports": 5, "invites": 5},
+                "Pro": {"exports": 5, "invites": 6},
+            },
+            "onboarding": ["login", "feature_use", "invite_sent"],
+            "within_ms": self._seconds(30) * 1000,
+            "burst": 3,
+            "burst_window_ms": self._seconds(90) * 1000,
+            "cooldown_ms": self._seconds(60) * 1000,
+        }
+
+    def _seconds(self, days: int) -> int:
+        return round(days * DAY_MS * self.scale / 1000)
+
+    def rulebook(self) -> str:
+        of = self.settings
+        return RULEBOOK.format(
+            free=json.dumps(of["allows"]["Free"]).replace('"', ""),
+            basic=json.dumps(of["allows"]["Basic"]).replace('"', ""),
+            pro=json.dumps(of["allows"]["Pro"]).replace('"', ""),
+            within=of["within_ms"] // 1000,
+            burst_window=of["burst_window_ms"] // 1000,
+            burst=of["burst"],
+            cooldown=of["cooldown_ms"] // 1000,
+        )
+
+    @staticmethod
+    def _happened(folder: Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
+        """(day, order within the day, message): plans change before anything is done on a day."""
+        for row in rows(folder, "customers"):
+            yield day_ms(row["signup_date"]), 0, plan(row["customer_id"], row["initial_plan"])
+        for row in rows(folder, "subscriptions"):
+            yield day_ms(row["start_date"]), 1, plan(row["customer_id"], row["plan_name"])
+            if row["end_date"] > row["start_date"]:  # a few end before they begin: nobody can have sent that
+                yield day_ms(row["end_date"]), 2, plan(row["customer_id"], "none")
+        for row in rows(folder, "events"):
+            context = {"groupId": row["customer_id"]}
+            message = {"type": "track", "userId": f"u-{row['customer_id']}", "event": row["event_name"], "context": context}
+            yield day_ms(row["event_timestamp"]), 3, message
+
+
+def plan(customer: str, name: str) -> dict[str, Any]:
+    return {"type": "group", "userId": f"u-{customer}", "groupId": customer, "traits": {"plan": name}}
