@@ -14,7 +14,7 @@ from kafka import KafkaConsumer
 from eventlog.kafka_client import REACH_WITHIN_S, errors_explained, open_client
 from eventlog.port import LogError, OffsetOutOfRangeError, Record, TopicPartition
 
-WAKE_WITHIN_S = 0.05
+WAKE_WITHIN_S = 0.1
 """kafka-python cannot be woken, so a poll waits in slices of this length."""
 POLL_RECORDS_MAX = 1000
 FETCH_BYTES_MAX = 16 * 1024 * 1024
