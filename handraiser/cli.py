@@ -1,10 +1,12 @@
 """The command line `handraiser …`: in, arguments; out, an exit code (0 done, 1 failed, 2 wrong command line; see docs/cli.md)."""
 
+import logging
 import sys
 from typing import Annotated
 
 import typer
 
+from eventlog.port import LogError
 from handraiser import VERSION
 from handraiser.commands import deadletters, endpoints, keys, leads, projects, rules, running, trying
 from handraiser.errors import CommandError
@@ -57,7 +59,13 @@ def main() -> None:
         sys.exit(fail(error, as_json))
     except SettingsError as error:
         sys.exit(fail(CommandError("settings", str(error)), as_json))
+    except LogError as error:
+        sys.exit(fail(CommandError("log_unreachable", str(error)), as_json))
     except BrokenPipeError:  # the reader of our output has gone: `handraiser leads list | head -1`
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception:
+        logging.getLogger("handraiser").exception("a command failed by a defect")
+        text = "Something unexpected went wrong. The log has the details (of `up`: <data>/handraiser.log). Please report it."
+        sys.exit(fail(CommandError("internal", text), as_json))

@@ -13,7 +13,7 @@ from handraiser.errors import CommandError
 from handraiser.ground import Ground
 from handraiser.locks import lock_file
 
-LOCK_S = 5.0
+LOCK_S = 3.0
 """How long a former detector has to leave: it does within 2 s of its front process."""
 
 logger = logging.getLogger("handraiser.detector")

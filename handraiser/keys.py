@@ -11,6 +11,8 @@ from ingest.store import IngestStore
 from notifier.vault import MasterKeyError, Vault, new_master_key
 from runtime.settings import Settings
 
+TRIAL_LABEL = "trial"
+
 logger = logging.getLogger("handraiser")
 
 
@@ -31,6 +33,17 @@ def refuse_unsafe_production(settings: Settings, folder: DataFolder, trial: bool
             "no_master_key",
             "HANDRAISER_ENV is production and HANDRAISER_MASTER_KEY is not set. It encrypts the endpoints' secrets: set it to "
             f"the text of {folder.master_key} if that exists, else make one as docs/settings.md says.",
+        )
+
+
+def refuse_trial_keys(settings: Settings, store: IngestStore) -> None:
+    """The database too may have been a trial's."""
+    good = [key.id for key in store.write_keys() if key.label == TRIAL_LABEL and key.revoked_at is None]
+    if settings.production and good:
+        raise CommandError(
+            "trial_in_production",
+            f"HANDRAISER_ENV is production, and this database has the trial's write key {good[0]}. Use a fresh one, or revoke "
+            f"it in development: handraiser keys revoke {good[0]}.",
         )
 
 

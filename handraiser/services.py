@@ -20,7 +20,7 @@ from handraiser.front import check_database, check_log
 from handraiser.ground import Ground, open_ground
 from handraiser.health import Check, Health
 from handraiser.health import create_router as create_health_router
-from handraiser.keys import first_api_key, refuse_unsafe_production, vault
+from handraiser.keys import first_api_key, refuse_trial_keys, refuse_unsafe_production, vault
 from handraiser.output import print_json
 from handraiser.rooms import DetectorApi, IngestRoom, Keys, NotifierRoom
 from handraiser.serving import bind, port_of, stop_on_signals, web_server
@@ -53,6 +53,7 @@ def run_service(name: str, data: Path | None, host: str, port: int, as_json: boo
     listener = bind(host, port)
     ground = open_ground(settings)
     keys = Keys(ground)
+    refuse_trial_keys(settings, keys.store)
     if name == "ingest":
         first_api_key(keys.store, folder, ground.clock())
         keys.ring.refresh()

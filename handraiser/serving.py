@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 import signal
 import socket
 from collections.abc import Generator
@@ -51,6 +52,7 @@ def port_of(listener: socket.socket) -> int:
 
 
 def web_server(app: ASGIApp) -> Server:
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # that it starts and stops is in our own lines
     config = uvicorn.Config(
         cast("Any", app),  # uvicorn has its own words for what Starlette calls an ASGIApp
         loop="uvloop",

@@ -25,7 +25,7 @@ from handraiser.data_folder import DataFolder, read_secret
 from handraiser.errors import CommandError
 from handraiser.front import Front
 from handraiser.ground import open_ground
-from handraiser.keys import first_api_key, refuse_unsafe_production, vault
+from handraiser.keys import first_api_key, refuse_trial_keys, refuse_unsafe_production, vault
 from handraiser.lines import Banner, banner_lines, next_command
 from handraiser.locks import lock_file
 from handraiser.migrate import migrate
@@ -77,6 +77,7 @@ def run_up(options: Options) -> None:
     migrate(settings)
     ground = open_ground(settings)
     keys = Keys(ground)
+    refuse_trial_keys(settings, keys.store)
     first_api_key(keys.store, folder, wall_clock())
     keys.ring.refresh()
     process = Process(options, folder, listener, began)

@@ -20,7 +20,7 @@ def list_(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """The leads, newest change first."""
+    """The leads by time of their last change, oldest first; read on with --updated-since."""
     with server(data) as client:
         rows = client.pages("/v1/leads", limit, project=project, updated_since=updated_since)
     if json:

@@ -9,6 +9,7 @@ import httpx
 from detector.rulebooks import trial
 from handraiser.data_folder import DataFolder, read_secret, write_private
 from handraiser.errors import CommandError
+from handraiser.keys import TRIAL_LABEL
 from handraiser.trial.scenario import PROJECT
 
 ENDPOINT = "catcher"
@@ -39,7 +40,7 @@ async def _write_key(api: httpx.AsyncClient, folder: DataFolder) -> str:
     good = {row["id"] for row in rows if not row.get("revoked_at")}
     if kept and kept.split("_")[1:2] and kept.split("_")[1] in good:
         return kept
-    made = await _call(api, "POST", "/v1/keys", {"project": PROJECT, "trust": "server"})
+    made = await _call(api, "POST", "/v1/keys", {"project": PROJECT, "trust": "server", "label": TRIAL_LABEL})
     write_private(folder.trial_key, made["key"] + "\n")
     return str(made["key"])
 

@@ -67,22 +67,24 @@ def test_a_detector_that_is_killed_is_started_again_and_goes_on(start: Callable[
     assert "detector died" in (running.data / "handraiser.log").read_text()
 
 
-def test_a_detector_whose_front_process_was_killed_is_gone_within_two_seconds(start: Callable[..., Running]) -> None:
-    running = start()
+def test_a_killed_front_process_takes_its_detector_along_and_can_be_started_again(start: Callable[..., Running]) -> None:
+    running = start("--try")
     detector = running.detector_pid()
     assert detector is not None
     running.process.kill()
     running.process.wait()
     until("the detector's end", lambda: gone(detector), 2)
-
-
-def test_a_front_process_that_was_killed_can_be_started_again_at_once(start: Callable[..., Running]) -> None:
-    running = start("--try")
-    running.process.kill()
-    running.process.wait()
     (running.data / "server.json").unlink()
     again = start("--try")
     assert again.handraiser("try", "--fast").returncode == 0
+
+
+def test_production_refuses_a_database_with_a_trial_key(start: Callable[..., Running]) -> None:
+    running = start("--try")
+    running.stop()
+    env = {"HANDRAISER_ENV": "production", "HANDRAISER_MASTER_KEY": running.read("master-key")}
+    (running.data / "trial-key").unlink()
+    assert "trial's write key" in refused("up", "--data", str(running.data), "--port", "0", env=env)
 
 
 def test_plain_up_makes_nothing_and_says_the_next_command(start: Callable[..., Running]) -> None:
@@ -132,9 +134,8 @@ def test_a_second_detector_on_sqlite_is_refused(start: Callable[..., Running]) -
     assert "SQLite means exactly one" in said
 
 
-@pytest.mark.parametrize("service", ["ingest", "detector", "notifier"])
-def test_a_service_refuses_a_database_that_was_never_migrated(tmp_path: Path, service: str) -> None:
-    assert "handraiser migrate" in refused(service, "--data", str(tmp_path), "--port", "0")
+def test_a_service_refuses_a_database_that_was_never_migrated(tmp_path: Path) -> None:
+    assert "handraiser migrate" in refused("notifier", "--data", str(tmp_path), "--port", "0")
 
 
 def test_kafka_without_postgresql_is_refused() -> None:
