@@ -23,7 +23,7 @@ def background(product: Product, key: str, stop: threading.Event, sent: list[int
     """1,000 events a second in batches of 100, on an even beat."""
     n, began = 0, time.monotonic()
     while not stop.is_set():
-        product.http.post("/v1/batch", content=body(BACKGROUND_BATCH, n), auth=(key, ""))
+        product.http.post(f"{product.url('ingest')}/v1/batch", content=body(BACKGROUND_BATCH, n), auth=(key, ""))
         n += 1
         sent[0] = n * BACKGROUND_BATCH
         stop.wait(max(0.0, began + n * BACKGROUND_BATCH / BACKGROUND_EVENTS_PER_S - time.monotonic()))

@@ -1,4 +1,4 @@
-"""The product as an operator runs it: `handraiser up` in a process of its own, driven only over HTTP and signals."""
+"""The product as an operator runs it, driven only over HTTP and signals: `up`, or each service as a process of its own."""
 
 import os
 import signal
@@ -6,13 +6,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
-READY_WITHIN_S = 30
+READY_WITHIN_S = 40
+SERVICES = ("ingest", "detector", "notifier")
+
+T = TypeVar("T")
 
 
 def free_port() -> int:
@@ -22,7 +25,7 @@ def free_port() -> int:
         return port
 
 
-def wait_until(what: str, check: Any, timeout_s: float) -> Any:
+def wait_until(what: str, check: Callable[[], T], timeout_s: float) -> T:
     """The first true answer of `check`, asked every 20 ms; fails with `what` when there is none in time."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
@@ -32,65 +35,95 @@ def wait_until(what: str, check: Any, timeout_s: float) -> Any:
     raise AssertionError(f"not within {timeout_s} s: {what}")
 
 
-class Product:
-    """One installation in `data`; `environment` adds HANDRAISER_* settings (Kafka and PostgreSQL, say)."""
+class Process:
+    """One `handraiser up` or service on a port of its own; what it prints goes to a file."""
 
-    def __init__(self, data: Path, environment: Mapping[str, str] | None = None) -> None:
-        self.data = data
+    def __init__(self, name: str, data: Path, environment: Mapping[str, str], arguments: Sequence[str] = ()) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("HANDRAISER_")}
-        self.environment = {**inherited, **(environment or {})}
-        self.process: subprocess.Popen[bytes] | None = None
-        self.http = httpx.Client(base_url=self.url, timeout=30)
+        self._command = [sys.executable, "-m", "handraiser", name, "--data", str(data), "--port", str(self.port), *arguments]
+        self._environment = dict(environment)
+        self._out = data.parent / f"{data.name}-{name}.out"
+        self._process: subprocess.Popen[bytes] | None = None
 
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "handraiser", *arguments]
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
-    def start(self, *arguments: str) -> None:
-        self.data.mkdir(parents=True, exist_ok=True)
-        with (self.data.parent / f"{self.data.name}.out").open("ab") as out:
-            self.process = subprocess.Popen(
-                self.command("up", "--data", str(self.data), "--port", str(self.port), *arguments),
-                env=self.environment,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+    def start(self) -> None:
+        with self._out.open("ab") as out:
+            self._process = subprocess.Popen(
+                self._command, env=self._environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
             )
-        wait_until("ready", self.is_ready, READY_WITHIN_S)
-        self.http.headers["authorization"] = f"Bearer {(self.data / 'api-key').read_text().strip()}"
 
     def is_ready(self) -> bool:
-        assert self.process is not None
-        if self.process.poll() is not None:
-            raise AssertionError(f"up ended with {self.process.returncode}: {self.printed()}")
+        assert self._process is not None
+        assert self._process.poll() is None, f"ended with {self._process.returncode}: {self.printed()[-3000:]}"
         try:
-            return self.http.get("/ready").status_code == 200
+            return httpx.get(f"{self.url}/ready", timeout=10).status_code == 200
         except httpx.TransportError:
             return False
 
     def printed(self) -> str:
-        return (self.data.parent / f"{self.data.name}.out").read_text()
+        return self._out.read_text()
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        if self._process is None or self._process.poll() is not None:
+            return 0
+        self._process.terminate()
+        return self._process.wait(30)
+
+
+class Product:
+    """One installation in `data`. `environment` adds HANDRAISER_* settings; `services`: three processes instead of `up`."""
+
+    def __init__(self, data: Path, environment: Mapping[str, str] | None = None, *, services: bool = False) -> None:
+        self.data = data
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("HANDRAISER_")}
+        self.environment = {**inherited, **(environment or {})}
+        self.processes = {name: Process(name, data, self.environment) for name in (SERVICES if services else ("up",))}
+        self.http = httpx.Client(timeout=30)
+
+    def start(self) -> None:
+        self.data.mkdir(parents=True, exist_ok=True)
+        if "up" not in self.processes:
+            command = [sys.executable, "-m", "handraiser", "migrate", "--data", str(self.data)]
+            subprocess.run(command, env=self.environment, check=True, capture_output=True)
+        for process in self.processes.values():  # one after the other: the first makes the keys
+            process.start()
+            wait_until("ready", process.is_ready, READY_WITHIN_S)
+        self.http.headers["authorization"] = f"Bearer {(self.data / 'api-key').read_text().strip()}"
+
+    def restart(self, name: str) -> None:
+        """Start a killed process again, and wait for it."""
+        self.processes[name].start()
+        wait_until("ready again", self.processes[name].is_ready, READY_WITHIN_S)
+
+    def url(self, service: str) -> str:
+        return (self.processes.get("up") or self.processes[service]).url
+
+    def printed(self) -> str:
+        return "\n".join(process.printed()[-3000:] for process in self.processes.values())
 
     def detector_pid(self) -> int:
-        """The supervised detector's process id, found as the operating system knows it: the front's child."""
-        assert self.process is not None
-        return int(wait_until("a detector process", lambda: children(self.process.pid if self.process else 0), 10)[0])
-
-    def kill_front(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
+        """The detector that `up` supervises: the front process's child."""
+        front = self.processes["up"].pid
+        return int(wait_until("a detector process", lambda: children(front), 10)[0])
 
     def kill_detector(self) -> None:
         os.kill(self.detector_pid(), signal.SIGKILL)
 
-    def stop(self) -> int:
-        """SIGTERM; the exit code."""
-        if self.process is None or self.process.poll() is not None:
-            return 0
-        self.process.terminate()
-        return self.process.wait(20)
+    def stop(self) -> list[int]:
+        """SIGTERM to all; their exit codes."""
+        return [process.stop() for process in self.processes.values()]
 
     def close(self) -> None:
         self.stop()
@@ -98,43 +131,42 @@ class Product:
 
     # what a user does
 
-    def api(self, method: str, path: str, json: Any = None, **more: Any) -> Any:
-        answer = self.http.request(method, path, json=json, **more)
+    def api(self, service: str, method: str, path: str, json: Any = None, **more: Any) -> Any:
+        answer = self.http.request(method, self.url(service) + path, json=json, **more)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
     def create_project(self, name: str) -> str:
         """A project and its first server key, the whole key."""
-        self.api("POST", "/v1/projects", {"name": name})
-        return str(self.api("POST", "/v1/keys", {"project": name, "trust": "server"})["key"])
+        self.api("ingest", "POST", "/v1/projects", {"name": name})
+        return str(self.api("ingest", "POST", "/v1/keys", {"project": name, "trust": "server"})["key"])
 
     def add_endpoint(self, project: str, url: str) -> str:
         """The endpoint's secret."""
-        return str(self.api("POST", "/v1/endpoints", {"project": project, "url": url})["secret"])
+        return str(self.api("notifier", "POST", "/v1/endpoints", {"project": project, "url": url})["secret"])
 
     def apply(self, rulebook: str) -> None:
-        self.api("POST", "/v1/rulebooks", {"body": rulebook})
+        self.api("detector", "POST", "/v1/rulebooks", {"body": rulebook})
 
     def send(self, key: str, messages: list[dict[str, Any]]) -> httpx.Response:
-        return self.http.post("/v1/batch", json={"batch": messages}, auth=(key, ""))
+        return self.http.post(f"{self.url('ingest')}/v1/batch", json={"batch": messages}, auth=(key, ""))
 
     def is_settled(self) -> bool:
         """The detector has read to the end, its outbox is empty, and no delivery is open."""
-        checks = self.api("GET", "/health")["checks"]
-        return not (checks["detector"]["lag_events"] or checks["detector"]["outbox_oldest_s"] or checks["notifier"]["pending"])
+        detector = self.api("detector", "GET", "/health")["checks"]["detector"]
+        notifier = self.api("notifier", "GET", "/health")["checks"]["notifier"]
+        return not (detector["lag_events"] or detector["outbox_oldest_s"] or notifier["pending"])
 
     def leads(self, project: str) -> list[dict[str, Any]]:
         """All leads of a project, page by page."""
         found: list[dict[str, Any]] = []
-        cursor: str | None = None
+        more: dict[str, str] = {}
         while True:
-            page = self.api(
-                "GET", "/v1/leads", params={"project": project, "limit": 200, **({"cursor": cursor} if cursor else {})}
-            )
+            page = self.api("detector", "GET", "/v1/leads", params={"project": project, "limit": 200, **more})
             found += page["data"]
-            cursor = page["next"]
-            if cursor is None:
+            if page["next"] is None:
                 return found
+            more = {"cursor": page["next"]}
 
 
 def children(pid: int) -> list[str]:

@@ -73,7 +73,9 @@ def test_the_history_gives_exactly_the_expected_signals(test_data: Path, tmp_pat
         receiver.secret = product.add_endpoint("p4saas", receiver.url)
         for start in range(0, len(history.messages), 100):
             body = gzip.compress(json.dumps({"batch": history.messages[start : start + 100]}).encode(), 1)
-            answer = product.http.post("/v1/batch", content=body, headers={"content-encoding": "gzip"}, auth=(key, ""))
+            answer = product.http.post(
+                f"{product.url('ingest')}/v1/batch", content=body, headers={"content-encoding": "gzip"}, auth=(key, "")
+            )
             assert (answer.status_code, answer.json()["rejected"]) == (200, 0)
         wait_until("every delivery settled", product.is_settled, SETTLE_WITHIN_S)
         got = signals_of(receiver.messages)
