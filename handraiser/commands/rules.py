@@ -1,12 +1,14 @@
 """`handraiser rules check|apply`."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from detector.core.rulebook.parse import Parsed, RulebookError, parse
-from detector.rulebooks import bases
 
+from detector.core.rulebook.parse import Parsed, RulebookError, parse
+from detector.core.rulebook.problems import Problem
+from detector.rulebooks import bases
 from handraiser.errors import CommandError
 from handraiser.options import Data, Json, Project, server
 from handraiser.output import note, print_json, say
@@ -21,15 +23,11 @@ def check(file: File, json: Json = False) -> None:
     parsed = _checked(file, json)
     book = parsed.rulebook
     if json:
-        asleep = [
-            {"line": p.line, "column": p.column, "code": p.code, "message": p.message, "do": p.remedy} for p in parsed.asleep
-        ]
-        print_json(
-            {"ok": True, "project": book.project, "rules": [rule.name for rule in book.rules], "asleep": asleep, "problems": []}
-        )
+        names = [rule.name for rule in book.rules]
+        print_json({"ok": True, "project": book.project, "rules": names, "asleep": _rows(parsed.asleep), "problems": []})
         return
     for problem in parsed.asleep:
-        say(f"{file.name}:{problem.line}:{problem.column}: asleep: {problem.message} {problem.remedy}".rstrip())
+        say(f"asleep: {problem.located(file.name)}")
     size = f"{len(book.rules)} rules, {len(book.limits)} limits, {len(book.plans)} plans"
     say(f"{file.name} is good: project {book.project}, {size}.")
 
@@ -58,8 +56,11 @@ def _checked(file: Path, json: bool) -> Parsed:
     except RulebookError as error:
         problems = error.problems
     for problem in problems:
-        note(f"{file.name}:{problem.line}:{problem.column}: {problem.message} {problem.remedy}".rstrip())
+        note(problem.located(file.name))
     if json:
-        rows = [{"line": p.line, "column": p.column, "code": p.code, "message": p.message, "do": p.remedy} for p in problems]
-        print_json({"ok": False, "problems": rows})
+        print_json({"ok": False, "problems": _rows(problems)})
     raise typer.Exit(1)
+
+
+def _rows(problems: Iterable[Problem]) -> list[dict[str, object]]:
+    return [{"line": p.line, "column": p.column, "code": p.code, "message": p.message, "do": p.remedy} for p in problems]
