@@ -16,7 +16,7 @@ from detector.store import DetectorStore
 from detector.store.rulebooks import StoredRulebook
 from eventlog.port import Entry, LogError, Producer, TopicState
 from runtime.clock import Clock
-from runtime.web import ApiError, error_body
+from runtime.web import ApiError, ErrorBody, error_body
 
 BODY_BYTES_MAX = 1024 * 1024
 APPEND_TIMEOUT_S = 10.0
@@ -72,7 +72,7 @@ def add_rulebook_routes(
         "/rulebooks",
         tags=["rulebooks"],
         openapi_extra=_REQUEST_BODY,
-        responses={422: {"model": RulebookProblems}},
+        responses={413: {"model": ErrorBody}, 422: {"model": RulebookProblems}, 503: {"model": ErrorBody}},
         response_model=AppliedRulebook,
     )
     def apply(sent: Annotated[_Sent, Depends(_sent)]) -> AppliedRulebook | JSONResponse:

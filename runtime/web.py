@@ -54,6 +54,8 @@ def install_error_answers(app: FastAPI) -> None:
 
     async def http_error(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
+        if error.status_code == 400:  # FastAPI's answer to bytes that are not UTF-8; elsewhere it says 422
+            return error_response(422, "invalid_request", "The body is not JSON in UTF-8.")
         code = _CODES.get(error.status_code, "http_error")
         return error_response(error.status_code, code, error.detail, headers=error.headers)
 
