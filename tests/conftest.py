@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import NoReturn
 import psycopg
 import pytest
 
-from tests.servers import MissingServerError, kafka_address, once_a_run, postgres_address
+from tests.servers import MissingServerError, kafka_address, kafka_jars, once_a_run, postgres_address, start_kafka
 
 RUN = "HANDRAISER_TEST_RUN"
 """Names the folder that the processes of one test run share; xdist's workers inherit it."""
@@ -42,6 +43,20 @@ def kafka() -> str:
         return once_a_run("kafka", run, lambda: kafka_address(os.environ, main_process(run))).address
     except MissingServerError as why:
         missing("Kafka half", str(why))
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[tuple[str, int]]:
+    """`host:port` and process id of a broker that this test may do anything to."""
+    try:
+        jars = kafka_jars()
+    except MissingServerError as why:
+        missing("Kafka half", str(why))
+    folder = tmp_path / "own-broker"
+    folder.mkdir()
+    with subprocess.Popen(["sleep", "300"]) as keeper:
+        yield start_kafka(jars, keeper.pid, folder), int((folder / "pid").read_text())
+        keeper.kill()  # and with it goes the broker
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import gc
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -24,7 +23,6 @@ from eventlog.log_kafka import KafkaLog
 from eventlog.port import Entry, LogError, OffsetOutOfRangeError, Producer, Topic, TopicPartition
 from runtime.clock import wall_clock
 from runtime.settings import Settings
-from tests.servers import MissingServerError, kafka_jars, start_kafka
 
 A0, A1 = TopicPartition("a", 0), TopicPartition("a", 1)
 DAY_S = 24 * 3600
@@ -160,19 +158,6 @@ def test_resending_after_an_unknown_outcome_is_all_that_a_caller_must_do(log: Ka
 def test_one_entry_that_cannot_be_taken_fails_the_whole_append(producer: Producer) -> None:
     with pytest.raises(LogError, match="partition 9"):
         producer.append([Entry("a", 0, b"1"), Entry("a", 9, b"2")], 10)
-
-
-@pytest.fixture
-def own_broker(tmp_path: Path) -> Iterator[tuple[str, int]]:
-    """`host:port` and process id of a broker that this test may do anything to."""
-    try:
-        jars = kafka_jars()
-    except MissingServerError as why:
-        pytest.skip(f"Kafka half skipped: {why}")
-    with subprocess.Popen(["sleep", "300"]) as keeper:
-        address = start_kafka(jars, keeper.pid, tmp_path)
-        yield address, int((tmp_path / "pid").read_text())
-        keeper.kill()  # and with it goes the broker
 
 
 @left_to_the_collector

@@ -1,5 +1,7 @@
 """POST in, verified webhook out, as a product and a sales team see it; on the embedded log and on Kafka + PostgreSQL."""
 
+import os
+import signal
 import time
 import uuid
 from collections.abc import Iterator
@@ -115,6 +117,29 @@ def test_a_request_sent_again_doubles_no_lead(product: Product, receiver: Receiv
     wait_until("everything settled", product.is_settled, 10)
     assert [lead["account"]["external_id"] for lead in product.leads("shop")].count("acc_1") == 1
     assert sum(m["data"]["account"]["external_id"] == "acc_1" for m in receiver.messages) == 1
+
+
+def test_a_request_that_the_log_took_only_in_part_is_refused_and_sent_again_doubles_no_lead(
+    own_broker: tuple[str, int], postgres: str, tmp_path: Path, receiver: Receiver
+) -> None:
+    address, broker = own_broker
+    product = Product(tmp_path / "data", {"HANDRAISER_KAFKA": address, "HANDRAISER_DATABASE_URL": postgres})
+    try:
+        key = open_shop(product, receiver)
+        many = [message for n in range(40) for message in contacts(f"acc_{n}", 490)]  # they lie in many partitions
+        os.kill(broker, signal.SIGSTOP)
+        refused = product.send(key, many)
+        os.kill(broker, signal.SIGCONT)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "2")
+
+        wait_until("accepted again", lambda: product.send(key, many).status_code == 200, 30)
+        assert receiver.wait(lambda r: len({m["data"]["lead_id"] for m in r.messages}) == 40, 30), product.printed()
+        wait_until("everything settled", product.is_settled, 20)
+        assert len(product.leads("shop")) == 40
+        assert len(receiver.messages) == 40
+    finally:
+        os.kill(broker, signal.SIGCONT)
+        product.close()
 
 
 def test_a_stronger_lead_takes_over_and_the_upgrade_wins_it(product: Product, receiver: Receiver) -> None:
