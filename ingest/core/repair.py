@@ -17,16 +17,19 @@ _DIGITS_TO_ZERO = bytes(
 )
 _LONG_EXPONENT = re.compile(rb"e000+[,}\]\s]")
 _TOKEN = re.compile(
-    r"""(?P<plain> (?: "[^"\\]*+" [^"\\NI0-9-]*+ )++ )   # strings without escapes, and what stands between them
-      | (?P<string> "[^"\\]*+ (?: \\. [^"\\]*+ )++ " )
+    r"""(?P<plain> (?:                                  # in one go, what needs no look, or has a parser refuse it:
+            "[^"\\]*+"                                  #   strings without escapes
+          | [^"NI0-9-]++ | N(?!aN) | I(?!nfinity)       #   what stands between values
+          | -?[0-9.]{1,18}+ (?![0-9.eE+-]) )++ )        #   short numbers
+      | (?P<string> "[^"\\]*+ (?: \\. [^"\\]*+ )*+ "? ) # one that is never closed goes to the end of the body, which is read once
       | (?P<nan> -?Infinity | NaN )
-      | (?P<number> -?[0-9] [0-9.eE+-]*+ )""",
+      | (?P<number> [0-9-] [0-9.eE+-]*+ )""",
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPE = re.compile(
     r"(?P<pair>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u(?P<unit>[0-9a-fA-F]{4})|\\.", re.DOTALL
 )
-_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+"|(?P<open>[\[{]++)|(?P<close>[\]}]++)', re.DOTALL)
+_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|(?P<open>[\[{]++)|(?P<close>[\]}]++)', re.DOTALL)
 
 
 def needs_repair(body: bytes) -> bool:
@@ -76,7 +79,7 @@ def _repair_token(token: re.Match[str]) -> str:
     text = token[0]
     match token.lastgroup:
         case "string":
-            return _ESCAPE.sub(_repair_escape, text)
+            return _ESCAPE.sub(_repair_escape, text) if "\\u" in text else text
         case "nan":
             return "null"
         case "number":

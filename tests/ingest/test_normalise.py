@@ -1,6 +1,7 @@
 """One event in, one usage event or rejection out: times, ids, traits, contexts. Golden where bytes matter."""
 
 import json
+import time
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from contracts.codec import encode_event
 from contracts.messages import Trust, UsageEvent
 from ingest.core.native import read_native
 from ingest.core.normalise import Arrival, Normalised, normalise
+from ingest.core.rejection import RequestError
 from ingest.core.repair import needs_repair, repair
 from ingest.core.times import event_time, parse_time
 from ingest.core.traits import browser_traits
@@ -214,3 +216,14 @@ def test_repair_never_makes_bytes_that_are_not_utf8(body: bytes) -> None:
 def test_traits_without_guarded_names_are_passed_on_byte_for_byte() -> None:
     raw = msgspec.Raw(b'{"a": 1.50}')
     assert browser_traits(raw)[0] is raw
+
+
+@pytest.mark.parametrize(
+    ("head", "unit"),
+    [(b'{"batch":"', b'\\"'), (b"[" * 1500 + b'"', b'\\"'), (b"[", b"-"), (b"", b"N"), (b"", b'"'), (b"[NaN,", b"1,")],
+)
+def test_a_body_that_is_no_json_is_read_once_and_not_once_per_quote(head: bytes, unit: bytes) -> None:
+    started = time.process_time()
+    with pytest.raises(RequestError, match="not JSON"):
+        read_native(head + unit * 200_000)
+    assert time.process_time() - started < 2  # the square of it takes minutes
