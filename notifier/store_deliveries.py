@@ -11,7 +11,7 @@ from notifier.core.answers import Answer
 from notifier.core.delivery import Settled, Status
 from notifier.tables import attempts, deliveries, endpoints
 
-LEASE_MS = 60_000
+LEASE_MS = 30_000
 """Longer than the longest attempt (about 21 s) and its settling: only a dead worker's lease ends."""
 IN_FLIGHT_PER_ENDPOINT = 4
 FIRST_TRY_SPAN_MS = 5 * 60_000
@@ -37,6 +37,16 @@ class Claim:
     created_at: int
     lease_until: int
     attempt_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt that is over at `at`, and what it leads to."""
+
+    claim: Claim
+    answer: Answer
+    settled: Settled
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,12 @@ class Deliveries:
         self._engine = engine
         self._writing = writing
         self._opened = opened
+
+    def end_leases(self, now: int) -> None:
+        """Make due at once what a killed notifier was sending. For the start of the only one there is; fences keep it safe."""
+        sending = deliveries.c.status == Status.SENDING
+        with self._writing() as tx:
+            tx.execute(deliveries.update().where(sending, deliveries.c.due_at > now).values(due_at=now))
 
     def claim(self, now: int, in_flight: Mapping[str, int], limit: int) -> Claimed:
         """Up to `limit` due deliveries, each endpoint at most up to its slots; `in_flight` counts ours per endpoint."""
@@ -119,28 +135,16 @@ class Deliveries:
             attempt_id=f"at_{secrets.token_hex(10)}",
         )
 
-    def settle(self, claim: Claim, answer: Answer, settled: Settled, now: int) -> bool:
-        """Close the attempt and move the delivery and its endpoint on. False: the lease was lost, only the attempt is closed."""
+    def settle(self, ended: Sequence[Ended]) -> list[bool]:
+        """Close attempts and move their deliveries and endpoints on. False: its lease was lost, only the attempt is closed."""
+        # several workers settle several endpoints each: all in one order, or they wait for one another
+        in_order = sorted(range(len(ended)), key=lambda n: (ended[n].claim.endpoint_id, ended[n].claim.delivery_id))
+        ours = [False] * len(ended)
         with self._writing() as tx:
-            tx.execute(attempts.update().where(attempts.c.id == claim.attempt_id).values(_attempt_end(answer, now)))
-            moved = tx.execute(
-                deliveries.update()
-                .where(
-                    deliveries.c.id == claim.delivery_id,
-                    deliveries.c.fence == claim.fence,
-                    deliveries.c.status == Status.SENDING,
-                )
-                .values(
-                    status=settled.status,
-                    due_at=settled.next_at,
-                    tries=settled.tries,
-                    last_error=answer.error,
-                    settled_at=now if settled.status in (Status.DELIVERED, Status.DEAD) else None,
-                )
-            )
-            if moved.rowcount == 1:
-                _settle_endpoint(tx, claim, answer, settled, now)
-        return moved.rowcount == 1
+            tx.execute(_CLOSE_ATTEMPT, [_attempt_end(each) for each in ended])
+            for n in in_order:
+                ours[n] = _move_on(tx, ended[n])
+        return ours
 
     def figures(self, now: int) -> Figures:
         """Counts for health: open and held deliveries, the dead of a day, first tries of the last minutes."""
@@ -193,9 +197,14 @@ def _attempt_row(claim: Claim, now: int) -> dict[str, object]:
     }
 
 
-def _attempt_end(answer: Answer, now: int) -> dict[str, object]:
+_CLOSE_ATTEMPT = attempts.update().where(attempts.c.id == sa.bindparam("attempt_id"))
+
+
+def _attempt_end(ended: Ended) -> dict[str, object]:
+    answer = ended.answer
     return {
-        "finished_at": now,
+        "attempt_id": ended.claim.attempt_id,
+        "finished_at": ended.at,
         "outcome": "delivered" if answer.delivered else "failed",
         "status": answer.status,
         "error": answer.error,
@@ -209,7 +218,27 @@ def _attempt_end(answer: Answer, now: int) -> dict[str, object]:
     }
 
 
-def _settle_endpoint(tx: sa.Connection, claim: Claim, answer: Answer, settled: Settled, now: int) -> None:
+def _move_on(tx: sa.Connection, ended: Ended) -> bool:
+    claim, settled = ended.claim, ended.settled
+    table = deliveries
+    moved = tx.execute(
+        table.update()
+        .where(table.c.id == claim.delivery_id, table.c.fence == claim.fence, table.c.status == Status.SENDING)
+        .values(
+            status=settled.status,
+            due_at=settled.next_at,
+            tries=settled.tries,
+            last_error=ended.answer.error,
+            settled_at=ended.at if settled.status in (Status.DELIVERED, Status.DEAD) else None,
+        )
+    )
+    if moved.rowcount == 1:
+        _settle_endpoint(tx, ended)
+    return moved.rowcount == 1
+
+
+def _settle_endpoint(tx: sa.Connection, ended: Ended) -> None:
+    claim, answer, settled, now = ended.claim, ended.answer, ended.settled, ended.at
     table = endpoints
     change: dict[str, object]
     if answer.delivered:

@@ -7,7 +7,7 @@ import random
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -15,21 +15,21 @@ import msgspec
 import sqlalchemy as sa
 
 from notifier.core.answers import Answer, ErrorKind, remedy
-from notifier.core.delivery import Settled, settle
+from notifier.core.delivery import settle
 from notifier.core.payload import endpoint_test
 from notifier.core.signing import signed_headers
 from notifier.intake import Intake
 from notifier.metrics import ATTEMPT_SECONDS, ATTEMPTS, DELIVERIES, FIRST_TRY_SECONDS, IN_FLIGHT
 from notifier.sender import Sender
 from notifier.store import NotifierStore
-from notifier.store_deliveries import Claim
+from notifier.store_deliveries import Claim, Ended
 from runtime.clock import Clock
 
 IN_FLIGHT_MAX = 256
 IDLE_S_MAX = 5.0
 """Another process may enable an endpoint, or leave a lease behind: look at least this often."""
 RETRY_S = 1.0
-SEND_WITHIN_MS = 30_000
+SEND_WITHIN_MS = 24_000
 """A claim is only sent while at least this much of its lease is left: longer than an attempt and its settling."""
 
 logger = logging.getLogger("notifier")
@@ -70,6 +70,8 @@ class Notifier:
         self._on_settled = on_settled
         self._jitter = jitter
         self._in_flight: Counter[str] = Counter()
+        """Attempts per endpoint that are not settled."""
+        self._ended: list[Ended] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -79,9 +81,12 @@ class Notifier:
         if self.intake is not None:
             await asyncio.to_thread(self.intake.run_once, 0)
         await self._start_due()
-        begun = list(self._tasks)
-        await asyncio.gather(*begun)
-        return len(begun)
+        begun = len(self._tasks)
+        while self._in_flight:
+            if self._tasks:
+                await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+            await self._settle_ended()
+        return begun
 
     async def run(self) -> None:
         """Until `stop`: deliveries leave when they are due. Returns when what was in flight is settled."""
@@ -94,7 +99,8 @@ class Notifier:
             if self.intake is not None and reading is not None:
                 self.intake.stop()
                 await asyncio.to_thread(reading.join)
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*self._tasks)
+            await self._settle_ended()
 
     def stop(self) -> None:
         """End `run` once what is in flight is settled. On the event loop's thread."""
@@ -128,13 +134,14 @@ class Notifier:
         return thread
 
     async def _pass(self) -> float:
-        """Start what is due; seconds until there can be more, if nothing wakes us."""
+        """Settle what has ended, start what is due; seconds until there can be more, if nothing wakes us."""
         try:
+            await self._settle_ended()
             next_at = await self._start_due()
         except sa.exc.DBAPIError as error:
-            logger.warning("deliveries could not be claimed, trying again", extra={"error": str(error.orig)[:500]})
+            logger.warning("the database cannot be used, trying again", extra={"error": str(error.orig)[:500]})
             return RETRY_S
-        if next_at is None or len(self._tasks) >= IN_FLIGHT_MAX:
+        if next_at is None or self._in_flight.total() >= IN_FLIGHT_MAX:
             return IDLE_S_MAX
         return min(max(0.0, (next_at - self._clock()) / 1000), IDLE_S_MAX)
 
@@ -145,52 +152,68 @@ class Notifier:
 
     async def _start_due(self) -> int | None:
         """Claim what is due and fits, and send each in a task of its own; when the next one is due."""
-        room = IN_FLIGHT_MAX - len(self._tasks)
+        room = IN_FLIGHT_MAX - self._in_flight.total()
         if room == 0:
             return None
         claimed = await asyncio.to_thread(self._store.deliveries.claim, self._clock(), dict(self._in_flight), room)
         for claim in claimed.claims:
             self._in_flight[claim.endpoint_id] += 1
-            self._track(self._deliver(claim), claim.endpoint_id)
+            task = asyncio.create_task(self._deliver(claim))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        IN_FLIGHT.set(self._in_flight.total())
         return claimed.next_at
 
-    def _track(self, delivering: Coroutine[Any, Any, None], endpoint_id: str) -> None:
-        task = asyncio.create_task(delivering)
-        self._tasks.add(task)
-        IN_FLIGHT.inc()
-
-        def done(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            self._in_flight[endpoint_id] -= 1
-            if not self._in_flight[endpoint_id]:
-                del self._in_flight[endpoint_id]
-            IN_FLIGHT.dec()
-            self._wake.set()
-            if not task.cancelled() and task.exception() is not None:
-                logger.error("a delivery broke off; its lease will end and it is sent again", exc_info=task.exception())
-
-        task.add_done_callback(done)
-
     async def _deliver(self, claim: Claim) -> None:
+        """Send. Its slot is free again when the attempt is settled; one that is not sent waits for its lease to end."""
+        try:
+            answer = await self._send(claim)
+        except Exception:
+            logger.exception("a delivery broke off; its lease will end and it is sent again")
+            answer = None
+        if answer is None:
+            self._free(claim)
+        else:
+            now = self._clock()
+            self._ended.append(Ended(claim, answer, settle(claim.created_at, claim.tries, answer, now, self._jitter()), now))
+        self._wake.set()
+
+    async def _send(self, claim: Claim) -> Answer | None:
         now = self._clock()
         if now > claim.lease_until - SEND_WITHIN_MS:
             logger.warning("a claim was too old to send; it becomes due again", extra={"delivery_id": claim.delivery_id})
-            return
+            return None
         headers = signed_headers(claim.secrets, claim.lead_event_id, now // 1000, claim.body)
-        answer = await self.sender.send(claim.endpoint_id, claim.url, headers, claim.body)
-        now = self._clock()
-        settled = settle(claim.created_at, claim.tries, answer, now, self._jitter())
-        ours = await asyncio.to_thread(self._store.deliveries.settle, claim, answer, settled, now)
-        self._tell(claim, answer, settled, ours, now)
+        return await self.sender.send(claim.endpoint_id, claim.url, headers, claim.body)
 
-    def _tell(self, claim: Claim, answer: Answer, settled: Settled, ours: bool, now: int) -> None:
+    async def _settle_ended(self) -> None:
+        """One commit for all attempts that ended during the one before. If it fails they stay, for the next pass."""
+        ended = list(self._ended)
+        if not ended:
+            return
+        ours = await asyncio.to_thread(self._store.deliveries.settle, ended)
+        del self._ended[: len(ended)]
+        for each, is_ours in zip(ended, ours, strict=True):
+            self._free(each.claim)
+            try:
+                self._tell(each, is_ours)
+            except Exception:
+                logger.exception("a settled attempt could not be told")
+
+    def _free(self, claim: Claim) -> None:
+        self._in_flight[claim.endpoint_id] -= 1
+        if not self._in_flight[claim.endpoint_id]:
+            del self._in_flight[claim.endpoint_id]
+
+    def _tell(self, ended: Ended, ours: bool) -> None:
         """One log line, the metrics, and whoever listens."""
+        claim, answer, settled = ended.claim, ended.answer, ended.settled
         outcome = _outcome(settled.status if ours else "lease_lost", answer)
         ATTEMPTS.labels("delivered" if answer.delivered else str(answer.error)).inc()
         DELIVERIES.labels(outcome.state).inc()
         ATTEMPT_SECONDS.observe(answer.ms / 1000)
         if claim.fence == 1:
-            FIRST_TRY_SECONDS.observe((now - claim.created_at) / 1000)
+            FIRST_TRY_SECONDS.observe((ended.at - claim.created_at) / 1000)
         logger.info(
             "webhook attempt",
             extra={

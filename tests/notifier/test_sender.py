@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -55,6 +56,23 @@ async def test_a_connection_is_kept_and_cookies_are_not(receiver: Receiver, send
     assert (first.connect_ms is None, second.connect_ms is None) == (False, True)
     assert second.address == "127.0.0.1"
     assert "cookie" not in receiver.received[1].headers
+
+
+async def test_an_attempt_searches_the_disk_for_no_module(
+    receiver: Receiver, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """httpcore imports sniffio several times a request: missing, that was half of a webhook's CPU time."""
+    await sender.send("ep_1", receiver.url(), {}, b"{}")
+    searched: list[str] = []
+
+    class Finder:
+        @staticmethod
+        def find_spec(name: str, *_: object) -> None:
+            searched.append(name)
+
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+    assert (await sender.send("ep_2", receiver.url(), {}, b"{}")).status == 200
+    assert searched == []
 
 
 async def test_proxies_of_the_environment_are_not_asked(

@@ -13,13 +13,14 @@ import sqlalchemy as sa
 from contracts.messages import LeadEvent
 from notifier import health
 from notifier.core.addresses import policy_for
-from notifier.core.delivery import TRY_DELAYS_S, Status
+from notifier.core.answers import Answer, ErrorKind
+from notifier.core.delivery import TRY_DELAYS_S, Settled, Status
 from notifier.core.matching import Filters
 from notifier.core.urls import parse_url
 from notifier.intake import Intake
 from notifier.sender import Sender
 from notifier.store import Endpoint, NotifierStore
-from notifier.store_deliveries import LEASE_MS
+from notifier.store_deliveries import LEASE_MS, Ended
 from notifier.tables import attempts, deliveries
 from notifier.worker import SEND_WITHIN_MS, Notifier, Outcome
 from tests.notifier import receiver as moods
@@ -236,6 +237,63 @@ async def test_a_crash_between_record_and_answer_leaves_unknown_and_the_same_id_
     assert bench.receiver.received[0].verified(secret)["id"] == lead_event().id
 
 
+async def test_the_only_notifier_sends_again_at_once_what_a_killed_one_was_sending(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint()
+    bench.log.append(lead_event())
+    bench.notifier.intake.run_once(0)  # type: ignore[union-attr]
+    (claim,) = bench.store.deliveries.claim(bench.clock.now, {}, 10).claims  # and then this process is killed
+    bench.store.deliveries.end_leases(bench.clock.now)
+    assert await bench.another().run_once() == 1
+    late = Ended(claim, Answer(error=ErrorKind.CLOSED), Settled(Status.DEAD, 1), bench.clock.now)
+    assert bench.store.deliveries.settle([late]) == [False]  # should it not be dead after all
+    assert bench.delivery().status == Status.DELIVERED
+
+
+async def test_what_ended_meanwhile_is_settled_in_one_commit(bench: Bench, lead_event: LeadEvents) -> None:
+    for name in ("one", "two"):
+        bench.endpoint(name=name)
+    bench.log.append(lead_event(1), lead_event(2))
+    bench.notifier.intake.run_once(0)  # type: ignore[union-attr]
+    claims = bench.store.deliveries.claim(bench.clock.now, {}, 10).claims
+    commits: list[str] = []
+    sa.event.listen(bench.engine, "commit", lambda _: commits.append("commit"))
+    delivered = Settled(Status.DELIVERED, 1)
+    assert bench.store.deliveries.settle([Ended(claim, Answer(200), delivered, 7) for claim in claims]) == [True] * 4
+    assert commits == ["commit"]
+    assert bench.statuses() == ["delivered"] * 4
+    assert [each.last_success_at for each in bench.store.endpoints()] == [7, 7]
+
+
+async def test_an_attempt_that_ends_while_the_database_is_away_is_settled_later_and_not_sent_again(
+    bench: Bench, lead_event: LeadEvents
+) -> None:
+    bench.endpoint()
+
+    async def answer_and_go_away(writer: asyncio.StreamWriter) -> None:
+        with bench.engine.begin() as tx:
+            tx.exec_driver_sql("ALTER TABLE attempts RENAME TO away")
+        await moods.answer(writer, 200)
+
+    bench.receiver.behave = answer_and_go_away
+    with pytest.raises(sa.exc.DBAPIError):
+        await bench.deliver(lead_event())
+    with bench.engine.begin() as tx:
+        tx.exec_driver_sql("ALTER TABLE away RENAME TO attempts")
+    await bench.notifier.run_once()
+    assert bench.delivery().status == Status.DELIVERED
+    assert len(bench.receiver.received) == 1
+
+
+async def test_a_listener_that_fails_stops_no_delivery(bench: Bench, lead_event: LeadEvents) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("summary")
+
+    bench.endpoint()
+    bench.notifier = Notifier(bench.store, bench.sender, bench.clock, fail, intake=bench.notifier.intake)
+    assert await bench.deliver(lead_event(1), lead_event(2)) == 2
+    assert bench.statuses() == ["delivered", "delivered"]
+
+
 async def test_a_zombie_that_lost_its_lease_neither_sends_nor_settles(bench: Bench, lead_event: LeadEvents) -> None:
     bench.endpoint()
     hold = asyncio.Event()
@@ -276,9 +334,11 @@ async def test_many_workers_never_send_the_same_claim(bench: Bench, lead_event: 
     events = [lead_event(number) for number in range(1, 31)]
     bench.log.append(*events)
     bench.notifier.intake.run_once(0)  # type: ignore[union-attr]
-    workers = [Notifier(bench.store, bench.sender, bench.clock) for _ in range(4)]
+    patient = Sender(DEVELOPMENT)
+    workers = [Notifier(bench.store, patient, bench.clock) for _ in range(4)]
     while any(await asyncio.gather(*(worker.run_once() for worker in workers))):
         pass
+    await patient.aclose()
     assert len(bench.receiver.received) == 60
     assert sorted(bench.statuses()) == ["delivered"] * 60
     assert {each.headers["webhook-id"] for each in bench.receiver.received} == {event.id for event in events}
