@@ -1,6 +1,7 @@
 """Poll, fold and judge, commit, publish: records of three topics in; facts, leads, dead letters and the outbox out.
 
-Batch N+1 is computed while a second thread commits N; it closes when N's commit returns, and is never committed before N.
+Batch N+1 is computed while a second thread commits N; it closes when N's commit returns (far behind the
+log: when it is full), and is never committed before N.
 Whatever goes wrong, everything in memory is dropped, the partitions are acquired again, and the log is read again from
 their checkpoints.
 """
@@ -31,6 +32,8 @@ TOPICS = (EVENTS, UNATTRIBUTED, DEAD_LETTERS)
 POLL_BYTES_MAX = 4 * 1024 * 1024
 BATCH_BYTES_MAX = 64 * 1024 * 1024
 BATCH_MS_MAX = 1_000
+BEHIND_BYTES = POLL_BYTES_MAX // 2
+"""A poll that gives as much means that the log is ahead of us: the batch stays open, for fewer and larger writes."""
 IDLE_POLL_S = 0.25
 RETRY_S = 1.0
 """Between attempts while the database or the log cannot be reached."""
@@ -126,15 +129,19 @@ class Worker:
         return busy or self._idle()
 
     def _fill(self, timeout_s: float) -> None:
-        """Compute what can be read until the running commit returns, the batch is full, or nothing is left."""
+        """Compute what can be read: until the batch is full or nothing is left, or we keep up and the running commit returns."""
         began_at = self._clock()
         records = self._consumer.poll(timeout_s, POLL_BYTES_MAX)
         while records:
             self._compute.take(self._ownership.owned, records)
             full = self._compute.batch.bytes >= BATCH_BYTES_MAX or self._clock() - began_at >= BATCH_MS_MAX
-            if full or self._committing is None or self._committing.done():
+            is_behind = sum(len(record.value) for record in records) >= BEHIND_BYTES
+            if full or not (is_behind or self._is_committing()):
                 return
             records = self._consumer.poll(0, POLL_BYTES_MAX)
+
+    def _is_committing(self) -> bool:
+        return self._committing is not None and not self._committing.done()
 
     def _settle(self) -> None:
         """Wait for the running commit; raises what it raised."""
