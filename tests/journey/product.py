@@ -1,5 +1,6 @@
 """The product as an operator runs it, driven only over HTTP and signals: `up`, or each service as a process of its own."""
 
+import http.client
 import os
 import signal
 import socket
@@ -25,13 +26,13 @@ def free_port() -> int:
         return port
 
 
-def wait_until(what: str, check: Callable[[], T], timeout_s: float) -> T:
-    """The first true answer of `check`, asked every 20 ms; fails with `what` when there is none in time."""
+def wait_until(what: str, check: Callable[[], T], timeout_s: float, every_s: float = 0.02) -> T:
+    """The first true answer of `check`, asked every `every_s`; fails with `what` when there is none in time."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if answer := check():
             return answer
-        time.sleep(0.02)
+        time.sleep(every_s)
     raise AssertionError(f"not within {timeout_s} s: {what}")
 
 
@@ -60,10 +61,14 @@ class Process:
     def is_ready(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, f"ended with {self._process.returncode}: {self.printed()[-3000:]}"
+        asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)  # httpx.get reads all CA certificates each time
         try:
-            return httpx.get(f"{self.url}/ready", timeout=10).status_code == 200
-        except httpx.TransportError:
+            asked.request("GET", "/ready")
+            return asked.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
             return False
+        finally:
+            asked.close()
 
     def printed(self) -> str:
         return self._out.read_text()
@@ -74,12 +79,14 @@ class Process:
         self._process.kill()
         self._process.wait()
 
-    def stop(self) -> int:
-        """SIGTERM; the exit code."""
-        if self._process is None or self._process.poll() is not None:
-            return 0
-        self._process.terminate()
-        return self._process.wait(30)
+    def terminate(self) -> None:
+        """SIGTERM, if it was started."""
+        if self._process is not None:
+            self._process.terminate()
+
+    def ended(self) -> int:
+        """Wait for its end; the exit code, 0 if it was never started."""
+        return 0 if self._process is None else self._process.wait(30)
 
 
 class Product:
@@ -123,7 +130,9 @@ class Product:
 
     def stop(self) -> list[int]:
         """SIGTERM to all; their exit codes."""
-        return [process.stop() for process in self.processes.values()]
+        for process in self.processes.values():
+            process.terminate()
+        return [process.ended() for process in self.processes.values()]
 
     def close(self) -> None:
         self.stop()
@@ -150,6 +159,10 @@ class Product:
 
     def send(self, key: str, messages: list[dict[str, Any]]) -> httpx.Response:
         return self.http.post(f"{self.url('ingest')}/v1/batch", json={"batch": messages}, auth=(key, ""))
+
+    def settle(self, timeout_s: float) -> None:
+        """Wait until it is settled; asked rarely, for every question takes time from what is waited for."""
+        wait_until("everything settled", self.is_settled, timeout_s, every_s=0.2)
 
     def is_settled(self) -> bool:
         """The detector has read to the end, its outbox is empty, and no delivery is open."""

@@ -114,7 +114,7 @@ def test_a_request_sent_again_doubles_no_lead(product: Product, receiver: Receiv
     product.send(key, contacts("acc_2", 490))
     both = {"acc_1", "acc_2"}
     assert receiver.wait(lambda r: {m["data"]["account"]["external_id"] for m in r.messages} == both, 20), product.printed()
-    wait_until("everything settled", product.is_settled, 10)
+    product.settle(10)
     assert [lead["account"]["external_id"] for lead in product.leads("shop")].count("acc_1") == 1
     assert sum(m["data"]["account"]["external_id"] == "acc_1" for m in receiver.messages) == 1
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.journey import p4saas_expected
 from tests.journey.p4saas_material import History
-from tests.journey.product import Product, wait_until
+from tests.journey.product import Product
 from tests.journey.receiver import Receiver
 
 SETTLE_WITHIN_S = 150
@@ -77,7 +77,7 @@ def test_the_history_gives_exactly_the_expected_signals(test_data: Path, tmp_pat
                 f"{product.url('ingest')}/v1/batch", content=body, headers={"content-encoding": "gzip"}, auth=(key, "")
             )
             assert (answer.status_code, answer.json()["rejected"]) == (200, 0)
-        wait_until("every delivery settled", product.is_settled, SETTLE_WITHIN_S)
+        product.settle(SETTLE_WITHIN_S)
         got = signals_of(receiver.messages)
         assert receiver.refused == []
         assert (sorted(got - want)[:5], sorted(want - got)[:5]) == ([], [])
