@@ -121,7 +121,7 @@ def _busy(route: str) -> ApiError:
     return ApiError(
         503 if route == NATIVE else 429,
         "log_busy",
-        "The log did not take this in time. Send the same again: nothing is lost, and nothing counts twice.",
+        "There is no room or no durable log for this just now. Send the same again: events with an id or a time count once.",
         headers={"Retry-After": str(RETRY_AFTER_S)},
     )
 
@@ -129,7 +129,7 @@ def _busy(route: str) -> ApiError:
 def _described(route: str) -> dict[str, Any]:
     """What the OpenAPI document says about a route: the body is read raw, so FastAPI cannot know."""
     native = route == NATIVE
-    statuses = (400, 401, 413, 503) if native else (400, 401, 429)
+    statuses = (400, 401, 408, 413, 503) if native else (400, 401, 408, 429)
     shape: dict[str, Any] = {"type": "object"}
     if native:
         shape = {"oneOf": [{"type": "array", "items": {"type": "object"}}, {"type": "object"}]}

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import ParamSpec, TypeVar, cast
 
 from fastapi import Request
@@ -10,22 +12,31 @@ from fastapi import Request
 from contracts.messages import EventType
 from ingest import metrics
 from ingest.access import find_key
-from ingest.batcher import Batcher
+from ingest.batcher import Batcher, BusyError
 from ingest.core.envelope import Envelope
 from ingest.core.native import read_native
 from ingest.core.normalise import TYPES, Arrival, normalise
 from ingest.core.placement import Lines, place
 from ingest.core.rejection import Origin, Rejection, dead_letter
-from ingest.core.request import REQUEST_BYTES_MAX, plain_body, too_big
+from ingest.core.request import REQUEST_BYTES_MAX, compression, plain_body, too_big
 from ingest.core.segment import read_segment
 from ingest.keys import KeyRing
 from ingest.store import StoredWriteKey
 from runtime.clock import Clock
+from runtime.web import ApiError
 
 NATIVE = "events"
 """The native route; all others are Segment's."""
 LOOP_BYTES_MAX = 128 * 1024
 """Larger bodies are read in a thread: other requests must not wait for them."""
+INFLATED = 16
+"""How much a compressed body may well grow."""
+READERS_MAX = 2
+"""Threads that read large bodies; each holds one body decompressed, its events and their lines."""
+BODIES_BYTES_MAX = 64 * 1024 * 1024
+"""Of all bodies that are being received and read, as sent. What is read counts as waiting bytes (batcher.py)."""
+BODY_S_MAX = 30.0
+"""A body that takes longer to arrive is given up, so that clients which send a byte now and then do not hold the room."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,37 +68,63 @@ class Judged:
 class Intake:
     """`new_id` gives a random id at each call."""
 
-    def __init__(self, keys: KeyRing, batcher: Batcher, clock: Clock, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, keys: KeyRing, batcher: Batcher, clock: Clock, new_id: Callable[[], str], body_s_max: float = BODY_S_MAX
+    ) -> None:
         self._keys = keys
         self._batcher = batcher
         self._clock = clock
         self._new_id = new_id
+        self._body_s_max = body_s_max
+        self._bodies_bytes = 0
+        self._readers = ThreadPoolExecutor(READERS_MAX, "ingest-read")  # its own: others' threads must not wait for large bodies
 
     async def take(self, request: Request, work: Work) -> list[Rejection]:
         """Return what was rejected when everything is durable; fills `work`.
 
-        Raises RequestError (400), ApiError (401), BusyError, starlette's ClientDisconnect.
+        Raises RequestError (400), ApiError (401, 408), BusyError, starlette's ClientDisconnect.
         """
-        body = plain_body(await self._body(request, work), request.headers.get("content-encoding", ""))
-        envelope = await _off_loop(len(body), _read, work.route, body)
-        key = find_key(request.headers, envelope.write_key, self._keys)
-        work.key_id, work.project = key.id, key.project
-        judged = await _off_loop(len(body), self._judge, work.route, envelope, key)
+        try:
+            judged = await self._judged(request, work)  # of the body, only the lines are left to wait
+        finally:
+            self._bodies_bytes -= work.bytes
         await self._batcher.append(judged.lines)
         self._count(judged, work)
         return judged.rejections
+
+    async def _judged(self, request: Request, work: Work) -> Judged:
+        encoding = request.headers.get("content-encoding", "")
+        sent = await self._body(request, work)
+        size = len(sent) * INFLATED if compression(sent, encoding) else len(sent)
+        body = await self._off_loop(size, plain_body, sent, encoding)
+        envelope = await self._off_loop(len(body), _read, work.route, body)
+        key = find_key(request.headers, envelope.write_key, self._keys)
+        work.key_id, work.project = key.id, key.project
+        return await self._off_loop(len(body), self._judge, work.route, envelope, key)
 
     async def _body(self, request: Request, work: Work) -> bytes:
         length = request.headers.get("content-length", "")
         if length.isdecimal() and int(length[:20]) > REQUEST_BYTES_MAX:
             raise too_big()
         chunks: list[bytes] = []
-        async for chunk in request.stream():
-            work.bytes += len(chunk)
-            if work.bytes > REQUEST_BYTES_MAX:
-                raise too_big()
-            chunks.append(chunk)
+        try:
+            async with asyncio.timeout(self._body_s_max):
+                async for chunk in request.stream():
+                    work.bytes += len(chunk)
+                    self._bodies_bytes += len(chunk)
+                    if work.bytes > REQUEST_BYTES_MAX:
+                        raise too_big()
+                    if self._bodies_bytes > BODIES_BYTES_MAX:
+                        raise BusyError
+                    chunks.append(chunk)
+        except TimeoutError:
+            raise _too_slow(self._body_s_max) from None
         return b"".join(chunks)
+
+    async def _off_loop(self, size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if size <= LOOP_BYTES_MAX:
+            return work(*args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, partial(work, *args, **kwargs))
 
     def _judge(self, route: str, envelope: Envelope, key: StoredWriteKey) -> Judged:
         kind = cast("EventType", route) if route in TYPES else None
@@ -111,7 +148,10 @@ def _read(route: str, body: bytes) -> Envelope:
     return read_native(body) if route == NATIVE else read_segment(route, body)
 
 
-async def _off_loop(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    if size <= LOOP_BYTES_MAX:
-        return work(*args, **kwargs)
-    return await asyncio.to_thread(work, *args, **kwargs)
+def _too_slow(seconds: float) -> ApiError:
+    return ApiError(
+        408,
+        "body_too_slow",
+        f"The body was not here after {seconds:g} s. Send it again, in smaller batches if the network is slow.",
+        headers={"Connection": "close"},
+    )

@@ -18,6 +18,11 @@ NOTHING = msgspec.Raw(b"null")
 T = TypeVar("T")
 _list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _text_decoder = msgspec.json.Decoder(str)
+# An array of JSON read as a struct: what lies beyond the last field is skipped, not kept.
+_FirstEvents = msgspec.defstruct(
+    "_FirstEvents", [(f"event{index}", msgspec.Raw, NOTHING) for index in range(EVENTS_MAX + 1)], array_like=True
+)
+_first_events_decoder = msgspec.json.Decoder(_FirstEvents)
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -34,16 +39,19 @@ class Envelope(msgspec.Struct, frozen=True):
         if self.single:
             return [self.events]
         try:
-            events = reread(self.events, _list_decoder)
+            if bytes(self.events).count(b",") >= EVENTS_MAX:  # millions of `0,` must not become millions of objects
+                _check_count(self.events)
+            return reread(self.events, _list_decoder)
         except msgspec.ValidationError:
             raise not_a_batch("The events must stand in a JSON array.") from None
-        if len(events) > EVENTS_MAX:
-            raise RequestError(
-                "too_many_events",
-                f"A request may hold {EVENTS_MAX:,} events; this one has {len(events):,}. Send smaller batches.",
-                too_big=True,
-            )
-        return events
+
+
+def _check_count(events: msgspec.Raw) -> None:
+    first = reread(events, _first_events_decoder)
+    if getattr(first, f"event{EVENTS_MAX}") is not NOTHING:
+        raise RequestError(
+            "too_many_events", f"A request may hold {EVENTS_MAX:,} events; this one has more. Send smaller batches.", too_big=True
+        )
 
 
 def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:

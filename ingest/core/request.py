@@ -22,24 +22,30 @@ def too_big() -> RequestError:
     )
 
 
-def plain_body(body: bytes, content_encoding: str) -> bytes:
-    """The body decompressed as its Content-Encoding header says, or as gzip if it begins like gzip.
+def compression(body: bytes, content_encoding: str) -> str:
+    """`gzip`, `deflate` or another name, as Content-Encoding says; gzip also if the body begins like it; "" for none."""
+    name = content_encoding.strip().lower()
+    if name in ("", "identity"):
+        return "gzip" if body.startswith(_GZIP_MAGIC) else ""
+    return "gzip" if name == "x-gzip" else name
 
-    Raises RequestError: `request_too_big`, `bad_compression`, `unsupported_encoding`.
-    """
+
+def plain_body(body: bytes, content_encoding: str) -> bytes:
+    """The body decompressed. Raises RequestError: `request_too_big`, `bad_compression`, `unsupported_encoding`."""
     if len(body) > REQUEST_BYTES_MAX:
         raise too_big()
-    encoding = content_encoding.strip().lower()
-    if encoding in ("gzip", "x-gzip") or (encoding in ("", "identity") and body.startswith(_GZIP_MAGIC)):
-        return _inflate(body, _GZIP)
-    if encoding in ("", "identity"):
-        return body
-    if encoding == "deflate":
-        return _inflate(body, _ZLIB if _has_zlib_header(body) else _RAW_DEFLATE)
-    raise RequestError(
-        "unsupported_encoding",
-        f"Content-Encoding '{encoding[:40]}' is not read here. Send gzip, deflate or no compression.",
-    )
+    match compression(body, content_encoding):
+        case "":
+            return body
+        case "gzip":
+            return _inflate(body, _GZIP)
+        case "deflate":
+            return _inflate(body, _ZLIB if _has_zlib_header(body) else _RAW_DEFLATE)
+        case other:
+            raise RequestError(
+                "unsupported_encoding",
+                f"Content-Encoding '{other[:40]}' is not read here. Send gzip, deflate or no compression.",
+            )
 
 
 def _has_zlib_header(body: bytes) -> bool:

@@ -1,0 +1,76 @@
+"""What one client, or many together, can make ingest hold: bounded, and everybody told what to do."""
+
+import asyncio
+import tracemalloc
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from fastapi import Request
+
+from ingest.core.native import read_native
+from ingest.core.rejection import RequestError
+from ingest.core.request import REQUEST_BYTES_MAX
+from ingest.intake import BODIES_BYTES_MAX, Intake, Work
+from runtime.web import ApiError
+from tests.ingest.served import Served
+
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize("event", [b"0", b"{}", b'""'])
+def test_a_million_empty_events_are_refused_and_never_held(event: bytes) -> None:
+    body = b"[" + (event + b",") * 1_000_000 + event + b"]"
+    tracemalloc.start()
+    with pytest.raises(RequestError, match="5,000 events"):
+        read_native(body).split()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * len(body) + MIB
+
+
+@pytest.mark.parametrize(("count", "taken"), [(5_000, True), (5_001, False)])
+def test_the_5000th_event_is_taken_and_the_5001st_refuses_the_request(count: int, taken: bool) -> None:
+    envelope = read_native(b"[" + b",".join([b'{"a":1,"b":2}'] * count) + b"]")
+    if taken:
+        assert len(envelope.split()) == count
+        return
+    with pytest.raises(RequestError) as refused:
+        envelope.split()
+    assert refused.value.code == "too_many_events"
+
+
+async def test_bodies_that_are_being_received_are_bounded_together(served: Served) -> None:
+    go_on = asyncio.Event()
+    waiting = asyncio.Semaphore(0)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b'{"batch":[]' + b" " * (REQUEST_BYTES_MAX - MIB)
+        waiting.release()
+        await go_on.wait()
+        yield b"}"
+
+    async def send(body: Any) -> tuple[int, str | None]:
+        answer = await served.client.post("/v1/batch", content=body, auth=(served.key, ""))
+        return answer.status_code, answer.headers.get("retry-after")
+
+    fitting = BODIES_BYTES_MAX // (REQUEST_BYTES_MAX - MIB)
+    uploads = [asyncio.create_task(send(slow())) for _ in range(fitting)]
+    for _ in uploads:
+        await waiting.acquire()
+    assert await send(b'{"batch":[]}' + b" " * 2 * MIB) == (429, "2")
+    assert await send(b'{"batch":[]}') == (200, None)
+    go_on.set()
+    assert await asyncio.gather(*uploads) == [(200, None)] * fitting
+    assert await send(b'{"batch":[]}' + b" " * 2 * MIB) == (200, None)
+
+
+async def test_a_body_that_does_not_arrive_is_given_up(served: Served) -> None:
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    intake = Intake(served.keys, served.batcher, lambda: served.now, lambda: "id", body_s_max=0.01)
+    with pytest.raises(ApiError) as given_up:
+        await intake.take(Request({"type": "http", "method": "POST", "headers": []}, receive), Work("batch"))
+    assert (given_up.value.status, given_up.value.body["code"]) == (408, "body_too_slow")
