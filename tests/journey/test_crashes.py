@@ -20,6 +20,8 @@ from tests.journey.test_journey import contacts, open_shop
 KILLS = 5
 ANSWER_AFTER_S = 0.03
 """So long a delivery stays open."""
+WHILE_DOWN_S = 0.2
+"""Between two accounts while a process starts again: enough for a backlog, few enough to work it off soon."""
 
 
 class Sender(threading.Thread):
@@ -29,6 +31,8 @@ class Sender(threading.Thread):
         super().__init__(daemon=True)
         self._url, self._key = url, key
         self._stop_now = threading.Event()
+        self.pause_s = 0.01
+        """Between two accounts."""
         self.sent: list[str] = []
         self.open: str | None = None
         """The account whose request is under way."""
@@ -49,7 +53,7 @@ class Sender(threading.Thread):
             self.open = None
             if status == 200:
                 self.sent.append(account)
-                self._stop_now.wait(0.01)
+                self._stop_now.wait(self.pause_s)
                 return
             assert status in (0, 429, 503), status
             self._stop_now.wait(0.05)
@@ -96,19 +100,22 @@ def live_through(product: Product, victim: str, seed: int) -> None:
     sender.start()
     try:
         for _ in range(KILLS):
+            sender.pause_s = 0.01
             time.sleep(dice.uniform(0.05, 0.4))
             if victim == "supervised detector":
                 old = product.detector_pid()
                 kill_while_open(product.kill_detector, sender, receiver)
+                sender.pause_s = WHILE_DOWN_S
                 wait_until("another detector", lambda old=old: product.detector_pid() != old, 20)  # type: ignore[misc]
             else:
                 kill_while_open(product.processes[victim].kill, sender, receiver)
+                sender.pause_s = WHILE_DOWN_S
                 product.restart(victim)
         count = len(sender.sent)
         wait_until("posting goes on", lambda: len(sender.sent) > count, 20)
         sender.finish()
         assert len(sender.sent) > KILLS
-        wait_until("everything settled", product.is_settled, 60)
+        product.settle(60)
         expected = {lead_id("shop", account, "pql", 1): account for account in sender.sent}
         leads = product.leads("shop")
         assert {lead["lead_id"]: lead["account"]["external_id"] for lead in leads} == expected
