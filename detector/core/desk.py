@@ -10,7 +10,8 @@ from detector.core.ids import lead_event_id, lead_id, signal_id
 from detector.core.ledger import EVIDENCE_MAX, SIGNALS_MAX, OpenLead, RuleState, kept
 from detector.core.measures.moment import Moment
 from detector.core.payload import payload
-from detector.core.rulebook.compile import Judged, Program, asked_properties
+from detector.core.rulebook.compile import Program, asked_properties
+from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.model import Step
 from detector.core.say import Speaker
 
@@ -39,8 +40,6 @@ class Desk:
         self._moment = moment
         self._place = place
         self.lead_events: list[LeadEvent] = []
-        if self._ledger.stage:
-            moment.known_before = program.ladder.named(self._ledger.plan, self._ledger.stage)
 
     def lead_type(self, judged: Judged) -> str:
         return judged.rule.lead or lead_type_of(judged.rule.family, self._moment.standing.stage)

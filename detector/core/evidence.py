@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from detector.core import words
 from detector.core.measures.moment import Moment
 from detector.core.measures.usage import LimitReader
-from detector.core.rulebook.compile import Judged, Line
+from detector.core.rulebook.judged import Judged, Line
 from detector.core.rulebook.model import Step, Type
 
 MORE_IDS = 10

@@ -14,7 +14,8 @@ from detector.core.fold import fold
 from detector.core.ledger import RuleState
 from detector.core.measures.moment import Moment
 from detector.core.measures.usage import rank
-from detector.core.rulebook.compile import Judged, Program
+from detector.core.rulebook.compile import Program
+from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.model import Step
 
 LATENESS_MS = 24 * 3_600_000
@@ -27,6 +28,11 @@ class Verdict(NamedTuple):
     held: bool | None
     step: Step | None = None
     rank: float = 0.0
+
+
+_FALSE = Verdict(held=False)
+_UNKNOWN = Verdict(held=None)
+_TRUE = Verdict(held=True, step=None, rank=1.0)
 
 
 def process(program: Program, account: Account, event: UsageEvent, place: Place) -> list[LeadEvent]:
@@ -55,39 +61,47 @@ def holds(program: Program, rule: str, facts: Facts, t: int) -> Verdict:
 
 def reconcile(program: Program, account: Account, touched: tuple[Judged, ...], moment: Moment, place: Place) -> list[LeadEvent]:
     """Closes leads by a change of plan, then turns each onset into a signal; strongest lead type first. Writes the ledger."""
-    desk = Desk(program, account, moment, place)
-    if moment.plan_may_differ or account.ledger.open_leads:
+    ledger = account.ledger
+    if ledger.stage:
+        moment.known_before = program.ladder.named(ledger.plan, ledger.stage)
+    desk = None
+    if moment.plan_may_differ or ledger.open_leads:
+        desk = Desk(program, account, moment, place)
         desk.close_by_plan()
     fired = [each for judged in touched if (each := _onset(judged, account, moment)) is not None]
+    if not fired:
+        return desk.lead_events if desk is not None else []
+    desk = desk or Desk(program, account, moment, place)
     for each in sorted(fired, key=lambda each: program.rank(desk.lead_type(each.judged))):
         desk.take(each)
-    if fired:
-        desk.note_plan()
+    desk.note_plan()
     return desk.lead_events
 
 
 def _judge(judged: Judged, moment: Moment) -> Verdict:
     if not judged.look(moment):
-        return Verdict(held=False)
+        return _FALSE
     guard = judged.guard(moment)
-    if guard is False or not judged.rule.steps or judged.limit is None:
-        return Verdict(guard, None, 1.0 if guard else 0.0)
+    if guard is False:
+        return _FALSE
+    if not judged.rule.steps or judged.limit is None:
+        return _TRUE if guard else _UNKNOWN
     step = judged.limit.step(moment, judged.rule.steps)
     if step is False:
-        return Verdict(held=False)
+        return _FALSE
     if step is None or step is True or guard is None:
-        return Verdict(held=None)
+        return _UNKNOWN
     return Verdict(held=True, step=step, rank=rank(step))
 
 
 def _onset(judged: Judged, account: Account, moment: Moment) -> Fired | None:
     """What is new: it holds, and higher than at the last judgement or a millisecond ago (whichever was less)."""
     verdict = _judge(judged, moment)
-    state = account.ledger.rule(judged.name)
-    before = state.held
+    state = account.ledger.rules.get(judged.name)
+    held = before = state.held if state is not None else 0.0
     if 0 < verdict.rank <= before:
         before = min(before, _judge(judged, moment.earlier()).rank)
-    if verdict.rank != state.held:
+    if verdict.rank != held:
         _remember(judged, account, verdict.rank)
     return Fired(judged, verdict.step, verdict.rank) if verdict.rank > before else None
 

@@ -49,9 +49,6 @@ class Ledger(msgspec.Struct, array_like=True):
     plan: str | None = None
     stage: str = ""
 
-    def rule(self, name: str) -> RuleState:
-        return self.rules.get(name) or RuleState()
-
 
 class LedgerStore:
     """A ledger, and whether it changed since it was stored."""

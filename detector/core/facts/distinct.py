@@ -54,7 +54,7 @@ class Distinct:
 
     def _merge(self, cell: list[Any], timestamp: int, message_id: str) -> bool:
         changed = False
-        if (timestamp, message_id) < (cell[0], cell[1]):
+        if timestamp <= cell[0] and (timestamp, message_id) < (cell[0], cell[1]):
             cell[0], cell[1] = timestamp, message_id
             self._ceiling = None
             changed = True

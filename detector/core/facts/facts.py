@@ -1,4 +1,4 @@
-"""One account's facts: stores by key, decoded when first asked for.
+"""One account's facts: stores by key, decoded when first asked for (those that almost every event asks for, at once).
 
 A key's first letter is the kind of store: `s` series, `d` distinct values (`d<window ms>.…`), and one each of `activity`,
 `people`, `traits`, `milestones`. What follows is the hash of a definition, so an unchanged definition keeps its facts.
@@ -17,12 +17,15 @@ from detector.core.facts.store import Store, unpack
 class Facts:
     """`newest` is the newest timestamp that was folded, or -1."""
 
-    __slots__ = ("_stored", "newest", "stores")
+    __slots__ = ("_stored", "activity", "milestones", "newest", "stores", "traits")
 
     def __init__(self, newest: int = -1, stored: dict[str, Mapping[int, bytes]] | None = None) -> None:
         self.newest = newest
         self.stores: dict[str, Any] = {}
         self._stored = stored if stored is not None else {}
+        self.activity = cast("Activity", self._open("activity"))
+        self.traits = cast("Traits", self._open("traits"))
+        self.milestones = cast("Milestones", self._open("milestones"))
 
     def store(self, key: str) -> Any:
         """The store of a key; a new, empty one if no event reached it yet."""
@@ -44,20 +47,8 @@ class Facts:
         return cast("Distinct", self.store(key))
 
     @property
-    def activity(self) -> Activity:
-        return cast("Activity", self.store("activity"))
-
-    @property
     def people(self) -> Traits:
         return cast("Traits", self.store("people"))
-
-    @property
-    def traits(self) -> Traits:
-        return cast("Traits", self.store("traits"))
-
-    @property
-    def milestones(self) -> Milestones:
-        return cast("Milestones", self.store("milestones"))
 
     @property
     def size(self) -> int:

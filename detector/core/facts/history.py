@@ -43,8 +43,11 @@ class History:
 
     def at(self, t: int) -> Entry | None:
         """The entry in force at t: the newest until then."""
-        index = bisect_right(self.entries, t, key=lambda entry: entry[0])
-        return self.entries[index - 1] if index else None
+        entries = self.entries
+        if entries and entries[-1][0] <= t:
+            return entries[-1]
+        index = bisect_right(entries, t, key=lambda entry: entry[0])
+        return entries[index - 1] if index else None
 
     def until(self, t: int) -> list[Entry]:
         """Every kept entry until t, oldest first."""

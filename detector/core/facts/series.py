@@ -6,6 +6,7 @@ The newest 1,000 are kept whole; of older ones only how many there were per UTC 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 KEPT_MAX = 1_000
@@ -31,6 +32,12 @@ def month_of(t: int) -> int:
 def month_start(month: int) -> int:
     """Epoch ms at which a month of `month_of` begins."""
     return int(datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC).timestamp()) * 1000
+
+
+@lru_cache(maxsize=4096)
+def _month_begun(day: int) -> int:
+    """Epoch ms at which the UTC month of a day (days since 1970) begins. Every judgement of a monthly limit asks."""
+    return month_start(month_of(day * DAY_MS))
 
 
 class Series:
@@ -90,7 +97,7 @@ class Series:
 
     def count_in_month(self, t: int) -> Count:
         """Events of the UTC calendar month of t, until t."""
-        return self._between(month_start(month_of(t)), t)
+        return self._between(_month_begun(t // DAY_MS), t)
 
     def _between(self, start: int | None, t: int) -> Count:
         times = self.times

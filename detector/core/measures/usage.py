@@ -41,12 +41,7 @@ class LimitReader:
 
     def percent(self, moment: Moment) -> float | None:
         """A fraction of 1. Where nothing is allowed, any use is all of it."""
-        used, allowed = self.used(moment), self.allowed(moment)
-        if used is None or allowed is None:
-            return None
-        if allowed == 0:
-            return 1.0 if used > 0 else 0.0
-        return used / allowed
+        return _share(self.used(moment), self.allowed(moment))
 
     def left(self, moment: Moment) -> float | None:
         used, allowed = self.used(moment), self.allowed(moment)
@@ -80,15 +75,24 @@ class LimitReader:
 
     def step(self, moment: Moment, steps: tuple[Step, ...]) -> Step | bool | None:
         """The highest step reached; False: none; None: unknown, and so for a limit without a cap."""
-        if self.allowed(moment) is None:
+        allowed = self.allowed(moment)
+        if allowed is None:
             return None
         if "refused" in steps and self.refused_now(moment):
             return "refused"
-        percent = self.percent(moment)
+        percent = _share(self.used(moment), allowed)
         if percent is None:
             return None
         reached = [step for step in steps if step != "refused" and step <= percent]
         return max(reached) if reached else False
+
+
+def _share(used: float | None, allowed: float | None) -> float | None:
+    if used is None or allowed is None:
+        return None
+    if allowed == 0:
+        return 1.0 if used > 0 else 0.0
+    return used / allowed
 
 
 def rank(step: Step | bool | None) -> float:

@@ -13,6 +13,7 @@ from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.depends import Dependencies
 from detector.core.rulebook.folds import Fold, Sink, fold_functions
 from detector.core.rulebook.generate import Source
+from detector.core.rulebook.judged import Judged, Line
 from detector.core.rulebook.model import (
     Binary,
     Condition,
@@ -45,44 +46,6 @@ _LEAD_TYPE_DEFAULT = LeadType("", "sales", _DAY_MS, ())
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One `when` line: its text, what it compares and with what, and where the value comes from."""
-
-    text: str
-    value: Callable[[Moment], Any]
-    threshold: Callable[[Moment], Any]
-    source: Value
-    type: Type
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What is judged on its own: a rule, or a rule for one limit (`limit/contacts`). `guard`: all `when` lines, three-valued."""
-
-    name: str
-    rule: Rule
-    lines: tuple[Line, ...]
-    guard: Callable[[Moment], bool | None]
-    limit: LimitReader | None = None
-    asked_key: str | None = None
-
-    def look(self, moment: Moment) -> bool:
-        """Puts what this rule looks at into the moment. False: it waits for an event, and that did not happen then."""
-        moment.limit, moment.asked = self.limit, None
-        if self.asked_key is None:
-            return True
-        asked = moment.facts.series(self.asked_key)
-        at = asked.at(moment.instant)
-        moment.asked = None if at is None else asked.values[at]
-        return at is not None
-
-    @property
-    def explicit(self) -> bool:
-        """Somebody asked for it: hot whatever the score, and no cap holds it back."""
-        return bool(self.rule.event) or self.rule.family == "upgrade_intent"
-
-
-@dataclass(frozen=True, slots=True)
 class Program:
     """One rulebook version, ready to fold and to judge. Immutable; shared by all accounts of a project."""
 
@@ -106,7 +69,7 @@ class Program:
 
     def touched(self, event: UsageEvent) -> tuple[Judged, ...]:
         """What this event can change, in the rulebook's order."""
-        return tuple(self.judged[name] for name in self.dependencies.of(event))
+        return self.dependencies.of(event)
 
     def lead_type(self, name: str) -> LeadType:
         place = self.strength.get(name)
@@ -140,7 +103,7 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         person_traits=PERSON_TRAITS | {path.removeprefix("person.") for path in traits if path.startswith("person.")},
         account_traits=ACCOUNT_TRAITS | {path.removeprefix("account.") for path in traits if path.startswith("account.")},
         judged=judged,
-        dependencies=Dependencies(rulebook, {each.name: (each.rule, each.limit) for each in judged.values()}),
+        dependencies=Dependencies(rulebook, judged.values()),
         values=values,
         limits=limits,
         features=features,

@@ -1,9 +1,10 @@
 """Which rules an event can change: the index that keeps a judgement to the few that matter."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from contracts.messages import UsageEvent
 from detector.core.measures.usage import LimitReader
+from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.model import Name, Rule, Rulebook, Selector
 from detector.core.rulebook.tree_walk import names_in
 
@@ -11,19 +12,19 @@ _PLAN = {"plan", "plan.change", "stage"}
 
 
 class Dependencies:
-    """Names of what is judged, by the wire name of a track event, else by its type; in the rulebook's order."""
+    """What is judged, by the wire name of a track event, else by its type; in the rulebook's order."""
 
-    def __init__(self, rulebook: Rulebook, judged: Mapping[str, tuple[Rule, LimitReader | None]]) -> None:
-        self._by_name: dict[str, tuple[str, ...]] = {}
-        self._by_type: dict[str, tuple[str, ...]] = {}
-        needs = {name: _needs(rule, limit, rulebook) for name, (rule, limit) in judged.items()}
-        wires = {wire for need in needs.values() for wire in need if not wire.startswith(_OF_TYPE)}
+    def __init__(self, rulebook: Rulebook, judged: Iterable[Judged]) -> None:
+        self._by_name: dict[str, tuple[Judged, ...]] = {}
+        self._by_type: dict[str, tuple[Judged, ...]] = {}
+        needs = [(each, _needs(each.rule, each.limit, rulebook)) for each in judged]
+        wires = {wire for _, need in needs for wire in need if not wire.startswith(_OF_TYPE)}
         for wire in wires:
-            self._by_name[wire] = tuple(name for name, need in needs.items() if wire in need or f"{_OF_TYPE}track" in need)
+            self._by_name[wire] = tuple(each for each, need in needs if wire in need or f"{_OF_TYPE}track" in need)
         for type_ in ("track", "group", "identify"):
-            self._by_type[type_] = tuple(name for name, need in needs.items() if f"{_OF_TYPE}{type_}" in need)
+            self._by_type[type_] = tuple(each for each, need in needs if f"{_OF_TYPE}{type_}" in need)
 
-    def of(self, event: UsageEvent) -> tuple[str, ...]:
+    def of(self, event: UsageEvent) -> tuple[Judged, ...]:
         if event.type == "track":
             named = self._by_name.get(event.name or "")
             if named is not None:
