@@ -4,8 +4,9 @@ import asyncio
 import re
 import secrets
 from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.messages import Trust
@@ -17,6 +18,8 @@ from runtime.web import ERROR_RESPONSES, ApiError, Authenticate, ErrorBody, api_
 
 NAME_LENGTH_MAX = 64
 LABEL_LENGTH_MAX = 200
+_NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
+"""PostgreSQL takes no NUL in a text; the others would break our lines."""
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 
 
@@ -38,9 +41,9 @@ class NewWriteKey(BaseModel):
     """`trust`: `server`, or `browser` for a key that everybody can read in a page."""
 
     model_config = ConfigDict(extra="forbid")
-    project: str
+    project: str = Field(max_length=NAME_LENGTH_MAX, pattern=_NO_CONTROLS)
     trust: Trust = "server"
-    label: str = Field(default="", max_length=LABEL_LENGTH_MAX)
+    label: str = Field(default="", max_length=LABEL_LENGTH_MAX, pattern=_NO_CONTROLS)
 
 
 class WriteKeyView(BaseModel):
@@ -103,7 +106,7 @@ def _add_projects(router: APIRouter, store: IngestStore, clock: Clock) -> None:
 
 def _add_keys(router: APIRouter, store: IngestStore, keys: KeyRing, clock: Clock) -> None:
     @router.get("/keys", responses={401: {"model": ErrorBody}, 422: {"model": ErrorBody}})
-    async def list_keys(project: str | None = None) -> WriteKeyList:
+    async def list_keys(project: Annotated[str | None, Query(pattern=_NO_CONTROLS)] = None) -> WriteKeyList:
         return WriteKeyList(data=[_key(key) for key in await asyncio.to_thread(store.write_keys, project)])
 
     @router.post("/keys", status_code=201, responses=ERROR_RESPONSES)
@@ -119,7 +122,7 @@ def _add_keys(router: APIRouter, store: IngestStore, keys: KeyRing, clock: Clock
         return WriteKeyOnce(**_key(stored).model_dump(), key=key.text)
 
     @router.delete("/keys/{key_id}", responses=ERROR_RESPONSES)
-    async def revoke_key(key_id: str) -> WriteKeyView:
+    async def revoke_key(key_id: Annotated[str, Path(pattern=_NO_CONTROLS)]) -> WriteKeyView:
         try:
             stored = await asyncio.to_thread(store.revoke_write_key, key_id, clock())
         except UnknownKeyError:

@@ -20,7 +20,7 @@ from ingest.core.segment import ROUTES
 from ingest.intake import NATIVE, Intake, Work
 from ingest.keys import KeyRing
 from runtime.clock import Clock
-from runtime.web import ApiError, ErrorBody
+from runtime.web import ApiError, ErrorBody, reads_own_body
 
 __all__ = ["create_admin_router", "create_router"]
 
@@ -72,6 +72,7 @@ def _random_id() -> str:
 def _handler(intake: Intake, batcher: Batcher, clock: Clock, route: str) -> Callable[[Request], Awaitable[Response]]:
     async def handle(request: Request) -> Response:
         started = time.perf_counter()
+        reads_own_body(request)
         work = Work(route)
         try:
             rejections = await intake.take(request, work)

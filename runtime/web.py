@@ -1,4 +1,4 @@
-"""What every HTTP surface of ours has in common: the error body, and who may ask."""
+"""What every HTTP surface of ours has in common: the error body, who may ask, and how much one may send."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -8,9 +8,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Authenticate: TypeAlias = Callable[[str], bool]
 """Is this text an API key (`ak_<id>_<secret>`) that is good now? Must not block: keys are in memory."""
+
+
+API_BODY_BYTES_MAX = 1024 * 1024
+"""Of a request. A route that reads and bounds its body itself says so with `reads_own_body`."""
+_READS_OWN_BODY = "handraiser.reads_own_body"
 
 
 class ErrorBody(BaseModel):
@@ -42,27 +48,56 @@ def error_response(
     return JSONResponse(error_body(code, message, detail), status, dict(headers) if headers else None)
 
 
-_CODES = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed"}
+def reads_own_body(request: Request) -> None:
+    """Lift API_BODY_BYTES_MAX from this request."""
+    request.scope[_READS_OWN_BODY] = True
+
+
+class BodyBound:
+    """Middleware: 413 beyond API_BODY_BYTES_MAX. FastAPI reads a whole body before anybody asks who sent it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        size = 0
+
+        async def bounded() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > API_BODY_BYTES_MAX and _READS_OWN_BODY not in scope:
+                raise HTTPException(
+                    413, f"The body of this request may hold {API_BODY_BYTES_MAX // 1024 // 1024} MiB. Send less."
+                )
+            return message
+
+        await self._app(scope, bounded, send)
+
+
+_CODES = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "request_too_big"}
 
 
 def install_error_answers(app: FastAPI) -> None:
-    """Give every error of `app`, 404, 405, 422 and 500 too, the one error body."""
+    """Give every error of `app`, 404, 405, 413, 422 and 500 too, the one error body."""
 
     async def ours(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, ApiError)  # noqa: S101 - registered for this type only
         return JSONResponse(error.body, error.status, dict(error.headers) if error.headers else None)
 
-    async def http_error(_request: Request, error: Exception) -> JSONResponse:
+    async def http_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
         if error.status_code == 400:  # FastAPI's answer to bytes that are not UTF-8; elsewhere it says 422
             return error_response(422, "invalid_request", "The body is not JSON in UTF-8.")
         code = _CODES.get(error.status_code, "http_error")
-        return error_response(error.status_code, code, error.detail, headers=error.headers)
+        return error_response(error.status_code, code, _http_message(request, error), headers=error.headers)
 
     async def invalid(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type only
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        return error_response(422, "invalid_request", "The request does not have the shape that this route takes.", problems)
+        if isinstance(error.body, bytes):  # not even tried as JSON
+            problems += ". Say `Content-Type: application/json` of a JSON body"
+        return error_response(422, "invalid_request", f"The request does not have the shape that this route takes: {problems}.")
 
     async def internal(_request: Request, _error: Exception) -> JSONResponse:
         return error_response(500, "internal", "Something went wrong on our side; it is logged. Sending the same again is safe.")
@@ -71,6 +106,16 @@ def install_error_answers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(Exception, internal)
+    app.add_middleware(BodyBound)
+
+
+def _http_message(request: Request, error: HTTPException) -> str:
+    """Starlette says `Not Found` and `Method Not Allowed`; we say what to do."""
+    if error.status_code == 404:
+        return "There is nothing at this path. /openapi.json lists what there is."
+    if error.status_code == 405:
+        return f"{request.method} is not answered here: use {(error.headers or {}).get('Allow', 'another method')}."
+    return error.detail
 
 
 def api_key_required(authenticate: Authenticate) -> Any:
@@ -92,6 +137,7 @@ def api_key_required(authenticate: Authenticate) -> Any:
 ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     401: {"model": ErrorBody},
     404: {"model": ErrorBody},
+    413: {"model": ErrorBody},
     422: {"model": ErrorBody},
 }
 """`responses=` of an API route: what the OpenAPI document says of errors."""

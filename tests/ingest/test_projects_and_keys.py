@@ -1,7 +1,8 @@
 """Projects and write keys: over HTTP, in the store (SQLite and PostgreSQL), and in memory."""
 
+import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from ingest.store import IngestStore, ProjectExistsError, UnknownKeyError, Unkno
 from ingest.tables import metadata
 from runtime.database import open_database
 from runtime.settings import Settings
+from runtime.web import API_BODY_BYTES_MAX
 from tests.ingest.served import NOW, Served
 
 TRACK = {"type": "track", "userId": "ada", "event": "Sent"}
@@ -70,15 +72,50 @@ async def test_a_revoked_key_is_refused_at_once_and_revoking_again_changes_nothi
         ("POST", "/v1/projects", {"name": "b", "plan": "free"}, 422, "invalid_request"),
         ("POST", "/v1/keys", {"project": "nobody"}, 404, "unknown_project"),
         ("POST", "/v1/keys", {"project": "acme", "trust": "full"}, 422, "invalid_request"),
+        ("POST", "/v1/keys", {"project": "acme", "label": "a\0b"}, 422, "invalid_request"),
+        ("POST", "/v1/keys", {"project": "\ud800"}, 422, "invalid_request"),
+        ("POST", "/v1/keys", {"project": "a\0"}, 422, "invalid_request"),
+        ("POST", "/v1/keys", {"\ud800": 1}, 422, "invalid_request"),
+        ("GET", "/v1/keys?project=%00", None, 422, "invalid_request"),
+        ("DELETE", "/v1/keys/%00", None, 422, "invalid_request"),
+        ("DELETE", "/v1/keys/%ED%A0%80", None, 404, "unknown_key"),
         ("DELETE", "/v1/keys/nothing", None, 404, "unknown_key"),
     ],
 )
 async def test_what_cannot_be_done_says_why(  # noqa: PLR0917 - a row of the table above
     served: Served, method: str, path: str, body: object, status: int, code: str
 ) -> None:
-    response = await served.client.request(method, path, json=body, headers=bearer(served))
+    headers = {**bearer(served), "content-type": "application/json"}
+    response = await served.client.request(method, path, content=json.dumps(body).encode(), headers=headers)
     assert (response.status_code, response.json()["code"]) == (status, code)
     assert response.json()["message"]
+
+
+async def test_a_body_without_its_content_type_is_told_to_say_it(served: Served) -> None:
+    response = await served.client.post("/v1/projects", content=b'{"name":"b"}', headers=bearer(served))
+    assert response.status_code == 422
+    assert "Content-Type: application/json" in response.json()["message"]
+
+
+async def test_what_is_not_there_says_where_to_look_and_which_method_to_use(served: Served) -> None:
+    assert "/openapi.json" in (await served.client.get("/v1/nothing")).json()["message"]
+    response = await served.client.get("/v1/batch")
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")
+    assert response.json()["message"] == "GET is not answered here: use POST."
+
+
+async def test_a_huge_body_from_nobody_is_refused_before_it_is_read_whole(served: Served) -> None:
+    read = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal read
+        while True:
+            read += 65_536
+            yield b" " * 65_536
+
+    response = await served.client.post("/v1/projects", content=endless(), headers={"content-type": "application/json"})
+    assert (response.status_code, response.json()["code"]) == (413, "request_too_big")
+    assert read <= API_BODY_BYTES_MAX + 65_536
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer ak_aaaaaaaa_wrong", "Basic abc"])
