@@ -5,6 +5,7 @@ import re
 import msgspec
 
 from contracts.messages import EMPTY_OBJECT
+from ingest.core.envelope import NOTHING
 from ingest.core.rejection import EventError
 
 EVENT_BYTES_MAX = 256 * 1024
@@ -29,7 +30,7 @@ class WireEvent(msgspec.Struct):
     messageId: str | int | None = None  # noqa: N815
     timestamp: str | None = None
     originalTimestamp: str | None = None  # noqa: N815
-    sentAt: str | None = None  # noqa: N815
+    sentAt: msgspec.Raw = NOTHING  # noqa: N815 - undecoded: one that is no time is ignored
     properties: msgspec.Raw = EMPTY_OBJECT
     traits: msgspec.Raw = EMPTY_OBJECT
     context: msgspec.Raw = EMPTY_OBJECT
@@ -39,7 +40,7 @@ _decoder = msgspec.json.Decoder(WireEvent)
 _FIELD = re.compile(r"at `\$\.(\w+)`")
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _IDS = ("userId", "anonymousId", "groupId", "previousId", "messageId")
-_TIMES = ("timestamp", "originalTimestamp", "sentAt")
+_TIMES = ("timestamp", "originalTimestamp")
 
 
 def read_event(body: bytes) -> WireEvent:
@@ -87,12 +88,19 @@ def _wrong_type(problem: str) -> EventError:
 
 
 def invalid_time(name: str) -> EventError:
-    return EventError("invalid_timestamp", f"`{name}` must be an ISO 8601 string, such as 2026-01-31T14:05:00.000Z.", f"$.{name}")
+    return EventError(
+        "invalid_timestamp", f"`{name}` must be an ISO 8601 string from 1970 on, such as 2026-01-31T14:05:00.000Z.", f"$.{name}"
+    )
+
+
+def is_absent(value: str | int | None) -> bool:
+    """Null, the empty string and blanks name nobody and nothing."""
+    return value is None or value == "" or (isinstance(value, str) and value.isspace())
 
 
 def identifier(value: str | int | None, name: str) -> str | None:
-    """An id as text; absent and empty are None. Raises EventError `too_long`."""
-    if value is None or value == "":
+    """An id as text; None if it is absent. Raises EventError `too_long`."""
+    if value is None or is_absent(value):
         return None
     text = value if isinstance(value, str) else str(value)
     return text if len(text) <= TEXT_SURELY_SHORT else short(text, name)

@@ -9,8 +9,8 @@ import msgspec
 
 from contracts.messages import EMPTY_OBJECT, EventType, Trust, UsageEvent
 from ingest.core.context import Context, kept, merged, read_context
-from ingest.core.envelope import Envelope
-from ingest.core.event import WireEvent, identifier, invalid_time, json_object, read_event, short
+from ingest.core.envelope import NOTHING, Envelope, text_or_none
+from ingest.core.event import WireEvent, identifier, invalid_time, is_absent, json_object, read_event, short
 from ingest.core.rejection import EventError, Rejection
 from ingest.core.times import EventTime, event_time, parse_time, parse_time_or_none
 from ingest.core.traits import browser_traits, count_traits
@@ -77,7 +77,7 @@ def _usage_event(body: bytes, shared: _Shared, done: Normalised) -> UsageEvent:
     account = identifier(wire.groupId, "groupId") or identifier(context.groupId, "context.groupId")
     _check_named(event_type, wire, person or anonymous, account)
     original = _original_time(wire)
-    sent_at = parse_time_or_none(wire.sentAt) or shared.sent_at
+    sent_at = shared.sent_at if wire.sentAt is NOTHING else parse_time_or_none(text_or_none(wire.sentAt)) or shared.sent_at
     time = event_time(original, sent_at, arrival.received_at)
     traits = _said_traits(event_type, wire, context)
     if arrival.trust == "browser":
@@ -128,9 +128,9 @@ def _check_named(event_type: EventType, wire: WireEvent, somebody: str | None, a
             + ("." if event_type in ("identify", "alias") else ", or the account in `groupId`."),
             "$.userId",
         )
-    if event_type == "track" and not wire.event:
+    if event_type == "track" and is_absent(wire.event):
         raise EventError("missing_event", "A track needs `event`: the name of what happened.", "$.event")
-    if event_type == "alias" and wire.previousId in (None, ""):
+    if event_type == "alias" and is_absent(wire.previousId):
         raise EventError("missing_previous_id", "An alias needs `previousId`: the id that is left behind.", "$.previousId")
 
 
@@ -141,7 +141,7 @@ def _original_time(wire: WireEvent) -> int | None:
         return None
     try:
         return parse_time(text)
-    except (ValueError, OverflowError):
+    except ValueError:
         raise invalid_time(name) from None
 
 

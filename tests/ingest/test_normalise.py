@@ -54,14 +54,26 @@ def test_golden_events_have_golden_bytes() -> None:
         ("2026-09-21T14:13:20.000999999Z", RECEIVED),
         ("20260921T141320Z", RECEIVED),
         ("1970-01-01", 0),
-        ("1969-12-31T23:59:59.999Z", -1),
+        ("9999-12-31T23:59:59.999Z", 253_402_300_799_999),
     ],
 )
 def test_times_are_iso_8601_and_utc_without_a_zone(text: str, expected: int) -> None:
     assert parse_time(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "now", "1790000000", "2026-13-01", "2015-2-02T00:30:08.276Z", "0001-01-01T00:00:00+23:59x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "now",
+        "1790000000",
+        "2026-13-01",
+        "2015-2-02T00:30:08.276Z",
+        "0001-01-01T00:00:00Z",
+        "1969-12-31T23:59:59.999Z",
+        "9999-12-31T23:59:59-00:01",
+    ],
+)
 def test_other_times_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+|^$"):
         parse_time(text)
@@ -103,6 +115,27 @@ def test_original_timestamp_wins_over_timestamp() -> None:
 def test_an_unreadable_sent_at_corrects_nothing() -> None:
     event = accepted({"timestamp": "2026-09-21T10:00:00Z"}, sentAt="soon")
     assert (event.timestamp, event.sent_at) == (parse_time("2026-09-21T10:00:00Z"), None)
+
+
+@pytest.mark.parametrize("sent_at", [5, None, {}, "0001-01-01T00:00:00Z"])
+def test_an_event_whose_own_sent_at_is_no_time_is_taken(sent_at: Any) -> None:
+    assert accepted({"timestamp": "2026-09-21T10:00:00Z", "sentAt": sent_at}, sentAt=RECEIVED_ISO).sent_at == RECEIVED
+
+
+def test_a_sent_at_that_would_put_the_event_before_1970_corrects_nothing() -> None:
+    event = accepted({"timestamp": "2026-09-21T10:00:00Z"}, sentAt="9999-12-31T00:00:00Z")
+    assert event.timestamp == parse_time("2026-09-21T10:00:00Z")
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u3000", "\0"])
+def test_blank_names_count_as_absent(blank: str) -> None:
+    event = accepted({"messageId": blank, "groupId": blank, "context": {"groupId": "acme"}})
+    assert (event.id, event.account) == ("random-0", "acme")
+    nameless = {"type": "track", "event": blank, "userId": "ada"}
+    nobody = {"type": "track", "event": "E", "userId": blank, "anonymousId": blank}
+    alias = {"type": "alias", "userId": "ada", "previousId": blank}
+    codes = [rejection.code for rejection in judge(nameless, nobody, alias).rejections]
+    assert codes == ["missing_event", "missing_identity", "missing_previous_id"]
 
 
 def test_a_message_id_is_kept_and_numbers_become_text() -> None:
