@@ -6,7 +6,7 @@ from array import array
 from contracts.messages import UsageEvent
 from detector.cache import Cache
 from detector.changes import Changes, SeenRow
-from detector.core.seen import WINDOW_MS, hash_of, hour_of, hours_to_search
+from detector.core.seen import WINDOW_MS, hash_of, hour_of, hours_around
 from detector.partition import Partition
 from detector.store.accounts import Seen
 from eventlog.port import TopicPartition
@@ -23,26 +23,37 @@ class SeenIds:
         self._store = store
         self._key = key
         self._hours: Cache[_Hour, set[int]] = Cache(bytes_max, lambda ids: 200 + BYTES_PER_ID * len(ids))
-        self._fresh: dict[_Hour, bytearray] = {}
+        self._fresh: dict[_Hour, tuple[set[int], bytearray]] = {}
+        """Hours that the open batch adds to: all their ids, and those that are new."""
 
     def first(self, partition: TopicPartition, event: UsageEvent) -> bool:
         """Is this the first of its copies in the partition? It is remembered."""
         digest = hash_of(event, self._key)
         number = int.from_bytes(digest, "little")
-        for hour in hours_to_search(event):
-            if number in self._ids((partition, hour)):
-                return False
-        home = (partition, hour_of(event))
-        ids = self._ids(home)
+        hour = hour_of(event)
+        ids, fresh = self._home((partition, hour))
+        if number in ids:
+            return False
+        if event.original_timestamp is None and any(number in self._ids((partition, near)) for near in hours_around(hour)):
+            return False
         ids.add(number)
-        self._hours.touch(home, ids)
-        self._fresh.setdefault(home, bytearray()).extend(digest)
+        fresh += digest
         return True
+
+    def _home(self, hour: _Hour) -> tuple[set[int], bytearray]:
+        home = self._fresh.get(hour)
+        if home is None:
+            ids = self._ids(hour)
+            self._hours.touch(hour, ids)
+            home = self._fresh[hour] = (ids, bytearray())
+        return home
 
     def close(self, changes: Changes, partitions: dict[TopicPartition, Partition]) -> None:
         """Put the open batch's new ids into `changes`, one row per hour and partition."""
         self._hours.close()
-        for (at, hour), ids in self._fresh.items():
+        for (at, hour), (_, ids) in self._fresh.items():
+            if not ids:
+                continue
             partition = partitions[at]
             changes.seen.append(SeenRow(at.topic, at.partition, hour, partition.next_offset, partition.time, bytes(ids)))
             if partition.ids_swept_at < partition.time - WINDOW_MS // 24:

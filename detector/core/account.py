@@ -29,6 +29,7 @@ class Account:
         self.project = project
         self.external_id = external_id
         self.facts = facts
+        self.ledger: Ledger = ledger.ledger
         self._ledger = ledger
         self._hot: dict[str, dict[int, bytes]] = {}
         self._outside: set[str] = set()
@@ -54,10 +55,6 @@ class Account:
         account._outside = set(outside)
         return account
 
-    @property
-    def ledger(self) -> Ledger:
-        return self._ledger.ledger
-
     def ledger_changed(self) -> None:
         self._ledger.dirty = True
 
@@ -71,8 +68,14 @@ class Account:
                 chunks.update({(key, number): data for number, data in _packed(store, everything=False).items()})
             else:
                 self._hot[key] = {number: data for number, data in _packed(store, everything=True).items() if data}
-        self._move_out(chunks)
-        return Dump(pack((self.facts.newest, self._hot, sorted(self._outside))), chunks)
+        hot = self._row()
+        if len(hot) > HOT_BYTES_MAX:
+            self._move_out(chunks)
+            hot = self._row()
+        return Dump(hot, chunks)
+
+    def _row(self) -> bytes:
+        return pack((self.facts.newest, self._hot, sorted(self._outside)))
 
     def _stores(self) -> list[tuple[str, Store]]:
         return [*self.facts.stores.items(), (_LEDGER, self._ledger)]

@@ -99,6 +99,8 @@ def _onset(judged: Judged, account: Account, moment: Moment) -> Fired | None:
     verdict = _judge(judged, moment)
     state = account.ledger.rules.get(judged.name)
     held = before = state.held if state is not None else 0.0
+    if held == verdict.rank == 0:
+        return None
     if 0 < verdict.rank <= before:
         before = min(before, _judge(judged, moment.earlier()).rank)
     if verdict.rank != held:

@@ -22,9 +22,6 @@ def hour_of(event: UsageEvent) -> int:
     return time // HOUR_MS
 
 
-def hours_to_search(event: UsageEvent) -> range:
-    """Where an earlier copy's id can be."""
-    hour = hour_of(event)
-    if event.original_timestamp is not None:
-        return range(hour, hour + 1)
-    return range(hour - UNTIMED_REACH_H, hour + UNTIMED_REACH_H + 1)
+def hours_around(hour: int) -> list[int]:
+    """Where else an earlier copy of an event without any time of its own can be."""
+    return [each for each in range(hour - UNTIMED_REACH_H, hour + UNTIMED_REACH_H + 1) if each != hour]

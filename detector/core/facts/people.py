@@ -13,14 +13,13 @@ _PEOPLE_PER_CHUNK = 32
 
 
 class Activity:
-    """person -> [first seen, last seen, events]. Anonymous people are only counted as "somebody was here"."""
+    """person -> [first seen, last seen, events, chunk]. Anonymous people are only counted as "somebody was here"."""
 
-    __slots__ = ("_changed", "_numbers", "anonymous_since", "dirty", "people")
+    __slots__ = ("_changed", "anonymous_since", "dirty", "people")
 
     def __init__(self) -> None:
         self.people: dict[str, list[int]] = {}
         self.anonymous_since: int | None = None
-        self._numbers: dict[str, int] = {}
         self._changed: set[int] = set()
         self.dirty = False
 
@@ -29,15 +28,14 @@ class Activity:
         if seen is None:
             if len(self.people) >= PEOPLE_MAX:
                 return
-            self._numbers[person] = len(self.people) // _PEOPLE_PER_CHUNK
-            self.people[person] = [timestamp, timestamp, 1]
+            seen = self.people[person] = [timestamp, timestamp, 1, len(self.people) // _PEOPLE_PER_CHUNK]
         else:
             seen[2] += 1
             if timestamp > seen[1]:
                 seen[1] = timestamp
             elif timestamp < seen[0]:
                 seen[0] = timestamp
-        self._changed.add(self._numbers[person])
+        self._changed.add(seen[3])
         self.dirty = True
 
     def saw_anonymous(self, timestamp: int) -> None:
@@ -57,11 +55,11 @@ class Activity:
         return min(self.people, key=lambda person: (-self.people[person][2], -self.people[person][1], person))
 
     def chunks(self, *, everything: bool) -> dict[int, Any]:
-        wanted = {0, *self._numbers.values()} if everything else self._changed
+        wanted = range(max(1, -(-len(self.people) // _PEOPLE_PER_CHUNK))) if everything else self._changed
         content: dict[int, list[Any]] = {number: [self.anonymous_since if number == 0 else None, []] for number in wanted}
-        for person, number in self._numbers.items():
+        for person, (first, last, events, number) in self.people.items():
             if number in content:
-                content[number][1].append((person, *self.people[person]))
+                content[number][1].append((person, first, last, events))
         self._changed = set()
         self.dirty = False
         return dict(content)
@@ -72,8 +70,7 @@ class Activity:
             if number == 0:
                 self.anonymous_since = anonymous
             for person, *seen in people:
-                self.people[person] = seen
-                self._numbers[person] = number
+                self.people[person] = [*seen, number]
 
     @property
     def size(self) -> int:
