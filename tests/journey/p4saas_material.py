@@ -47,7 +47,7 @@ def rows(folder: Path, name: str) -> list[dict[str, str]]:
 
 
 def day_ms(text: str) -> int:
-    return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1000)
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
 
 
 class History:
@@ -71,13 +71,13 @@ class History:
             "steps": [0.8, 1.0],
             "limits": {"exports": "export_data", "invites": "invite_sent"},
             "allows": {
-                "Free": {"exports": 6, "invites": 6},
-                "Basic": {"exports": 5, "invites": 5},
-                "Pro": {"exports": 5, "invites": 6},
+                "Free": {"exports": 7, "invites": 7},
+                "Basic": {"exports": 6, "invites": 6},
+                "Pro": {"exports": 6, "invites": 7},
             },
             "onboarding": ["login", "feature_use", "invite_sent"],
-            "within_ms": self._seconds(30) * 1000,
-            "burst": 3,
+            "within_ms": self._seconds(12) * 1000,
+            "burst": 5,
             "burst_window_ms": self._seconds(90) * 1000,
             "cooldown_ms": self._seconds(60) * 1000,
         }
