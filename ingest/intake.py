@@ -3,43 +3,36 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
-from typing import ParamSpec, TypeVar, cast
+from dataclasses import dataclass, replace
+from typing import cast
 
 from fastapi import Request
+from starlette.datastructures import Headers
 
 from contracts.messages import EventType
 from ingest import metrics
 from ingest.access import find_key
 from ingest.batcher import Batcher, BusyError
-from ingest.core.envelope import Envelope
 from ingest.core.native import read_native
 from ingest.core.normalise import TYPES, Arrival, normalise
 from ingest.core.placement import Lines, place
-from ingest.core.rejection import Origin, Rejection, dead_letter
-from ingest.core.request import REQUEST_BYTES_MAX, compression, plain_body, too_big
+from ingest.core.rejection import Origin, Rejection, RequestError, dead_letter
+from ingest.core.request import REQUEST_BYTES_MAX, plain_body, too_big
 from ingest.core.segment import read_segment
 from ingest.keys import KeyRing
-from ingest.store import StoredWriteKey
 from runtime.clock import Clock
 from runtime.web import ApiError
 
 NATIVE = "events"
 """The native route; all others are Segment's."""
 LOOP_BYTES_MAX = 128 * 1024
-"""Larger bodies are read in a thread: other requests must not wait for them."""
-INFLATED = 16
-"""How much a compressed body may well grow."""
+"""Larger bodies, decompressed, are read in a thread: other requests must not wait for them."""
 READERS_MAX = 2
-"""Threads that read large bodies; each holds one body decompressed, its events and their lines."""
+"""Threads that read large bodies: so many are held decompressed at a time, however many small bombs wait."""
 BODIES_BYTES_MAX = 64 * 1024 * 1024
 """Of all bodies that are being received and read, as sent. What is read counts as waiting bytes (batcher.py)."""
 BODY_S_MAX = 30.0
 """A body that takes longer to arrive is given up, so that clients which send a byte now and then do not hold the room."""
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -95,12 +88,15 @@ class Intake:
     async def _judged(self, request: Request, work: Work) -> Judged:
         encoding = request.headers.get("content-encoding", "")
         sent = await self._body(request, work)
-        size = len(sent) * INFLATED if compression(sent, encoding) else len(sent)
-        body = await self._off_loop(size, plain_body, sent, encoding)
-        envelope = await self._off_loop(len(body), _read, work.route, body)
-        key = find_key(request.headers, envelope.write_key, self._keys)
-        work.key_id, work.project = key.id, key.project
-        return await self._off_loop(len(body), self._judge, work.route, envelope, key)
+        try:
+            body = plain_body(sent, encoding, LOOP_BYTES_MAX)
+        except RequestError as error:
+            if not error.too_big:
+                raise
+            # inflated there, not here: of small bombs that wait, nothing but their small bytes is held
+            in_thread = asyncio.get_running_loop().run_in_executor
+            return await in_thread(self._readers, lambda: self._judge(plain_body(sent, encoding), request.headers, work))
+        return self._judge(body, request.headers, work)
 
     async def _body(self, request: Request, work: Work) -> bytes:
         length = request.headers.get("content-length", "")
@@ -121,19 +117,18 @@ class Intake:
             raise _too_slow(self._body_s_max) from None
         return b"".join(chunks)
 
-    async def _off_loop(self, size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        if size <= LOOP_BYTES_MAX:
-            return work(*args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._readers, partial(work, *args, **kwargs))
-
-    def _judge(self, route: str, envelope: Envelope, key: StoredWriteKey) -> Judged:
-        kind = cast("EventType", route) if route in TYPES else None
+    def _judge(self, body: bytes, headers: Headers, work: Work) -> Judged:
+        envelope = read_native(body) if work.route == NATIVE else read_segment(work.route, body)
+        key = find_key(headers, envelope.write_key, self._keys)
+        work.key_id, work.project = key.id, key.project
+        kind = cast("EventType", work.route) if work.route in TYPES else None
         arrival = Arrival(key.project, key.id, key.trust, self._clock(), self._new_id)
         done = normalise(envelope.split(), envelope, kind, arrival)
-        origin = Origin(key.project, f"/v1/{route}", key.id, arrival.received_at)
+        origin = Origin(key.project, f"/v1/{work.route}", key.id, arrival.received_at)
         letters = [dead_letter(rejection, origin, self._new_id()) for rejection in done.rejections]
         lines = place(done.events, letters, self._batcher.partitions)
-        return Judged(lines, len(done.events), done.rejections, done.traits_dropped)
+        told = [replace(rejection, body=b"") for rejection in done.rejections]  # the letters have it; the answer needs none
+        return Judged(lines, len(done.events), told, done.traits_dropped)
 
     def _count(self, judged: Judged, work: Work) -> None:
         work.accepted, work.rejected = judged.accepted, len(judged.rejections)
@@ -142,10 +137,6 @@ class Intake:
         metrics.TRAITS_DROPPED.inc(judged.traits_dropped)
         for rejection in judged.rejections:
             metrics.REJECTED.labels(rejection.code).inc()
-
-
-def _read(route: str, body: bytes) -> Envelope:
-    return read_native(body) if route == NATIVE else read_segment(route, body)
 
 
 def _too_slow(seconds: float) -> ApiError:

@@ -14,8 +14,8 @@ Authenticate: TypeAlias = Callable[[str], bool]
 """Is this text an API key (`ak_<id>_<secret>`) that is good now? Must not block: keys are in memory."""
 
 
-API_BODY_BYTES_MAX = 1024 * 1024
-"""Of a request. A route that reads and bounds its body itself says so with `reads_own_body`."""
+API_BODY_BYTES_MAX = 2 * 1024 * 1024
+"""Of any request; routes may ask for less. A route that reads and bounds its body itself says so with `reads_own_body`."""
 _READS_OWN_BODY = "handraiser.reads_own_body"
 
 

@@ -22,30 +22,24 @@ def too_big() -> RequestError:
     )
 
 
-def compression(body: bytes, content_encoding: str) -> str:
-    """`gzip`, `deflate` or another name, as Content-Encoding says; gzip also if the body begins like it; "" for none."""
-    name = content_encoding.strip().lower()
-    if name in ("", "identity"):
-        return "gzip" if body.startswith(_GZIP_MAGIC) else ""
-    return "gzip" if name == "x-gzip" else name
+def plain_body(body: bytes, content_encoding: str, bytes_max: int = REQUEST_BYTES_MAX) -> bytes:
+    """The body decompressed as its Content-Encoding header says, or as gzip if it begins like gzip.
 
-
-def plain_body(body: bytes, content_encoding: str) -> bytes:
-    """The body decompressed. Raises RequestError: `request_too_big`, `bad_compression`, `unsupported_encoding`."""
-    if len(body) > REQUEST_BYTES_MAX:
+    Raises RequestError: `request_too_big` (beyond `bytes_max`), `bad_compression`, `unsupported_encoding`.
+    """
+    if len(body) > bytes_max:
         raise too_big()
-    match compression(body, content_encoding):
-        case "":
-            return body
-        case "gzip":
-            return _inflate(body, _GZIP)
-        case "deflate":
-            return _inflate(body, _ZLIB if _has_zlib_header(body) else _RAW_DEFLATE)
-        case other:
-            raise RequestError(
-                "unsupported_encoding",
-                f"Content-Encoding '{other[:40]}' is not read here. Send gzip, deflate or no compression.",
-            )
+    encoding = content_encoding.strip().lower()
+    if encoding in ("gzip", "x-gzip") or (encoding in ("", "identity") and body.startswith(_GZIP_MAGIC)):
+        return _inflate(body, _GZIP, bytes_max)
+    if encoding in ("", "identity"):
+        return body
+    if encoding == "deflate":
+        return _inflate(body, _ZLIB if _has_zlib_header(body) else _RAW_DEFLATE, bytes_max)
+    raise RequestError(
+        "unsupported_encoding",
+        f"Content-Encoding '{encoding[:40]}' is not read here. Send gzip, deflate or no compression.",
+    )
 
 
 def _has_zlib_header(body: bytes) -> bool:
@@ -53,15 +47,15 @@ def _has_zlib_header(body: bytes) -> bool:
     return len(body) >= 2 and body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
 
 
-def _inflate(body: bytes, window_bits: int) -> bytes:
+def _inflate(body: bytes, window_bits: int, bytes_max: int) -> bytes:
     plain = b""
     for _ in range(MEMBERS_MAX):
         stream = zlib.decompressobj(window_bits)
         try:
-            plain += stream.decompress(body, REQUEST_BYTES_MAX + 1 - len(plain))
+            plain += stream.decompress(body, bytes_max + 1 - len(plain))
         except zlib.error:
             raise _bad_compression() from None
-        if len(plain) > REQUEST_BYTES_MAX:
+        if len(plain) > bytes_max:
             raise too_big()
         if not stream.eof:
             raise _bad_compression()

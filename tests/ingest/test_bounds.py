@@ -1,6 +1,7 @@
 """What one client, or many together, can make ingest hold: bounded, and everybody told what to do."""
 
 import asyncio
+import gzip
 import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,7 +12,7 @@ from fastapi import Request
 from ingest.core.native import read_native
 from ingest.core.rejection import RequestError
 from ingest.core.request import REQUEST_BYTES_MAX
-from ingest.intake import BODIES_BYTES_MAX, Intake, Work
+from ingest.intake import BODIES_BYTES_MAX, READERS_MAX, Intake, Work
 from runtime.web import ApiError
 from tests.ingest.served import Served
 
@@ -74,3 +75,14 @@ async def test_a_body_that_does_not_arrive_is_given_up(served: Served) -> None:
     with pytest.raises(ApiError) as given_up:
         await intake.take(Request({"type": "http", "method": "POST", "headers": []}, receive), Work("batch"))
     assert (given_up.value.status, given_up.value.body["code"]) == (408, "body_too_slow")
+
+
+async def test_small_bombs_that_wait_are_not_held_inflated(served: Served) -> None:
+    bomb = gzip.compress(b'{"batch":[]}' + b" " * (REQUEST_BYTES_MAX - MIB))
+    await served.post("batch", bomb)
+    tracemalloc.start()
+    answers = await asyncio.gather(*(served.post("batch", bomb) for _ in range(20)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert {answer.status_code for answer in answers} == {200}
+    assert peak < (READERS_MAX * 5 + 1) * REQUEST_BYTES_MAX
