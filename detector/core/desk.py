@@ -63,7 +63,7 @@ class Desk:
     def take(self, fired: Fired) -> None:
         """An onset becomes a signal, raises the last one, adds evidence to it, or stays silent."""
         state = self._ledger.rules.setdefault(fired.judged.name, RuleState())
-        again = state.n > 0 and self._moment.t < state.qualified_at + fired.judged.rule.cooldown_ms
+        again = state.cools(self._moment.t, fired.judged.rule.cooldown_ms)
         if again and fired.rank <= state.rank:
             self._repeat(fired, state)
             return

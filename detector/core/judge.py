@@ -101,11 +101,18 @@ def _onset(judged: Judged, account: Account, moment: Moment) -> Fired | None:
     held = before = state.held if state is not None else 0.0
     if held == verdict.rank == 0:
         return None
-    if 0 < verdict.rank <= before:
+    if 0 < verdict.rank <= before and not _is_silent(judged, state, verdict, moment):
         before = min(before, _judge(judged, moment.earlier()).rank)
     if verdict.rank != held:
         _remember(judged, account, verdict.rank)
     return Fired(judged, verdict.step, verdict.rank) if verdict.rank > before else None
+
+
+def _is_silent(judged: Judged, state: RuleState | None, verdict: Verdict, moment: Moment) -> bool:
+    """Whether an onset would change nothing: no higher step within the cooldown, and no request that adds evidence."""
+    if state is None or judged.explicit:
+        return False
+    return verdict.rank <= state.rank and state.cools(moment.t, judged.rule.cooldown_ms)
 
 
 def _remember(judged: Judged, account: Account, held: float) -> None:

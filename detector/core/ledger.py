@@ -19,6 +19,10 @@ class RuleState(msgspec.Struct, array_like=True):
     rank: float = 0.0
     lead_id: str = ""
 
+    def cools(self, t: int, cooldown_ms: int) -> bool:
+        """Whether t lies within the cooldown of the last signal."""
+        return self.n > 0 and t < self.qualified_at + cooldown_ms
+
 
 class OpenLead(msgspec.Struct, array_like=True, kw_only=True):
     """An unfinished lead. Times are epoch ms; signals and evidence are as receivers get them."""

@@ -13,14 +13,13 @@ class OnboardingReader:
         self._keys = {step: step_key(selector) for step, selector in onboarding.steps.items()}
 
     def done(self, moment: Moment) -> bool:
-        first = last = None
+        firsts, times = moment.facts.milestones.firsts, []
         for key in self._keys.values():
-            seen = moment.facts.milestones.firsts.get(key)
+            seen = firsts.get(key)
             if seen is None or seen[0] > moment.t:
                 return False
-            first = seen[0] if first is None else min(first, seen[0])
-            last = seen[0] if last is None else max(last, seen[0])
-        return first is not None and last is not None and (self._within_ms is None or last - first <= self._within_ms)
+            times.append(seen[0])
+        return bool(times) and (self._within_ms is None or max(times) - min(times) <= self._within_ms)
 
     def _seen(self, moment: Moment) -> dict[str, tuple[int, str]]:
         firsts = moment.facts.milestones.firsts
