@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from contracts.messages import DEAD_LETTERS, EVENTS, UNATTRIBUTED, DeadLetter, RulebookSwitch, UsageEvent
 from detector import metrics
 from detector.attributor import Attributor
@@ -11,11 +13,11 @@ from detector.folding import Folding
 from detector.partition import Partition
 from detector.programs import Programs, RulebookMissingError
 from detector.reading import Content, read, undecodable
-from eventlog.port import Record, TopicPartition
+from eventlog.port import LogError, Record, TopicPartition
 
 
 class PoisonError(Exception):
-    """A record could not be processed, which is a defect of ours: its partition must stop before it."""
+    """A record could not be processed, which is a defect of ours: its partition must stop before it, and only before it."""
 
     def __init__(self, record: Record) -> None:
         super().__init__(f"offset {record.offset} could not be processed")
@@ -49,23 +51,22 @@ class Compute:
             self._attributor.acquire(partition)
 
     def take(self, owned: dict[TopicPartition, Partition], records: Sequence[Record]) -> None:
-        """Add records to the batch. Raises PoisonError; then everything computed must be dropped."""
+        """Add records to the batch.
+
+        Raises PoisonError, and SQLAlchemyError or LogError as they come: an unreachable database is no defect of a record.
+        After either, everything computed must be dropped.
+        """
         contents = [(record, read(record)) for record in records if TopicPartition(record.topic, record.partition) in owned]
         self._prepare(contents)
         for record, content in contents:
             partition = owned[TopicPartition(record.topic, record.partition)]
             if partition.halted is not None or record.offset < partition.next_offset:
                 continue
-            try:
-                self._record(partition, record, content)
-            except RulebookMissingError as error:
-                partition.halted = f"stopped before offset {record.offset}: {error}"
-            except Exception as error:
-                raise PoisonError(record) from error
-            else:
-                partition.next_offset = record.next_offset
-                self.batch.bytes += len(record.value)
             self.batch.partitions[partition.at] = partition
+            if partition.barrier is not None and record.offset >= partition.barrier[0]:
+                partition.halted = partition.barrier[1]
+            else:
+                self._one(partition, record, content)
 
     def close(self) -> Batch:
         """The batch with everything that it changes, ready to be committed; a new one is open."""
@@ -88,6 +89,19 @@ class Compute:
         self.batch = Batch()
         self._folding.clear()
         self._attributor.clear()
+
+    def _one(self, partition: Partition, record: Record, content: Content) -> None:
+        try:
+            self._record(partition, record, content)
+        except RulebookMissingError as error:
+            partition.halted = f"stopped before offset {record.offset}: {error}"
+        except (SQLAlchemyError, LogError):
+            raise
+        except Exception as error:
+            raise PoisonError(record) from error
+        else:
+            partition.next_offset = record.next_offset
+            self.batch.bytes += len(record.value)
 
     def _prepare(self, contents: Sequence[tuple[Record, Content]]) -> None:
         events: dict[str, list[UsageEvent]] = {EVENTS: [], UNATTRIBUTED: [], DEAD_LETTERS: []}

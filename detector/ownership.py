@@ -14,7 +14,7 @@ _log = logging.getLogger("detector")
 
 
 class Ownership:
-    """`owned` follows the assignment. A partition that stopped for a defect stays out until the process starts again."""
+    """`owned` follows the assignment. What stopped for a defect goes no further until the process starts again."""
 
     def __init__(self, consumer: Consumer, store: DetectorStore, compute: Compute, clock: Clock, owner: str) -> None:
         self._consumer = consumer
@@ -24,6 +24,7 @@ class Ownership:
         self._owner = owner
         self._assigned: frozenset[TopicPartition] = frozenset()
         self._stopped: set[TopicPartition] = set()
+        self._barriers: dict[TopicPartition, tuple[int, str]] = {}
         self.owned: dict[TopicPartition, Partition] = {}
 
     def is_current(self) -> bool:
@@ -44,26 +45,41 @@ class Ownership:
             self._acquire(at, beginnings, ends)
         self._assigned = assigned
 
-    def stop(self, at: TopicPartition, reason: str) -> None:
-        """Stand still, say so, and do not take the partition again in this process."""
-        self._stopped.add(at)
-        self.owned.pop(at, None)
+    def stop_before(self, at: TopicPartition, offset: int, reason: str) -> None:
+        """Once acquired again, the partition is read up to `offset`; there it stands still and says why."""
+        known = self._barriers.get(at)
+        if known is None or offset < known[0]:
+            self._barriers[at] = (offset, reason)
+        _log.error("partition halts", extra={"topic": at.topic, "partition": at.partition, "reason": reason})
+
+    def sources(self) -> set[TopicPartition]:
+        """Whose outbox is ours to send: what was committed goes out, also where nothing more is read."""
+        return self.owned.keys() | (self._stopped & self._assigned)
+
+    def halted(self) -> int:
+        """How many partitions stand still."""
+        return len(self._stopped & self._assigned) + sum(p.halted is not None for p in self.owned.values())
+
+    def _stop(self, at: TopicPartition, reason: str) -> None:
+        """Stand still, and do not take the partition again in this process. What cannot be said is tried again first."""
         self._store.checkpoints.halt(at, reason)
+        self._stopped.add(at)
         _log.error("partition halted", extra={"topic": at.topic, "partition": at.partition, "reason": reason})
 
     def _acquire(self, at: TopicPartition, beginnings: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]) -> None:
         checkpoint = self._store.checkpoints.acquire(at, self._owner, beginnings[at], self._clock())
         if not beginnings[at] <= checkpoint.next_offset <= ends[at]:
-            self.stop(at, _outside(checkpoint.next_offset, beginnings[at], ends[at]))
+            self._stop(at, _outside(checkpoint.next_offset, beginnings[at], ends[at]))
             return
         partition = Partition(at, checkpoint.version, checkpoint.next_offset, checkpoint.time)
+        partition.barrier = self._barriers.get(at)
         try:
             self._compute.acquire(partition, self._store.rulebooks.adopted(at))
             self._consumer.seek(at, checkpoint.next_offset)
         except RulebookMissingError as error:
-            self.stop(at, f"stopped before offset {checkpoint.next_offset}: {error}")
+            self._stop(at, f"stopped before offset {checkpoint.next_offset}: {error}")
         except OffsetOutOfRangeError:
-            self.stop(at, _outside(checkpoint.next_offset, beginnings[at], ends[at]))
+            self._stop(at, _outside(checkpoint.next_offset, beginnings[at], ends[at]))
         else:
             self.owned[at] = partition
 

@@ -18,6 +18,8 @@ class Partition:
     """Partition time: the running maximum of the records' append times."""
     programs: dict[str, Program] = field(default_factory=dict)
     """project -> the rulebook that this partition has adopted."""
+    barrier: tuple[int, str] | None = None
+    """(offset, why): from this record on nothing is read, for a defect was met there."""
     halted: str | None = None
     """Why nothing more is read of it. What came before is committed together with this reason."""
     ids_swept_at: int = 0
@@ -26,6 +28,7 @@ class Partition:
     waiting: set[tuple[str, str]] = field(default_factory=set)
     """(project, person) of everybody in `agenda`."""
     ticked_at: int = 0
+    """When a tick was last thought of."""
 
     def place(self, record: Record) -> Place:
         return Place(topic=record.topic, partition=record.partition, offset=record.offset, time=self.time)

@@ -114,7 +114,7 @@ class ProblemLine(BaseModel):
 class RulebookProblems(ErrorBody):
     """The rulebook was refused; `problems` has every reason with its place."""
 
-    problems: list[ProblemLine] = []
+    problems: list[ProblemLine] = Field(default_factory=list)
 
 
 class DeadLetterLine(BaseModel):

@@ -9,7 +9,7 @@ from detector.partition import Partition
 from eventlog.port import Consumer, Entry, LogError, Producer
 
 TICK_MS_MIN = 1_000
-"""At most one tick a partition in this time."""
+"""At most one look at a partition, and one tick, in this time."""
 APPEND_TIMEOUT_S = 2.0
 
 _log = logging.getLogger("detector")
@@ -20,10 +20,10 @@ def tick(partitions: Iterable[Partition], consumer: Consumer, producer: Producer
     due = [p for p in partitions if p.agenda and p.agenda[0][0] <= now and p.ticked_at + TICK_MS_MIN <= now]
     if not due:
         return False
+    for partition in due:
+        partition.ticked_at = now
     ends = consumer.end_offsets()
     read_to_end = [p for p in due if p.halted is None and p.next_offset == ends.get(p.at)]
-    for partition in read_to_end:
-        partition.ticked_at = now
     if not read_to_end:
         return False
     try:

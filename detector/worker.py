@@ -94,13 +94,14 @@ class Worker:
             _log.warning("partition lost", extra={"topic": lost.partition.topic, "partition": lost.partition.partition})
         except LeadEventConflictError as conflict:
             self._drop()
-            for at in conflict.partitions:
-                self._ownership.stop(at, f"{conflict}: a defect. Nothing of it was stored; please report it.")
+            for at, offset in conflict.offsets.items():
+                reason = f"offset {offset} could not be stored ({conflict}): a defect. The log keeps it; please report it."
+                self._ownership.stop_before(at, offset, reason)
         except PoisonError as poison:
             self._drop()
             _log.exception("record not processed", extra={"topic": poison.at.topic, "offset": poison.offset})
             reason = f"{poison} ({poison.__cause__!r}): a defect. The log keeps the record; please report it."
-            self._ownership.stop(poison.at, reason)
+            self._ownership.stop_before(poison.at, poison.offset, reason)
         except BaseException:
             self._drop()
             raise
@@ -120,13 +121,18 @@ class Worker:
             self._drop()
             self._ownership.acquire()
             self._publisher.expect()
+            metrics.HALTED.set(self._ownership.halted())
         busy = self._committing is not None
         self._fill(0 if busy else timeout_s)
         self._settle()
-        if self._compute.batch.partitions:
+        handed_over = bool(self._compute.batch.partitions)
+        if handed_over:
             self._hand_over(self._compute.close())
-            return True
-        return busy or self._idle()
+        elif not busy:
+            self._publisher.publish(self._ownership.sources())  # nothing is in flight: an outbox that waited may be tried again
+        # Every turn, for the partition next door may never be quiet.
+        ticked = tick(self._ownership.owned.values(), self._consumer, self._producer, self._clock())
+        return handed_over or busy or ticked
 
     def _fill(self, timeout_s: float) -> None:
         """Compute what can be read: until the batch is full or nothing is left, or we keep up and the running commit returns."""
@@ -153,7 +159,7 @@ class Worker:
 
     def _hand_over(self, batch: Batch) -> None:
         self._committing = self._committer.submit(self._commit, batch)
-        metrics.HALTED.set(sum(p.halted is not None for p in self._ownership.owned.values()))
+        metrics.HALTED.set(self._ownership.halted())
 
     def _commit(self, batch: Batch) -> None:
         """In the second thread: one transaction, then what it put into the outbox."""
@@ -162,13 +168,8 @@ class Worker:
             self._store.commit(changes, self._clock())
             if changes.outbox:
                 self._publisher.expect()
-            self._publisher.publish(self._ownership.owned)
+            self._publisher.publish(self._ownership.sources())
         _count(batch)
-
-    def _idle(self) -> bool:
-        """Nothing to read, nothing in flight: an outbox that waited may be tried again, and time may pass. True: it does."""
-        self._publisher.publish(self._ownership.owned)
-        return tick(self._ownership.owned.values(), self._consumer, self._producer, self._clock())
 
     def _drop(self) -> None:
         """Forget everything in memory; the next turn acquires the partitions again."""

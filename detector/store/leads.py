@@ -1,7 +1,7 @@
 """Leads: lead events as they were decided, and one row per lead, which is the newest of its lead events."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,10 +17,10 @@ from eventlog.port import TopicPartition
 class LeadEventConflictError(Exception):
     """A lead event with this id is already stored: the same decision was taken twice, which is a bug. Nothing was written."""
 
-    def __init__(self, partitions: frozenset[TopicPartition], ids: Sequence[str]) -> None:
+    def __init__(self, offsets: Mapping[TopicPartition, int], ids: Sequence[str]) -> None:
         super().__init__(f"lead events {', '.join(ids)} were decided twice")
-        self.partitions = partitions
-        self.ids = ids
+        self.offsets = offsets
+        """Of the first record of each partition that decided one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +118,11 @@ def _refuse_repeats(tx: sa.Connection, events: Sequence[LeadEvent]) -> None:
     stored = set(tx.execute(sa.select(tables.lead_events.c.id).where(one_of(tables.lead_events.c.id, by_id, tx))).scalars())
     repeated = sorted(id_ for id_, same in by_id.items() if id_ in stored or len(same) > 1)
     if repeated:
-        places = [event.place for id_ in repeated for event in by_id[id_]]
-        raise LeadEventConflictError(frozenset(TopicPartition(p.topic, p.partition) for p in places), repeated)
+        offsets: dict[TopicPartition, int] = {}
+        for place in (event.place for id_ in repeated for event in by_id[id_]):
+            at = TopicPartition(place.topic, place.partition)
+            offsets[at] = min(place.offset, offsets.get(at, place.offset))
+        raise LeadEventConflictError(offsets, repeated)
 
 
 def _event_row(event: LeadEvent) -> tuple[object, ...]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from sqlalchemy.exc import OperationalError
 
 from contracts.messages import EVENTS, UNATTRIBUTED, EventType, LeadEvent, Place, UsageEvent
 from eventlog.port import LogError, TopicPartition
@@ -55,6 +56,11 @@ def contacts(id_: str, total: int, account: str = "acme", at: int = NOON, **chan
 
 def upgrade(id_: str, account: str = "acme", at: int = NOON) -> UsageEvent:
     return usage_event(id_, name="Upgrade Clicked", person="ada", account=account, at=at)
+
+
+def database_is_away(*_: object) -> None:
+    """For a method of the store: what a lost connection raises."""
+    raise OperationalError("SELECT 1", {}, Exception("server closed the connection unexpectedly"))
 
 
 def log_is_down(*_: object) -> None:

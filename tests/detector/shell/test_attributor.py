@@ -67,6 +67,18 @@ def test_a_tick_ends_the_wait_on_an_idle_partition_and_only_one_is_written(world
     assert "Send `group` for ada" in world.store.dead_letters_since(0)[0].letter.message
 
 
+def test_the_wait_ends_while_other_partitions_are_never_quiet(world: World) -> None:
+    world.arrive(contacts("m1"))
+    world.drain()
+    for n in range(20):
+        world.now += MINUTE
+        world.arrive(usage_event(f"n{n}", account="bolt", at=world.now))
+        assert world.worker.run_once(0)
+
+    assert world.codes() == ["unattributed"]
+    assert world.ticks(UNATTRIBUTED) == 1
+
+
 def test_the_wait_ends_after_a_restart_too(world: World) -> None:
     world.arrive(contacts("m1"))
     world.drain()

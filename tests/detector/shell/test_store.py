@@ -111,7 +111,7 @@ def test_a_lead_event_that_is_there_already_is_a_bug_and_changes_nothing(store: 
     with pytest.raises(LeadEventConflictError, match="le_ld_1_1") as conflict:
         store.commit(second, NOON)
 
-    assert conflict.value.partitions == {EVENTS_0}
+    assert conflict.value.offsets == {EVENTS_0: 1}
     assert rows(engine, tables.leads) == 1
 
 

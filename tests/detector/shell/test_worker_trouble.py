@@ -1,17 +1,23 @@
 """What stops the detector, or one partition of it, and what goes on: missing rulebooks, lost logs, defects, a database away."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
+from prometheus_client import REGISTRY
+from sqlalchemy.exc import OperationalError
 
-from contracts.messages import EVENTS, UNATTRIBUTED
+from contracts.messages import EVENTS, LEAD_EVENTS, UNATTRIBUTED, LeadEvent, Place, UsageEvent
 from detector.changes import Changes, Move
+from detector.core.account import Account
+from detector.core.judge import process
+from detector.core.rulebook.compile import Program
 from detector.core.rulebook.parse import parse
 from detector.rulebooks import bases
 from detector.store import DetectorStore, TopicMismatchError
-from eventlog.port import LogError, TopicState
-from tests.detector.shell.samples import EVENTS_0, NOON, contacts, log_is_down, usage_event
+from eventlog.log_embedded import EmbeddedProducer
+from eventlog.port import Entry, TopicState
+from tests.detector.shell.samples import EVENTS_0, NOON, contacts, database_is_away, log_is_down, usage_event
 from tests.detector.shell.world import RULEBOOK, World
 
 
@@ -79,12 +85,135 @@ def test_a_database_that_is_away_is_waited_for_and_nothing_is_lost(world: World,
     world.drain()
     world.send(contacts("m1", 487))
     with monkeypatch.context() as away:
-        away.setattr(world.store, "commit", log_is_down)
-        with pytest.raises(LogError):
+        away.setattr(world.store, "commit", database_is_away)
+        with pytest.raises(OperationalError):
             world.drain()
     world.drain()
 
     assert world.leads() == [("acme", "pql", "open")]
+
+
+@pytest.mark.parametrize(
+    ("room", "read"),
+    [("seen", "load"), ("accounts", "load"), ("people", "load"), ("rulebooks", "get"), ("checkpoints", "acquire")],
+)
+def test_a_database_that_is_away_for_a_moment_is_no_defect(
+    world: World, monkeypatch: pytest.MonkeyPatch, room: str, read: str
+) -> None:
+    world.drain()
+    world.restart()
+    world.arrive(
+        usage_event("g1", "group", person="ada", account="acme"),
+        usage_event("m1", name="Contact Count Changed", person="ada", properties={"total": 487}),
+    )
+    with monkeypatch.context() as away:
+        away.setattr(getattr(world.store, room), read, database_is_away)
+        with pytest.raises(OperationalError):
+            world.drain()
+    world.drain()
+
+    assert world.halted() == []
+    assert world.leads() == [("acme", "pql", "open")]
+
+
+def test_a_commit_that_succeeded_and_looked_failed_counts_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.drain()
+    commit = world.store.commit
+
+    def unknown(changes: Changes, now: int) -> None:
+        commit(changes, now)
+        database_is_away()
+
+    world.send(contacts("m1", 487))
+    with monkeypatch.context() as away:
+        away.setattr(world.store, "commit", unknown)
+        with pytest.raises(OperationalError):
+            world.drain()
+    world.send(contacts("m1", 487), contacts("m2", 500))
+    world.drain()
+
+    assert [event.data["revision"] for event in world.sent()] == [1, 2]
+    assert world.halted() == []
+
+
+def test_what_came_before_a_defect_is_committed_and_it_alone_stops_its_partition(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _break_on(monkeypatch, "poison")
+    world.send(contacts("m1", 487))
+    world.send(contacts("m2", 487, "bolt"), contacts("poison", 1, "evil"))
+    world.send(contacts("m3", 487, "cork"))
+    world.drain()
+
+    assert world.leads() == [("acme", "pql", "open")]
+    assert [event.account for event in world.sent()] == ["acme"]
+    (reason,) = world.halted()
+    assert reason.startswith("offset 2 could not be processed (ZeroDivisionError")
+    assert REGISTRY.get_sample_value("handraiser_detector_partitions_halted") == 1
+    world.restart()
+    world.drain()
+    assert len(world.halted()) == 1
+
+    monkeypatch.undo()
+    world.restart()
+    world.drain()
+
+    assert [account for account, _, _ in world.leads()] == ["acme", "bolt", "cork"]
+    assert world.halted() == []
+
+
+def test_a_stop_that_cannot_be_written_down_is_tried_again_and_never_silent(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.drain()
+    version = world.store.checkpoints.acquire(EVENTS_0, "me", 0, NOON).version
+    world.store.commit(Changes(moves=[Move(EVENTS_0, version, 1_000, NOON)]), NOON)
+    world.restart()
+    with monkeypatch.context() as away:
+        away.setattr(world.store.checkpoints, "halt", database_is_away)
+        with pytest.raises(OperationalError):
+            world.drain()
+    assert world.halted() == []
+
+    world.drain()
+
+    assert len(world.halted()) == 1
+
+
+def test_what_a_stopped_partition_had_committed_is_still_sent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as down:
+        down.setattr(EmbeddedProducer, "append", _refuse_lead_events(EmbeddedProducer.append))
+        world.send(contacts("m1", 487))
+        world.drain()
+    version = world.store.checkpoints.acquire(EVENTS_0, "me", 0, NOON).version
+    world.store.commit(Changes(moves=[Move(EVENTS_0, version, 1_000, NOON)]), NOON)
+    assert world.sent() == []
+
+    world.restart()
+    world.drain()
+
+    assert len(world.halted()) == 1
+    assert [event.type for event in world.sent()] == ["lead.created"]
+
+
+def _refuse_lead_events(append: Callable[..., None]) -> Callable[..., None]:
+    def refusing(producer: EmbeddedProducer, entries: Sequence[Entry], timeout_s: float) -> None:
+        if any(entry.topic == LEAD_EVENTS for entry in entries):
+            log_is_down()
+        append(producer, entries, timeout_s)
+
+    return refusing
+
+
+def _break_on(monkeypatch: pytest.MonkeyPatch, message_id: str) -> None:
+    """A defect that one event meets."""
+
+    def broken(program: Program, account: Account, event: UsageEvent, place: Place) -> list[LeadEvent]:
+        if event.id == message_id:
+            raise ZeroDivisionError
+        return process(program, account, event, place)
+
+    monkeypatch.setattr("detector.folding.process", broken)
 
 
 def test_an_account_that_cannot_be_read_stops_its_partition_before_the_record(world: World, store: DetectorStore) -> None:
