@@ -4,7 +4,6 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
 from typing import Any, NoReturn
 
 import msgspec
@@ -102,7 +101,7 @@ def _refuse(work: Work, error: ApiError) -> NoReturn:
 def _tell(work: Work, started: float) -> None:
     metrics.REQUESTS.labels(work.route, work.outcome).inc()
     metrics.BODY_BYTES.inc(work.bytes)
-    _log.info("request", extra=asdict(work) | {"duration_ms": round((time.perf_counter() - started) * 1000, 2)})
+    _log.info("request", extra=msgspec.structs.asdict(work) | {"duration_ms": round((time.perf_counter() - started) * 1000, 2)})
 
 
 def _answer(work: Work, rejections: Sequence[Rejection]) -> bytes:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import cast
 
+import msgspec
 from fastapi import Request
 from starlette.datastructures import Headers
 
@@ -35,8 +36,7 @@ BODY_S_MAX = 30.0
 """A body that takes longer to arrive is given up, so that clients which send a byte now and then do not hold the room."""
 
 
-@dataclass(slots=True)
-class Work:
+class Work(msgspec.Struct):
     """One request as its log line tells it."""
 
     route: str

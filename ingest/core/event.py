@@ -93,16 +93,13 @@ def invalid_time(name: str) -> EventError:
     )
 
 
-def is_absent(value: str | int | None) -> bool:
-    """Null, the empty string and blanks name nobody and nothing."""
-    return value is None or value == "" or (isinstance(value, str) and value.isspace())
-
-
 def identifier(value: str | int | None, name: str) -> str | None:
-    """An id as text; None if it is absent. Raises EventError `too_long`."""
-    if value is None or is_absent(value):
+    """An id as text; None if it is absent, empty or blank, and so names nobody. Raises EventError `too_long`."""
+    if value is None or value == "":
         return None
     text = value if isinstance(value, str) else str(value)
+    if text.isspace():
+        return None
     return text if len(text) <= TEXT_SURELY_SHORT else short(text, name)
 
 

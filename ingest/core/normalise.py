@@ -10,7 +10,7 @@ import msgspec
 from contracts.messages import EMPTY_OBJECT, EventType, Trust, UsageEvent
 from ingest.core.context import Context, kept, merged, read_context
 from ingest.core.envelope import NOTHING, Envelope, text_or_none
-from ingest.core.event import WireEvent, identifier, invalid_time, is_absent, json_object, read_event, short
+from ingest.core.event import WireEvent, identifier, invalid_time, json_object, read_event, short
 from ingest.core.rejection import EventError, Rejection
 from ingest.core.times import EventTime, event_time, parse_time, parse_time_or_none
 from ingest.core.traits import browser_traits, count_traits
@@ -128,9 +128,9 @@ def _check_named(event_type: EventType, wire: WireEvent, somebody: str | None, a
             + ("." if event_type in ("identify", "alias") else ", or the account in `groupId`."),
             "$.userId",
         )
-    if event_type == "track" and is_absent(wire.event):
+    if event_type == "track" and (not wire.event or wire.event.isspace()):
         raise EventError("missing_event", "A track needs `event`: the name of what happened.", "$.event")
-    if event_type == "alias" and is_absent(wire.previousId):
+    if event_type == "alias" and identifier(wire.previousId, "previousId") is None:
         raise EventError("missing_previous_id", "An alias needs `previousId`: the id that is left behind.", "$.previousId")
 
 
