@@ -1,6 +1,6 @@
 """The detector's JSON API: what is stored in; leads, accounts, rulebooks and dead letters out. It decides nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeAlias
 
@@ -20,15 +20,20 @@ from runtime.web import ERROR_RESPONSES, ApiError, Authenticate, api_key_require
 Limit: TypeAlias = Annotated[int, Query(ge=1, le=1000, description="Most rows in one answer.")]
 
 
-def create_router(
-    store: DetectorStore, producer: Producer, topics: Mapping[str, TopicState], authenticate: Authenticate, clock: Clock
+def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
+    store: DetectorStore,
+    producer: Producer,
+    topics: Mapping[str, TopicState],
+    authenticate: Authenticate,
+    project_exists: Callable[[str], bool],
+    clock: Clock,
 ) -> APIRouter:
     """Every route needs an API key. Routes are plain functions: the framework runs them, and the database, off its loop."""
     router = APIRouter(prefix="/v1", dependencies=[api_key_required(authenticate)], responses=ERROR_RESPONSES)
     _add_leads(router, store)
     _add_accounts(router, AccountViews(store), clock)
     _add_dead_letters(router, store)
-    add_rulebook_routes(router, store, producer, topics, clock)
+    add_rulebook_routes(router, store, producer, topics, project_exists, clock)
     return router
 
 

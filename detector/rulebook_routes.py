@@ -1,6 +1,6 @@
 """Routes of rulebooks: a YAML text in; a numbered, stored version out, and the switch to it in every partition."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -63,8 +63,13 @@ async def _sent(request: Request) -> _Sent:
         raise ApiError(422, "invalid_request", f"This is not a rulebook: {error}. {shape}") from error
 
 
-def add_rulebook_routes(
-    router: APIRouter, store: DetectorStore, producer: Producer, topics: Mapping[str, TopicState], clock: Clock
+def add_rulebook_routes(  # noqa: PLR0913, PLR0917 - what the routes stand on
+    router: APIRouter,
+    store: DetectorStore,
+    producer: Producer,
+    topics: Mapping[str, TopicState],
+    project_exists: Callable[[str], bool],
+    clock: Clock,
 ) -> None:
     """Add `POST /rulebooks` and `GET /rulebooks` to `router`."""
 
@@ -87,6 +92,8 @@ def add_rulebook_routes(
         project = parsed.rulebook.project
         if sent.project is not None and sent.project != project:
             raise ApiError(422, "another_project", f"The rulebook says `project: {project}`, the request says {sent.project}.")
+        if not project_exists(project):
+            raise ApiError(422, "no_project", f"There is no project '{project}'. Make it: handraiser projects create {project}")
         stored = store.rulebooks.add(project, sent.body, parsed.resolved, clock())
         _switch(producer, topics, stored)
         return AppliedRulebook(**_line(stored), asleep=[_problem(problem) for problem in parsed.asleep])

@@ -53,6 +53,9 @@ class Keys:
     def authenticate(self) -> Authenticate:
         return self.ring.api_key
 
+    def project_exists(self, name: str) -> bool:
+        return any(project.name == name for project in self.store.projects())
+
 
 class IngestRoom:
     """HTTP in, durable in the log."""
@@ -93,8 +96,16 @@ class DetectorApi:
         self._one_asks = threading.Lock()
 
     def routers(self) -> list[APIRouter]:
-        authenticate = self._keys.authenticate
-        return [detector.app.create_router(self.store, self._producer, self._ground.topics, authenticate, self._clock)]
+        return [
+            detector.app.create_router(
+                self.store,
+                self._producer,
+                self._ground.topics,
+                self._keys.authenticate,
+                self._keys.project_exists,
+                self._clock,
+            )
+        ]
 
     def check(self) -> dict[str, Any]:
         with self._one_asks:
@@ -124,7 +135,11 @@ class NotifierRoom:
         self.notifier = Notifier(self.store, self._sender, ground.clock, on_settled, intake=self.intake)
 
     def routers(self) -> list[APIRouter]:
-        return [notifier.app.create_router(self.store, self.notifier, self._keys.authenticate, self._policy, self._clock)]
+        return [
+            notifier.app.create_router(
+                self.store, self.notifier, self._keys.authenticate, self._policy, self._keys.project_exists, self._clock
+            )
+        ]
 
     def check(self) -> dict[str, Any]:
         return notifier.health.report(self.store, self._clock(), self.intake.halted)

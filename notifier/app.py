@@ -1,6 +1,7 @@
 """HTTP requests about endpoints come in; endpoints, their secret (once) and the outcome of a test go out."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -72,10 +73,15 @@ class TestOutcome(BaseModel):
     remedy: str | None
 
 
-def create_router(
-    store: NotifierStore, notifier: Notifier, authenticate: Authenticate, policy: Policy, clock: Clock = wall_clock
+def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
+    store: NotifierStore,
+    notifier: Notifier,
+    authenticate: Authenticate,
+    policy: Policy,
+    project_exists: Callable[[str], bool],
+    clock: Clock = wall_clock,
 ) -> APIRouter:
-    """The routes under /v1/endpoints, for whoever has an API key."""
+    """The routes under /v1/endpoints, for whoever has an API key. `project_exists` may block."""
     router = APIRouter(
         prefix="/v1/endpoints", tags=["endpoints"], dependencies=[api_key_required(authenticate)], responses=ERROR_RESPONSES
     )
@@ -86,6 +92,10 @@ def create_router(
 
     @router.post("", status_code=201, summary="Make an endpoint; the answer tells its secret this once")
     async def add_endpoint(new: NewEndpoint) -> EndpointCreated:
+        if not await asyncio.to_thread(project_exists, new.project):
+            raise ApiError(
+                422, "no_project", f"There is no project '{new.project}'. Make it: handraiser projects create {new.project}"
+            )
         target = await _usable_target(new.url, policy, notifier)
         filters = Filters(types=tuple(new.types), lead_types=tuple(new.lead_types))
         endpoint, secret = await asyncio.to_thread(

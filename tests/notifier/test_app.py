@@ -23,7 +23,9 @@ NEW = {"url": "https://8.8.8.8/hook/secret-part", "project": "acme-mail"}
 def client_of(store: NotifierStore, sender: Sender, clock: StandingClock, policy: Policy) -> httpx.AsyncClient:
     app = FastAPI()
     install_error_answers(app)
-    app.include_router(create_router(store, Notifier(store, sender, clock), lambda key: key == "ak_good", policy, clock))
+    notifier = Notifier(store, sender, clock)
+    projects = {"acme-mail"}
+    app.include_router(create_router(store, notifier, lambda key: key == "ak_good", policy, projects.__contains__, clock))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api", headers=KEY)
 
 
@@ -65,6 +67,13 @@ async def test_every_route_wants_an_api_key(client: httpx.AsyncClient, method: s
         unknown = await client.request(method, path)
         assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
         assert "ep_1" in unknown.json()["message"]
+
+
+async def test_an_endpoint_of_a_project_that_is_not_there_says_how_to_make_it(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/v1/endpoints", json=NEW | {"project": "acme"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "no_project")
+    assert "handraiser projects create acme" in answer.json()["message"]
+    assert (await client.get("/v1/endpoints")).json()["data"] == []
 
 
 async def test_an_endpoint_tells_its_secret_once_and_its_path_never(client: httpx.AsyncClient) -> None:

@@ -40,7 +40,14 @@ class Api:
 def api(world: World) -> Api:
     app = FastAPI()
     install_error_answers(app)
-    router = create_router(world.store, world.producer, world.topics, lambda key: key.startswith("ak_"), lambda: world.now)
+    router = create_router(
+        world.store,
+        world.producer,
+        world.topics,
+        lambda key: key.startswith("ak_"),
+        lambda project: project != "nobodys",
+        lambda: world.now,
+    )
     app.include_router(router)
     return Api(app)
 
@@ -167,6 +174,14 @@ def test_what_is_no_rulebook_at_all_is_refused(api: Api, sent: dict[str, Any], s
     answer = api.post("/v1/rulebooks", **sent)
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_a_rulebook_of_a_project_that_is_not_there_says_how_to_make_it(api: Api, world: World) -> None:
+    answer = api.post("/v1/rulebooks", json={"body": CRM.replace("project: crm", "project: nobodys")})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "no_project")
+    assert "handraiser projects create nobodys" in answer.json()["message"]
+    assert world.store.rulebooks.newest("nobodys") is None
 
 
 def test_a_log_that_is_down_leaves_a_rulebook_that_can_be_sent_again(
