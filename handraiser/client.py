@@ -12,7 +12,8 @@ from handraiser.data_folder import DataFolder, read_secret
 from handraiser.errors import CommandError
 from runtime.settings import DATA_DEFAULT
 
-TIMEOUT_S = 15
+TIMEOUT_S = 30
+"""Longer than the longest attempt of `endpoints test`, about 21 s."""
 
 
 @dataclass(frozen=True, slots=True)

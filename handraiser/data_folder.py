@@ -30,10 +30,6 @@ class DataFolder:
         return self.path / "trial-key"
 
     @property
-    def catcher_secret(self) -> Path:
-        return self.path / "catcher-secret"
-
-    @property
     def server(self) -> Path:
         """Where the running `up` listens: `{"url": "http://127.0.0.1:8080", "pid": 1}`."""
         return self.path / "server.json"
@@ -43,9 +39,9 @@ class DataFolder:
         return self.path / "handraiser.log"
 
     def make(self) -> None:
-        """Make the folder and prove that it can be written. Raises CommandError."""
+        """Make the folder, which holds people's data, for its owner only; prove that it can be written. Raises CommandError."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path):
                 pass
         except OSError as error:

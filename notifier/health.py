@@ -51,7 +51,7 @@ def _disabled(endpoint: Endpoint) -> dict[str, Any]:
         "code": "endpoint_disabled",
         "since": None if endpoint.failing_since is None else iso(endpoint.failing_since),
         "what": f"{endpoint.id} ({endpoint.site}) is disabled: {endpoint.disabled_reason}",
-        "do": f"When its receiver is back: POST /v1/endpoints/{endpoint.id}/enable. What was held is then delivered.",
+        "do": f"When its receiver is back: handraiser endpoints enable {endpoint.id}. What was held is then delivered.",
     }
 
 

@@ -1,4 +1,4 @@
-"""`handraiser endpoints add|list|test|remove`."""
+"""`handraiser endpoints add|list|test|enable|remove`."""
 
 from typing import Annotated, Any
 
@@ -62,6 +62,17 @@ def send_test(endpoint: EndpointId, data: Data = None, json: Json = False) -> No
         say(f"Not taken: {said}. {outcome['remedy'] or ''}".rstrip())
     if not delivered:
         raise typer.Exit(1)
+
+
+@app.command()
+def enable(endpoint: EndpointId, data: Data = None, json: Json = False) -> None:
+    """Switch a disabled endpoint on again; what was held for it is delivered."""
+    with server(data) as client:
+        enabled = client.post(f"/v1/endpoints/{endpoint}/enable")
+    if json:
+        print_json(enabled)
+    else:
+        say(f"Endpoint {endpoint} is enabled; what was held for it is on its way.")
 
 
 @app.command()

@@ -188,6 +188,11 @@ def test_a_server_that_does_not_answer_is_said() -> None:
     assert "No answer from http://127.0.0.1:1" in done.stderr
 
 
+def test_catch_refuses_what_is_no_webhook_secret() -> None:
+    for text in ("bad", "whsec_!", "wk_abcdefgh"):
+        assert "not a webhook secret" in refused("catch", "--secret", text, "--port", "0")
+
+
 def test_a_wrong_command_line_is_exit_code_2() -> None:
     assert command("leads", "lits").returncode == 2
     assert command("up", "--port", "many").returncode == 2

@@ -6,10 +6,13 @@ import shutil
 import stat
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from handraiser.client import TIMEOUT_S
+from notifier.sender import Deadlines
 from tests.handraiser.conftest import Running, until
 
 
@@ -88,6 +91,7 @@ def test_a_rejected_event_and_one_that_waits_get_a_line(trial: Running) -> None:
 
 
 def test_secrets_are_readable_by_their_owner_only(trial: Running) -> None:
+    assert stat.S_IMODE(trial.data.stat().st_mode) == 0o700
     for name in ("api-key", "master-key", "trial-key"):
         assert stat.S_IMODE((trial.data / name).stat().st_mode) == 0o600, name
 
@@ -117,7 +121,27 @@ def test_keys_and_endpoints_are_made_and_taken_back(trial: Running) -> None:
     refused = trial.handraiser("endpoints", "test", endpoint["id"])
     assert refused.returncode == 1
     assert "Not taken" in refused.stdout
+    assert trial.json("endpoints", "enable", endpoint["id"])["status"] == "enabled"
     assert trial.json("endpoints", "remove", endpoint["id"])["removed"] is True
+
+
+def test_what_belongs_to_no_project_says_how_to_make_one(trial: Running, tmp_path: Path) -> None:
+    rulebook = tmp_path / "rulebook.yaml"
+    rulebook.write_text(
+        (trial.data / "acme-mail" / "rulebook.yaml").read_text().replace("project: acme-mail", "project: elsewhere")
+    )
+    for refused in (
+        trial.handraiser("endpoints", "add", "http://127.0.0.1:1/", "--project", "elsewhere"),
+        trial.handraiser("rules", "apply", str(rulebook)),
+    ):
+        assert refused.returncode == 1
+        assert "handraiser projects create elsewhere" in refused.stderr
+
+
+def test_a_command_waits_longer_than_the_longest_attempt() -> None:
+    """`endpoints test` of a receiver that hangs must say so, not that our server does."""
+    longest = Deadlines()
+    assert longest.whole_s + longest.body_s < TIMEOUT_S
 
 
 def test_a_rulebook_can_be_applied_again(trial: Running) -> None:
