@@ -9,13 +9,29 @@ from contracts.messages import EVENTS, RecordKind, UsageEvent
 from contracts.partition import partition_of
 from detector.cache import Cache
 from detector.changes import Buried, Changes, HeldEvent, HeldKey, OutboxRow
-from detector.core.attribution import Decision, Forward, Hold, Person, attribute, expire_held, join, joins, settle_held, who
+from detector.core.attribution import (
+    Decision,
+    Forward,
+    Hold,
+    Person,
+    attribute,
+    expire_held,
+    join,
+    joins,
+    one_too_many,
+    settle_held,
+    who,
+)
 from detector.partition import Partition
 from detector.reading import unusable
 from detector.store.people import People
 from eventlog.port import TopicPartition
 
 BYTES_MAX = 64 * 1024 * 1024
+EXPIRIES_MAX = 5_000
+"""How many waiting events one record buries at most; the next record, or the next second's tick, goes on."""
+PEOPLE_MAX = 100
+"""How many people are loaded at once for that."""
 
 _Key = tuple[str, str]
 
@@ -47,28 +63,19 @@ class Attributor:
 
     def advance(self, partition: Partition, offset: int, changes: Changes) -> None:
         """Partition time has come to `partition.time`: bury what has waited long enough."""
-        due: list[_Key] = []
-        while partition.agenda and partition.agenda[0][0] <= partition.time:
-            _, project, name = heappop(partition.agenda)
-            due.append((project, name))
-        if not due:
-            return
-        self._load(due)
-        partition.waiting.difference_update(due)
-        for key in due:
-            person = self._person(key)
-            for refused in expire_held(person, partition.time):
-                self._apply(partition, offset, refused, changes)
-                _release(refused.event, changes)
-                self._people.touch(key, person)
-            self._schedule(partition, key, person)
+        most = EXPIRIES_MAX
+        while most > 0 and partition.next_due() is not None:
+            most = self._expire(partition, offset, most, changes)
 
     def take(self, partition: Partition, offset: int, event: UsageEvent, changes: Changes) -> None:
         """One event of the record at `offset`."""
         key = (event.project, who(event))
         person = self._person(key)
         if joins(event):
-            if join(person, event):
+            refused = one_too_many(person, event)
+            if refused is not None:
+                self._apply(partition, offset, refused, changes)
+            elif join(person, event):
                 self._learn(partition, offset, key, event, changes)
             return  # it is in `events` too: ingest put it there, for it names its account
         if event.account is not None:
@@ -94,6 +101,31 @@ class Attributor:
         self._people.clear()
         self._forwarded = defaultdict(list)
 
+    def _expire(self, partition: Partition, offset: int, most: int, changes: Changes) -> int:
+        """Bury up to `most` events of those who have waited longest, PEOPLE_MAX people at most; what is left of `most`.
+
+        By time, then name, whatever is in memory: a replay must stop at the same event.
+        """
+        first: list[tuple[int, str, str]] = []
+        while len(first) < PEOPLE_MAX and partition.next_due() is not None:
+            first.append(heappop(partition.agenda))
+        loaded = {entry[1:] for entry in first}
+        self._load(loaded)
+        for entry in first:
+            heappush(partition.agenda, entry)
+        while most > 0 and (key := partition.next_due()) in loaded:
+            due = heappop(partition.agenda)[0]
+            partition.waiting.remove(key)
+            person = self._person(key)
+            if person.due == due:  # else a group has settled what was due then
+                self._people.touch(key, person)
+                for refused in expire_held(person, partition.time, most):
+                    self._apply(partition, offset, refused, changes)
+                    _release(refused.event, changes)
+                    most -= 1
+            self._schedule(partition, key, person)
+        return most
+
     def _learn(self, partition: Partition, offset: int, key: _Key, event: UsageEvent, changes: Changes) -> None:
         person = self._person(key)
         self._people.touch(key, person)
@@ -112,13 +144,19 @@ class Attributor:
         elif isinstance(decision, Forward):
             for event in decision.events:
                 target = partition_of(event.project, event.account or "", self._partitions)
-                self._forwarded[partition.at, target].append(encode_event(event))
+                line = encode_event(event)
+                changes.made += len(line)
+                self._forwarded[partition.at, target].append(line)
         else:
-            changes.dead_letters.append(Buried(unusable(decision.event, decision.code, decision.message), partition.at, offset))
+            letter = unusable(decision.event, decision.code, decision.message)
+            changes.made += letter.size
+            changes.dead_letters.append(Buried(letter, partition.at, offset))
 
     def _schedule(self, partition: Partition, key: _Key, person: Person) -> None:
+        if key in partition.waiting:
+            return
         due = person.due
-        if due is not None and key not in partition.waiting:
+        if due is not None:
             partition.waiting.add(key)
             heappush(partition.agenda, (due, *key))
 

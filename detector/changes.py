@@ -113,3 +113,5 @@ class Changes:
     memberships: dict[tuple[str, str, str], int] = field(default_factory=dict)
     held: dict[HeldKey, HeldEvent] = field(default_factory=dict)
     released: set[HeldKey] = field(default_factory=set)
+    made: int = 0
+    """Bytes of the records and dead letters that were made so far: an event may go out many times."""

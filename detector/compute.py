@@ -15,6 +15,9 @@ from detector.programs import Programs, RulebookMissingError
 from detector.reading import Content, read, undecodable
 from eventlog.port import LogError, Record, TopicPartition
 
+BATCH_BYTES_MAX = 64 * 1024 * 1024
+"""Of what is read and what is made of it."""
+
 
 class PoisonError(Exception):
     """A record could not be processed, which is a defect of ours: its partition must stop before it, and only before it."""
@@ -32,7 +35,12 @@ class Batch:
     changes: Changes = field(default_factory=Changes)
     partitions: dict[TopicPartition, Partition] = field(default_factory=dict)
     events: int = 0
-    bytes: int = 0
+    read: int = 0
+    """Bytes of the records."""
+
+    @property
+    def is_full(self) -> bool:
+        return self.read + self.changes.made >= BATCH_BYTES_MAX
 
 
 class Compute:
@@ -50,15 +58,17 @@ class Compute:
         if partition.at.topic == UNATTRIBUTED:
             self._attributor.acquire(partition)
 
-    def take(self, owned: dict[TopicPartition, Partition], records: Sequence[Record]) -> None:
-        """Add records to the batch.
+    def take(self, owned: dict[TopicPartition, Partition], records: Sequence[Record]) -> list[Record]:
+        """Add records to the batch until it is full; the rest comes back, to be given once the batch is handed over.
 
         Raises PoisonError, and SQLAlchemyError or LogError as they come: an unreachable database is no defect of a record.
         After either, everything computed must be dropped.
         """
         contents = [(record, read(record)) for record in records if TopicPartition(record.topic, record.partition) in owned]
         self._prepare(contents)
-        for record, content in contents:
+        for n, (record, content) in enumerate(contents):
+            if self.batch.is_full:
+                return [left for left, _ in contents[n:]]
             partition = owned[TopicPartition(record.topic, record.partition)]
             if partition.halted is not None or record.offset < partition.next_offset:
                 continue
@@ -67,6 +77,7 @@ class Compute:
                 partition.halted = partition.barrier[1]
             else:
                 self._one(partition, record, content)
+        return []
 
     def close(self) -> Batch:
         """The batch with everything that it changes, ready to be committed; a new one is open."""
@@ -101,7 +112,7 @@ class Compute:
             raise PoisonError(record) from error
         else:
             partition.next_offset = record.next_offset
-            self.batch.bytes += len(record.value)
+            self.batch.read += len(record.value)
 
     def _prepare(self, contents: Sequence[tuple[Record, Content]]) -> None:
         events: dict[str, list[UsageEvent]] = {EVENTS: [], UNATTRIBUTED: [], DEAD_LETTERS: []}

@@ -56,7 +56,9 @@ class Folding:
         for lead_event in process(program, account, event, place):
             changes.lead_events.append(lead_event)
             target = partition_of(lead_event.project, lead_event.account, self._partitions)
-            changes.outbox.append(OutboxRow(place.topic, place.partition, LEAD_EVENTS, target, encode(lead_event)))
+            value = encode(lead_event)
+            changes.made += len(value)
+            changes.outbox.append(OutboxRow(place.topic, place.partition, LEAD_EVENTS, target, value))
         self._accounts.touch(key, account)
 
     def close(self, changes: Changes, partitions: dict[TopicPartition, Partition]) -> None:

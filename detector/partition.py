@@ -30,5 +30,9 @@ class Partition:
     ticked_at: int = 0
     """When a tick was last thought of."""
 
+    def next_due(self) -> tuple[str, str] | None:
+        """(project, person) of who has waited longest, if their time has come."""
+        return self.agenda[0][1:] if self.agenda and self.agenda[0][0] <= self.time else None
+
     def place(self, record: Record) -> Place:
         return Place(topic=record.topic, partition=record.partition, offset=record.offset, time=self.time)

@@ -24,13 +24,12 @@ from detector.publisher import Publisher
 from detector.seen import SeenIds
 from detector.store import DetectorStore, LeadEventConflictError, PartitionLostError
 from detector.ticker import tick
-from eventlog.port import Log, LogError, Producer, TopicState
+from eventlog.port import Log, LogError, Producer, Record, TopicState
 from runtime.clock import Clock
 
 GROUP = "detector"
 TOPICS = (EVENTS, UNATTRIBUTED, DEAD_LETTERS)
 POLL_BYTES_MAX = 4 * 1024 * 1024
-BATCH_BYTES_MAX = 64 * 1024 * 1024
 BATCH_MS_MAX = 1_000
 BEHIND_BYTES = POLL_BYTES_MAX // 2
 """A poll that gives as much means that the log is ahead of us: the batch stays open, for fewer and larger writes."""
@@ -69,6 +68,8 @@ class Worker:
         self._ownership = Ownership(self._consumer, store, self._compute, clock, owner)
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="detector-commit")
         self._committing: Future[None] | None = None
+        self._left: list[Record] = []
+        """Polled, and too much for the batch before."""
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop`, then wait for the commit that is under way. A database or log that is away is waited for."""
@@ -137,10 +138,10 @@ class Worker:
     def _fill(self, timeout_s: float) -> None:
         """Compute what can be read: until the batch is full or nothing is left, or we keep up and the running commit returns."""
         began_at = self._clock()
-        records = self._consumer.poll(timeout_s, POLL_BYTES_MAX)
+        records = self._left or self._consumer.poll(timeout_s, POLL_BYTES_MAX)
         while records:
-            self._compute.take(self._ownership.owned, records)
-            full = self._compute.batch.bytes >= BATCH_BYTES_MAX or self._clock() - began_at >= BATCH_MS_MAX
+            self._left = self._compute.take(self._ownership.owned, records)
+            full = self._compute.batch.is_full or self._clock() - began_at >= BATCH_MS_MAX
             is_behind = sum(len(record.value) for record in records) >= BEHIND_BYTES
             if full or not (is_behind or self._is_committing()):
                 return
@@ -176,6 +177,7 @@ class Worker:
         committing, self._committing = self._committing, None
         if committing is not None:
             committing.exception()  # it may succeed still: the checkpoints will tell
+        self._left = []
         self._compute.clear()
         self._ownership.release()
 

@@ -16,6 +16,8 @@ HOLD_MS = 10 * 60_000
 """How long, in partition time, an event waits for its account."""
 HELD_PER_PERSON_MAX = 1_000
 """Beyond this many waiting events of one person, the next ones do not wait."""
+MEMBERSHIPS_MAX = 100
+"""A person belongs to so many accounts at most: each `identify` is written once for each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,10 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """No account can be said: a dead letter."""
+    """No account can be said, or there are too many to remember: a dead letter."""
 
     event: UsageEvent
-    code: Literal["ambiguous_account", "unattributed"]
+    code: Literal["ambiguous_account", "unattributed", "too_many_accounts"]
     message: str
 
 
@@ -72,6 +74,17 @@ def who(event: UsageEvent) -> str:
 def joins(event: UsageEvent) -> bool:
     """Does the event say that its person belongs to its account?"""
     return event.type == "group" and event.account is not None
+
+
+def one_too_many(person: Person, event: UsageEvent) -> Refuse | None:
+    """What becomes of a `group` whose person belongs to as many accounts as can be: its membership is not learnt."""
+    if len(person.memberships) < MEMBERSHIPS_MAX or event.account in person.memberships:
+        return None
+    message = (
+        f"{who(event)} belongs to {MEMBERSHIPS_MAX} accounts already, which is the most; {event.account} got this event, but not "
+        "what comes later without an account. Give each person an id of their own, or send events with their groupId."
+    )
+    return Refuse(event, "too_many_accounts", message)
 
 
 def join(person: Person, event: UsageEvent) -> bool:
@@ -109,14 +122,11 @@ def settle_held(person: Person) -> list[Forward | Refuse]:
     return settled
 
 
-def expire_held(person: Person, time: int) -> list[Refuse]:
-    """What has waited until partition time `time` for nothing, in order of arrival; it is removed."""
-    expired: list[Refuse] = []
-    for id_, held in list(person.held.items()):
-        if held.until <= time:
-            del person.held[id_]
-            expired.append(_unattributed(held.event, f"no group for this person came within {HOLD_MS // 60_000} minutes"))
-    return expired
+def expire_held(person: Person, time: int, most: int = HELD_PER_PERSON_MAX) -> list[Refuse]:
+    """The first `most` that have waited until partition time `time` for nothing, in order of arrival; they are removed."""
+    expired = [id_ for id_, held in person.held.items() if held.until <= time][:most]
+    why = f"no group for this person came within {HOLD_MS // 60_000} minutes"
+    return [_unattributed(person.held.pop(id_).event, why) for id_ in expired]
 
 
 def _settle(memberships: Mapping[str, int], event: UsageEvent) -> Forward | Refuse | None:

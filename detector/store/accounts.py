@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from detector import tables
 from detector.changes import AccountRow, FactRow, SeenRow
-from detector.store.bulk import insert, one_of
+from detector.store.bulk import delete, insert, one_of
 from eventlog.port import TopicPartition
 
 Chunks = dict[tuple[str, int], bytes]
@@ -66,12 +66,7 @@ def write_accounts(tx: sa.Connection, accounts: Sequence[AccountRow], facts: Seq
     insert(tx, tables.accounts, AccountRow._fields, accounts, "ON CONFLICT (project, account) DO UPDATE SET hot = excluded.hot")
     conflict = "ON CONFLICT (project, account, measure, chunk) DO UPDATE SET body = excluded.body"
     insert(tx, tables.facts, FactRow._fields, [row for row in facts if row.body], conflict)
-    gone = [dict(zip(("p", "a", "m", "n"), row[:4], strict=True)) for row in facts if not row.body]
-    if gone:
-        f = tables.facts.c
-        this = (f.project == sa.bindparam("p")) & (f.account == sa.bindparam("a"))
-        this &= (f.measure == sa.bindparam("m")) & (f.chunk == sa.bindparam("n"))
-        tx.execute(sa.delete(tables.facts).where(this), gone)
+    delete(tx, tables.facts, FactRow._fields[:4], [row[:4] for row in facts if not row.body])
 
 
 def write_seen(tx: sa.Connection, rows: Sequence[SeenRow], forget: Iterable[tuple[TopicPartition, int]]) -> None:

@@ -37,6 +37,21 @@ def insert(
         tx.exec_driver_sql(statement, list(rows))
 
 
+def delete(tx: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Delete the rows whose `columns` are one of `rows`. No rows: no statement."""
+    if not rows:
+        return
+    if tx.dialect.name == "postgresql":
+        names = ", ".join(f'"{name}"' for name in columns)
+        arrays = ", ".join(f"%b::{_ARRAYS[type(table.c[name].type)]}" for name in columns)
+        same = " AND ".join(f'{table.name}."{name}" = gone."{name}"' for name in columns)
+        statement = f"DELETE FROM {table.name} USING unnest({arrays}) AS gone ({names}) WHERE {same}"  # noqa: S608 - our own names
+        tx.exec_driver_sql(statement, tuple([list(values) for values in zip(*rows, strict=True)]))
+    else:
+        same = " AND ".join(f'"{name}" = ?' for name in columns)
+        tx.exec_driver_sql(f"DELETE FROM {table.name} WHERE {same}", list(rows))  # noqa: S608 - our own names
+
+
 def one_of(column: sa.Column[Any], values: Iterable[str], tx: sa.Connection) -> sa.ColumnElement[bool]:
     """`column` is one of `values`, as one parameter however many they are."""
     wanted = list(values)

@@ -10,6 +10,9 @@ from detector.changes import OutboxRow
 from detector.store.bulk import insert
 from eventlog.port import Entry, TopicPartition
 
+STATEMENT_BYTES_MAX = 16 * 1024 * 1024
+_COLUMNS = [*OutboxRow._fields, "created_at"]
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -44,4 +47,13 @@ class Outbox:
 
 
 def write_outbox(tx: sa.Connection, rows: Sequence[OutboxRow], now: int) -> None:
-    insert(tx, tables.outbox, [*OutboxRow._fields, "created_at"], [(*row, now) for row in rows])
+    """In statements of bounded size: a database refuses one of 1 GB, and needs several times its size in memory."""
+    part: list[tuple[object, ...]] = []
+    size = 0
+    for row in rows:
+        if part and size + len(row.value) > STATEMENT_BYTES_MAX:
+            insert(tx, tables.outbox, _COLUMNS, part)
+            part, size = [], 0
+        part.append((*row, now))
+        size += len(row.value)
+    insert(tx, tables.outbox, _COLUMNS, part)

@@ -11,7 +11,7 @@ from contracts.messages import RecordKind, UsageEvent
 from detector import tables
 from detector.changes import HeldEvent, HeldKey, MembershipRow
 from detector.core.attribution import Held, Person
-from detector.store.bulk import insert, one_of
+from detector.store.bulk import delete, insert, one_of
 from eventlog.port import TopicPartition
 
 
@@ -90,12 +90,7 @@ def write_people(
     conflict = "ON CONFLICT (project, person, account) DO UPDATE SET since = excluded.since"
     rows = [(*key, since) for key, since in memberships.items()]
     insert(tx, tables.memberships, MembershipRow._fields, rows, conflict)
-    h = tables.held.c
-    gone: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for key in released:
-        gone[key.project, key.person].append(key.id)
-    for (project, person), ids in gone.items():
-        tx.execute(sa.delete(tables.held).where(h.project == project, h.person == person, one_of(h.id, ids, tx)))
+    delete(tx, tables.held, HeldKey._fields, list(released))
     insert(
         tx,
         tables.held,

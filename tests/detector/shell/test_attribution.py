@@ -3,6 +3,7 @@
 from detector.core.attribution import (
     HELD_PER_PERSON_MAX,
     HOLD_MS,
+    MEMBERSHIPS_MAX,
     Forward,
     Hold,
     Person,
@@ -11,6 +12,7 @@ from detector.core.attribution import (
     expire_held,
     join,
     joins,
+    one_too_many,
     settle_held,
 )
 from tests.detector.shell.samples import MINUTE, NOON, usage_event
@@ -83,6 +85,26 @@ def test_the_earliest_group_counts_and_a_later_one_teaches_nothing() -> None:
     assert not join(person, usage_event("g", "group", person="ada", account="acme", at=NOON + 1))
     assert join(person, usage_event("g", "group", person="ada", account="acme", at=NOON - 1))
     assert person.memberships == {"acme": NOON - 1}
+
+
+def test_a_person_belongs_to_so_many_accounts_and_no_more() -> None:
+    person = member(**{f"a{n}": NOON for n in range(MEMBERSHIPS_MAX)})
+
+    refused = one_too_many(person, usage_event("g", "group", person="ada", account="acme"))
+
+    assert refused is not None
+    assert (refused.code, "groupId" in refused.message) == ("too_many_accounts", True)
+    assert one_too_many(person, usage_event("g", "group", person="ada", account="a7")) is None
+    assert one_too_many(Person(), usage_event("g", "group", person="ada", account="acme")) is None
+
+
+def test_what_has_waited_long_enough_can_be_buried_bit_by_bit() -> None:
+    person = Person()
+    for n in range(3):
+        attribute(person, usage_event(f"m{n}", person="ada"), NOON)
+
+    assert [refused.event.id for refused in expire_held(person, NOON + HOLD_MS, most=2)] == ["m0", "m1"]
+    assert list(person.held) == ["m2"]
 
 
 def test_a_copy_of_a_waiting_event_changes_nothing() -> None:

@@ -1,8 +1,16 @@
 """Events that name no account: resolved by a group before or after, held, ambiguous, or timed out by a tick."""
 
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
 from contracts.codec import decode
 from contracts.messages import EVENTS, UNATTRIBUTED, UsageEvent
-from detector.core.attribution import HOLD_MS
+from detector import attributor, compute
+from detector.changes import Changes
+from detector.core.attribution import HOLD_MS, MEMBERSHIPS_MAX
+from detector.store import DetectorStore
 from tests.detector.shell.samples import MINUTE, NOON, usage_event
 from tests.detector.shell.world import World
 
@@ -128,3 +136,87 @@ def test_a_copy_after_the_wait_makes_no_second_dead_letter(world: World) -> None
 
     assert world.codes() == ["unattributed"]
     assert world.store.held_since(0) == []
+
+
+def test_an_identify_goes_to_a_hundred_accounts_at_most_and_the_next_group_says_so(world: World) -> None:
+    world.arrive(*[group(f"g{n}", f"a{n}") for n in range(MEMBERSHIPS_MAX + 1)])
+    world.arrive(usage_event("i1", "identify", person="ada", traits={"email": "ada@acme.io"}))
+    world.drain()
+
+    assert world.codes() == ["too_many_accounts"]
+    assert {account for _, account in forwarded(world)} == {f"a{n}" for n in range(MEMBERSHIPS_MAX)}
+    world.restart()
+    world.arrive(group("again", "one-more"))
+    world.drain()
+    assert world.codes() == ["too_many_accounts"] * 2
+
+
+def test_what_a_poll_grows_to_is_committed_in_parts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.arrive(*[group(f"g{n}", f"a{n}") for n in range(20)])
+    world.drain()
+    monkeypatch.setattr(compute, "BATCH_BYTES_MAX", 20_000)
+    written: list[int] = []
+    commit = world.store.commit
+
+    def watched(changes: Changes, now: int) -> None:
+        written.append(sum(len(row.value) for row in changes.outbox))
+        commit(changes, now)
+
+    monkeypatch.setattr(world.store, "commit", watched)
+    for n in range(10):
+        world.arrive(usage_event(f"i{n}", "identify", person="ada", traits={"about": "x" * 400}))
+    world.drain()
+
+    assert len(forwarded(world)) == len(set(forwarded(world))) == 200
+    assert sum(written) > 100_000
+    assert max(written) < 20_000 + 20 * 1_000  # full, and what its last record has made
+
+
+def test_many_that_have_waited_are_buried_bit_by_bit_in_few_statements(
+    world: World, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attributor, "EXPIRIES_MAX", 50)
+    monkeypatch.setattr(attributor, "PEOPLE_MAX", 20)
+    world.arrive(*[usage_event(f"m{n}", anonymous=f"visitor {n % 60}") for n in range(120)])
+    world.drain()
+    deletes: list[str] = []
+    sa.event.listen(
+        engine, "before_cursor_execute", lambda *call: deletes.append(call[2]) if "DELETE FROM held" in call[2] else None
+    )
+
+    world.now += HOLD_MS
+    buried = []
+    for _ in range(4):
+        world.drain()
+        buried.append(len(world.codes()))
+        world.now += 1_000
+
+    assert buried == [50, 100, 120, 120]
+    assert len(deletes) == 3
+    assert world.store.held_since(0) == []
+
+
+def test_who_has_waited_is_buried_in_the_same_order_after_a_restart(
+    world: World, calm_store: DetectorStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a group has settled what was first due, which only memory remembers."""
+    monkeypatch.setattr(attributor, "EXPIRIES_MAX", 3)
+    monkeypatch.setattr(attributor, "PEOPLE_MAX", 2)
+    (tmp_path / "calm").mkdir()
+    calm = World(tmp_path / "calm", calm_store)
+    for each in (world, calm):
+        each.arrive(contacts("zoe0", person="zoe"))
+        each.drain()
+        each.now += MINUTE
+        each.arrive(*[contacts(f"{name}1", person=name, at=NOON - HOLD_MS) for name in ("zoe", "bob", "cyd", "dan")])
+        each.drain()
+        each.now += MINUTE
+        each.arrive(group("g1", person="zoe", at=NOON + 1))
+        each.drain()
+    world.restart()
+    for each in (world, calm):
+        each.now += 2 * HOLD_MS
+        each.drain()
+
+    assert [w.person for w in world.store.held_since(0)] == [w.person for w in calm.store.held_since(0)] == ["zoe"]
+    calm.close()

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from contracts.messages import DEAD_LETTERS, EVENTS, DeadLetter
 from detector import tables
 from detector.changes import AccountRow, Buried, Changes, FactRow, HeldEvent, HeldKey, Move, OutboxRow, SeenRow
-from detector.store import DetectorStore, LeadEventConflictError, PartitionLostError, TopicMismatchError
+from detector.store import DetectorStore, LeadEventConflictError, PartitionLostError, TopicMismatchError, outbox
 from detector.store.leads import LeadFilter
 from eventlog.port import Entry, TopicPartition, TopicState
 from tests.detector.shell.samples import EVENTS_0, NOON, UNATTRIBUTED_0, lead_event, usage_event
@@ -154,6 +154,20 @@ def test_the_outbox_gives_each_owner_its_own_rows_in_order(store: DetectorStore)
     assert [row.entry.value for row in store.outbox.first([EVENTS_0], 10)] == [b"\4"]
     assert store.outbox.first([], 10) == []
     assert store.outbox.oldest() == NOON
+
+
+def test_a_large_outbox_is_written_in_statements_of_bounded_size(
+    store: DetectorStore, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "STATEMENT_BYTES_MAX", 10)
+    statements: list[str] = []
+    sa.event.listen(engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
+    changes = moved(store)
+    changes.outbox = [OutboxRow(EVENTS, 0, "lead-events", 0, bytes([n]) * size) for n, size in enumerate((4, 4, 4, 30, 1))]
+    store.commit(changes, NOON)
+
+    assert [row.entry.value[0] for row in store.outbox.first([EVENTS_0], 10)] == [0, 1, 2, 3, 4]
+    assert sum("INSERT INTO outbox" in statement for statement in statements) == 4
 
 
 def test_seen_ids_are_appended_and_forgotten_by_the_time_they_were_written(store: DetectorStore) -> None:
