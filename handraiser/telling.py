@@ -34,6 +34,8 @@ class Telling:
             answer += f" ({outcome.state}; {outcome.remedy})" if outcome.remedy else f" ({outcome.state})"
         text = lead_line(payload, self._now(), answer, self._told)
         self._remember(payload)
+        if text and outcome.state != "delivered" and answer not in text:
+            text += f"  → {answer}"  # a win is told without its answer, but never as told to sales when it was not
         if text:
             self._line(text)
 

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from handraiser.lines import Banner, Told, banner_lines, curl, dead_letter_line, held_line, lead_line, next_command, told_of
+from handraiser.telling import Telling
+from notifier.core.answers import ErrorKind
+from notifier.worker import Outcome
 
 AT = datetime(2026, 5, 1, 14, 3, 11)  # noqa: DTZ001 - shown as it is
 KEY = "wk_demo0000_" + "s" * 32
@@ -64,6 +67,16 @@ def test_a_win_comes_by_telemetry_with_both_plans_and_the_time_since_the_lead() 
 def test_a_win_whose_lead_was_told_before_the_restart_says_the_plan_it_is_on_now() -> None:
     line = lead_line(payload("lead.won", lead_id="ld_1"), AT, "catcher 200, 1 ms", {})
     assert line == "14:03:11  WON          by telemetry  Acme Bakery  now on free"
+
+
+def test_a_win_that_its_receiver_did_not_take_says_so() -> None:
+    lines: list[str] = []
+    telling = Telling(lines.append, lambda: AT)
+    won = payload("lead.won", lead_id="ld_1")
+    telling.settled(won, "crm", Outcome("waiting", 500, 3, ErrorKind.HTTP_STATUS, "Look into its log."))
+    telling.settled(won, "crm", Outcome("delivered", 200, 3, None, None))
+    told = "14:03:11  WON          by telemetry  Acme Bakery  now on free"
+    assert lines == [f"{told}  → crm 500, 3 ms (waiting; Look into its log.)", told]
 
 
 def test_the_block_has_the_whole_write_key_and_no_line_is_wrapped() -> None:
