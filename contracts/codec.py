@@ -90,12 +90,13 @@ def decode(value: bytes) -> Message:
         raise UndecodableError(str(error)) from error
 
 
-def decode_lines(value: bytes) -> Sequence[UsageEvent | bytes]:
-    """A frame of usage events read line by line: the event, or the line's own bytes where it does not decode."""
-    lines: list[UsageEvent | bytes] = []
+def decode_lines(value: bytes) -> Sequence[UsageEvent | DeadLetter | bytes]:
+    """A frame (EVENTS or DEAD_LETTERS) read line by line: the message, or the line's own bytes where it does not decode."""
+    decoder = _dead_letter_decoder if kind_of(value) is RecordKind.DEAD_LETTERS else _event_decoder
+    lines: list[UsageEvent | DeadLetter | bytes] = []
     for line in value[2:].split(b"\n"):
         try:
-            lines.append(_event_decoder.decode(line))
+            lines.append(decoder.decode(line))
         except (msgspec.MsgspecError, UnicodeDecodeError):
             lines.append(line)
     return lines

@@ -44,7 +44,10 @@ class FactRow(NamedTuple):
 
 
 class SeenRow(NamedTuple):
-    """Hashes (8 bytes each, little-endian) of the ids of one hour that a transaction ending at `end_offset` saw first."""
+    """Hashes (8 bytes each, little-endian) of the ids of one hour that a transaction ending at `end_offset` saw first.
+
+    `partition_time`: the beginning of the day of partition time on which it saw them.
+    """
 
     topic: str
     partition: int

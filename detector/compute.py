@@ -1,11 +1,12 @@
 """Records of the three topics in; what they change, as one batch, out. No commit happens here."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from contracts.messages import DEAD_LETTERS, EVENTS, UNATTRIBUTED, DeadLetter, RulebookSwitch, UsageEvent
+from contracts.messages import EVENTS, UNATTRIBUTED, DeadLetter, RulebookSwitch, UsageEvent
 from detector import metrics
 from detector.attributor import Attributor
 from detector.changes import Buried, Changes, Move
@@ -115,31 +116,37 @@ class Compute:
             self.batch.read += len(record.value)
 
     def _prepare(self, contents: Sequence[tuple[Record, Content]]) -> None:
-        events: dict[str, list[UsageEvent]] = {EVENTS: [], UNATTRIBUTED: [], DEAD_LETTERS: []}
+        events: dict[TopicPartition, list[UsageEvent]] = defaultdict(list)
         for record, content in contents:
             if isinstance(content, Sequence):
-                events[record.topic].extend(line for line in content if isinstance(line, UsageEvent))
-        self._folding.prepare(events[EVENTS])
-        self._attributor.prepare(events[UNATTRIBUTED])
-        for topic, found in events.items():
-            self.batch.events += len(found)
-            metrics.EVENTS.labels(topic).inc(len(found))
+                found = events[TopicPartition(record.topic, record.partition)]
+                found.extend(line for line in content if isinstance(line, UsageEvent))
+        self._folding.prepare({at: found for at, found in events.items() if at.topic == EVENTS})
+        self._attributor.prepare(event for at, found in events.items() if at.topic == UNATTRIBUTED for event in found)
 
     def _record(self, partition: Partition, record: Record, content: Content) -> None:
         partition.time = max(partition.time, record.timestamp)
         if record.topic == UNATTRIBUTED:
             self._attributor.advance(partition, record.offset, self.batch.changes)
         if isinstance(content, RulebookSwitch):
-            partition.programs[content.project] = self._programs.get(content.project, content.version)
-            self.batch.changes.adopted[partition.at, content.project] = content.version
+            self._switch(partition, content)
         elif isinstance(content, Sequence):
             self._lines(partition, record, content)
+
+    def _switch(self, partition: Partition, switch: RulebookSwitch) -> None:
+        """Judge by a newer version from here on. An older one was overtaken: two were applied at once, or an append was late."""
+        adopted = partition.programs.get(switch.project)
+        if adopted is None or switch.version > adopted.version:
+            partition.programs[switch.project] = self._programs.get(switch.project, switch.version)
+            self.batch.changes.adopted[partition.at, switch.project] = switch.version
 
     def _lines(self, partition: Partition, record: Record, lines: Sequence[UsageEvent | DeadLetter | bytes]) -> None:
         changes = self.batch.changes
         place = partition.place(record)
+        events = 0
         for index, line in enumerate(lines):
             if isinstance(line, UsageEvent):
+                events += 1
                 if record.topic == UNATTRIBUTED:
                     self._attributor.take(partition, record.offset, line, changes)
                 else:
@@ -147,3 +154,5 @@ class Compute:
             else:
                 letter = line if isinstance(line, DeadLetter) else undecodable(record, index, line)
                 changes.dead_letters.append(Buried(letter, partition.at, record.offset))
+        self.batch.events += events
+        metrics.EVENTS.labels(record.topic).inc(events)

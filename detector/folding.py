@@ -1,6 +1,6 @@
 """Events of `events` in; accounts' facts and ledgers changed and lead events out, each event once."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 
 from contracts.codec import encode
 from contracts.messages import LEAD_EVENTS, Place, UsageEvent
@@ -32,10 +32,12 @@ class Folding:
         self._accounts: Cache[_Key, Account] = Cache(bytes_max, lambda account: account.size)
         self._stored: dict[_Key, tuple[bytes, Chunks]] = {}
 
-    def prepare(self, events: Iterable[UsageEvent]) -> None:
-        """Load every account that `events` name, at once."""
-        missing = self._accounts.missing({(event.project, event.account) for event in events if event.account is not None})
-        self._stored = self._store.load(missing)
+    def prepare(self, events: Mapping[TopicPartition, Sequence[UsageEvent]]) -> None:
+        """Load every account that the partitions' events name, and their seen ids, at once."""
+        named = {(event.project, event.account) for each in events.values() for event in each if event.account is not None}
+        self._stored = self._store.load(self._accounts.missing(named))
+        for at, each in events.items():
+            self._seen.prepare(at, each)
 
     def take(self, partition: Partition, place: Place, event: UsageEvent, changes: Changes) -> None:
         """One event of the record at `place`."""
@@ -43,7 +45,7 @@ class Folding:
             letter = unusable(event, "no_account", f"The event lies in {place.topic} and names no account: nobody may write so.")
             changes.dead_letters.append(Buried(letter, partition.at, place.offset))
             return
-        if not self._seen.first(partition.at, event):
+        if not self._seen.first(partition, event):
             metrics.DUPLICATES.inc()
             return
         program = partition.programs.get(event.project)

@@ -22,7 +22,8 @@ class Partition:
     """(offset, why): from this record on nothing is read, for a defect was met there."""
     halted: str | None = None
     """Why nothing more is read of it. What came before is committed together with this reason."""
-    ids_swept_at: int = 0
+    ids_since: int = 0
+    """The day of partition time before which no seen ids are stored any more."""
     agenda: list[tuple[int, str, str]] = field(default_factory=list)
     """Heap of (until, project, person): who waits in `unattributed`, each once."""
     waiting: set[tuple[str, str]] = field(default_factory=set)

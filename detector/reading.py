@@ -10,7 +10,7 @@ from eventlog.port import Record
 
 BODY_CHARACTERS_MAX = 64 * 1024
 
-Content: TypeAlias = Message | Sequence[UsageEvent | bytes]
+Content: TypeAlias = Message | Sequence[UsageEvent | DeadLetter | bytes]
 
 
 def read(record: Record) -> Content:
@@ -18,12 +18,12 @@ def read(record: Record) -> Content:
     try:
         return decode(record.value)
     except UndecodableError:
-        return decode_lines(record.value) if _is_frame_of_events(record.value) else [record.value]
+        return decode_lines(record.value) if _is_frame(record.value) else [record.value]
 
 
-def _is_frame_of_events(value: bytes) -> bool:
+def _is_frame(value: bytes) -> bool:
     try:
-        return kind_of(value) is RecordKind.EVENTS
+        return kind_of(value) in (RecordKind.EVENTS, RecordKind.DEAD_LETTERS)
     except UndecodableError:
         return False
 

@@ -2,63 +2,80 @@
 
 import sys
 from array import array
+from collections.abc import Iterable
 
 from contracts.messages import UsageEvent
 from detector.cache import Cache
 from detector.changes import Changes, SeenRow
-from detector.core.seen import WINDOW_MS, hash_of, hour_of, hours_around
+from detector.core.seen import DAY_MS, WINDOW_DAYS, hash_of, hour_of, hours_around
 from detector.partition import Partition
 from detector.store.accounts import Seen
 from eventlog.port import TopicPartition
 
-BYTES_PER_ID = 72
-"""In a set of Python integers: 36 for the number, the rest for the table."""
+BYTES_PER_ID = 90
+"""In a dictionary with Python integers as keys: 36 for the number, the rest for the table."""
 BYTES_MAX = 128 * 1024 * 1024
 
 _Hour = tuple[TopicPartition, int]
+_Ids = dict[int, int]
+"""Hash -> the day of partition time on which it came first."""
 
 
 class SeenIds:
     def __init__(self, store: Seen, key: bytes, bytes_max: int = BYTES_MAX) -> None:
         self._store = store
         self._key = key
-        self._hours: Cache[_Hour, set[int]] = Cache(bytes_max, lambda ids: 200 + BYTES_PER_ID * len(ids))
-        self._fresh: dict[_Hour, tuple[set[int], bytearray]] = {}
-        """Hours that the open batch adds to: all their ids, and those that are new."""
+        self._hours: Cache[_Hour, _Ids] = Cache(bytes_max, lambda ids: 200 + BYTES_PER_ID * len(ids))
+        self._fresh: dict[tuple[TopicPartition, int, int], tuple[_Ids, bytearray, int]] = {}
+        """(partition, hour, day) that the open batch adds to: the hour's ids, the new ones, the day."""
 
-    def first(self, partition: TopicPartition, event: UsageEvent) -> bool:
-        """Is this the first of its copies in the partition? It is remembered."""
+    def prepare(self, at: TopicPartition, events: Iterable[UsageEvent]) -> None:
+        """Load the hours of all of them at once: old events may be spread over thousands."""
+        hours: set[int] = set()
+        for event in events:
+            hour = hour_of(event)
+            hours.add(hour)
+            if event.original_timestamp is None:
+                hours.update(hours_around(hour))
+        self._load(at, hours)
+
+    def first(self, partition: Partition, event: UsageEvent) -> bool:
+        """Is this the first of its copies in the partition, as far as is remembered? It is remembered."""
         digest = hash_of(event, self._key)
         number = int.from_bytes(digest, "little")
         hour = hour_of(event)
-        ids, fresh = self._home((partition, hour))
-        if number in ids:
+        ids, fresh, today = self._home(partition.at, hour, partition.time // DAY_MS)
+        since = today - WINDOW_DAYS
+        if ids.get(number, -1) >= since:
             return False
-        if event.original_timestamp is None and any(number in self._ids((partition, near)) for near in hours_around(hour)):
+        if event.original_timestamp is None and any(
+            self._ids(partition.at, near).get(number, -1) >= since for near in hours_around(hour)
+        ):
             return False
-        ids.add(number)
+        ids[number] = today
         fresh += digest
         return True
 
-    def _home(self, hour: _Hour) -> tuple[set[int], bytearray]:
-        home = self._fresh.get(hour)
+    def _home(self, at: TopicPartition, hour: int, today: int) -> tuple[_Ids, bytearray, int]:
+        home = self._fresh.get((at, hour, today))
         if home is None:
-            ids = self._ids(hour)
-            self._hours.touch(hour, ids)
-            home = self._fresh[hour] = (ids, bytearray())
+            ids = self._ids(at, hour)
+            self._hours.touch((at, hour), ids)
+            home = self._fresh[at, hour, today] = (ids, bytearray(), today)
         return home
 
     def close(self, changes: Changes, partitions: dict[TopicPartition, Partition]) -> None:
-        """Put the open batch's new ids into `changes`, one row per hour and partition."""
+        """Put the open batch's new ids into `changes`, one row per hour, day and partition."""
         self._hours.close()
-        for (at, hour), (_, ids) in self._fresh.items():
+        for (at, hour, day), (_, ids, _) in self._fresh.items():
             if not ids:
                 continue
             partition = partitions[at]
-            changes.seen.append(SeenRow(at.topic, at.partition, hour, partition.next_offset, partition.time, bytes(ids)))
-            if partition.ids_swept_at < partition.time - WINDOW_MS // 24:
-                partition.ids_swept_at = partition.time
-                changes.forget_seen.append((at, partition.time - WINDOW_MS))
+            changes.seen.append(SeenRow(at.topic, at.partition, hour, partition.next_offset, day * DAY_MS, bytes(ids)))
+            since = partition.time // DAY_MS - WINDOW_DAYS
+            if partition.ids_since < since:
+                partition.ids_since = since
+                changes.forget_seen.append((at, since * DAY_MS))
         self._fresh = {}
 
     def settled(self) -> None:
@@ -68,14 +85,20 @@ class SeenIds:
         self._hours.clear()
         self._fresh = {}
 
-    def _ids(self, hour: _Hour) -> set[int]:
-        ids = self._hours.get(hour)
-        if ids is None:
-            ids = set()
-            for row in self._store.load(*hour):
-                numbers = array("Q", row)
-                if sys.byteorder == "big":
-                    numbers.byteswap()
-                ids.update(numbers)
-            self._hours.put(hour, ids)
-        return ids
+    def _ids(self, at: TopicPartition, hour: int) -> _Ids:
+        ids = self._hours.get((at, hour))
+        return self._load(at, [hour])[hour] if ids is None else ids
+
+    def _load(self, at: TopicPartition, hours: Iterable[int]) -> dict[int, _Ids]:
+        """What is not in memory of `hours`."""
+        loaded: dict[int, _Ids] = {hour: {} for _, hour in self._hours.missing((at, hour) for hour in hours)}
+        if not loaded:
+            return loaded
+        for hour, time, row in self._store.load(at, loaded):
+            numbers = array("Q", row)
+            if sys.byteorder == "big":
+                numbers.byteswap()
+            loaded[hour].update(dict.fromkeys(numbers, time // DAY_MS))
+        for hour, ids in loaded.items():
+            self._hours.put((at, hour), ids)
+        return loaded

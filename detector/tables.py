@@ -118,7 +118,8 @@ outbox = sa.Table(
     sqlite_autoincrement=True,
 )
 
-# One appended row per hour that a transaction touched, 8 bytes an id: never a row per id.
+# One appended row per hour that a transaction touched, 8 bytes an id: never a row per id. `partition_time` is the beginning of
+# the day at which they were first seen.
 seen = sa.Table(
     "seen",
     metadata,
@@ -126,7 +127,7 @@ seen = sa.Table(
     sa.Column("partition", sa.Integer, primary_key=True),
     sa.Column("hour", sa.BigInteger, primary_key=True),
     sa.Column("end_offset", sa.BigInteger, primary_key=True),
-    sa.Column("partition_time", sa.BigInteger, nullable=False),
+    sa.Column("partition_time", sa.BigInteger, primary_key=True),
     sa.Column("ids", sa.LargeBinary, nullable=False),
 )
 

@@ -7,8 +7,10 @@ from contracts.messages import UsageEvent
 HOUR_MS = 3_600_000
 UNTIMED_REACH_H = 2
 """A copy of an event without any time of its own is recognised if received within so many hours."""
-WINDOW_MS = 7 * 24 * HOUR_MS
-"""How long, in partition time, an id is remembered at least."""
+DAY_MS = 24 * HOUR_MS
+WINDOW_DAYS = 7
+"""An id counts as seen to the end of the so-manieth day of partition time after the day on which it came first. By whole days,
+so that neither a batch's edge nor a restart decides what is remembered."""
 
 
 def hash_of(event: UsageEvent, key: bytes) -> bytes:

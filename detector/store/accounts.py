@@ -53,12 +53,13 @@ class Seen:
             insert(tx, tables.seen_keys, ("id", "key"), [(1, fresh)], "ON CONFLICT (id) DO NOTHING")
             return bytes(tx.execute(sa.select(tables.seen_keys.c.key)).scalar_one())
 
-    def load(self, partition: TopicPartition, hour: int) -> list[bytes]:
-        """Every row's ids of one hour, 8 bytes each."""
+    def load(self, partition: TopicPartition, hours: Iterable[int]) -> list[tuple[int, int, bytes]]:
+        """(hour, partition time, ids of 8 bytes each) of every row of `hours`, oldest partition time first."""
         c = tables.seen.c
-        query = sa.select(c.ids).where(c.topic == partition.topic, c.partition == partition.partition, c.hour == hour)
         with self._engine.connect() as tx:
-            return [bytes(ids) for ids in tx.execute(query).scalars()]
+            ours = (c.topic == partition.topic) & (c.partition == partition.partition) & one_of(c.hour, hours, tx)
+            query = sa.select(c.hour, c.partition_time, c.ids).where(ours).order_by(c.partition_time)
+            return [(row[0], row[1], bytes(row[2])) for row in tx.execute(query)]
 
 
 def write_accounts(tx: sa.Connection, accounts: Sequence[AccountRow], facts: Sequence[FactRow]) -> None:

@@ -52,10 +52,10 @@ def delete(tx: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Seq
         tx.exec_driver_sql(f"DELETE FROM {table.name} WHERE {same}", list(rows))  # noqa: S608 - our own names
 
 
-def one_of(column: sa.Column[Any], values: Iterable[str], tx: sa.Connection) -> sa.ColumnElement[bool]:
+def one_of(column: sa.Column[Any], values: Iterable[str] | Iterable[int], tx: sa.Connection) -> sa.ColumnElement[bool]:
     """`column` is one of `values`, as one parameter however many they are."""
     wanted = list(values)
     if tx.dialect.name == "postgresql":
-        return column == sa.any_(sa.bindparam(None, wanted, ARRAY(sa.Text)))
+        return column == sa.any_(sa.bindparam(None, wanted, ARRAY(column.type)))
     each = sa.func.json_each(json.dumps(wanted)).table_valued("value")
     return column.in_(sa.select(each.c.value))

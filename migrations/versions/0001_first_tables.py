@@ -193,7 +193,7 @@ def upgrade_detector() -> None:
         sa.Column("end_offset", sa.BigInteger(), nullable=False),
         sa.Column("partition_time", sa.BigInteger(), nullable=False),
         sa.Column("ids", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("topic", "partition", "hour", "end_offset"),
+        sa.PrimaryKeyConstraint("topic", "partition", "hour", "end_offset", "partition_time"),
     )
     op.create_table(
         "seen_keys",

@@ -2,14 +2,19 @@
 
 from typing import Any
 
+import pytest
+import sqlalchemy as sa
+
 from detector.cache import Cache
-from detector.changes import Changes
+from detector.changes import Changes, Move
 from detector.partition import Partition
 from detector.seen import SeenIds
 from detector.store import DetectorStore
 from tests.detector.shell.samples import EVENTS_0, HOUR, NOON, usage_event
 
 KEY = b"k" * 32
+DAY = 24 * HOUR
+PARTITION = Partition(EVENTS_0, 1, 5, NOON)
 
 
 def test_the_oldest_go_first_and_dirty_values_stay() -> None:
@@ -32,28 +37,28 @@ def test_the_oldest_go_first_and_dirty_values_stay() -> None:
 def test_a_copy_is_recognised_at_once_and_after_a_restart(store: DetectorStore) -> None:
     seen = SeenIds(store.seen, KEY)
     event = usage_event("m1", account="acme")
-    assert seen.first(EVENTS_0, event)
-    assert not seen.first(EVENTS_0, event)
+    assert seen.first(PARTITION, event)
+    assert not seen.first(PARTITION, event)
     changes = Changes()
     seen.close(changes, {EVENTS_0: Partition(EVENTS_0, 1, 5, NOON)})
     store.commit(changes, NOON)
 
     again = SeenIds(store.seen, KEY)
 
-    assert not again.first(EVENTS_0, usage_event("m1", account="acme", at=NOON + HOUR, original_timestamp=NOON))
-    assert again.first(EVENTS_0, usage_event("m1", account="bolt"))
-    assert again.first(EVENTS_0, usage_event("m2", account="acme"))
+    assert not again.first(PARTITION, usage_event("m1", account="acme", at=NOON + HOUR, original_timestamp=NOON))
+    assert again.first(PARTITION, usage_event("m1", account="bolt"))
+    assert again.first(PARTITION, usage_event("m2", account="acme"))
 
 
 def test_one_row_an_hour_however_many_ids(store: DetectorStore) -> None:
     seen = SeenIds(store.seen, KEY)
     for n in range(100):
-        seen.first(EVENTS_0, usage_event(f"m{n}", account="acme", at=NOON + HOUR * (n % 2)))
+        seen.first(PARTITION, usage_event(f"m{n}", account="acme", at=NOON + HOUR * (n % 2)))
     changes = Changes()
     seen.close(changes, {EVENTS_0: Partition(EVENTS_0, 1, 5, NOON)})
 
     assert [len(row.ids) for row in changes.seen] == [400, 400]
-    assert changes.forget_seen == [(EVENTS_0, NOON - 7 * 24 * HOUR)]
+    assert changes.forget_seen == [(EVENTS_0, NOON // DAY * DAY - 7 * DAY)]
     seen.close(changes, {})
     assert len(changes.seen) == 2
 
@@ -61,8 +66,49 @@ def test_one_row_an_hour_however_many_ids(store: DetectorStore) -> None:
 def test_a_copy_without_any_time_is_recognised_within_two_hours_of_receipt(store: DetectorStore) -> None:
     seen = SeenIds(store.seen, KEY)
     untimed: dict[str, Any] = {"account": "acme", "original_timestamp": None}
-    assert seen.first(EVENTS_0, usage_event("m1", **untimed))
+    assert seen.first(PARTITION, usage_event("m1", **untimed))
 
-    assert not seen.first(EVENTS_0, usage_event("m1", at=NOON + 2 * HOUR, **untimed))
-    assert not seen.first(EVENTS_0, usage_event("m1", at=NOON - 2 * HOUR, **untimed))
-    assert seen.first(EVENTS_0, usage_event("m1", at=NOON + 4 * HOUR, **untimed))
+    assert not seen.first(PARTITION, usage_event("m1", at=NOON + 2 * HOUR, **untimed))
+    assert not seen.first(PARTITION, usage_event("m1", at=NOON - 2 * HOUR, **untimed))
+    assert seen.first(PARTITION, usage_event("m1", at=NOON + 4 * HOUR, **untimed))
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_memory_forgets_an_id_when_the_database_does(store: DetectorStore, restarts: bool) -> None:
+    """So that a replay, which loads what is left, takes the same events for copies."""
+    seen, checkpoint = SeenIds(store.seen, KEY), store.checkpoints.acquire(EVENTS_0, "me", 0, NOON)
+    firsts: list[bool] = []
+    for n, days in enumerate((0, 7, 8, 15, 16)):
+        now = Partition(EVENTS_0, checkpoint.version + n, 6 + n, NOON + days * DAY)
+        seen = SeenIds(store.seen, KEY) if restarts else seen
+        seen.first(now, usage_event(f"another {n}", account="acme", at=now.time))
+        firsts.append(seen.first(now, usage_event("m1", account="acme")))
+        changes = Changes(moves=[Move(EVENTS_0, now.version, now.next_offset, now.time)])
+        seen.close(changes, {EVENTS_0: now})
+        store.commit(changes, NOON)
+        seen.settled()
+
+    assert firsts == [True, False, True, False, True]
+
+
+def test_a_batch_over_midnight_remembers_each_id_by_its_own_day(store: DetectorStore) -> None:
+    midnight = NOON // DAY * DAY + DAY
+    seen = SeenIds(store.seen, KEY)
+    for n, time in enumerate((midnight - 1, midnight)):
+        assert seen.first(Partition(EVENTS_0, 1, n, time), usage_event(f"m{n}", account="acme"))
+    changes = Changes()
+    seen.close(changes, {EVENTS_0: Partition(EVENTS_0, 1, 2, midnight)})
+    store.commit(changes, NOON)
+
+    assert sorted(time for _, time, _ in store.seen.load(EVENTS_0, [NOON // HOUR])) == [midnight - DAY, midnight]
+
+
+def test_hours_are_loaded_together_however_far_they_are_apart(store: DetectorStore, engine: sa.Engine) -> None:
+    queries: list[str] = []
+    sa.event.listen(engine, "before_cursor_execute", lambda *call: queries.append(call[2]))
+    events = [usage_event(f"m{n}", account="acme", original_timestamp=NOON - n * 9 * HOUR) for n in range(1_000)]
+    seen = SeenIds(store.seen, KEY)
+    seen.prepare(EVENTS_0, [*events, usage_event("untimed", account="acme", original_timestamp=None)])
+
+    assert all(seen.first(PARTITION, event) for event in events)
+    assert sum("FROM seen" in query for query in queries) == 1

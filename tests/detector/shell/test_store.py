@@ -175,13 +175,13 @@ def test_seen_ids_are_appended_and_forgotten_by_the_time_they_were_written(store
         changes = moved(store, next_offset=offset)
         changes.seen = [SeenRow(EVENTS, 0, 7, offset, time, b"%08d" % offset)]
         store.commit(changes, NOON)
-    assert sorted(store.seen.load(EVENTS_0, 7)) == [b"00000001", b"00000002"]
+    assert store.seen.load(EVENTS_0, [7, 8]) == [(7, NOON, b"00000001"), (7, NOON + 100, b"00000002")]
 
     changes = moved(store)
     changes.forget_seen = [(EVENTS_0, NOON + 50)]
     store.commit(changes, NOON)
 
-    assert store.seen.load(EVENTS_0, 7) == [b"00000002"]
+    assert store.seen.load(EVENTS_0, [7]) == [(7, NOON + 100, b"00000002")]
 
 
 def test_the_key_of_the_hashes_is_made_once(store: DetectorStore) -> None:

@@ -10,7 +10,7 @@ from contracts.messages import DEAD_LETTERS, EVENTS, DeadLetter, RecordKind, Usa
 from detector.store import DetectorStore
 from detector.store.leads import LeadFilter
 from eventlog.port import Entry
-from tests.detector.shell.samples import MINUTE, NOON, contacts, log_is_down, upgrade, usage_event
+from tests.detector.shell.samples import EVENTS_0, MINUTE, NOON, contacts, log_is_down, upgrade, usage_event
 from tests.detector.shell.world import RULEBOOK, World
 
 
@@ -193,15 +193,43 @@ def test_without_a_rulebook_an_event_is_read_and_decides_nothing_later_either(wo
     assert world.leads() == []
 
 
-def test_a_rulebook_switches_at_its_place_and_at_the_same_one_in_a_replay(world: World, tmp_path: Path) -> None:
+def test_a_rulebook_switches_at_its_place_and_at_the_same_one_in_a_replay(
+    world: World, tmp_path: Path, calm_store: DetectorStore
+) -> None:
     world.send(contacts("m1", 350, "acme"))
+    world.drain()
     world.apply(RULEBOOK.replace("contacts: 500", "contacts: 400"))
     world.send(contacts("m2", 350, "bolt"))
     world.drain()
-    replayed = World(tmp_path, world.store)  # the same log
+    (live,) = world.sent()
+    for stored in reversed(world.store.rulebooks.all("mail")):
+        calm_store.rulebooks.add("mail", stored.body, stored.resolved, NOON)
 
-    assert [(e.account, e.rulebook_version) for e in world.sent()] == [("bolt", 2)]
-    replayed.close()
+    replay = World(tmp_path, calm_store)  # an empty database, the same log: all of it in one batch
+    replay.drain()
+    replay.close()
+
+    assert (live.account, live.rulebook_version) == ("bolt", 2)
+    assert world.sent() == [live, live]
+
+
+def test_a_switch_that_was_overtaken_by_a_newer_one_changes_nothing(world: World) -> None:
+    assert world.apply(RULEBOOK.replace("contacts: 500", "contacts: 400")) == 2
+    world.switch("mail", 1)
+    world.send(contacts("m1", 350))
+    world.drain()
+
+    assert [event.rulebook_version for event in world.sent()] == [2]
+    assert world.store.rulebooks.adopted(EVENTS_0) == {"mail": 2}
+
+
+def test_an_undecodable_line_among_dead_letters_leaves_its_neighbours(world: World) -> None:
+    letters = [DeadLetter(id=f"dead_{n}", project="mail", received_at=NOON, code="no_type", message="…") for n in range(2)]
+    lines = [encode_event(letters[0]), b'{"half', encode_event(letters[1])]
+    world.append(Entry(DEAD_LETTERS, 0, encode_frames(RecordKind.DEAD_LETTERS, lines)[0]))
+    world.drain()
+
+    assert world.codes() == ["no_type", "undecodable", "no_type"]
 
 
 def _send_with_another_producer(world: World, *events: UsageEvent) -> None:
