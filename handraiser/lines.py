@@ -12,6 +12,7 @@ _TYPE_WIDTH = 13
 _TEMPERATURE_WIDTH = 5
 _ACCOUNT_WIDTH = 13
 _TEXT_WIDTH = 50
+CLOSING = ("lead.won", "lead.lost")
 _EVENT_NAME = re.compile(r" \([a-z_]+\)$")
 
 
@@ -74,9 +75,9 @@ class Told(NamedTuple):
 
 
 def told_of(payload: dict[str, Any]) -> tuple[str, Told] | None:
-    """(lead id, what to remember of it); None for a message that is about no lead."""
+    """(lead id, what to remember of it); None for a message that is about no lead, or of its end: the plan is the new one."""
     data = payload.get("data") or {}
-    if "lead_id" not in data:
+    if "lead_id" not in data or payload.get("type") in CLOSING:
         return None
     return str(data["lead_id"]), Told(str(data.get("lead_type")), (data.get("account") or {}).get("plan"))
 
@@ -87,7 +88,7 @@ def lead_line(payload: dict[str, Any], at: datetime, answer: str, told: Mapping[
     data = payload.get("data") or {}
     if change == "lead.superseded":  # the stronger lead's own line says that it takes over
         return None
-    if change in {"lead.won", "lead.lost"}:
+    if change in CLOSING:
         return _closed_line(change, payload, at, told)
     if not change.startswith("lead."):
         return f"{at:%H:%M:%S}  {change}  → {answer}"
