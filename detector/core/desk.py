@@ -63,7 +63,7 @@ class Desk:
     def take(self, fired: Fired) -> None:
         """An onset becomes a signal, raises the last one, adds evidence to it, or stays silent."""
         state = self._ledger.rules.setdefault(fired.judged.name, RuleState())
-        again = state.cools(self._moment.t, fired.judged.rule.cooldown_ms)
+        again = fired.judged.cools(state, self._moment)
         if again and fired.rank <= state.rank:
             self._repeat(fired, state)
             return
@@ -72,6 +72,7 @@ class Desk:
             state.n += 1
             state.qualified_at = self._moment.t
         was, state.rank = state.rank, fired.rank
+        state.allowed = fired.judged.allowed(self._moment)
         raised = self._ledger_lead(state.lead_id) if again else None
         if raised is None:
             self._route(fired, state)
@@ -82,7 +83,7 @@ class Desk:
     def _repeat(self, fired: Fired, state: RuleState) -> None:
         """A request that is made again within its cooldown adds to the evidence and sends nothing."""
         lead = self._ledger_lead(state.lead_id)
-        if lead is not None and fired.judged.explicit:
+        if lead is not None:
             self._add_evidence(lead, fired)
             self._account.ledger_changed()
 

@@ -95,24 +95,33 @@ def _judge(judged: Judged, moment: Moment) -> Verdict:
 
 
 def _onset(judged: Judged, account: Account, moment: Moment) -> Fired | None:
-    """What is new: it holds, and higher than at the last judgement or a millisecond ago (whichever was less)."""
+    """What is new: it holds, and higher than what sales was told of, or than a millisecond ago (whichever was less).
+
+    What the cooldown silences is not remembered as told, so it fires at the next judgement after the cooldown, if it still holds.
+    """
     verdict = _judge(judged, moment)
     state = account.ledger.rules.get(judged.name)
     held = before = state.held if state is not None else 0.0
     if held == verdict.rank == 0:
         return None
-    if 0 < verdict.rank <= before and not _is_silent(judged, state, verdict, moment):
+    if 0 < verdict.rank <= before and judged.fades:
         before = min(before, _judge(judged, moment.earlier()).rank)
-    if verdict.rank != held:
-        _remember(judged, account, verdict.rank)
-    return Fired(judged, verdict.step, verdict.rank) if verdict.rank > before else None
+    onset = verdict.rank > before
+    silent = onset and state is not None and verdict.rank <= state.rank and judged.cools(state, moment)
+    told = before if silent else _lasting(judged, verdict, moment)
+    if told != held:
+        _remember(judged, account, told)
+    # Of a request that is made again the desk keeps the evidence.
+    return Fired(judged, verdict.step, verdict.rank) if onset and not (silent and judged.asked_key is None) else None
 
 
-def _is_silent(judged: Judged, state: RuleState | None, verdict: Verdict, moment: Moment) -> bool:
-    """Whether an onset would change nothing: no higher step within the cooldown, and no request that adds evidence."""
-    if state is None or judged.explicit:
-        return False
-    return verdict.rank <= state.rank and state.cools(moment.t, judged.rule.cooldown_ms)
+def _lasting(judged: Judged, verdict: Verdict, moment: Moment) -> float:
+    """The rank without what only happens: a request or a refusal does not hold any more a millisecond later."""
+    if judged.asked_key is not None:
+        return 0.0
+    if verdict.step != "refused" or judged.limit is None:
+        return verdict.rank
+    return rank(judged.limit.step(moment, tuple(step for step in judged.rule.steps if step != "refused")))
 
 
 def _remember(judged: Judged, account: Account, held: float) -> None:

@@ -11,17 +11,15 @@ EVIDENCE_MAX = 40
 
 
 class RuleState(msgspec.Struct, array_like=True):
-    """`held`: the rank at the last judgement (0: did not hold). The rest is the last signal; n = 0: none yet."""
+    """`held`: how high it stood at the last judgement, as far as it was told. The rest is the last signal; n = 0: none yet."""
 
     held: float = 0.0
     n: int = 0
     qualified_at: int = 0
     rank: float = 0.0
     lead_id: str = ""
-
-    def cools(self, t: int, cooldown_ms: int) -> bool:
-        """Whether t lies within the cooldown of the last signal."""
-        return self.n > 0 and t < self.qualified_at + cooldown_ms
+    allowed: float | None = None
+    """What the limit allowed when the signal began or was last raised."""
 
 
 class OpenLead(msgspec.Struct, array_like=True, kw_only=True):

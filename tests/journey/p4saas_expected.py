@@ -28,13 +28,14 @@ def month(at: int) -> tuple[int, int]:
 
 
 class Account:
-    """One customer: its past, and the last signal of each rule as (qualified_at, step)."""
+    """One customer: its past, the last signal of each rule as (qualified_at, step, allowed then), and how much was told."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.settings = settings
         self.past: list[tuple[int, str]] = []
         self.plans: list[tuple[int, str]] = []
-        self.signals: dict[str, tuple[int, float]] = {}
+        self.signals: dict[str, tuple[int, float, int]] = {}
+        self.told: dict[str, float] = {}
 
     def plan(self, at: int) -> str | None:
         known = [plan for since, plan in self.plans if since <= at]
@@ -47,10 +48,14 @@ class Account:
     def used(self, name: str, at: int) -> int:
         return sum(1 for when, event in self.past if event == name and when <= at and month(when) == month(at))
 
+    def allowed(self, limit: str, at: int) -> int:
+        """What the plan allows of a limit; 0: unknown, or the rule is about no limit."""
+        return int(self.settings["allows"].get(self.plan(at) or "", {}).get(limit, 0))
+
     def step(self, limit: str, at: int) -> float:
         """The highest step reached at `at`; 0: none."""
-        allowed = self.settings["allows"].get(self.plan(at) or "", {}).get(limit)
-        if allowed is None:
+        allowed = self.allowed(limit, at)
+        if not allowed:
             return 0
         share = self.used(self.settings["limits"][limit], at) / allowed
         return max((step for step in self.settings["steps"] if share >= step), default=0)
@@ -69,23 +74,31 @@ class Account:
         count = sum(1 for when, event in self.past if event == "export_data" and at - window < when <= at)
         return 1 if count >= self.settings["burst"] else 0
 
-    def judge(self, at: int) -> Iterable[tuple[str, str]]:
-        """(rule, step) of each signal that begins, or rises, at `at`."""
-        levels: dict[str, tuple[float, float]] = {
-            f"limit/{limit}": (self.step(limit, at - 1), self.step(limit, at)) for limit in self.settings["limits"]
-        }
-        levels["onboarded"] = (self.onboarded(at - 1), self.onboarded(at))
-        levels["burst"] = (self.burst(at - 1), self.burst(at))
-        for rule, (before, now) in levels.items():
+    def level(self, rule: str, at: int) -> float:
+        if rule.startswith("limit/"):
+            return self.step(rule.removeprefix("limit/"), at)
+        return self.onboarded(at) if rule == "onboarded" else self.burst(at)
+
+    def judged(self, event: str | None) -> list[str]:
+        """The rules that an event can change; None: a `group`, which can change what is allowed."""
+        limits = [f"limit/{limit}" for limit, counted in self.settings["limits"].items() if event in (None, counted)]
+        onboarded = ["onboarded"] if event in self.settings["onboarding"] else []
+        return limits + onboarded + (["burst"] if event == "export_data" else [])
+
+    def judge(self, event: str | None, at: int) -> Iterable[tuple[str, str]]:
+        """(rule, step) of each signal that begins, or rises, at `at`. A rise that is silenced was not told."""
+        for rule in self.judged(event):
+            now, before = self.level(rule, at), min(self.told.get(rule, 0), self.level(rule, at - 1))
+            allowed = self.allowed(rule.removeprefix("limit/"), at)
+            begun, high, allowed_then = self.signals.get(rule, (None, 0, 0))
+            cools = begun is not None and at < begun + self.settings["cooldown_ms"] and not allowed > allowed_then > 0
+            self.told[rule] = now
             if now <= before:
                 continue
-            last = self.signals.get(rule)
-            if last is None or at >= last[0] + self.settings["cooldown_ms"]:
-                self.signals[rule] = (at, now)
-            elif now > last[1]:
-                self.signals[rule] = (last[0], now)
-            else:
+            if cools and now <= high:
+                self.told[rule] = before
                 continue
+            self.signals[rule] = (begun if cools and begun is not None else at, now, allowed)
             yield rule, f"{now:.0%}" if rule.startswith("limit/") else ""
 
 
@@ -100,7 +113,7 @@ def expected(messages: Iterable[dict[str, Any]], settings: dict[str, Any]) -> li
             account.plans.append((at, message["traits"]["plan"]))
         else:
             account.past.append((at, message["event"]))
-        for rule, step in account.judge(at):
+        for rule, step in account.judge(message.get("event"), at):
             rows.add((name, LEAD_TYPE[account.stage(at)], rule, step, at))
     return sorted(rows)
 

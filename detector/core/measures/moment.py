@@ -32,6 +32,7 @@ class Moment:
     asked: list[Any] | None = None
     """Of an explicit request: [its name in the rulebook, who asked, the properties that the rule uses]."""
     _standing: Standing | None = None
+    _earlier: "Moment | None" = None
 
     @property
     def standing(self) -> Standing:
@@ -45,5 +46,7 @@ class Moment:
         return self.known_before if self.known_before is not None else self.ladder.standing(self.facts, self.t - 1)
 
     def earlier(self) -> "Moment":
-        """A millisecond before."""
-        return Moment(self.facts, self.ladder, self.t - 1, self.instant - 1, self.person, limit=self.limit)
+        """A millisecond before. Made once: several rules ask."""
+        if self._earlier is None:
+            self._earlier = Moment(self.facts, self.ladder, self.t - 1, self.instant - 1, self.person)
+        return self._earlier

@@ -19,6 +19,7 @@ from detector.core.rulebook.model import (
     Condition,
     Expr,
     LeadType,
+    Measure,
     Name,
     Rule,
     Rulebook,
@@ -91,7 +92,7 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         **{name: measure_value(measure, features) for name, measure in rulebook.measures.items()},
     }
     limits = {name: LimitReader(limit) for name, limit in rulebook.limits.items()}
-    judged = {each.name: each for rule in rulebook.rules for each in _judged(rule, limits, values)}
+    judged = {each.name: each for rule in rulebook.rules for each in _judged(rule, limits, values, rulebook.measures)}
     folds, other = fold_functions(_sinks(rulebook))
     traits = {path for path in _paths(rulebook) if path.startswith(("person.", "account."))}
     return Program(
@@ -131,7 +132,9 @@ def asked_properties(rule: Rule) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for path in paths if path.startswith("properties."))) if rule.event else ()
 
 
-def _judged(rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, Value]) -> list[Judged]:
+def _judged(
+    rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, Value], measures: Mapping[str, Measure]
+) -> list[Judged]:
     properties = asked_properties(rule)
 
     def read(path: str) -> Value:
@@ -139,10 +142,21 @@ def _judged(rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, 
 
     guard = _guard(rule.when, read)
     lines = tuple(_line(condition, read) for condition in rule.when)
+    fades = _fades(rule, measures)
     if rule.each_limit:
-        return [Judged(f"{rule.name}/{name}", rule, lines, guard, limit) for name, limit in limits.items()]
+        return [
+            Judged(f"{rule.name}/{name}", rule, lines, guard, limit, None, fades or limit.limit.kind == "counter")
+            for name, limit in limits.items()
+        ]
     key = asked_key(rule.name, rule.event, properties) if rule.event else None
-    return [Judged(rule.name, rule, lines, guard, None, key)]
+    return [Judged(rule.name, rule, lines, guard, None, key, fades and key is None)]
+
+
+def _fades(rule: Rule, measures: Mapping[str, Measure]) -> bool:
+    """Whether a line looks at a window, at the person at hand, or at a change."""
+    paths = {name.path for condition in rule.when for name in names_in(condition.expr)}
+    windows = {name for name, measure in measures.items() if measure.window_ms is not None}
+    return any(path in windows or path == "plan.change" or path.startswith("person.") for path in paths)
 
 
 def _guard(conditions: tuple[Condition, ...], read: Callable[[str], Value]) -> Callable[[Moment], bool | None]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from detector.core.ledger import RuleState
 from detector.core.measures.moment import Moment
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.model import Rule, Type
@@ -31,6 +32,18 @@ class Judged:
     guard: Callable[[Moment], bool | None]
     limit: LimitReader | None = None
     asked_key: str | None = None
+    fades: bool = True
+    """Whether time alone, or who is at hand, can end what holds. If not, what held at the last judgement still does."""
+
+    def allowed(self, moment: Moment) -> float | None:
+        return None if self.limit is None else self.limit.allowed(moment)
+
+    def cools(self, state: RuleState, moment: Moment) -> bool:
+        """Whether the moment lies within the cooldown of the last signal. A limit that was raised since ends it."""
+        if state.n == 0 or moment.t >= state.qualified_at + self.rule.cooldown_ms:
+            return False
+        allowed = self.allowed(moment)
+        return allowed is None or state.allowed is None or allowed <= state.allowed
 
     def look(self, moment: Moment) -> bool:
         """Puts what this rule looks at into the moment. False: it waits for an event, and that did not happen then."""

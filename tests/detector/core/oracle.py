@@ -140,26 +140,54 @@ def height(rule: str, events: Events, t: int) -> float:  # noqa: PLR0911  one pe
     return int(any(e["name"] == "Demo Requested" for e in now_here))
 
 
-RULES = ("limit/contacts", "limit/emails", "onboarded", "premium", "busy", "upgrade-request", "sales-request")
+RULES: dict[str, set[str]] = {
+    "limit/contacts": {"group", "Counted", "Import Refused"},
+    "limit/emails": {"group", "Email Sent", "Send Refused"},
+    "onboarded": {"any"},
+    "premium": {"group", *FEATURE_OF},
+    "busy": {"Imported", "Uploaded"},
+    "upgrade-request": {"Upgrade Clicked", "Ticket Opened"},
+    "sales-request": {"Demo Requested"},
+}
+"""Each rule, and the events that it is judged at: their names, `group`, or any track event."""
 STEPS = {0.8: "80%", 1.0: "100%", 9: "refused"}
 
 
+def judged_at(rule: str, event: Event) -> bool:
+    what = {"group"} if event["kind"] == "group" else {"any", event["name"]}
+    return bool(what & RULES[rule])
+
+
+def allowed(rule: str, events: Events, t: int) -> int | None:
+    here = plan(events, t)
+    return ALLOWS[here][rule.removeprefix("limit/")] if here and rule.startswith("limit/") else None
+
+
 def signals(events: Events) -> set[tuple[str, str | None, int]]:
-    """Events in order of time, all different: (rule, step, when) of each new or raised signal."""
+    """Events in order of time, all different: (rule, step, when) of each new or raised signal.
+
+    `told`: how high the rule stood when it was last judged, as far as sales heard of it. `last`: (when, how high, what was
+    allowed) of the last signal.
+    """
     found: set[tuple[str, str | None, int]] = set()
-    last: dict[str, tuple[int, float]] = {}
+    told: dict[str, float] = {}
+    last: dict[str, tuple[int, float, int | None]] = {}
     for index, event in enumerate(events):
         seen, t = events[: index + 1], event["t"]
         for rule in RULES:
-            now, before = height(rule, seen, t), height(rule, seen, t - 1)
+            if not judged_at(rule, event):
+                continue
+            now, before = height(rule, seen, t), min(told.get(rule, 0), height(rule, seen, t - 1))
+            told[rule] = now
             if now <= before:
                 continue
-            at, high = last.get(rule, (-1, 0))
-            if at >= 0 and t < at + COOLDOWNS.get(rule, 14 * DAY):
-                if now <= high:
-                    continue
-                last[rule] = (at, now)
-            else:
-                last[rule] = (t, now)
+            at, high, allowed_then = last.get(rule, (None, 0, None))
+            allows = allowed(rule, seen, t)
+            raised = allows is not None and allowed_then is not None and allows > allowed_then
+            cooling = at is not None and t < at + COOLDOWNS.get(rule, 14 * DAY) and not raised
+            if cooling and now <= high:
+                told[rule] = before
+                continue
+            last[rule] = (at if cooling and at is not None else t, now, allows)
             found.add((rule, STEPS[now] if rule.startswith("limit/") else None, t))
     return found

@@ -9,8 +9,9 @@ from contracts.messages import LeadEvent, UsageEvent
 from detector.core.account import Account
 from detector.core.desk import lead_type_of
 from detector.core.judge import holds, process
-from detector.core.rulebook.compile import compile_rulebook
-from tests.detector.core.sample import DAY, RULEBOOK, T0, place, usage
+from detector.core.rulebook.compile import Program, compile_rulebook
+from detector.core.rulebook.model import Rule
+from tests.detector.core.sample import DAY, RULEBOOK, T0, at_least, place, usage
 
 PROGRAM = compile_rulebook(RULEBOOK, 3)
 
@@ -18,7 +19,8 @@ PROGRAM = compile_rulebook(RULEBOOK, 3)
 class Story:
     """Events of one account, in the order they arrive; each in time unless it says otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: Program = PROGRAM) -> None:
+        self.program = program
         self.account = Account.new("acme-mail", "acc_9")
         self.number = 0
 
@@ -27,7 +29,7 @@ class Story:
         t = T0 + int(day * DAY) + ms
         event: UsageEvent = usage(f"m{self.number}", t, name, **more)
         at = event.received_at if arrives is None else T0 + int(arrives * DAY)
-        return process(PROGRAM, self.account, event, place(at, self.number))
+        return process(self.program, self.account, event, place(at, self.number))
 
     def plan(self, name: str | None, day: float) -> list[LeadEvent]:
         return self.happens(None, day, kind="group", traits={"plan": name})
@@ -216,13 +218,55 @@ def test_a_lead_after_one_that_was_won_is_a_new_one_and_knows_its_past() -> None
 
 def test_a_raise_after_its_lead_was_closed_opens_a_lead_with_the_same_signal() -> None:
     story = Story()
-    [first] = story.contacts(8, 1)
-    story.plan("standard", 2)
-    story.contacts(1, 3)
-    assert story.contacts(80, 4) == []
-    [second] = story.contacts(100, 5)
-    assert _types([second]) == [("lead.created", "xql")]
+    story.plan("standard", 0)
+    [first] = story.contacts(80, 1)
+    lost, second = story.plan("free", 2)
+    assert _types([lost, second]) == [("lead.lost", "xql"), ("lead.created", "pql")]
+    assert second.data["signals"][0]["step"] == "100%"
     assert second.data["signals"][0]["signal_id"] == first.data["signals"][0]["signal_id"]
+
+
+def test_a_raised_limit_rearms_its_rule_within_the_cooldown() -> None:
+    story = Story()
+    story.contacts(9, 0)
+    [refused] = story.happens("Import Refused", 0.5)
+    assert _types(story.plan("standard", 1)) == [("lead.won", "pql")]
+    [outgrown] = story.contacts(99, 2)
+    assert _types([outgrown]) == [("lead.created", "xql")]
+    assert outgrown.data["signals"][0]["signal_id"] != refused.data["signals"][0]["signal_id"]
+    assert story.contacts(50, 3) == story.contacts(99, 4) == [], "the same limit is not raised twice"
+
+
+def test_what_the_cooldown_silenced_is_told_once_it_is_over_if_it_still_holds() -> None:
+    story = Story()
+    story.contacts(9, 1)
+    story.contacts(1, 2)
+    assert [story.contacts(9, day) for day in (3, 9, 14)] == [[], [], []]
+    [again] = story.contacts(9, 16)
+    assert (again.type, again.data["changes"][0]["field"]) == ("lead.updated", "signal")
+    assert story.contacts(9, 40) == [], "told once"
+    gone = Story()
+    for total, day in ((9, 1), (1, 2), (9, 3), (1, 16)):
+        lead_events = gone.contacts(total, day)
+    assert lead_events == []
+
+
+def test_a_window_that_ran_out_and_filled_again_within_the_cooldown_is_told_after_it() -> None:
+    once = Rule("once", ("once",), "usage_growth", when=(at_least("imports", 1),))
+    story = Story(compile_rulebook(replace(RULEBOOK, rules=(once,)), 1))
+    told = {day: bool(story.happens("Imported", day)) for day in (0, 7.1, 13, 14, 15)}
+    # The import of day 0 has left the window of 7 days when that of day 7.1 fills it again.
+    assert told == {0: True, 7.1: False, 13: False, 14: True, 15: False}
+
+
+def test_a_refusal_that_was_told_hides_no_step_that_is_reached_after_it() -> None:
+    story = Story()
+    for total, day in ((8, 0), (10, 2)):
+        story.contacts(total, day)
+        story.happens("Import Refused", day + 1)
+    assert story.contacts(10, 13) == []
+    [later] = story.contacts(10, 15)
+    assert later.data["signals"][-1]["step"] == "100%"
 
 
 def test_a_plan_from_a_browser_changes_nothing() -> None:
