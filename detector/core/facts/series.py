@@ -4,7 +4,7 @@ The newest 1,000 are kept whole; of older ones only how many there were per UTC 
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -141,14 +141,27 @@ class Series:
         return self.ids[max(lower, upper - number) : upper][::-1]
 
     def days(self, start: int, end: int) -> set[int]:
-        """UTC days with an event in [start, end), by jumps: as fast for a thousand events a day as for one."""
-        times, days = self.times, set()
+        """UTC days with an event in [start, end), by jumps: as fast for a thousand events a day as for one.
+
+        Of what was dropped, the days that lie inside as a whole.
+        """
+        times, days = self.times, set(self._dropped_days(start, end)) if self._days else set()
         at = bisect_left(times, start)
         while at < len(times) and times[at] < end:
             day = times[at] // DAY_MS
             days.add(day)
             at = bisect_left(times, (day + 1) * DAY_MS, at)
         return days
+
+    def _dropped_days(self, start: int, end: int) -> Iterator[int]:
+        first = -(-start // DAY_MS)
+        every = end > self.times[0]  # nothing that was dropped is newer than what was kept
+        last = self.times[0] // DAY_MS if every else end // DAY_MS - 1
+        return (day for day in self._days if first <= day <= last)
+
+    def dropped(self, start: int, end: int) -> int:
+        """How many events were dropped of the whole days inside [start, end)."""
+        return sum(self._days[day] for day in self._dropped_days(start, end)) if self._days else 0
 
     def between(self, start: int, end: int) -> range:
         """Indices of the kept events in [start, end)."""

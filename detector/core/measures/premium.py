@@ -34,7 +34,11 @@ class PremiumReader:
 
     def names(self, moment: Moment) -> list[str]:
         """The features, in the rulebook's order."""
-        found = {feature for feature, series, begin, end in self._lacking(moment) if series.between(begin, end)}
+        found = {
+            feature
+            for feature, series, begin, end in self._lacking(moment)
+            if series.between(begin, end) or series.dropped(begin, end)
+        }
         return [feature for feature in self._features if feature in found]
 
     def days(self, moment: Moment) -> set[int]:
@@ -65,6 +69,7 @@ class PremiumReader:
         elif of_value == "feature":
             value = len(self.names(moment))
         else:
-            ids = {series.ids[index] for _, series, begin, end in self._lacking(moment) for index in series.between(begin, end)}
-            value = len(ids)
+            stretches = [(series, begin, end) for _, series, begin, end in self._lacking(moment)]
+            kept = {series.ids[index] for series, begin, end in stretches for index in series.between(begin, end)}
+            value = len(kept) + sum(series.dropped(begin, end) for series, begin, end in stretches)
         return Count(value, self._may_be_more(moment))

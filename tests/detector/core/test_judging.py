@@ -11,7 +11,7 @@ from detector.core.desk import lead_type_of
 from detector.core.judge import holds, process
 from detector.core.rulebook.compile import Program, compile_rulebook
 from detector.core.rulebook.model import Rule
-from tests.detector.core.sample import DAY, RULEBOOK, T0, at_least, place, usage
+from tests.detector.core.sample import DAY, RULEBOOK, T0, at_least, number, place, usage
 
 PROGRAM = compile_rulebook(RULEBOOK, 3)
 
@@ -338,6 +338,18 @@ def test_a_plan_that_becomes_known_makes_what_was_used_before_it_premium() -> No
     group = usage("m2", T0 + 2 * DAY, kind="group", traits={"plan": "free"})
     [created] = process(program, account, group, place(group.received_at))
     assert created.data["evidence"][0]["message_ids"] == ["m2", "m1", "m0"]
+
+
+def test_heavy_use_of_a_premium_feature_counts_as_many_days_as_light_use() -> None:
+    deep = Rule("deep", (number("premium_days"), " days"), "premium_feature", when=(at_least("premium_days", 4),))
+    program = compile_rulebook(replace(RULEBOOK, rules=(deep,)), 1)
+    for uses in (1, 1_100):
+        story = Story(program)
+        for use in range(3 * uses):
+            assert story.happens("Automation Opened", use // uses, ms=use % uses) == []
+        [created] = story.happens("Automation Opened", 3)
+        [feature] = created.data["features"]
+        assert (feature["name"], feature["days"]) == ("automations", 4)
 
 
 def test_use_of_what_a_plan_has_is_not_premium_whatever_plan_comes_later() -> None:

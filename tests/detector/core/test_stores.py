@@ -37,6 +37,15 @@ def test_a_series_beyond_its_bound_counts_whole_days_and_months_exactly_and_says
     assert inside.value <= 80 * 24 + 1
 
 
+def test_the_days_of_a_series_beyond_its_bound_are_those_of_its_totals_too() -> None:
+    full = _series([T0 + hour * HOUR for hour in range(2_500)])
+    first, day = T0 // DAY, full.times[0] // DAY
+    assert full.days(T0, T0 + 2_500 * HOUR) == set(range(first, first + 105))
+    assert full.days(T0 + 1, T0 + 5 * DAY - 1) == set(range(first + 1, first + 4)), "parts of days that were dropped are unknown"
+    assert full.days((day - 1) * DAY, full.times[0] + 1) == {day - 1, day}
+    assert full.dropped(T0 + DAY, T0 + 3 * DAY) == 48
+
+
 def test_a_series_is_the_same_in_any_order_beyond_its_bound_too() -> None:
     times = [T0 + hour * HOUR for hour in range(1_300)]
     calm = _series(times)
