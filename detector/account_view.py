@@ -10,7 +10,6 @@ from detector.lead_views import line
 from detector.programs import Programs
 from detector.shapes import AccountView
 from detector.store import DetectorStore
-from detector.store.leads import LeadFilter
 from runtime.web import ApiError
 
 LEADS_MAX = 100
@@ -25,7 +24,7 @@ class AccountViews:
 
     def view(self, project: str, external_id: str, now: int) -> AccountView:
         """Raises ApiError 404 for an account of which nothing is stored."""
-        versions = self._store.rulebooks.adoption(EVENTS).get(project)
+        versions = self._store.rulebooks.adoption(EVENTS, project).get(project)
         stored = self._store.accounts.load([(project, external_id)]).get((project, external_id))
         if versions is None or stored is None:
             raise ApiError(404, "account_not_found", _why_not(project, external_id, has_rulebook=versions is not None))
@@ -33,7 +32,7 @@ class AccountViews:
         account = Account.load(project, external_id, *stored)
         t = max(now, account.facts.newest)
         moment = Moment(account.facts, program.ladder, t, t)
-        leads = self._store.leads.page(LeadFilter(project=project, account=external_id), LEADS_MAX)
+        leads = self._store.leads.newest(project, external_id, LEADS_MAX)
         known = who.account(moment, external_id)
         return AccountView(
             project=project,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from fastapi import APIRouter, Query
 
@@ -17,6 +17,11 @@ from eventlog.port import Producer, TopicState
 from runtime.clock import Clock
 from runtime.web import ERROR_RESPONSES, ApiError, Authenticate, api_key_required
 
+CURSOR_DIGITS_MAX = 18
+
+Status: TypeAlias = Literal[
+    "open", "accepted", "opportunity", "won", "lost", "rejected", "recycled", "expired", "superseded", "retracted"
+]
 Limit: TypeAlias = Annotated[int, Query(ge=1, le=1000, description="Most rows in one answer.")]
 
 
@@ -41,7 +46,7 @@ def _add_leads(router: APIRouter, store: DetectorStore) -> None:
     @router.get("/leads", tags=["leads"])
     def leads(
         project: str | None = None,
-        status: str | None = None,
+        status: Status | None = None,
         updated_since: Annotated[str | None, Query(description="ISO 8601; leads changed at or after it.")] = None,
         cursor: Annotated[str | None, Query(description="`next` of the answer before.")] = None,
         limit: Limit = 100,
@@ -75,9 +80,7 @@ def _add_dead_letters(router: APIRouter, store: DetectorStore) -> None:
         project: str | None = None, code: str | None = None, cursor: str | None = None, limit: Limit = 100
     ) -> DeadLetterList:
         """What could not be used, newest first."""
-        if cursor is not None and not cursor.isdecimal():
-            raise _bad_cursor()
-        rows = store.dead_letters.page(limit + 1, project, code, None if cursor is None else int(cursor))
+        rows = store.dead_letters.page(limit + 1, project, code, None if cursor is None else _number(cursor))
         following = str(rows[limit - 1].seq) if len(rows) > limit else None
         return DeadLetterList(data=[DeadLetterLine(**_letter(row.letter)) for row in rows[:limit]], next=following)
 
@@ -109,10 +112,11 @@ def _after(cursor: str | None) -> tuple[int, str] | None:
     if cursor is None:
         return None
     time, _, lead_id = cursor.partition(".")
-    if not time.isdecimal() or not lead_id:
-        raise _bad_cursor()
-    return int(time), lead_id
+    return _number(time if lead_id else ""), lead_id
 
 
-def _bad_cursor() -> ApiError:
-    return ApiError(422, "invalid_cursor", "cursor is not the `next` of an answer; leave it out to begin at the first page.")
+def _number(text: str) -> int:
+    """Of a cursor: one that a database can compare."""
+    if text.isdecimal() and len(text) <= CURSOR_DIGITS_MAX:
+        return int(text)
+    raise ApiError(422, "invalid_cursor", "cursor is not the `next` of an answer; leave it out to begin at the first page.")

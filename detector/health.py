@@ -28,7 +28,7 @@ class HealthReporter:
         standings = {standing.partition: standing for standing in self._store.checkpoints.standings()}
         lags = {at: end - (standings[at].next_offset if at in standings else 0) for at, end in ends.items()}
         lag_s = max((self._behind_s(at, lag, standings.get(at), now) for at, lag in lags.items()), default=0.0)
-        halted = {f"{at.topic}/{at.partition}": s.halted for at, s in standings.items() if s.halted}
+        halted = {f"{at.topic}/{at.partition}": s for at, s in standings.items() if s.halted}
         oldest = self._store.outbox.oldest()
         commit_age_s = max(0, now - max((s.committed_at for s in standings.values()), default=now)) / 1000
         figures: dict[str, Any] = {
@@ -36,13 +36,13 @@ class HealthReporter:
             "lag_events": sum(max(0, lag) for lag in lags.values()),
             "lag_s": lag_s,
             "commit_age_s": commit_age_s,
-            "halted": halted or None,
+            "halted": {place: s.halted for place, s in halted.items()} or None,
             "outbox_oldest_s": 0 if oldest is None else max(0, now - oldest) / 1000,
             "held": self._store.people.held_count(),
             "unattributed_1h": self._store.dead_letters.count("unattributed", now - HOUR_MS),
             "rulebooks": self._rulebooks(),
         }
-        problems = _problems(figures, now)
+        problems = _halts(halted) + _problems(figures, now)
         down = any(problem["code"] in ("detector_halted", "detector_stalled") for problem in problems)
         status = "down" if down else "degraded" if problems else "ok"
         return {"status": status, **figures, "problems": problems}
@@ -64,15 +64,21 @@ class HealthReporter:
         return {project: {"version": min(versions.values())} for project, versions in adoption.items()}
 
 
+def _halts(halted: Mapping[str, Standing]) -> list[dict[str, Any]]:
+    """`since`: the last commit of that very partition."""
+    do = "Follow the runbook's section detector_halted, then start the detector again."
+    return [
+        {"code": "detector_halted", "since": iso(s.committed_at), "what": f"{place} stands still: {s.halted}", "do": do}
+        for place, s in halted.items()
+    ]
+
+
 def _problems(figures: Mapping[str, Any], now: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
 
     def problem(code: str, age_s: float, what: str, do: str) -> None:
         found.append({"code": code, "since": iso(now - round(age_s * 1000)), "what": what, "do": do})
 
-    for place, reason in (figures["halted"] or {}).items():
-        remedy = "Follow the runbook's section detector_halted, then start the detector again."
-        problem("detector_halted", figures["commit_age_s"], f"{place} stands still: {reason}", remedy)
     lag_s = figures["lag_s"]
     if figures["halted"] is None and lag_s > STALLED_S and figures["commit_age_s"] > STALLED_S:
         what = f"{figures['lag_events']} records wait and nothing was committed for {figures['commit_age_s']:.0f} s"

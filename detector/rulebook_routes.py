@@ -13,7 +13,7 @@ from detector.core.rulebook.parse import Problem, RulebookError, parse
 from detector.rulebooks import bases
 from detector.shapes import AppliedRulebook, ProblemLine, RulebookLine, RulebookList, RulebookProblems, iso
 from detector.store import DetectorStore
-from detector.store.rulebooks import StoredRulebook
+from detector.store.rulebooks import RulebookLine as StoredLine
 from eventlog.port import Entry, LogError, Producer, TopicState
 from runtime.clock import Clock
 from runtime.web import ApiError, ErrorBody, error_body
@@ -104,7 +104,7 @@ def add_rulebook_routes(  # noqa: PLR0913, PLR0917 - what the routes stand on
         return RulebookList(data=[RulebookLine(**_line(stored)) for stored in store.rulebooks.all(project)])
 
 
-def _switch(producer: Producer, topics: Mapping[str, TopicState], stored: StoredRulebook) -> None:
+def _switch(producer: Producer, topics: Mapping[str, TopicState], stored: StoredLine) -> None:
     """Append the switch to every partition: each judges by the new version from there on."""
     value = encode(RulebookSwitch(project=stored.project, version=stored.version))
     entries = [Entry(topic, n, value) for topic in (EVENTS, UNATTRIBUTED) for n in range(topics[topic].partitions)]
@@ -127,7 +127,7 @@ def _problem(problem: Problem) -> ProblemLine:
     return ProblemLine(line=problem.line, column=problem.column, code=problem.code, message=problem.message, do=problem.remedy)
 
 
-def _line(stored: StoredRulebook) -> dict[str, Any]:
+def _line(stored: StoredLine) -> dict[str, Any]:
     return {
         "project": stored.project,
         "version": stored.version,

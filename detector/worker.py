@@ -34,6 +34,12 @@ BATCH_MS_MAX = 1_000
 BEHIND_BYTES = POLL_BYTES_MAX // 2
 """A poll that gives as much means that the log is ahead of us: the batch stays open, for fewer and larger writes."""
 IDLE_POLL_S = 0.25
+LETTERS_KEPT_MS = 90 * 86_400_000
+"""How long dead letters are kept: as long as the log that they came from."""
+SWEEP_MAX = 1_000
+SWEEP_MS = 3_600_000
+SWEEP_AGAIN_MS = 1_000
+"""Between two sweeps of old dead letters: as a rule, and while there are more than one takes."""
 RETRY_S = 1.0
 """Between attempts while the database or the log cannot be reached."""
 
@@ -70,6 +76,7 @@ class Worker:
         self._committing: Future[None] | None = None
         self._left: list[Record] = []
         """Polled, and too much for the batch before."""
+        self._sweep_at = 0
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop`, then wait for the commit that is under way. A database or log that is away is waited for."""
@@ -131,6 +138,7 @@ class Worker:
             self._hand_over(self._compute.close())
         elif not busy:
             self._publisher.publish(self._ownership.sources())  # nothing is in flight: an outbox that waited may be tried again
+            self._sweep()
         # Every turn, for the partition next door may never be quiet.
         ticked = tick(self._ownership.owned.values(), self._consumer, self._producer, self._clock())
         return handed_over or busy or ticked
@@ -170,7 +178,15 @@ class Worker:
             if changes.outbox:
                 self._publisher.expect()
             self._publisher.publish(self._ownership.sources())
+        self._sweep()
         _count(batch)
+
+    def _sweep(self) -> None:
+        """Old dead letters go, a bounded number at a time. By the thread that commits, or by the other while none does."""
+        now = self._clock()
+        if now >= self._sweep_at:
+            swept = self._store.dead_letters.sweep(now - LETTERS_KEPT_MS, SWEEP_MAX)
+            self._sweep_at = now + (SWEEP_MS if swept < SWEEP_MAX else SWEEP_AGAIN_MS)
 
     def _drop(self) -> None:
         """Forget everything in memory; the next turn acquires the partitions again."""

@@ -46,7 +46,6 @@ class LeadFilter:
     """None: any. `after`: (updated_at, lead_id) of the last lead already seen."""
 
     project: str | None = None
-    account: str | None = None
     status: str | None = None
     updated_since: int | None = None
     after: tuple[int, str] | None = None
@@ -70,7 +69,7 @@ class Leads:
         """In order of (updated_at, lead_id)."""
         t = tables.leads.c
         query = sa.select(*[t[name] for name in _LEAD]).order_by(t.updated_at, t.lead_id).limit(limit)
-        for column, value in ((t.project, wanted.project), (t.account, wanted.account), (t.status, wanted.status)):
+        for column, value in ((t.project, wanted.project), (t.status, wanted.status)):
             if value is not None:
                 query = query.where(column == value)
         if wanted.updated_since is not None:
@@ -80,6 +79,13 @@ class Leads:
             query = query.where((t.updated_at > time) | ((t.updated_at == time) & (t.lead_id > lead_id)))
         with self._engine.connect() as tx:
             return [LeadRow(*row) for row in tx.execute(query)]
+
+    def newest(self, project: str, account: str, limit: int) -> list[LeadRow]:
+        """One account's, those first that changed last."""
+        t = tables.leads.c
+        query = sa.select(*[t[name] for name in _LEAD]).where(t.project == project, t.account == account)
+        with self._engine.connect() as tx:
+            return [LeadRow(*row) for row in tx.execute(query.order_by(t.updated_at.desc(), t.lead_id.desc()).limit(limit))]
 
     def get(self, lead_id: str) -> LeadRow | None:
         t = tables.leads.c

@@ -56,6 +56,13 @@ class DeadLetters:
         with self._engine.connect() as tx:
             return tx.execute(query).scalar_one()
 
+    def sweep(self, before: int, most: int) -> int:
+        """Delete up to `most` of those received before `before`, oldest first; how many there were."""
+        c = tables.dead_letters.c
+        oldest = sa.select(c.seq).where(c.received_at < before).order_by(c.received_at).limit(most)
+        with self._engine.begin() as tx:
+            return tx.execute(sa.delete(tables.dead_letters).where(c.seq.in_(oldest))).rowcount
+
     def _read(self, query: sa.Select[Any]) -> list[StoredLetter]:
         with self._engine.connect() as tx:
             rows = tx.execute(query).all()

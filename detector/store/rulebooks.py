@@ -5,25 +5,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from detector import tables
 from detector.store.bulk import insert
 from eventlog.port import TopicPartition
 
+ADD_TRIES = 20
+"""Of two that are added at once, PostgreSQL refuses one: it is tried with the next number."""
+
 
 @dataclass(frozen=True, slots=True)
-class StoredRulebook:
-    """`body` as it was sent, `resolved` the text that parses without any base."""
+class RulebookLine:
+    """`sha256`: of the resolved text."""
 
     project: str
     version: int
-    body: str
-    resolved: str
     sha256: str
     created_at: int
 
 
-_COLUMNS = [tables.rulebooks.c[name] for name in ("project", "version", "body", "resolved", "sha256", "created_at")]
+@dataclass(frozen=True, slots=True)
+class StoredRulebook(RulebookLine):
+    """`body` as it was sent, `resolved` the text that parses without any base."""
+
+    body: str
+    resolved: str
+
+
+_LINE = [tables.rulebooks.c[name] for name in ("project", "version", "sha256", "created_at")]
+_COLUMNS = [*_LINE, tables.rulebooks.c.body, tables.rulebooks.c.resolved]
 
 
 class Rulebooks:
@@ -33,15 +44,24 @@ class Rulebooks:
     def add(self, project: str, body: str, resolved: str, now: int) -> StoredRulebook:
         """Store the next version; a body equal to the newest version's resolved text is that version, stored once."""
         digest = hashlib.sha256(resolved.encode()).hexdigest()
-        newest = self.newest(project)
-        if newest is not None and newest.sha256 == digest:
-            return newest
+        for attempt in range(ADD_TRIES):
+            newest = self.newest(project)
+            if newest is not None and newest.sha256 == digest:
+                return newest
+            try:
+                return self._add(project, body, resolved, digest, now)
+            except IntegrityError:
+                if attempt == ADD_TRIES - 1:
+                    raise
+        raise AssertionError("not reached")
+
+    def _add(self, project: str, body: str, resolved: str, digest: str, now: int) -> StoredRulebook:
         r = tables.rulebooks.c
         number = sa.select(sa.func.coalesce(sa.func.max(r.version), 0) + 1).where(r.project == project).scalar_subquery()
         values = {"project": project, "body": body, "resolved": resolved, "sha256": digest, "created_at": now}
         with self._engine.begin() as tx:
             version = tx.execute(sa.insert(tables.rulebooks).values(version=number, **values).returning(r.version)).scalar_one()
-        return StoredRulebook(project, version, body, resolved, digest, now)
+        return StoredRulebook(project, version, digest, now, body, resolved)
 
     def get(self, project: str, version: int) -> StoredRulebook | None:
         r = tables.rulebooks.c
@@ -56,14 +76,14 @@ class Rulebooks:
             row = tx.execute(query).one_or_none()
         return None if row is None else StoredRulebook(*row)
 
-    def all(self, project: str | None = None) -> list[StoredRulebook]:
+    def all(self, project: str | None = None) -> list[RulebookLine]:
         """All versions, newest of each project first."""
         r = tables.rulebooks.c
-        query = sa.select(*_COLUMNS).order_by(r.project, r.version.desc())
+        query = sa.select(*_LINE).order_by(r.project, r.version.desc())
         if project is not None:
             query = query.where(r.project == project)
         with self._engine.connect() as tx:
-            return [StoredRulebook(*row) for row in tx.execute(query)]
+            return [RulebookLine(*row) for row in tx.execute(query)]
 
     def adopted(self, partition: TopicPartition) -> dict[str, int]:
         """project -> version that this partition judges by."""
@@ -72,13 +92,16 @@ class Rulebooks:
         with self._engine.connect() as tx:
             return {row[0]: row[1] for row in tx.execute(query)}
 
-    def adoption(self, topic: str) -> dict[str, dict[int, int]]:
-        """project -> partition -> version, over one topic."""
+    def adoption(self, topic: str, project: str | None = None) -> dict[str, dict[int, int]]:
+        """project -> partition -> version, over one topic; of all projects or of one."""
         a = tables.adopted.c
+        query = sa.select(a.project, a.partition, a.version).where(a.topic == topic)
+        if project is not None:
+            query = query.where(a.project == project)
         found: dict[str, dict[int, int]] = {}
         with self._engine.connect() as tx:
-            for project, partition, version in tx.execute(sa.select(a.project, a.partition, a.version).where(a.topic == topic)):
-                found.setdefault(project, {})[partition] = version
+            for name, partition, version in tx.execute(query):
+                found.setdefault(name, {})[partition] = version
         return found
 
 

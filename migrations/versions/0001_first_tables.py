@@ -95,6 +95,9 @@ def upgrade_detector() -> None:
         sa.UniqueConstraint("id"),
         sqlite_autoincrement=True,
     )
+    op.create_index("dead_letters_by_code", "dead_letters", ["code", "seq"], unique=False)
+    op.create_index("dead_letters_by_project", "dead_letters", ["project", "seq"], unique=False)
+    op.create_index("dead_letters_by_time", "dead_letters", ["received_at"], unique=False)
     op.create_table(
         "facts",
         sa.Column("project", sa.Text(), nullable=False),

@@ -109,6 +109,9 @@ def test_a_lead_comes_with_its_evidence_and_its_life(api: Api, world: World) -> 
     [
         ({"updated_since": "yesterday"}, "invalid_time"),
         ({"cursor": "xyz"}, "invalid_cursor"),
+        ({"cursor": "9" * 20 + ".ld_1"}, "invalid_cursor"),
+        ({"cursor": "9" * 5000 + ".ld_1"}, "invalid_cursor"),
+        ({"status": "opne"}, "invalid_request"),
         ({"limit": 0}, "invalid_request"),
     ],
 )
@@ -116,6 +119,19 @@ def test_a_query_that_cannot_be_read_is_refused(api: Api, query: dict[str, Any],
     answer = api.get("/v1/leads", params=query)
 
     assert (answer.status_code, answer.json()["code"]) == (422, code)
+
+
+def test_a_status_that_does_not_exist_is_refused_with_those_that_do(api: Api) -> None:
+    answer = api.get("/v1/leads", params={"status": "opne"})
+
+    assert all(status in answer.text for status in ("status", "open", "won", "retracted"))
+
+
+@pytest.mark.parametrize("digits", [19, 20, 5000])
+def test_a_cursor_beyond_every_number_is_refused(api: Api, digits: int) -> None:
+    answer = api.get("/v1/deadletters", params={"cursor": "9" * digits})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")
 
 
 @pytest.mark.parametrize("path", ["leads/ld_x", "deadletters/dead_x", "accounts/x?project=mail", "accounts/x?project=no"])

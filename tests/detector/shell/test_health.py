@@ -1,7 +1,7 @@
 """Health is judged from the database and the log's ends, by another process than the detector's."""
 
 from detector.health import HealthReporter
-from eventlog.port import TopicPartition
+from eventlog.port import Entry, TopicPartition
 from tests.detector.shell.samples import HOUR, MINUTE, usage_event
 from tests.detector.shell.world import World
 
@@ -62,3 +62,15 @@ def test_a_halted_partition_is_named_with_its_reason(world: World) -> None:
     assert "version 9 of the rulebook of mail" in report["halted"]["events/0"]
     assert report["problems"][0]["code"] == "detector_halted"
     assert report["problems"][0]["since"] == "2026-05-28T20:26:40.000Z"
+
+
+def test_a_halt_is_as_old_as_its_own_partitions_last_commit(world: World) -> None:
+    world.switch("mail", 9)
+    world.drain()
+    world.now += HOUR
+    world.producer.append([Entry("dead-letters", 0, b"\xff")], 5)
+    world.drain()
+
+    report = HealthReporter(world.store).report(ends(world), world.now)
+
+    assert {problem["since"] for problem in report["problems"]} == {"2026-05-28T20:26:40.000Z"}

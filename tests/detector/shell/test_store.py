@@ -1,5 +1,8 @@
 """The store keeps what a commit says, all of it or nothing; on SQLite and PostgreSQL alike."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import sqlalchemy as sa
 
@@ -241,3 +244,54 @@ def test_another_log_is_refused_with_what_to_do(store: DetectorStore) -> None:
         store.checkpoints.check_topics([TopicState("events", 1, "id-2")])
     with pytest.raises(TopicMismatchError, match="has 2 partitions, the database was filled with 1"):
         store.checkpoints.check_topics([TopicState("events", 2, "id-1")])
+
+
+def test_rulebooks_added_at_once_get_a_number_each(store: DetectorStore) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        barrier = threading.Barrier(8)
+
+        def add(n: int) -> int:
+            barrier.wait()
+            return store.rulebooks.add("mail", f"text {n}", f"text {n}", NOON).version
+
+        versions = sorted(pool.map(add, range(8)))
+
+    assert versions == list(range(1, 9))
+
+
+def test_the_list_of_rulebooks_loads_no_text(store: DetectorStore, engine: sa.Engine) -> None:
+    store.rulebooks.add("mail", "a", "a", NOON)
+    queries: list[str] = []
+    sa.event.listen(engine, "before_cursor_execute", lambda *call: queries.append(call[2]))
+    (line,) = store.rulebooks.all()
+
+    assert (line.project, line.version, line.created_at) == ("mail", 1, NOON)
+    assert not any("body" in query for query in queries)
+
+
+def test_what_another_project_adopted_is_not_loaded(store: DetectorStore) -> None:
+    changes = moved(store)
+    changes.adopted = {(EVENTS_0, "mail"): 1, (EVENTS_0, "crm"): 2}
+    store.commit(changes, NOON)
+
+    assert store.rulebooks.adoption(EVENTS, "crm") == {"crm": {0: 2}}
+
+
+def test_an_accounts_newest_leads_come_first(store: DetectorStore) -> None:
+    changes = moved(store)
+    changes.lead_events = [lead_event(f"ld_{n}", at=NOON + n) for n in range(5)]
+    store.commit(changes, NOON)
+
+    assert [lead.lead_id for lead in store.leads.newest("mail", "acme", 2)] == ["ld_4", "ld_3"]
+    assert store.leads.newest("mail", "bolt", 2) == []
+
+
+def test_old_dead_letters_go_a_bounded_number_at_a_time(store: DetectorStore) -> None:
+    changes = moved(store)
+    for n in range(5):
+        letter = DeadLetter(id=f"dead_{n}", project="mail", received_at=NOON - n, code="no_type", message="…")
+        changes.dead_letters.append(Buried(letter, TopicPartition(DEAD_LETTERS, 0), n))
+    store.commit(changes, NOON)
+
+    assert [store.dead_letters.sweep(NOON - 1, 2) for _ in range(3)] == [2, 1, 0]
+    assert [stored.letter.id for stored in store.dead_letters_since(0)] == ["dead_0", "dead_1"]

@@ -202,7 +202,9 @@ def test_a_rulebook_switches_at_its_place_and_at_the_same_one_in_a_replay(
     world.send(contacts("m2", 350, "bolt"))
     world.drain()
     (live,) = world.sent()
-    for stored in reversed(world.store.rulebooks.all("mail")):
+    for version in (1, 2):
+        stored = world.store.rulebooks.get("mail", version)
+        assert stored is not None
         calm_store.rulebooks.add("mail", stored.body, stored.resolved, NOON)
 
     replay = World(tmp_path, calm_store)  # an empty database, the same log: all of it in one batch
@@ -230,6 +232,20 @@ def test_an_undecodable_line_among_dead_letters_leaves_its_neighbours(world: Wor
     world.drain()
 
     assert world.codes() == ["no_type", "undecodable", "no_type"]
+
+
+def test_a_dead_letter_is_kept_as_long_as_the_log(world: World) -> None:
+    world.send(usage_event("m1", person="ada"))
+    world.drain()
+    world.now += 89 * 24 * 60 * MINUTE
+    world.drain()
+    assert world.codes() == ["no_account"]
+
+    world.now += 2 * 24 * 60 * MINUTE
+    world.send(usage_event("m2", person="ada", at=world.now))
+    world.drain()
+
+    assert [stored.letter.received_at for stored in world.store.dead_letters_since(0)] == [world.now]
 
 
 def _send_with_another_producer(world: World, *events: UsageEvent) -> None:
