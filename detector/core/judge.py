@@ -1,7 +1,7 @@
 """An account, one more event, and its place in the log in; what sales must hear out.
 
-`holds` and `reconcile` are the only interpreters of a rule. `holds` answers from facts as of t alone; `reconcile` compares it
-with the ledger and finds what is new.
+`holds` and `reconcile` are the only interpreters of a rule. `holds` answers from facts as of a moment alone; `reconcile` asks
+it, compares with the ledger, and finds what is new.
 """
 
 from typing import NamedTuple
@@ -9,7 +9,6 @@ from typing import NamedTuple
 from contracts.messages import LeadEvent, Place, UsageEvent
 from detector.core.account import Account
 from detector.core.desk import Desk, Fired
-from detector.core.facts.facts import Facts
 from detector.core.fold import fold
 from detector.core.ledger import RuleState
 from detector.core.measures.moment import Moment
@@ -54,9 +53,24 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
     return reconcile(program, account, touched, moment, place)
 
 
-def holds(program: Program, rule: str, facts: Facts, t: int) -> Verdict:
-    """Whether `rule` (as judged: `premium`, `limit/contacts`) holds at t, from events with timestamp ≤ t only."""
-    return _judge(program.judged[rule], Moment(facts, program.ladder, t, t))
+def holds(judged: Judged, moment: Moment) -> Verdict:
+    """Whether a rule (`program.judged["limit/contacts"]`) holds at a moment, from events with timestamp ≤ t only.
+
+    The moment's person is whom lines about `person.…` look at; without one these are unknown.
+    """
+    if not judged.look(moment):
+        return _FALSE
+    guard = judged.guard(moment)
+    if guard is False:
+        return _FALSE
+    if not judged.rule.steps or judged.limit is None:
+        return _TRUE if guard else _UNKNOWN
+    step = judged.limit.step(moment, judged.rule.steps)
+    if step is False:
+        return _FALSE
+    if step is None or step is True or guard is None:
+        return _UNKNOWN
+    return Verdict(held=True, step=step, rank=rank(step))
 
 
 def reconcile(program: Program, account: Account, touched: tuple[Judged, ...], moment: Moment, place: Place) -> list[LeadEvent]:
@@ -78,34 +92,18 @@ def reconcile(program: Program, account: Account, touched: tuple[Judged, ...], m
     return desk.lead_events
 
 
-def _judge(judged: Judged, moment: Moment) -> Verdict:
-    if not judged.look(moment):
-        return _FALSE
-    guard = judged.guard(moment)
-    if guard is False:
-        return _FALSE
-    if not judged.rule.steps or judged.limit is None:
-        return _TRUE if guard else _UNKNOWN
-    step = judged.limit.step(moment, judged.rule.steps)
-    if step is False:
-        return _FALSE
-    if step is None or step is True or guard is None:
-        return _UNKNOWN
-    return Verdict(held=True, step=step, rank=rank(step))
-
-
 def _onset(judged: Judged, account: Account, moment: Moment) -> Fired | None:
     """What is new: it holds, and higher than what sales was told of, or than a millisecond ago (whichever was less).
 
     What the cooldown silences is not remembered as told, so it fires at the next judgement after the cooldown, if it still holds.
     """
-    verdict = _judge(judged, moment)
+    verdict = holds(judged, moment)
     state = account.ledger.rules.get(judged.name)
     held = before = state.held if state is not None else 0.0
     if held == verdict.rank == 0:
         return None
     if 0 < verdict.rank <= before and judged.fades:
-        before = min(before, _judge(judged, moment.earlier()).rank)
+        before = min(before, holds(judged, moment.earlier()).rank)
     onset = verdict.rank > before
     silent = onset and state is not None and verdict.rank <= state.rank and judged.cools(state, moment)
     told = before if silent else _lasting(judged, verdict, moment)

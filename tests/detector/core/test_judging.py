@@ -8,10 +8,11 @@ import pytest
 from contracts.messages import LeadEvent, UsageEvent
 from detector.core.account import Account
 from detector.core.desk import lead_type_of
-from detector.core.judge import holds, process
+from detector.core.judge import Verdict, holds, process
+from detector.core.measures.moment import Moment
 from detector.core.rulebook.compile import Program, compile_rulebook
 from detector.core.rulebook.model import Rule
-from tests.detector.core.sample import DAY, RULEBOOK, T0, at_least, number, place, usage
+from tests.detector.core.sample import DAY, RULEBOOK, T0, at_least, is_text, number, place, usage
 
 PROGRAM = compile_rulebook(RULEBOOK, 3)
 
@@ -36,6 +37,10 @@ class Story:
 
     def contacts(self, total: float, day: float, **more: Any) -> list[LeadEvent]:
         return self.happens("Counted", day, properties={"total": total}, **more)
+
+
+def _contacts(program: Program, account: Account, t: int) -> Verdict:
+    return holds(program.judged["limit/contacts"], Moment(account.facts, program.ladder, t, t))
 
 
 def _types(lead_events: list[LeadEvent]) -> list[tuple[str, str]]:
@@ -111,7 +116,7 @@ def test_where_nothing_is_allowed_any_use_is_all_of_it() -> None:
     for total, held in ((0, False), (1, True)):
         account = Account.new("acme-mail", "acc_9")
         process(program, account, usage("m1", T0, "Counted", properties={"total": total}), place(T0))
-        assert holds(program, "limit/contacts", account.facts, T0).held is held
+        assert _contacts(program, account, T0).held is held
 
 
 def test_a_plan_without_a_cap_never_fires() -> None:
@@ -125,7 +130,7 @@ def test_an_unknown_plan_leaves_limits_unknown_and_fires_nothing() -> None:
     story = Story()
     story.plan("mystery", 0)
     assert story.contacts(10_000, 1) == []
-    assert holds(PROGRAM, "limit/contacts", story.account.facts, T0 + DAY).held is None
+    assert _contacts(PROGRAM, story.account, T0 + DAY).held is None
     assert story.happens("Upgrade Clicked", 2, person="ada")[0].data["account"]["plan"] == "mystery"
 
 
@@ -323,10 +328,10 @@ def test_an_account_without_no_plan_has_its_first_known_plan_since_ever() -> Non
     account = Account.new("acme-mail", "acc_9")
     counted = usage("m1", T0, "Counted", properties={"total": 10})
     assert process(program, account, counted, place(T0)) == []
-    assert holds(program, "limit/contacts", account.facts, T0).held is None
+    assert _contacts(program, account, T0).held is None
     group = usage("m2", T0 + DAY, kind="group", traits={"plan": "free"})
     assert _types(process(program, account, group, place(T0 + DAY))) == [("lead.created", "pql")]
-    assert holds(program, "limit/contacts", account.facts, T0).held is True
+    assert _contacts(program, account, T0).held is True
 
 
 def test_a_plan_that_becomes_known_makes_what_was_used_before_it_premium() -> None:
@@ -350,6 +355,18 @@ def test_heavy_use_of_a_premium_feature_counts_as_many_days_as_light_use() -> No
         [created] = story.happens("Automation Opened", 3)
         [feature] = created.data["features"]
         assert (feature["name"], feature["days"]) == ("automations", 4)
+
+
+def test_what_holds_says_of_a_person_is_what_is_judged_live() -> None:
+    boss = Rule("boss", ("x",), "usage_growth", when=(at_least("imports", 1), is_text("person.title", "CEO")))
+    program = compile_rulebook(replace(RULEBOOK, rules=(boss,)), 1)
+    story = Story(program)
+    story.happens(None, 0, kind="identify", person="ada", traits={"title": "CEO"})
+    for day, person, held in ((1, None, None), (2, "bo", None), (3, "ada", True)):
+        fired = story.happens("Imported", day, person=person)
+        t = T0 + day * DAY
+        verdict = holds(program.judged["boss"], Moment(story.account.facts, program.ladder, t, t, person))
+        assert (verdict.held, bool(fired)) == (held, held is True)
 
 
 def test_use_of_what_a_plan_has_is_not_premium_whatever_plan_comes_later() -> None:
