@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from detector.core import words
 from detector.core.measures.moment import Moment
-from detector.core.measures.usage import LimitReader
+from detector.core.measures.usage import REFUSED_MS, LimitReader
 from detector.core.rulebook.judged import Judged, Line
 from detector.core.rulebook.model import Step, Type
 
@@ -37,8 +37,8 @@ class _Compared(NamedTuple):
 
 def _of_step(rule: str, limit: LimitReader, moment: Moment, step: Step) -> dict[str, Any]:
     if step == "refused":
-        refusals = _Compared("limit.refused >= 1", limit.refused(moment), 1)
-        return _entry(rule, moment, refusals, limit.refused_ids(moment, MORE_IDS + 1))
+        refusals = _Compared("limit.refused >= 1", limit.refused(moment, REFUSED_MS), 1, REFUSED_MS)
+        return _entry(rule, moment, refusals, limit.refused_ids(moment, MORE_IDS + 1, REFUSED_MS))
     percent = _value(limit.percent(moment), Type.PERCENT, at_least=limit.at_least(moment))
     share = _Compared(f"limit.percent >= {step_label(step)}", percent, words.plain(step, Type.PERCENT))
     return _entry(rule, moment, share, limit.ids(moment, MORE_IDS + 1))

@@ -6,14 +6,13 @@ from typing import Any
 from detector.core import words
 from detector.core.measures.moment import Moment
 from detector.core.measures.premium import PremiumReader
-from detector.core.measures.usage import LimitReader
+from detector.core.measures.usage import REFUSED_MS, LimitReader
 from detector.core.rulebook.compile import Program
 from detector.core.rulebook.model import Plan
 
 NEAR = 0.8
 """From this share on, an offer should lift the limit."""
 RECENT_MS = 14 * 86_400_000
-REFUSED_MS = 7 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def month_start(month: int) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _month_begun(day: int) -> int:
+def month_begun(day: int) -> int:
     """Epoch ms at which the UTC month of a day (days since 1970) begins. Every judgement of a monthly limit asks."""
     return month_start(month_of(day * DAY_MS))
 
@@ -97,7 +97,7 @@ class Series:
 
     def count_in_month(self, t: int) -> Count:
         """Events of the UTC calendar month of t, until t."""
-        return self._between(_month_begun(t // DAY_MS), t)
+        return self._between(month_begun(t // DAY_MS), t)
 
     def _between(self, start: int | None, t: int) -> Count:
         times = self.times
@@ -135,7 +135,7 @@ class Series:
         return at - 1 if at and self.times[at - 1] == t else None
 
     def newest_ids(self, t: int, number: int, window_ms: int | None = None) -> list[str]:
-        """Message ids until t, newest first."""
+        """Message ids in (t - window, t], newest first. Without a window: all until t."""
         upper = bisect_right(self.times, t)
         lower = 0 if window_ms is None else bisect_right(self.times, t - window_ms)
         return self.ids[max(lower, upper - number) : upper][::-1]

@@ -3,13 +3,15 @@
 from typing import Any
 
 from detector.core import words
-from detector.core.facts.series import Count, Series, month_of, month_start
+from detector.core.facts.series import DAY_MS, Count, Series, month_begun, month_of, month_start
 from detector.core.measures.keys import events_key, limit_key
 from detector.core.measures.moment import Moment
 from detector.core.rulebook.model import Limit, Step, Type
 
 REFUSED_RANK = 1e9
 """Above every share."""
+REFUSED_MS = 7 * DAY_MS
+"""How far back refusals still say something about now."""
 
 
 class LimitReader:
@@ -68,10 +70,12 @@ class LimitReader:
         }
 
     def ids(self, moment: Moment, number: int) -> list[str]:
-        return self._events(moment).newest_ids(moment.t, number)
+        """Of a counter only this month's: no other message is in its value."""
+        month_ms = moment.t - month_begun(moment.t // DAY_MS) + 1
+        return self._events(moment).newest_ids(moment.t, number, month_ms if self.limit.kind == "counter" else None)
 
-    def refused_ids(self, moment: Moment, number: int) -> list[str]:
-        return moment.facts.series(self.refused_key).newest_ids(moment.t, number)
+    def refused_ids(self, moment: Moment, number: int, window_ms: int | None = None) -> list[str]:
+        return moment.facts.series(self.refused_key).newest_ids(moment.t, number, window_ms)
 
     def step(self, moment: Moment, steps: tuple[Step, ...]) -> Step | bool | None:
         """The highest step reached; False: none; None: unknown, and so for a limit without a cap."""

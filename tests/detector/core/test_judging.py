@@ -146,6 +146,19 @@ def test_a_counter_starts_anew_with_the_calendar_month_in_utc() -> None:
     assert first_of_june.happens("Email Sent", 5) == []
 
 
+def test_evidence_cites_no_message_that_its_value_does_not_count() -> None:
+    story = Story()
+    story.happens("Send Refused", -10)
+    for day in (3, 4):
+        story.happens("Email Sent", day)
+    for day in (6, 7, 8):
+        story.happens("Email Sent", day)
+    [of_june] = [each.data["evidence"][-1] for each in story.happens("Email Sent", 9)]
+    assert (of_june["value"], of_june["message_ids"]) == (100, ["m7", "m6", "m5", "m4"])
+    [refused] = [each.data["evidence"][-1] for each in story.happens("Send Refused", 12)]
+    assert (refused["value"], refused["window"], refused["message_ids"]) == (1, "7d", ["m8"])
+
+
 def test_a_window_holds_an_event_until_a_millisecond_before_its_length_has_passed() -> None:
     for ms, count in ((-1, 3), (0, 2)):
         story = Story()
