@@ -29,6 +29,7 @@ def fold(program: Program, facts: Facts, event: UsageEvent) -> None:
         wanted = program.account_traits if event.trust == "server" else program.account_traits - {PLAN}
         _keep(facts.traits, OWN, wanted, event)
     elif event.person is not None:
+        facts.people.make_room(event.person, facts.activity.people)
         _keep(facts.people, event.person, program.person_traits, event)
 
 

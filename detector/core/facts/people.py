@@ -1,24 +1,51 @@
 """The people of an account: identify and any event in, who they are and when they were active out.
 
-At most 1,000 people: those whom the log names first. Traits and activity are apart, because the second changes with every event.
+At most 1,000 people. For one more, those leave who were seen least recently, so the person at hand is always known. Traits and
+activity are apart, because the second changes with every event.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from detector.core.facts.history import History
 
 PEOPLE_MAX = 1_000
+_LEAVE_TOGETHER = 50
+"""Fewer sorts: a crowd beyond the bound makes room for so many at once."""
 _PEOPLE_PER_CHUNK = 32
+
+
+class _Places:
+    """Which chunk a new person goes to: the first one with room."""
+
+    __slots__ = ("free",)
+
+    def __init__(self) -> None:
+        self.free: list[int] = []
+
+    def take(self, people: int) -> int:
+        """`people`: how many have a place."""
+        return self.free.pop() if self.free else people // _PEOPLE_PER_CHUNK
+
+    def give(self, numbers: Iterable[int]) -> None:
+        self.free = sorted([*self.free, *numbers], reverse=True)
+
+    def load(self, taken: Iterable[int]) -> None:
+        """`taken`: the chunk of each person. All chunks but the last are full, unless people left."""
+        counts = Counter(taken)
+        holes = (number for number in range(max(counts, default=0)) for _ in range(_PEOPLE_PER_CHUNK - counts[number]))
+        self.free = sorted(holes, reverse=True)
 
 
 class Activity:
     """person -> [first seen, last seen, events, chunk]. Anonymous people are only counted as "somebody was here"."""
 
-    __slots__ = ("_changed", "anonymous_since", "dirty", "people")
+    __slots__ = ("_changed", "_places", "anonymous_since", "dirty", "people")
 
     def __init__(self) -> None:
         self.people: dict[str, list[int]] = {}
+        self._places = _Places()
         self.anonymous_since: int | None = None
         self._changed: set[int] = set()
         self.dirty = False
@@ -27,8 +54,8 @@ class Activity:
         seen = self.people.get(person)
         if seen is None:
             if len(self.people) >= PEOPLE_MAX:
-                return
-            seen = self.people[person] = [timestamp, timestamp, 1, len(self.people) // _PEOPLE_PER_CHUNK]
+                self._make_room()
+            seen = self.people[person] = [timestamp, timestamp, 1, self._places.take(len(self.people))]
         else:
             seen[2] += 1
             if timestamp > seen[1]:
@@ -37,6 +64,14 @@ class Activity:
                 seen[0] = timestamp
         self._changed.add(seen[3])
         self.dirty = True
+
+    def _make_room(self) -> None:
+        """The least recently seen leave, but not who came first: since when somebody is here stays known."""
+        first = min(self.people, key=lambda person: (self.people[person][0], person))
+        others = sorted(self.people.keys() - {first}, key=lambda person: (self.people[person][1], person))
+        left = [self.people.pop(person)[3] for person in others[:_LEAVE_TOGETHER]]
+        self._places.give(left)
+        self._changed.update(left)
 
     def saw_anonymous(self, timestamp: int) -> None:
         if self.anonymous_since is None or timestamp < self.anonymous_since:
@@ -55,7 +90,7 @@ class Activity:
         return min(self.people, key=lambda person: (-self.people[person][2], -self.people[person][1], person))
 
     def chunks(self, *, everything: bool) -> dict[int, Any]:
-        wanted = range(max(1, -(-len(self.people) // _PEOPLE_PER_CHUNK))) if everything else self._changed
+        wanted = {0, *(seen[3] for seen in self.people.values())} if everything else self._changed
         content: dict[int, list[Any]] = {number: [self.anonymous_since if number == 0 else None, []] for number in wanted}
         for person, (first, last, events, number) in self.people.items():
             if number in content:
@@ -71,6 +106,7 @@ class Activity:
                 self.anonymous_since = anonymous
             for person, *seen in people:
                 self.people[person] = [*seen, number]
+        self._places.load(seen[3] for seen in self.people.values())
 
     @property
     def size(self) -> int:
@@ -80,26 +116,38 @@ class Activity:
 class Traits:
     """owner -> trait -> History. The owner is a person's id, or "" in the store of the account's own traits."""
 
-    __slots__ = ("_changed", "_numbers", "dirty", "owners")
+    __slots__ = ("_changed", "_numbers", "_places", "dirty", "owners")
 
     def __init__(self) -> None:
         self.owners: dict[str, dict[str, History]] = {}
         self._numbers: dict[str, int] = {}
+        self._places = _Places()
         self._changed: set[int] = set()
         self.dirty = False
 
     def add(self, owner: str, trait: str, timestamp: int, message_id: str, value: object) -> None:
         traits = self.owners.get(owner)
         if traits is None:
-            if len(self.owners) >= PEOPLE_MAX:
-                return
-            self._numbers[owner] = len(self.owners) // _PEOPLE_PER_CHUNK
+            self._numbers[owner] = self._places.take(len(self.owners))
             traits = self.owners[owner] = {}
         history = traits.get(trait)
         if history is None:
             history = traits[trait] = History()
         history.add(timestamp, message_id, value)
         self._changed.add(self._numbers[owner])
+        self.dirty = True
+
+    def make_room(self, owner: str, seen: Mapping[str, list[int]]) -> None:
+        """For `owner`, should there be too many. `seen`: of `Activity`; who is not in it leaves first."""
+        if owner in self.owners or len(self.owners) < PEOPLE_MAX:
+            return
+        oldest_first = sorted(self.owners, key=lambda each: (seen[each][1] if each in seen else -1, each))
+        leaving = oldest_first[:_LEAVE_TOGETHER]
+        for each in leaving:
+            del self.owners[each]
+        left = [self._numbers.pop(each) for each in leaving]
+        self._places.give(left)
+        self._changed.update(left)
         self.dirty = True
 
     def history(self, owner: str, trait: str) -> History | None:
@@ -126,6 +174,7 @@ class Traits:
             for owner, traits in chunks[number]:
                 self.owners[owner] = {trait: History([(t, i, v) for t, i, v in entries]) for trait, entries in traits.items()}
                 self._numbers[owner] = number
+        self._places.load(self._numbers.values())
 
     @property
     def size(self) -> int:

@@ -6,7 +6,7 @@ from detector.core.account import HOT_BYTES_MAX, Account
 from detector.core.facts import distinct, history, series
 from detector.core.facts.distinct import Distinct
 from detector.core.facts.history import History
-from detector.core.facts.people import PEOPLE_MAX, Activity
+from detector.core.facts.people import PEOPLE_MAX
 from detector.core.facts.series import Count, Series
 from detector.core.fold import fold
 from detector.core.rulebook.compile import compile_rulebook
@@ -113,11 +113,28 @@ def test_a_trait_said_at_every_visit_is_thinned_and_still_answers() -> None:
     assert [entry[2] for entry in (told.at(T0 + 4_999 * HOUR - 1), told.at(T0 + 4_999 * HOUR)) if entry] == ["free", "pro"]
 
 
-def test_an_account_keeps_a_thousand_people() -> None:
-    activity = Activity()
-    for number in range(PEOPLE_MAX + 5):
-        activity.saw(f"p{number}", number)
-    assert len(activity.people) == PEOPLE_MAX
+def test_the_person_at_hand_is_known_however_many_were_there_before() -> None:
+    account, chunks = Account.new("acme-mail", "acc_9"), {}
+    for number in range(3 * PEOPLE_MAX):
+        person = f"p{number}"
+        fold(PROGRAM, account.facts, usage(f"m{number}", T0 + number, kind="identify", person=person, traits={"email": person}))
+        assert account.facts.people.value(person, "email", T0 + number) == person
+        if number % 400 == 0:
+            dump = account.dump()
+            chunks.update(dump.chunks)
+            account = Account.load("acme-mail", "acc_9", dump.hot, chunks)
+    people = account.facts.activity.people
+    assert len(people) <= PEOPLE_MAX
+    assert len(account.facts.people.owners) <= PEOPLE_MAX
+    assert account.facts.activity.somebody(T0), "that somebody was here stays known"
+    assert f"p{2 * PEOPLE_MAX - 1}" not in people
+    assert f"p{2 * PEOPLE_MAX + 50}" in people
+    assert max(seen[3] for seen in people.values()) <= PEOPLE_MAX // 32
+    known = set(people)
+    dump = account.dump()
+    again = Account.load("acme-mail", "acc_9", dump.hot, {**chunks, **dump.chunks})
+    assert set(again.facts.activity.people) == known
+    assert again.facts.people.owners.keys() == account.facts.people.owners.keys()
 
 
 def test_the_hot_row_stays_small_and_quiet_stores_are_not_written_again() -> None:
