@@ -29,6 +29,10 @@ class PoisonError(Exception):
         self.offset = record.offset
 
 
+class UnreadableError(Exception):
+    """Something stored that the records need cannot be read, which is a defect of ours; which record's it is not known."""
+
+
 @dataclass(slots=True)
 class Batch:
     """What was computed since the last hand-over. `partitions`: those that it moves."""
@@ -42,6 +46,14 @@ class Batch:
     @property
     def is_full(self) -> bool:
         return self.read + self.changes.made >= BATCH_BYTES_MAX
+
+
+def _content(owned: dict[TopicPartition, Partition], record: Record) -> Content | None:
+    """None: not ours. What lies behind a barrier is not looked at: already what it names may be what cannot be loaded."""
+    partition = owned.get(TopicPartition(record.topic, record.partition))
+    if partition is None:
+        return None
+    return [] if partition.is_barred(record) else read(record)
 
 
 class Compute:
@@ -62,11 +74,17 @@ class Compute:
     def take(self, owned: dict[TopicPartition, Partition], records: Sequence[Record]) -> list[Record]:
         """Add records to the batch until it is full; the rest comes back, to be given once the batch is handed over.
 
-        Raises PoisonError, and SQLAlchemyError or LogError as they come: an unreachable database is no defect of a record.
+        Raises PoisonError, UnreadableError, and SQLAlchemyError or LogError as they come: that the database cannot be reached
+        is no defect of a record.
         After either, everything computed must be dropped.
         """
-        contents = [(record, read(record)) for record in records if TopicPartition(record.topic, record.partition) in owned]
-        self._prepare(contents)
+        contents = [(record, content) for record in records if (content := _content(owned, record)) is not None]
+        try:
+            self._prepare(contents)
+        except (SQLAlchemyError, LogError):
+            raise
+        except Exception as error:
+            raise UnreadableError(repr(error)) from error
         for n, (record, content) in enumerate(contents):
             if self.batch.is_full:
                 return [left for left, _ in contents[n:]]
@@ -74,7 +92,7 @@ class Compute:
             if partition.halted is not None or record.offset < partition.next_offset:
                 continue
             self.batch.partitions[partition.at] = partition
-            if partition.barrier is not None and record.offset >= partition.barrier[0]:
+            if partition.barrier is not None and partition.is_barred(record):
                 partition.halted = partition.barrier[1]
             else:
                 self._one(partition, record, content)

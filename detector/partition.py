@@ -31,6 +31,9 @@ class Partition:
     ticked_at: int = 0
     """When a tick was last thought of."""
 
+    def is_barred(self, record: Record) -> bool:
+        return self.barrier is not None and record.offset >= self.barrier[0]
+
     def next_due(self) -> tuple[str, str] | None:
         """(project, person) of who has waited longest, if their time has come."""
         return self.agenda[0][1:] if self.agenda and self.agenda[0][0] <= self.time else None

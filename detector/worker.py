@@ -11,12 +11,12 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
 from detector import metrics
 from detector.attributor import Attributor
-from detector.compute import Batch, Compute, PoisonError
+from detector.compute import Batch, Compute, PoisonError, UnreadableError
 from detector.folding import Folding
 from detector.ownership import Ownership
 from detector.programs import Programs
@@ -24,7 +24,7 @@ from detector.publisher import Publisher
 from detector.seen import SeenIds
 from detector.store import DetectorStore, LeadEventConflictError, PartitionLostError
 from detector.ticker import tick
-from eventlog.port import Log, LogError, Producer, Record, TopicState
+from eventlog.port import Log, LogError, Producer, Record, TopicPartition, TopicState
 from runtime.clock import Clock
 
 GROUP = "detector"
@@ -40,6 +40,8 @@ SWEEP_MAX = 1_000
 SWEEP_MS = 3_600_000
 SWEEP_AGAIN_MS = 1_000
 """Between two sweeps of old dead letters: as a rule, and while there are more than one takes."""
+CAREFUL_RECORDS = 1_000
+"""After the database has refused what a batch holds, so many records are committed one by one, to find which it was."""
 RETRY_S = 1.0
 """Between attempts while the database or the log cannot be reached."""
 
@@ -76,6 +78,10 @@ class Worker:
         self._committing: Future[None] | None = None
         self._left: list[Record] = []
         """Polled, and too much for the batch before."""
+        self._suspect: Record | None = None
+        """The only record in work, while they are committed one by one."""
+        self._careful = 0
+        """So many records are still to be committed one by one."""
         self._sweep_at = 0
 
     def run(self, stop: threading.Event) -> None:
@@ -110,6 +116,10 @@ class Worker:
             _log.exception("record not processed", extra={"topic": poison.at.topic, "offset": poison.offset})
             reason = f"{poison} ({poison.__cause__!r}): a defect. The log keeps the record; please report it."
             self._ownership.stop_before(poison.at, poison.offset, reason)
+        except (DataError, IntegrityError, UnreadableError) as refused:
+            suspect = self._suspect
+            self._drop()
+            self._narrow_down(suspect, refused)
         except BaseException:
             self._drop()
             raise
@@ -124,6 +134,16 @@ class Worker:
         """End a wait for records early. May be called from any thread."""
         self._consumer.wake()
 
+    def _narrow_down(self, suspect: Record | None, refused: Exception) -> None:
+        """The database answers, and does not take or give something: trying the same again for ever would help nobody."""
+        if suspect is None:
+            self._careful = CAREFUL_RECORDS
+            _log.warning("records are read one by one", extra={"error": f"{type(refused).__name__}: {refused}"[:500]})
+            return
+        what = str(getattr(refused, "orig", refused))[:300]
+        reason = f"offset {suspect.offset} could not be stored ({what}): a defect. The log keeps the record; please report it."
+        self._ownership.stop_before(TopicPartition(suspect.topic, suspect.partition), suspect.offset, reason)
+
     def _turn(self, timeout_s: float) -> bool:
         if not self._ownership.is_current():
             self._drop()
@@ -136,17 +156,25 @@ class Worker:
         handed_over = bool(self._compute.batch.partitions)
         if handed_over:
             self._hand_over(self._compute.close())
+            if self._suspect is not None:
+                self._settle()
         elif not busy:
             self._publisher.publish(self._ownership.sources())  # nothing is in flight: an outbox that waited may be tried again
             self._sweep()
+        self._suspect = None
         # Every turn, for the partition next door may never be quiet.
         ticked = tick(self._ownership.owned.values(), self._consumer, self._producer, self._clock())
-        return handed_over or busy or ticked
+        return handed_over or busy or ticked or bool(self._left)
 
     def _fill(self, timeout_s: float) -> None:
         """Compute what can be read: until the batch is full or nothing is left, or we keep up and the running commit returns."""
         began_at = self._clock()
         records = self._left or self._consumer.poll(timeout_s, POLL_BYTES_MAX)
+        if self._careful and records:
+            self._careful -= 1
+            self._suspect, self._left = records[0], records[1:]
+            self._compute.take(self._ownership.owned, records[:1])
+            return
         while records:
             self._left = self._compute.take(self._ownership.owned, records)
             full = self._compute.batch.is_full or self._clock() - began_at >= BATCH_MS_MAX
@@ -193,7 +221,7 @@ class Worker:
         committing, self._committing = self._committing, None
         if committing is not None:
             committing.exception()  # it may succeed still: the checkpoints will tell
-        self._left = []
+        self._left, self._suspect = [], None
         self._compute.clear()
         self._ownership.release()
 

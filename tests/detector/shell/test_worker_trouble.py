@@ -4,8 +4,9 @@ import threading
 from collections.abc import Callable, Sequence
 
 import pytest
+import sqlalchemy as sa
 from prometheus_client import REGISTRY
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 
 from contracts.messages import EVENTS, LEAD_EVENTS, UNATTRIBUTED, LeadEvent, Place, UsageEvent
 from detector.changes import Changes, Move
@@ -15,6 +16,7 @@ from detector.core.rulebook.compile import Program
 from detector.core.rulebook.parse import parse
 from detector.rulebooks import bases
 from detector.store import DetectorStore, TopicMismatchError
+from detector.tables import held
 from eventlog.log_embedded import EmbeddedProducer
 from eventlog.port import Entry, TopicState
 from tests.detector.shell.samples import EVENTS_0, NOON, contacts, database_is_away, log_is_down, usage_event
@@ -160,6 +162,45 @@ def test_what_came_before_a_defect_is_committed_and_it_alone_stops_its_partition
 
     assert [account for account, _, _ in world.leads()] == ["acme", "bolt", "cork"]
     assert world.halted() == []
+
+
+def test_a_record_that_the_database_refuses_stops_its_partition_alone_and_says_why(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = world.store.commit
+
+    def refuses_evil(changes: Changes, now: int) -> None:
+        if any(row.account == "evil" for row in changes.accounts):
+            raise DataError("INSERT", {}, Exception("text fields cannot contain NUL"))
+        commit(changes, now)
+
+    monkeypatch.setattr(world.store, "commit", refuses_evil)
+    for n, account in enumerate(("acme", "bolt", "evil", "cork")):
+        world.send(contacts(f"m{n}", 487, account))
+    world.send(usage_event("m9", person="ada"), topic=UNATTRIBUTED)
+    world.drain()
+
+    assert [account for account, _, _ in world.leads()] == ["acme", "bolt"]
+    (reason,) = world.halted()
+    assert reason.startswith("offset 3 could not be stored (text fields cannot contain NUL)")
+    assert len(world.store.held_since(0)) == 1
+
+
+def test_something_held_that_cannot_be_read_stops_the_record_that_needs_it(world: World, engine: sa.Engine) -> None:
+    world.send(usage_event("m1", person="ada"), topic=UNATTRIBUTED)
+    world.drain()
+    with engine.begin() as tx:
+        tx.execute(sa.update(held).values(value=b"\xff"))
+    world.restart()
+    world.send(usage_event("m2", person="bob"), topic=UNATTRIBUTED)
+    world.send(usage_event("m3", person="ada"), topic=UNATTRIBUTED)
+    world.send(contacts("m4", 487))
+    world.drain()
+
+    (reason,) = world.halted()
+    assert reason.startswith("offset 3 could not be stored")
+    assert world.store.people.held_count() == 2
+    assert len(world.leads()) == 1
 
 
 def test_a_stop_that_cannot_be_written_down_is_tried_again_and_never_silent(
