@@ -7,7 +7,7 @@ from detector.core import words
 from detector.core.account import Account
 from detector.core.evidence import evidence, step_label
 from detector.core.ids import lead_event_id, lead_id, signal_id
-from detector.core.ledger import EVIDENCE_MAX, SIGNALS_MAX, OpenLead, RuleState, kept
+from detector.core.ledger import EVIDENCE_BYTES_MAX, EVIDENCE_MAX, SIGNALS_BYTES_MAX, SIGNALS_MAX, OpenLead, RuleState, kept
 from detector.core.measures.moment import Moment
 from detector.core.payload import payload
 from detector.core.rulebook.compile import Program, asked_properties
@@ -54,9 +54,9 @@ class Desk:
         self.note_plan()
 
     def note_plan(self) -> None:
-        """For the next change of plan."""
-        standing = self._moment.standing
-        if (standing.name, standing.stage) != (self._ledger.plan, self._ledger.stage):
+        """For the next change of plan. A misspelt plan, or none, has no place: the next is compared with the last that had."""
+        standing = self._moment.standing if self._moment.standing.placed else self._moment.before
+        if standing.placed and (standing.name, standing.stage) != (self._ledger.plan, self._ledger.stage):
             self._ledger.plan, self._ledger.stage = standing.name, standing.stage
             self._account.ledger_changed()
 
@@ -81,8 +81,11 @@ class Desk:
             self._enrich(raised, fired, state, change)
 
     def _repeat(self, fired: Fired, state: RuleState) -> None:
-        """A request that is made again within its cooldown adds to the evidence and sends nothing."""
-        lead = self._ledger_lead(state.lead_id)
+        """A request that is made again within its cooldown adds to the evidence and sends nothing.
+
+        If its lead was taken over or closed meanwhile, to that of the strongest open lead.
+        """
+        lead = self._ledger_lead(state.lead_id) or self._strongest()
         if lead is not None:
             self._add_evidence(lead, fired)
             self._account.ledger_changed()
@@ -90,13 +93,16 @@ class Desk:
     def _ledger_lead(self, wanted: str) -> OpenLead | None:
         return next((lead for lead in self._ledger.open_leads.values() if lead.lead_id == wanted), None)
 
+    def _strongest(self) -> OpenLead | None:
+        return min(self._ledger.open_leads.values(), key=self._strength, default=None)
+
     def _strength(self, lead: OpenLead) -> int:
         return self._program.rank(lead.lead_type)
 
     def _route(self, fired: Fired, state: RuleState) -> None:
         """To the strongest open lead, unless this is stronger still."""
         lead_type = self.lead_type(fired.judged)
-        strongest = min(self._ledger.open_leads.values(), key=self._strength, default=None)
+        strongest = self._strongest()
         if strongest is not None and self._strength(strongest) <= self._program.rank(lead_type):
             self._enrich(strongest, fired, state, _change("signal", fired.judged.name, None, step_label(fired.step)))
             return
@@ -148,7 +154,7 @@ class Desk:
         if ours in ids:
             lead.signals[ids.index(ours)] = signal
         else:
-            lead.signals = kept([*lead.signals, signal], SIGNALS_MAX)
+            lead.signals = kept([*lead.signals, signal], SIGNALS_MAX, SIGNALS_BYTES_MAX)
         lead.summary = lead.signals[0]["text"]
         if judged.explicit:
             lead.temperature = "hot"
@@ -163,7 +169,7 @@ class Desk:
             lead.asker = moment.person
         lead.trigger = moment.person or lead.trigger
         found = evidence(judged, moment, fired.step)
-        lead.evidence = kept([*lead.evidence, *found], EVIDENCE_MAX)
+        lead.evidence = kept([*lead.evidence, *found], EVIDENCE_MAX, EVIDENCE_BYTES_MAX)
 
     def _close(self, lead: OpenLead, status: str) -> None:
         before, lead.status = lead.status, status

@@ -1,5 +1,6 @@
 """A rule that holds in, the derivation out: per line its value, threshold, window and the messages behind it."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from detector.core import words
@@ -9,7 +10,8 @@ from detector.core.rulebook.judged import Judged, Line
 from detector.core.rulebook.model import Step, Type
 
 MORE_IDS = 10
-"""Beside the deciding message's own."""
+MORE_IDS_BYTES = 600
+"""Beside the deciding message's own: so many, as far as they fit. Usual ids, of 36 characters, all do."""
 
 
 def step_label(step: Step | None) -> str | None:
@@ -55,12 +57,20 @@ def _value(of: object, kind: Type, *, at_least: bool) -> object:
 
 
 def _entry(rule: str, moment: Moment, compared: _Compared, ids: list[str]) -> dict[str, Any]:
-    deciding = moment.event_id
     return {
         "rule": rule,
         "condition": compared.condition,
         "value": compared.value,
         "threshold": compared.threshold,
         "window": None if compared.window_ms is None else words.window(compared.window_ms),
-        "message_ids": [deciding, *(each for each in ids if each != deciding)][: MORE_IDS + 1],
+        "message_ids": [moment.event_id, *_fitting([each for each in ids if each != moment.event_id][:MORE_IDS])],
     }
+
+
+def _fitting(ids: list[str]) -> Iterator[str]:
+    left = MORE_IDS_BYTES
+    for each in ids:
+        left -= len(each.encode())
+        if left < 0:
+            return
+        yield each

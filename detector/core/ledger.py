@@ -6,8 +6,10 @@ from typing import Any
 import msgspec
 
 SIGNALS_MAX = 20
+SIGNALS_BYTES_MAX = 10 * 1024
 EVIDENCE_MAX = 40
-"""Kept with a lead: the oldest one, which opened it, and the newest."""
+EVIDENCE_BYTES_MAX = 20 * 1024
+"""Kept with a lead: the oldest one, which opened it, and the newest, as far as they fit. A whole webhook has 64 KB."""
 
 
 class RuleState(msgspec.Struct, array_like=True):
@@ -42,7 +44,7 @@ class OpenLead(msgspec.Struct, array_like=True, kw_only=True):
 
 
 class Ledger(msgspec.Struct, array_like=True):
-    """`plan` and `stage` as at the last judgement (`stage` empty: none yet), for the next change of plan."""
+    """`plan` and `stage`: the last that had a place on the ladder (`stage` empty: none yet), for the next change of plan."""
 
     rules: dict[str, RuleState] = {}
     open_leads: dict[str, OpenLead] = {}
@@ -72,5 +74,15 @@ class LedgerStore:
         return 500 + 300 * len(self.ledger.rules) + sum(3_000 + 1_000 * len(lead.evidence) for lead in leads)
 
 
-def kept(items: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
-    return items if len(items) <= most else [items[0], *items[1 - most :]]
+def kept(items: list[dict[str, Any]], most: int, most_bytes: int) -> list[dict[str, Any]]:
+    """The first, the last, and before the last as many as fit; as JSON they have at most `most_bytes`."""
+    if len(items) <= 2:
+        return items
+    newest: list[dict[str, Any]] = []
+    left = most_bytes - len(msgspec.json.encode(items[0]))
+    for item in reversed(items[1:]):
+        left -= len(msgspec.json.encode(item))
+        if newest and (left < 0 or len(newest) == most - 1):
+            break
+        newest.append(item)
+    return [items[0], *reversed(newest)]

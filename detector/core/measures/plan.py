@@ -25,6 +25,11 @@ class Standing:
     stage: str
     rank: int | None = None
 
+    @property
+    def placed(self) -> bool:
+        """Whether there is a way up or down from here: a plan that the rulebook knows, or churned."""
+        return self.rank is not None or self.stage == "churned"
+
 
 _UNKNOWN = Standing(None, None, "unknown")
 _VISITOR = Standing(None, None, "visitor")

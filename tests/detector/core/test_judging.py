@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from contracts.messages import LeadEvent, UsageEvent
@@ -203,6 +204,42 @@ def test_a_request_made_again_within_its_cooldown_adds_evidence_and_sends_nothin
     [lead] = story.account.ledger.open_leads.values()
     assert [entry["message_ids"] for entry in lead.evidence] == [["m1"], ["m2"]]
     assert story.happens("Ticket Opened", 3, person="bo", properties={"topic": "weather"}) == []
+
+
+def test_a_request_made_again_after_a_take_over_adds_evidence_to_the_stronger_lead() -> None:
+    story = Story()
+    story.happens("Upgrade Clicked", 1, person="ada")
+    story.happens("Demo Requested", 2, person="ada")
+    assert story.happens("Upgrade Clicked", 3, person="bo") == []
+    [lead] = story.account.ledger.open_leads.values()
+    assert (lead.lead_type, lead.asker) == ("sales_sql", "bo")
+    assert [entry["message_ids"][0] for entry in lead.evidence] == ["m2", "m3"]
+
+
+def test_a_misspelt_plan_or_none_between_two_plans_hides_no_sale() -> None:
+    for between, no_plan in (("Standrd", "free"), ("Standrd", None), ("none", None)):
+        story = Story(compile_rulebook(replace(RULEBOOK, no_plan=no_plan), 1))
+        story.plan("free", 0)
+        story.happens("Upgrade Clicked", 1, person="ada")
+        assert story.plan(between, 2) == []
+        assert story.happens("Upgrade Clicked", 2.5, person="ada") == []
+        assert _types(story.plan("standard", 3)) == [("lead.won", "service_sql")]
+        assert story.plan("standard", 4) == []
+
+
+def test_a_lead_with_very_long_ids_and_many_signals_fits_a_webhook() -> None:
+    lines = tuple(at_least("imports_ever", least) for least in range(1, 20))
+    rules = tuple(Rule(f"r{n}", ("x" * 1_000,), "usage_growth", when=(*lines, at_least("imports_ever", n))) for n in range(1, 30))
+    account = Account.new("acme-mail", "acc_9")
+    last: list[LeadEvent] = []
+    program = compile_rulebook(replace(RULEBOOK, rules=rules), 1)
+    for n in range(60):
+        event = usage(f"{n:04d}" + "x" * 1_020, T0 + n, "Imported", person="ada")
+        last = process(program, account, event, place(T0 + n, n)) or last
+    data = last[-1].data
+    assert len(msgspec.json.encode(data)) < 50_000
+    assert [data["signals"][0]["rule"], data["signals"][-1]["rule"]] == ["r1", "r29"]
+    assert data["evidence"][-1]["rule"] == "r29"
 
 
 def test_a_plan_that_goes_up_wins_every_open_lead() -> None:
