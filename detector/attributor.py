@@ -1,6 +1,6 @@
 """Events of `unattributed` in; with their account they go out to `events`; memberships learnt, the rest held or buried."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 
@@ -55,6 +55,7 @@ class Attributor:
         """Load who waits in the partition."""
         partition.agenda = self._store.agenda(partition.at)
         heapify(partition.agenda)
+        partition.held = Counter(self._store.held_by_project(partition.at))
         partition.waiting = {(project, person) for _, project, person in partition.agenda}
 
     def prepare(self, events: Iterable[UsageEvent]) -> None:
@@ -80,7 +81,7 @@ class Attributor:
             return  # it is in `events` too: ingest put it there, for it names its account
         if event.account is not None:
             return  # likewise
-        decision = attribute(person, event, partition.time)
+        decision = attribute(person, event, partition.time, partition.held[event.project])
         self._apply(partition, offset, decision, changes)
         if isinstance(decision, Hold):
             self._people.touch(key, person)
@@ -121,7 +122,7 @@ class Attributor:
                 self._people.touch(key, person)
                 for refused in expire_held(person, partition.time, most):
                     self._apply(partition, offset, refused, changes)
-                    _release(refused.event, changes)
+                    _release(partition, refused.event, changes)
                     most -= 1
             self._schedule(partition, key, person)
         return most
@@ -133,13 +134,14 @@ class Attributor:
         changes.memberships[*key, event.account] = person.memberships[event.account]
         for decision in settle_held(person):
             self._apply(partition, offset, decision, changes)
-            _release(decision.events[0] if isinstance(decision, Forward) else decision.event, changes)
+            _release(partition, decision.events[0] if isinstance(decision, Forward) else decision.event, changes)
 
     def _apply(self, partition: Partition, offset: int, decision: Decision, changes: Changes) -> None:
         if decision is None:
             return
         if isinstance(decision, Hold):
             event = decision.held.event
+            partition.held[event.project] += 1
             changes.held[_held_key(event)] = HeldEvent(partition.at, who(event), decision.held.until, event)
         elif isinstance(decision, Forward):
             for event in decision.events:
@@ -177,7 +179,8 @@ def _held_key(event: UsageEvent) -> HeldKey:
     return HeldKey(event.project, who(event), event.id)
 
 
-def _release(event: UsageEvent, changes: Changes) -> None:
+def _release(partition: Partition, event: UsageEvent, changes: Changes) -> None:
     """An event waits no longer: it is not written, if it began to wait in this very batch, or it is deleted."""
+    partition.held[event.project] -= 1
     if changes.held.pop(_held_key(event), None) is None:
         changes.released.add(_held_key(event))

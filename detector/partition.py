@@ -1,5 +1,6 @@
 """A partition that this worker owns: where it stands, by which rulebooks it judges, who waits in it."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from contracts.messages import Place
@@ -28,6 +29,8 @@ class Partition:
     """Heap of (until, project, person): who waits in `unattributed`, each once."""
     waiting: set[tuple[str, str]] = field(default_factory=set)
     """(project, person) of everybody in `agenda`."""
+    held: Counter[str] = field(default_factory=Counter)
+    """project -> how many of its events wait."""
     ticked_at: int = 0
     """When a tick was last thought of."""
 

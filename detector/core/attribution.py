@@ -16,6 +16,8 @@ HOLD_MS = 10 * 60_000
 """How long, in partition time, an event waits for its account."""
 HELD_PER_PERSON_MAX = 1_000
 """Beyond this many waiting events of one person, the next ones do not wait."""
+HELD_PER_PROJECT_MAX = 100_000
+"""The same of one project's in one partition."""
 MEMBERSHIPS_MAX = 100
 """A person belongs to so many accounts at most: each `identify` is written once for each of them."""
 
@@ -98,8 +100,11 @@ def join(person: Person, event: UsageEvent) -> bool:
     return True
 
 
-def attribute(person: Person, event: UsageEvent, time: int) -> Decision:
-    """Where an event goes that arrives at partition time `time`; one that waits is kept in `person.held`."""
+def attribute(person: Person, event: UsageEvent, time: int, waiting: int = 0) -> Decision:
+    """Where an event goes that arrives at partition time `time`; one that waits is kept in `person.held`.
+
+    `waiting`: how many of the project wait in the partition already.
+    """
     decision = _settle(person.memberships, event)
     if decision is not None:
         return decision
@@ -107,6 +112,8 @@ def attribute(person: Person, event: UsageEvent, time: int) -> Decision:
         return None
     if len(person.held) >= HELD_PER_PERSON_MAX:
         return _unattributed(event, f"{HELD_PER_PERSON_MAX} events of this person wait for an account already")
+    if waiting >= HELD_PER_PROJECT_MAX:
+        return _unattributed(event, f"{HELD_PER_PROJECT_MAX:,} events of this project wait for an account already")
     person.held[event.id] = held = Held(event, time + HOLD_MS)
     return Hold(held)
 

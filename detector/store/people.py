@@ -68,6 +68,13 @@ class People:
         with self._engine.connect() as tx:
             return [(row[0], row[1], row[2]) for row in tx.execute(query)]
 
+    def held_by_project(self, partition: TopicPartition) -> dict[str, int]:
+        """project -> how many events of this partition wait."""
+        h = tables.held.c
+        query = sa.select(h.project, sa.func.count()).where(h.topic == partition.topic, h.partition == partition.partition)
+        with self._engine.connect() as tx:
+            return {row[0]: row[1] for row in tx.execute(query.group_by(h.project))}
+
     def held_since(self, seq: int, limit: int = 1000) -> list[Waiting]:
         """Events that began to wait after `seq` and still do, oldest first."""
         h = tables.held.c

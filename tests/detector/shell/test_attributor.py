@@ -9,6 +9,7 @@ from contracts.codec import decode
 from contracts.messages import EVENTS, UNATTRIBUTED, UsageEvent
 from detector import attributor, compute
 from detector.changes import Changes
+from detector.core import attribution
 from detector.core.attribution import HOLD_MS, MEMBERSHIPS_MAX
 from detector.store import DetectorStore
 from tests.detector.shell.samples import MINUTE, NOON, usage_event
@@ -220,3 +221,21 @@ def test_who_has_waited_is_buried_in_the_same_order_after_a_restart(
 
     assert [w.person for w in world.store.held_since(0)] == [w.person for w in calm.store.held_since(0)] == ["zoe"]
     calm.close()
+
+
+def test_a_project_cannot_make_endless_events_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attribution, "HELD_PER_PROJECT_MAX", 3)
+    world.arrive(*[usage_event(f"m{n}", anonymous=f"visitor {n}") for n in range(2)], contacts("m2"))
+    world.drain()
+    world.restart()
+    world.arrive(usage_event("m3", anonymous="visitor 3"), usage_event("m4", anonymous="visitor 4", project="crm"))
+    world.drain()
+    assert world.codes() == ["unattributed"]
+    assert "3 events of this project wait" in world.store.dead_letters_since(0)[0].letter.message
+
+    world.arrive(group("g1"))  # two wait now
+    world.arrive(*[usage_event(f"n{n}", anonymous=f"visitor {n}") for n in range(2)])
+    world.drain()
+
+    assert [waiting.event.id for waiting in world.store.held_since(0)] == ["m0", "m1", "m4", "n0"]
+    assert len(world.codes()) == 2
