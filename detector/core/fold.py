@@ -6,7 +6,8 @@ import msgspec
 
 from contracts.messages import EMPTY_OBJECT, UsageEvent
 from detector.core.facts.facts import Facts
-from detector.core.measures.plan import OWN, PLAN
+from detector.core.facts.people import PLAN
+from detector.core.measures.plan import OWN
 from detector.core.rulebook.compile import Program
 from detector.core.rulebook.decode import scalar
 

@@ -1,7 +1,8 @@
 """A trait over time: (timestamp, id, value) in, the value in force at t out.
 
 The same value said again and again (every `group` of every session) is thinned: of a long run of equal values only its ends
-stay. Only runs that ended two days before the newest are thinned, so an event within lateness still splits a run exactly.
+stay. First the runs that ended two days before the newest, so an event within lateness still splits a run exactly; the others
+only where there are too many entries even so.
 """
 
 from bisect import bisect_right, insort
@@ -10,7 +11,9 @@ from typing import Any
 from detector.core.facts.series import DAY_MS
 
 THINNED_OVER = 16
-KEPT_MAX = 256
+KEPT_MAX = 16
+PLANS_KEPT_MAX = 256
+"""Of the plan: measures look at it as of any time in their windows."""
 _THINNED_AFTER_MS = 2 * DAY_MS
 
 Entry = tuple[int, str, Any]
@@ -20,26 +23,45 @@ def _order(entry: Entry) -> tuple[int, str]:
     return entry[0], entry[1]
 
 
+def _bytes(entry: Entry) -> int:
+    """Roughly as stored; a text that is not plain ASCII at its worst."""
+    texts = (entry[1], entry[2]) if isinstance(entry[2], str) else (entry[1],)
+    return 20 + sum(len(text) if text.isascii() else 4 * len(text) for text in texts)
+
+
 class History:
-    """The newest KEPT_MAX changes. Before the oldest of them nothing is known, unless nothing was dropped."""
+    """The first entry and the newest, `most` in all. `bytes`: roughly as stored.
 
-    __slots__ = ("entries",)
+    What was dropped between the first and the newest leaves a gap, in which the first entry answers.
+    """
 
-    def __init__(self, entries: list[Entry] | None = None) -> None:
+    __slots__ = ("bytes", "entries", "most")
+
+    def __init__(self, most: int, entries: list[Entry] | None = None) -> None:
+        self.most = most
         self.entries: list[Entry] = entries if entries is not None else []
+        self.bytes = sum(map(_bytes, self.entries))
 
     def add(self, timestamp: int, message_id: str, value: object) -> None:
-        insort(self.entries, (timestamp, message_id, value), key=_order)
+        entry = (timestamp, message_id, value)
+        insort(self.entries, entry, key=_order)
+        self.bytes += _bytes(entry)
         if len(self.entries) > THINNED_OVER:
             self._thin()
+            self.bytes = sum(map(_bytes, self.entries))
+
+    def keep_newest(self) -> None:
+        """What was said before is forgotten."""
+        del self.entries[:-1]
+        self.bytes = sum(map(_bytes, self.entries))
 
     def _thin(self) -> None:
         self.entries = _without_inside(self.entries, self.entries[-1][0] - _THINNED_AFTER_MS)
-        if len(self.entries) > KEPT_MAX:
+        if len(self.entries) > self.most:
             self.entries = _without_inside(self.entries, self.entries[-1][0])
-        if len(self.entries) > KEPT_MAX:
+        if len(self.entries) > self.most:
             # The first entry stays: the first known plan counts from there, however long ago.
-            del self.entries[1 : -KEPT_MAX + 1]
+            del self.entries[1 : -self.most + 1]
 
     def at(self, t: int) -> Entry | None:
         """The entry in force at t: the newest until then."""

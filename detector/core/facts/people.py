@@ -8,9 +8,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from detector.core.facts.history import History
+from detector.core.facts.history import KEPT_MAX, PLANS_KEPT_MAX, Entry, History
 
+PLAN = "plan"
+"""The trait whose changes are kept longer than others'."""
 PEOPLE_MAX = 1_000
+TRAITS_BYTES_MAX = 1_500_000
+"""Of all people's traits together, as stored. Beyond, too, those leave who were seen least recently."""
+OWNER_BYTES_MAX = 16_384
+"""Of one person's traits. Beyond, only what was said last is kept, so one more identify never rewrites a lot."""
 _LEAVE_TOGETHER = 50
 """Fewer sorts: a crowd beyond the bound makes room for so many at once."""
 _PEOPLE_PER_CHUNK = 32
@@ -116,12 +122,13 @@ class Activity:
 class Traits:
     """owner -> trait -> History. The owner is a person's id, or "" in the store of the account's own traits."""
 
-    __slots__ = ("_changed", "_numbers", "_places", "dirty", "owners")
+    __slots__ = ("_changed", "_numbers", "_places", "bytes", "dirty", "owners")
 
     def __init__(self) -> None:
         self.owners: dict[str, dict[str, History]] = {}
         self._numbers: dict[str, int] = {}
         self._places = _Places()
+        self.bytes = 0
         self._changed: set[int] = set()
         self.dirty = False
 
@@ -132,20 +139,30 @@ class Traits:
             traits = self.owners[owner] = {}
         history = traits.get(trait)
         if history is None:
-            history = traits[trait] = History()
+            history = traits[trait] = _history(trait)
+        self.bytes -= history.bytes
         history.add(timestamp, message_id, value)
+        self.bytes += history.bytes
+        if owner and _bytes(traits) > OWNER_BYTES_MAX:
+            self._forget_former(traits)
         self._changed.add(self._numbers[owner])
         self.dirty = True
 
+    def _forget_former(self, traits: dict[str, History]) -> None:
+        self.bytes -= _bytes(traits)
+        for history in traits.values():
+            history.keep_newest()
+        self.bytes += _bytes(traits)
+
     def make_room(self, owner: str, seen: Mapping[str, list[int]]) -> None:
-        """For `owner`, should there be too many. `seen`: of `Activity`; who is not in it leaves first."""
-        if owner in self.owners or len(self.owners) < PEOPLE_MAX:
+        """For `owner`, should there be too many, or too much. `seen`: of `Activity`; who is not in it leaves first."""
+        if self.bytes <= TRAITS_BYTES_MAX and (len(self.owners) < PEOPLE_MAX or owner in self.owners):
             return
-        oldest_first = sorted(self.owners, key=lambda each: (seen[each][1] if each in seen else -1, each))
-        leaving = oldest_first[:_LEAVE_TOGETHER]
-        for each in leaving:
-            del self.owners[each]
-        left = [self._numbers.pop(each) for each in leaving]
+        others = sorted(self.owners.keys() - {owner}, key=lambda each: (seen[each][1] if each in seen else -1, each))
+        left = []
+        for each in others[:_LEAVE_TOGETHER]:
+            self.bytes -= _bytes(self.owners.pop(each))
+            left.append(self._numbers.pop(each))
         self._places.give(left)
         self._changed.update(left)
         self.dirty = True
@@ -172,13 +189,22 @@ class Traits:
     def load(self, chunks: Mapping[int, Any]) -> None:
         for number in sorted(chunks):
             for owner, traits in chunks[number]:
-                self.owners[owner] = {trait: History([(t, i, v) for t, i, v in entries]) for trait, entries in traits.items()}
+                self.owners[owner] = {trait: _history(trait, [(t, i, v) for t, i, v in said]) for trait, said in traits.items()}
                 self._numbers[owner] = number
+                self.bytes += _bytes(self.owners[owner])
         self._places.load(self._numbers.values())
 
     @property
     def size(self) -> int:
-        return 200 + 1_500 * len(self.owners)
+        return 200 + 500 * len(self.owners) + 3 * self.bytes
 
 
 _NONE: dict[str, History] = {}
+
+
+def _history(trait: str, entries: list[Entry] | None = None) -> History:
+    return History(PLANS_KEPT_MAX if trait == PLAN else KEPT_MAX, entries)
+
+
+def _bytes(traits: dict[str, History]) -> int:
+    return sum(history.bytes for history in traits.values())

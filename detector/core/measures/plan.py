@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from detector.core.facts.facts import Facts
+from detector.core.facts.people import PLAN
 from detector.core.rulebook.model import Plan
 
-PLAN = "plan"
 OWN = ""
 """The owner of the account's own traits in its store of traits."""
 

@@ -6,7 +6,7 @@ from detector.core.account import HOT_BYTES_MAX, Account
 from detector.core.facts import distinct, history, series
 from detector.core.facts.distinct import Distinct
 from detector.core.facts.history import History
-from detector.core.facts.people import PEOPLE_MAX
+from detector.core.facts.people import OWNER_BYTES_MAX, PEOPLE_MAX
 from detector.core.facts.series import Count, Series
 from detector.core.fold import fold
 from detector.core.rulebook.compile import compile_rulebook
@@ -100,10 +100,10 @@ def test_distinct_values_in_a_window_keep_the_newest_days_in_any_order() -> None
 
 
 def test_a_trait_said_at_every_visit_is_thinned_and_still_answers() -> None:
-    told = History()
+    told = History(history.PLANS_KEPT_MAX)
     for hour in range(5_000):
         told.add(T0 + hour * HOUR, f"m{hour}", "free" if hour < 2_000 else "pro")
-    assert len(told.entries) <= history.KEPT_MAX
+    assert len(told.entries) <= history.PLANS_KEPT_MAX
     assert told.at(T0 - 1) is None
     for hour, plan in ((0, "free"), (1_999, "free"), (2_000, "pro"), (4_999, "pro")):
         entry = told.at(T0 + hour * HOUR)
@@ -135,6 +135,23 @@ def test_the_person_at_hand_is_known_however_many_were_there_before() -> None:
     again = Account.load("acme-mail", "acc_9", dump.hot, {**chunks, **dump.chunks})
     assert set(again.facts.activity.people) == known
     assert again.facts.people.owners.keys() == account.facts.people.owners.keys()
+
+
+def test_people_who_say_long_things_of_themselves_again_and_again_stay_within_two_megabytes() -> None:
+    account, names = Account.new("acme-mail", "acc_9"), ("email", "first_name", "last_name", "title", "role", "timezone")
+    for number in range(256 * 8):
+        said = dict.fromkeys(names, f"{number:04d}" + "x" * 1020)
+        identify = usage(f"m{number}", T0 + number, kind="identify", person=f"p{number % 8}", traits=said)
+        fold(PROGRAM, account.facts, identify)
+    chunks = account.dump().chunks
+    assert sum(map(len, chunks.values())) < 8 * OWNER_BYTES_MAX < account.facts.people.size
+    for number in range(1_000):
+        person = f"q{number}"
+        fold(PROGRAM, account.facts, usage(person, T0 + DAY + number, kind="identify", person=person, traits=said))
+        chunks.update(account.dump().chunks)
+        assert account.facts.people.value(person, "email", T0 + 2 * DAY) == said["email"]
+    assert sum(map(len, chunks.values())) < 2_000_000
+    assert max(map(len, chunks.values())) < 500_000
 
 
 def test_the_hot_row_stays_small_and_quiet_stores_are_not_written_again() -> None:
