@@ -4,7 +4,9 @@ With a window, each value has a cell per UTC day with its first and last timesta
 days or more. Shorter windows keep every timestamp in the cell. Without a window a value has one cell, its first sight.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
+from heapq import nlargest
 from typing import Any
 
 from detector.core.facts.series import DAY_MS, Count
@@ -21,13 +23,13 @@ _FOREVER = 0
 class Distinct:
     """A cell is [first, id of the first, last] or, for short windows, [first, id, last, every timestamp in order]."""
 
-    __slots__ = ("_ceiling", "_changed", "_forgot", "cells", "dirty", "window_ms")
+    __slots__ = ("_ceilings", "_changed", "_forgot", "cells", "dirty", "window_ms")
 
     def __init__(self, window_ms: int | None) -> None:
         self.window_ms = window_ms
         self.cells: dict[int, dict[Any, list[Any]]] = {}
         self._forgot: int | None = None  # the newest day of which a cell was dropped
-        self._ceiling: tuple[int, str] | None = None  # without a window, at the bound: a first sight at or above it is dropped
+        self._ceilings: dict[int, tuple[int, str]] = {}  # of days at their bound: a first sight above it is dropped
         self._changed: set[int] = set()
         self.dirty = False
 
@@ -40,7 +42,8 @@ class Distinct:
             cells = self.cells[day] = {}
         cell = cells.get(value)
         if cell is None:
-            if self._ceiling is not None and (timestamp, repr(value)) > self._ceiling:
+            ceiling = self._ceilings.get(day)
+            if ceiling is not None and (timestamp, repr(value)) > ceiling:
                 return
             cells[value] = [timestamp, message_id, timestamp] if self._long() else [timestamp, message_id, timestamp, [timestamp]]
             self._bound(day)
@@ -56,27 +59,23 @@ class Distinct:
         changed = False
         if timestamp <= cell[0] and (timestamp, message_id) < (cell[0], cell[1]):
             cell[0], cell[1] = timestamp, message_id
-            self._ceiling = None
             changed = True
         if timestamp > cell[2] and self.window_ms is not None:
             cell[2] = timestamp
             changed = True
-        if not self._long() and timestamp not in cell[3]:
-            cell[3] = sorted((*cell[3], timestamp))[-TIMES_MAX:]
-            changed = True
-        return changed
+        return changed if self._long() else _into(cell[3], timestamp) or changed
 
     def _bound(self, day: int) -> None:
         cells = self.cells[day]
         if len(cells) > (VALUES_MAX if self.window_ms is None else CELLS_MAX):
-            by_first_sight = sorted(cells, key=lambda value: (cells[value][0], repr(value)))
-            del cells[by_first_sight[-1]]
+            last, last_but_one = nlargest(2, ((cell[0], repr(value), value) for value, cell in cells.items()), key=_first_sight)
+            del cells[last[2]]
+            self._ceilings[day] = _first_sight(last_but_one)
             self._forgot = max(self._forgot or 0, day)
-            if self.window_ms is None:
-                self._ceiling = (cells[by_first_sight[-2]][0], repr(by_first_sight[-2]))
         elif len(self.cells) > 1 and sum(map(len, self.cells.values())) > CELLS_MAX:
             oldest = min(self.cells)
             del self.cells[oldest]
+            self._ceilings.pop(oldest, None)
             self._forgot = max(self._forgot or 0, oldest)
             self._changed.add(oldest // _CHUNK_DAYS)
 
@@ -145,3 +144,18 @@ def _inside(cell: list[Any], start: int, t: int) -> bool:
     if len(cell) == 3:
         return bool(cell[2] > start and cell[0] <= t)
     return any(start < timestamp <= t for timestamp in cell[3])
+
+
+def _first_sight(of: tuple[int, str, Any]) -> tuple[int, str]:
+    return of[0], of[1]
+
+
+def _into(times: list[int], timestamp: int) -> bool:
+    """Keeps the newest TIMES_MAX different times in order; whether anything changed."""
+    at = bisect_left(times, timestamp)
+    if at < len(times) and times[at] == timestamp:
+        return False
+    times.insert(at, timestamp)
+    if len(times) > TIMES_MAX:
+        del times[0]
+    return True

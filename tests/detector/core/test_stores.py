@@ -1,6 +1,10 @@
 """The bounds of facts, and what is written when an account changes."""
 
 import random
+from heapq import nlargest
+from typing import Any
+
+import pytest
 
 from detector.core.account import HOT_BYTES_MAX, Account
 from detector.core.facts import distinct, history, series
@@ -86,6 +90,34 @@ def test_distinct_values_without_a_window_keep_the_first_thousand_in_any_order()
             found.add(value, t, f"m{t}")
         assert found.values(10_000) == {f"v{number}" for number in range(distinct.VALUES_MAX)}
         assert found.count(10_000) == Count(distinct.VALUES_MAX, at_least=True)
+
+
+def test_a_day_with_too_many_values_keeps_those_seen_first_and_looks_at_all_of_them_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    searches: list[int] = []
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        searches.append(1)
+        return nlargest(*arguments, **named)
+
+    monkeypatch.setattr(distinct, "nlargest", counted)
+    for window in (None, HOUR, 7 * DAY):
+        most = distinct.VALUES_MAX if window is None else distinct.CELLS_MAX
+        found = Distinct(window)
+        searches.clear()
+        for value in range(most + 500):
+            found.add(f"v{value}", value, f"m{value}")
+        assert found.values(most + 500) == {f"v{value}" for value in range(most)}
+        assert found.count(most + 500).at_least
+        assert len(searches) == 1
+
+
+def test_a_value_seen_thousands_of_times_in_a_short_window_keeps_its_newest_times_in_any_order() -> None:
+    times = [2 * at for at in range(2 * distinct.TIMES_MAX)]
+    for seed in range(2):
+        found = Distinct(HOUR)
+        for t in random.Random(seed).sample(times * 2, 2 * len(times)):
+            found.add("ada", t, f"m{t}")
+        assert found.cells[0]["ada"][3] == times[-distinct.TIMES_MAX :]
 
 
 def test_distinct_values_in_a_window_keep_the_newest_days_in_any_order() -> None:
