@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import msgspec
 
 SCHEMA = 1
-"""Leads every stored value. Readers accept this one and the one before."""
+"""Leads every stored value. Readers accept this one and the one before, so a new version starts on what the last one stored."""
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
@@ -31,8 +31,10 @@ def pack(content: object) -> bytes:
 
 
 def unpack(data: bytes) -> Any:
-    """Raises ValueError for bytes of a newer version."""
+    """Raises ValueError for bytes of a newer version, or of one too old."""
     schema, content = _unpack(data)
-    if schema != SCHEMA:
-        raise ValueError(f"stored facts have schema {schema}; this version reads {SCHEMA}. Run the version that wrote them.")
+    if schema not in (SCHEMA, SCHEMA - 1):
+        raise ValueError(
+            f"stored facts have schema {schema}; this version reads {SCHEMA - 1} and {SCHEMA}. Run the version that wrote them."
+        )
     return content

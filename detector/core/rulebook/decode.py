@@ -1,9 +1,12 @@
 """JSON of an event in, values that facts can keep out: numbers, short texts, bools; anything else is as if it were not there."""
 
+from hashlib import blake2b
 from typing import Any
 
 TEXT_MAX = 1_024
 """Characters of a text that is kept. A longer one is no value to compare with."""
+COUNTED_WHOLE_MAX = 64
+"""Characters of a text that is only counted: thousands are kept, so of longer ones a hash."""
 _WHOLE_MAX = 2**53
 
 
@@ -26,8 +29,10 @@ def scalar(value: object) -> float | str | bool | None:
 
 
 def countable(value: object) -> float | str | None:
-    """What distinct values are told apart by. A bool becomes text, for in Python True and 1 are one key."""
+    """What distinct values are told apart by. A bool becomes text, for in Python True and 1 are one key; a long text a hash."""
     kept = scalar(value)
+    if isinstance(kept, str) and len(kept) > COUNTED_WHOLE_MAX:
+        return blake2b(kept.encode(errors="surrogatepass"), digest_size=16).hexdigest()
     return str(kept).lower() if isinstance(kept, bool) else kept
 
 

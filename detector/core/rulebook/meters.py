@@ -73,6 +73,9 @@ def _measure(name: str, entry: Entry, context: Context) -> Measure | None:
         return Measure(name, "count", selector(values["count"], what, context, builtins=True), None, window)
     of = _of(values.get("of"), entry.value, what, context, builtins=True)
     if kinds == ["last"]:
+        if of.builtin == "premium":
+            remedy = "Write: of: Your Event Name"
+            report.refuse(values["of"].at, "not_supported_yet", "not supported yet: last of premium", remedy)
         return Measure(name, "last", of, _path(values["last"], f"`last` of {what}", report), window)
     return Measure(name, "distinct", of, _distinct(values["distinct"], of, what, report), window)
 

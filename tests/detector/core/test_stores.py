@@ -4,6 +4,7 @@ import random
 from heapq import nlargest
 from typing import Any
 
+import msgspec
 import pytest
 
 from detector.core.account import HOT_BYTES_MAX, Account
@@ -12,7 +13,9 @@ from detector.core.facts.distinct import Distinct
 from detector.core.facts.history import History
 from detector.core.facts.people import OWNER_BYTES_MAX, PEOPLE_MAX
 from detector.core.facts.series import Count, Series
+from detector.core.facts.store import SCHEMA, unpack
 from detector.core.fold import fold
+from detector.core.measures.moment import Moment
 from detector.core.rulebook.compile import compile_rulebook
 from tests.detector.core.sample import DAY, RULEBOOK, T0, usage
 
@@ -208,3 +211,21 @@ def test_an_account_that_was_loaded_writes_nothing_until_it_changes() -> None:
     first = account.dump()
     again = Account.load("acme-mail", "acc_9", first.hot, first.chunks)
     assert again.dump() == first
+
+
+def test_facts_of_this_schema_and_of_the_one_before_are_read_and_no_others() -> None:
+    for schema, read in ((SCHEMA, True), (SCHEMA - 1, True), (SCHEMA + 1, False), (SCHEMA - 2, False)):
+        data = msgspec.msgpack.encode((schema, [1]))
+        if read:
+            assert unpack(data) == [1]
+        else:
+            with pytest.raises(ValueError, match=f"have schema {schema}"):
+                unpack(data)
+
+
+def test_long_texts_are_counted_apart_and_kept_short() -> None:
+    account, long = Account.new("acme-mail", "acc_9"), "x" * 1_000
+    for number, viewer in enumerate((long, long + "a", long, "short")):
+        fold(PROGRAM, account.facts, usage(f"m{number}", T0 + number, "Shared", properties={"viewer": viewer}))
+    assert PROGRAM.values["viewers"].read(Moment(account.facts, PROGRAM.ladder, T0 + DAY, T0 + DAY)) == 3
+    assert len(account.dump().hot) < 800
