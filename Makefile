@@ -23,7 +23,7 @@ test: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -n 2 --dist worksteal -rs
+	$(BIN)/pytest -q -n 3 --dist worksteal -rs
 
 bench: setup
 	$(BIN)/python -m benchmarks.ingest

@@ -29,15 +29,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of whole processes come first in both halves of the list: two xdist workers begin with a half each."""
-    slow = [item for item in items if item.path.parent.name in ("journey", "handraiser")]
-    quick = [item for item in items if item.path.parent.name not in ("journey", "handraiser")]
-    files = list(dict.fromkeys(item.path for item in slow))
-    halves: tuple[list[pytest.Item], list[pytest.Item]] = ([], [])
-    for item in slow:
-        halves[files.index(item.path) % 2].append(item)
-    room = max(0, len(items) // 2 - len(halves[0]))
-    items[:] = [*halves[0], *quick[:room], *halves[1], *quick[room:]]
+    """Tests of whole processes come first for every xdist worker, which begins with its even share of the list."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow: dict[object, list[pytest.Item]] = {}
+    for item in items:
+        if item.path.parent.name in ("journey", "handraiser"):
+            together = item.path if item.path.parent.name == "handraiser" else item.nodeid  # those of a file share an `up`
+            slow.setdefault(together, []).append(item)
+    first: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    for n, group in enumerate(slow.values()):
+        first[n % workers] += group
+    begun = {id(item) for share in first for item in share}
+    quick = [item for item in items if id(item) not in begun]
+    items[:] = []
+    for n, share in enumerate(first, 1):
+        room = max(0, (len(quick) + len(begun)) * n // workers - len(items) - len(share))
+        items += share + quick[:room]
+        del quick[:room]
+    items += quick
 
 
 def missing(what: str, why: str) -> NoReturn:

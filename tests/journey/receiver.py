@@ -41,7 +41,9 @@ class Receiver:
         self.thread.start()
 
     def take(self, request: BaseHTTPRequestHandler) -> None:
-        body = request.rfile.read(int(request.headers["content-length"]))
+        body = request.rfile.read(length := int(request.headers["content-length"]))
+        if len(body) < length:
+            return  # the sender was killed in the middle of it
         with self.arrived:
             self.requests += 1
             number = self.requests

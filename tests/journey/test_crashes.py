@@ -20,6 +20,8 @@ from tests.journey.test_journey import contacts, open_shop
 KILLS = 5
 ANSWER_AFTER_S = 0.03
 """So long a delivery stays open."""
+PAUSE_S = 0.03
+"""Between two accounts."""
 WHILE_DOWN_S = 0.2
 """Between two accounts while a process starts again: enough for a backlog, few enough to work it off soon."""
 
@@ -31,8 +33,7 @@ class Sender(threading.Thread):
         super().__init__(daemon=True)
         self._url, self._key = url, key
         self._stop_now = threading.Event()
-        self.pause_s = 0.01
-        """Between two accounts."""
+        self.pause_s = PAUSE_S
         self.sent: list[str] = []
         self.open: str | None = None
         """The account whose request is under way."""
@@ -83,11 +84,11 @@ def kill_while_open(kill: Callable[[], Any], sender: Sender, receiver: SlowRecei
     """Kill at a moment at which a request or a delivery is open, and still was when the process was gone."""
 
     def killed() -> bool:
-        request, deliveries = sender.open, set(receiver.open)
+        request, broken, deliveries = sender.open, sender.broken, set(receiver.open)
         if request is None and not deliveries:
             return False
         kill()
-        return request == sender.open or bool(deliveries & receiver.open) or sender.broken > 0
+        return request == sender.open or bool(deliveries & receiver.open) or sender.broken > broken
 
     wait_until("a request or a delivery is open when it dies", killed, 30)
 
@@ -100,7 +101,7 @@ def live_through(product: Product, victim: str, seed: int) -> None:
     sender.start()
     try:
         for _ in range(KILLS):
-            sender.pause_s = 0.01
+            sender.pause_s = PAUSE_S
             time.sleep(dice.uniform(0.05, 0.4))
             if victim == "supervised detector":
                 old = product.detector_pid()
