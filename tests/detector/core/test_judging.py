@@ -232,10 +232,10 @@ def test_heavy_use_of_a_premium_feature_counts_as_many_days_as_light_use() -> No
 
 
 def test_what_holds_says_of_a_person_is_what_is_judged_live() -> None:
-    boss = Rule("boss", ("x",), "usage_growth", when=(at_least("imports", 1), is_text("person.title", "CEO")))
+    boss = Rule("boss", ("x",), "usage_growth", when=(at_least("imports", 1), is_text("person.title", "CFO")))
     program = compile_rulebook(replace(RULEBOOK, rules=(boss,)), 1)
     story = Story(program)
-    story.happens(None, 0, kind="identify", person="ada", traits={"title": "CEO"})
+    story.happens(None, 0, kind="identify", person="ada", traits={"title": "CFO"})
     for day, person, held in ((1, None, None), (2, "bo", None), (3, "ada", True)):
         fired = story.happens("Imported", day, person=person)
         t = T0 + day * DAY
