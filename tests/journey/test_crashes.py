@@ -80,17 +80,13 @@ class SlowReceiver(Receiver):
         return False
 
 
-def kill_while_open(kill: Callable[[], Any], sender: Sender, receiver: SlowReceiver) -> None:
-    """Kill at a moment at which a request or a delivery is open, and still was when the process was gone."""
-
-    def killed() -> bool:
-        request, broken, deliveries = sender.open, sender.broken, set(receiver.open)
-        if request is None and not deliveries:
-            return False
-        kill()
-        return request == sender.open or bool(deliveries & receiver.open) or sender.broken > broken
-
-    wait_until("a request or a delivery is open when it dies", killed, 30)
+def killed_while_open(kill: Callable[[], Any], sender: Sender, receiver: SlowReceiver) -> bool:
+    """Kill once a request or a delivery is open. False: it was answered in the very moment, so this kill does not count."""
+    wait_until("a request or a delivery is open", lambda: sender.open or receiver.open, 30)
+    request, broken, deliveries = sender.open, sender.broken, set(receiver.open)
+    kill()
+    still_asked = request is not None and (request == sender.open or sender.broken > broken)
+    return still_asked or bool(deliveries & receiver.open)
 
 
 def live_through(product: Product, victim: str, seed: int) -> None:
@@ -100,18 +96,22 @@ def live_through(product: Product, victim: str, seed: int) -> None:
     sender = Sender(product.url("ingest"), key)
     sender.start()
     try:
-        for _ in range(KILLS):
+        kills = 0
+        for _ in range(3 * KILLS):
             sender.pause_s = PAUSE_S
             time.sleep(dice.uniform(0.05, 0.4))
             if victim == "supervised detector":
                 old = product.detector_pid()
-                kill_while_open(product.kill_detector, sender, receiver)
+                kills += killed_while_open(product.kill_detector, sender, receiver)
                 sender.pause_s = WHILE_DOWN_S
                 wait_until("another detector", lambda old=old: product.detector_pid() != old, 20)  # type: ignore[misc]
             else:
-                kill_while_open(product.processes[victim].kill, sender, receiver)
+                kills += killed_while_open(product.processes[victim].kill, sender, receiver)
                 sender.pause_s = WHILE_DOWN_S
                 product.restart(victim)
+            if kills == KILLS:
+                break
+        assert kills == KILLS
         count = len(sender.sent)
         wait_until("posting goes on", lambda: len(sender.sent) > count, 20)
         sender.finish()
