@@ -80,13 +80,17 @@ class SlowReceiver(Receiver):
         return False
 
 
-def killed_while_open(kill: Callable[[], Any], sender: Sender, receiver: SlowReceiver) -> bool:
-    """Kill once a request or a delivery is open. False: it was answered in the very moment, so this kill does not count."""
-    wait_until("a request or a delivery is open", lambda: sender.open or receiver.open, 30)
-    request, broken, deliveries = sender.open, sender.broken, set(receiver.open)
+def killed_while_open(victim: str, kill: Callable[[], Any], sender: Sender, receiver: SlowReceiver) -> bool:
+    """Kill while a request (to ingest) or a delivery is open. False: it ended in that very moment, so the kill does not count."""
+    if victim == "ingest":
+        wait_until("a request is open", lambda: sender.open, 30)
+        request, broken = sender.open, sender.broken
+        kill()
+        return request is not None and (request == sender.open or sender.broken > broken)
+    wait_until("a delivery is open", lambda: receiver.open, 30)
+    deliveries = set(receiver.open)
     kill()
-    still_asked = request is not None and (request == sender.open or sender.broken > broken)
-    return still_asked or bool(deliveries & receiver.open)
+    return bool(deliveries & receiver.open)
 
 
 def live_through(product: Product, victim: str, seed: int) -> None:
@@ -102,11 +106,11 @@ def live_through(product: Product, victim: str, seed: int) -> None:
             time.sleep(dice.uniform(0.05, 0.4))
             if victim == "supervised detector":
                 old = product.detector_pid()
-                kills += killed_while_open(product.kill_detector, sender, receiver)
+                kills += killed_while_open(victim, product.kill_detector, sender, receiver)
                 sender.pause_s = WHILE_DOWN_S
                 wait_until("another detector", lambda old=old: product.detector_pid() != old, 20)  # type: ignore[misc]
             else:
-                kills += killed_while_open(product.processes[victim].kill, sender, receiver)
+                kills += killed_while_open(victim, product.processes[victim].kill, sender, receiver)
                 sender.pause_s = WHILE_DOWN_S
                 product.restart(victim)
             if kills == KILLS:
