@@ -211,3 +211,27 @@ def test_rules_by_event_may_look_at_the_event() -> None:
     mine = "{lead: pql, event: asked, when: [properties.seats >= 5, event == asked], say: '{properties.seats}'}"
     book = parsed(f"events: {{asked: Q}}\nrules: {{mine: {mine}}}")
     assert [condition.text for condition in rule_of(book.rulebook, "mine").when] == ["properties.seats >= 5", "event == asked"]
+
+
+TRIAL = """limits: {n: {last: properties.n, of: N}}
+features: {f: {used: F}}
+plans:
+  tour:     {stage: trial, like: business, days: 14, then: starter}
+  starter:  {stage: free, price: 0, allows: {n: 5}}
+  business: {stage: paying, price: 15, allows: {n: none}, has: [f]}
+"""
+
+
+def test_a_trial_takes_what_another_plan_gives_and_says_when_it_ends_and_what_follows() -> None:
+    book = parsed(TRIAL)
+    tour, starter, business = book.rulebook.plans
+    assert (tour.stage, tour.days_ms, tour.then) == ("trial", 14 * DAY, "starter")
+    assert (tour.allows, tour.has) == (business.allows, business.has)
+    assert business.has == {"f"}
+    assert (starter.days_ms, starter.then) == (None, None)
+    assert parse(book.resolved, {}).rulebook == book.rulebook
+
+
+def test_a_trial_may_have_no_end_and_then_be_the_plan_of_those_without() -> None:
+    rulebook = parsed("plans: {free: {stage: free}, tour: {stage: trial, like: free}}\nno_plan: tour\n").rulebook
+    assert (rulebook.plans[1].days_ms, rulebook.plans[1].then, rulebook.no_plan) == (None, None, "tour")
