@@ -55,7 +55,7 @@ def _needs_of_name(name: Name, rulebook: Rulebook) -> set[str]:
     if root == "onboarding" and rulebook.onboarding is not None:
         steps = rulebook.onboarding.steps.values()
         return {wire for step in steps for wire in _wires(step, rulebook)}
-    if name.path in _PLAN or root == "account":
+    if name.path in _PLAN or root in ("account", "trial"):
         return {f"{_OF_TYPE}group"}
     return {f"{_OF_TYPE}identify"} if root == "person" else set()
 

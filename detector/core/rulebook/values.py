@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from detector.core.facts.series import Count
+from detector.core.measures import trial
 from detector.core.measures.keys import measure_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
@@ -88,6 +89,8 @@ STATE_VALUES = {
     "plan": Value(lambda m: m.standing.name),
     "plan.change": Value(lambda m: m.ladder.change(m.before, m.standing) or "same"),
     "stage": Value(lambda m: m.standing.stage),
+    "trial.left": Value(trial.left),
+    "trial.ends_on": Value(trial.ends_on),
     "event": Value(lambda m: None if m.asked is None else m.asked[0]),
 }
 
