@@ -12,8 +12,13 @@ from detector.core.measures import trial
 from detector.core.measures.moment import Moment
 from detector.core.measures.plan import OWN, Ladder
 from detector.core.measures.premium import PremiumReader
+from detector.core.offer import offer
+from detector.core.rulebook.compile import Program, compile_rulebook
 from detector.core.rulebook.model import Plan
-from tests.detector.core.sample import DAY, T0
+from detector.core.rulebook.parse import parse
+from detector.core.say import Speaker
+from detector.rulebooks import bases
+from tests.detector.core.sample import DAY, T0, usage
 
 STARTER = Plan("starter", "free", 0, {"seats": 5}, frozenset())
 BUSINESS = Plan("business", "paying", 15, {"seats": 50}, frozenset({"sso"}))
@@ -201,3 +206,35 @@ def test_a_customer_is_who_was_told_of_a_paying_plan_not_who_tried_one() -> None
     facts = said((0, "pilot"), (10, "enterprise"))
     assert LADDER.customer_since(facts, day(9)) is None
     assert LADDER.customer_since(facts, day(20)) == day(10)
+
+
+def program_with_trials() -> Program:
+    text = """project: p
+use: b2b-saas@1
+events: {signed_up: Signed Up}
+onboarding: {steps: [signed_up]}
+plans:
+  starter:    {stage: free}
+  business:   {stage: paying, price: 15}
+  enterprise: {stage: paying, price: ask}
+  tour:       {stage: trial, like: business, days: 14, then: starter}
+no_plan: starter
+"""
+    return compile_rulebook(parse(text, bases()).rulebook, 1)
+
+
+def test_the_shipped_rule_holds_once_three_days_are_left_and_says_when_the_trial_ends() -> None:
+    program, facts = program_with_trials(), said((0, "tour"))
+    program.folds["Signed Up"](facts, usage("m1", day(1), "Signed Up"))
+    rule = program.judged["trial-ends"]
+    times = (day(11) - 1, day(11), day(14) - 1, day(14))
+    assert [rule.guard(at(facts, t, program.ladder)) for t in times] == [False, True, True, None]
+    text = Speaker(program, at(facts, day(11), program.ladder), "acc_9").text(rule.rule.say)
+    assert text == "acc_9's trial ends on 10 June 2026"
+    assert rule in program.touched(usage("m2", day(2), None, kind="group"))
+
+
+def test_in_a_trial_the_plans_above_the_one_that_follows_are_offered_and_never_a_trial() -> None:
+    program, facts = program_with_trials(), said((0, "tour"), (20, "enterprise"))
+    offers = [offer(program, at(facts, day(each), program.ladder)) for each in (1, 15, 20)]
+    assert [None if each is None else each.plan.name for each in offers] == ["business", "business", None]

@@ -23,7 +23,14 @@ def test_the_trial_is_a_whole_rulebook_with_nothing_asleep() -> None:
     rulebook = book.rulebook
     assert book.asleep == ()
     assert (rulebook.project, rulebook.currency, rulebook.no_plan) == ("acme-mail", "EUR", "free")
-    assert [rule.name for rule in rulebook.rules] == ["limit", "onboarded", "premium", "upgrade-request", "sales-request"]
+    assert [rule.name for rule in rulebook.rules] == [
+        "limit",
+        "onboarded",
+        "premium",
+        "trial-ends",
+        "upgrade-request",
+        "sales-request",
+    ]
     assert [plan.name for plan in rulebook.plans] == ["free", "standard", "premium"]
     assert rulebook.plans[0].allows == {"contacts": 500, "emails": 1000}
     assert rulebook.plans[1].has == {"automations"}
@@ -136,11 +143,11 @@ def test_what_waits_for_an_unmapped_event_is_asleep_and_says_what_to_do() -> Non
     assert found == [
         (
             "r.yaml:2:6: rule 'upgrade-request' waits for 'pricing_asked', which `events` does not map "
-            f"(in b2b-saas@1, line 47). {remedy}: pricing_asked: Your Event Name"
+            f"(in b2b-saas@1, line 51). {remedy}: pricing_asked: Your Event Name"
         ),
         (
             "r.yaml:2:6: rule 'sales-request' waits for 'sales_requested', which `events` does not map "
-            f"(in b2b-saas@1, line 51). {remedy}: sales_requested: Your Event Name"
+            f"(in b2b-saas@1, line 55). {remedy}: sales_requested: Your Event Name"
         ),
     ]
     upgrade = rule_of(book.rulebook, "upgrade-request")
