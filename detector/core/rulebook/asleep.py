@@ -47,8 +47,9 @@ def _reasons(name: str, rulebook: Rulebook, *, own: bool) -> Iterator[tuple[str,
     if name.startswith("onboarding.") and rulebook.onboarding is None:
         yield "there is no `onboarding`", "Name its steps: onboarding: {steps: [signed_up, …]}"
     if name in rulebook.measures:
-        of: Selector = rulebook.measures[name].of
-        if of.builtin == "premium" and not rulebook.features:
+        measure = rulebook.measures[name]
+        selectors: list[Selector] = [measure.of, measure.after] if measure.kind == "absent" else [measure.of]
+        if measure.of.builtin == "premium" and not rulebook.features:
             yield "no `features` are defined", "Define the features that some plans lack"
-        if of.builtin is None and not of.terms:
+        if any(of.builtin is None and not of.terms for of in selectors):
             yield f"measure '{name}' waits for an event that `events` does not map", "Say in `events` what your product calls it"

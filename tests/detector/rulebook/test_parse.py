@@ -242,3 +242,42 @@ def test_a_trial_takes_what_another_plan_gives_and_says_when_it_ends_and_what_fo
 def test_a_trial_may_have_no_end_and_then_be_the_plan_of_those_without() -> None:
     rulebook = parsed("plans: {free: {stage: free}, tour: {stage: trial, like: free}}\nno_plan: tour\n").rulebook
     assert (rulebook.plans[1].days_ms, rulebook.plans[1].then, rulebook.no_plan) == (None, None, "tour")
+
+
+def test_absence_names_two_selections_of_events_and_a_time() -> None:
+    events = "events: {signed_up: Signed Up, imported: [Contacts Imported, Uploaded]}\n"
+    measure = "measures: {idle: {absent: imported, after: {of: signed_up, where: properties.seats > 1}, within: 7d}}\n"
+    rule = "rules: {mine: {lead: pql, when: [not idle and stage == free], say: x}}"
+    book = parsed(events + measure + rule)
+    idle = book.rulebook.measures["idle"]
+    assert (idle.kind, idle.within_ms, [term.name for term in idle.of.terms]) == (
+        "absent",
+        7 * DAY,
+        ["Contacts Imported", "Uploaded"],
+    )
+    assert [(term.name, term.where and term.where.text) for term in idle.after.terms] == [("Signed Up", "properties.seats > 1")]
+    assert parse(book.resolved, {}).rulebook == book.rulebook
+
+
+@pytest.mark.parametrize("unmapped", ["absent: later, after: signed_up", "absent: signed_up, after: later"])
+def test_absence_of_or_after_an_unmapped_event_is_asleep(unmapped: str) -> None:
+    text = f"events: {{signed_up: S, later: []}}\nmeasures: {{idle: {{{unmapped}, within: 7d}}}}\n"
+    asleep = parsed(text + "rules: {mine: {lead: pql, when: [idle], say: x}}").asleep
+    assert any(problem.message.startswith("rule 'mine' is asleep: measure 'idle' waits") for problem in asleep)
+
+
+@pytest.mark.parametrize(
+    ("plans", "said"),
+    [
+        ("{free: {stage: free}}", ["mine"]),
+        ("{free: {stage: free}, tour: {stage: trial}}", ["trial-ends", "mine"]),
+        ("{free: {stage: free}, tour: {stage: trial, days: 14, then: free}}", []),
+    ],
+)
+def test_a_rule_about_the_end_of_trials_is_asleep_without_one_the_bases_only_if_there_are_trials(
+    plans: str, said: list[str]
+) -> None:
+    mine = "{lead: pql, when: [trial.left <= 1d], say: x}"
+    book = parsed(f"plans: {plans}\nevents: {{s: S}}\nonboarding: {{steps: [s]}}\nrules: {{mine: {mine}}}")
+    found = [problem.message for problem in book.asleep if "no plan is a trial with `days`" in problem.message]
+    assert [message.split("'")[1] for message in found] == said

@@ -79,6 +79,7 @@ WORDS = [
         "14d",
     ),
     *(
+        *("like", "days", "then", "trial", "absent", "after", "lateness", "30m", "trial.left <= 3d", "not a"),
         "active_days >= 3",
         "plan == a",
         "properties.x in a",
