@@ -201,8 +201,11 @@ def _sinks(rulebook: Rulebook) -> list[Sink]:
     sinks = [
         Sink(measure_key(measure), measure.of, measure.kind, measure.of_value)
         for measure in rulebook.measures.values()
-        if measure.of.builtin != "premium"
+        if measure.of.builtin != "premium" and measure.kind != "absent"
     ]
+    for measure in rulebook.measures.values():
+        if measure.kind == "absent":
+            sinks += [Sink(events_key(each), each, "count") for each in (measure.of, measure.after)]
     for limit in rulebook.limits.values():
         kind = "gauge" if limit.kind == "gauge" else "count"
         sinks.append(Sink(limit_key(limit), limit.of, kind, limit.of_value))

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from detector.core.facts.series import Count
 from detector.core.measures import trial
+from detector.core.measures.absence import AbsenceReader
 from detector.core.measures.keys import measure_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
@@ -34,6 +35,9 @@ class Value(NamedTuple):
 
 def measure_value(measure: Measure, features: dict[str, str]) -> Value:
     """`features`: feature -> key of its series, for measures of `premium`."""
+    if measure.kind == "absent":
+        absence = AbsenceReader(measure)
+        return Value(absence.value, absence.ids, measure.within_ms)
     if measure.of.builtin == "premium":
         return _premium_value(measure, PremiumReader(features, measure.window_ms))
     key, window = measure_key(measure), measure.window_ms
