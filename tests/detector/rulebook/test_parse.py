@@ -281,3 +281,11 @@ def test_a_rule_about_the_end_of_trials_is_asleep_without_one_the_bases_only_if_
     book = parsed(f"plans: {plans}\nevents: {{s: S}}\nonboarding: {{steps: [s]}}\nrules: {{mine: {mine}}}")
     found = [problem.message for problem in book.asleep if "no plan is a trial with `days`" in problem.message]
     assert [message.split("'")[1] for message in found] == said
+
+
+def test_a_rule_waits_a_day_for_late_events_unless_it_says_otherwise() -> None:
+    rulebook = parsed("rules: {limit: {cooldown: 1h, lateness: 30m}, onboarded: {cooldown: 25h}}").rulebook
+    quick, slow = rule_of(rulebook, "limit"), rule_of(rulebook, "onboarded")
+    assert (quick.cooldown_ms, quick.lateness_ms) == (DAY // 24, DAY // 48)
+    assert (slow.cooldown_ms, slow.lateness_ms) == (25 * DAY // 24, DAY)
+    assert rule_of(rulebook, "premium").lateness_ms == DAY
