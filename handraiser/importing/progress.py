@@ -66,9 +66,8 @@ class Spoken:
         self._spoke = now
         took = now - self._began
         left = took * (self._total - read) / max(1, read)
-        note(
-            f"{events:,} events, {100 * read / self._total:.0f} %, {events / max(0.001, took):,.0f} a second, about {left:.0f} s left"
-        )
+        rate = events / max(0.001, took)
+        note(f"{events:,} events, {100 * read / self._total:.0f} %, {rate:,.0f} a second, about {left:.0f} s left")
 
     def close(self) -> None:
         pass

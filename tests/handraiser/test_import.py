@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -107,17 +107,25 @@ def test_a_terminal_sees_a_bar_with_rate_and_time_left(tmp_path: Path) -> None:
     event = {"type": "track", "event": "Sent", "groupId": "zoo", "timestamp": 1704153600}
     path = write(tmp_path / "a.ndjson", *[event] * 5_000)
     ours, theirs = pty.openpty()
-    try:
-        words = [sys.executable, "-m", "handraiser", "import", str(path), "--dry-run"]
-        done = subprocess.run(
-            words, stdout=subprocess.PIPE, stderr=theirs, env=environment({"COLUMNS": "120", "TERM": "xterm"}), check=True
-        )
-        shown = os.read(ours, 1_000_000).decode()
-    finally:
-        os.close(ours)
+    words = [sys.executable, "-m", "handraiser", "import", str(path), "--dry-run"]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=theirs, env=environment({"COLUMNS": "120", "TERM": "xterm"})
+    ) as done:
         os.close(theirs)
-    assert done.stdout.startswith(b"5,000 events can be imported.")
+        shown = "".join(until_closed(ours))
+        assert done.stdout is not None
+        assert done.stdout.read().startswith(b"5,000 events can be imported.")
+    os.close(ours)
     assert re.search(r"Importing .*\d+%.* [\d,]+ events [\d,]+ a second .*left", shown)
+
+
+def until_closed(terminal: int) -> Iterator[str]:
+    """What is shown there, until nobody has it open any more."""
+    try:
+        while shown := os.read(terminal, 4096):
+            yield shown.decode(errors="replace")
+    except OSError:
+        return
 
 
 def test_without_a_terminal_a_line_is_told_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,10 +2,12 @@
 
 import gzip
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -246,3 +248,20 @@ def test_a_rehearsal_judges_as_the_server_does(tmp_path: Path) -> None:
     posted = Rehearsal(lambda: 1_790_000_000_000).post(batch)
     assert posted.accepted == 1
     assert [(problem.line, problem.code) for problem in posted.problems] == [(2, "missing_event"), (3, "invalid_id")]
+
+
+def test_the_example_of_the_docs_is_read_as_they_say(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", Path("docs/import.md").read_text(), re.MULTILINE | re.DOTALL)
+    (table,) = [text for _, text in blocks if text.startswith("date,")]
+    (mapping,) = [text for kind, text in blocks if kind == "yaml"]
+    (lines,) = [text for _, text in blocks if text.startswith('{"type":"group"')]
+    (shown,) = [text for kind, text in blocks if kind == "json"]
+    (tmp_path / "usage.csv").write_text(table)
+    (tmp_path / "usage.yaml").write_text(mapping)
+    (first, second), problems = read(tmp_path / "usage.csv", str(tmp_path / "usage.yaml"))
+    assert problems == []
+    assert msgspec.json.encode(first).decode() == shown.strip()  # its id too: another version must not make another one
+    assert second["timestamp"] == "2024-03-02T12:00:00.000Z"
+    assert "zip" not in second["properties"]
+    events, problems = read(ndjson(tmp_path / "a.ndjson", lines.strip()))
+    assert ([event["type"] for event in events], problems) == (["group", "track"], [])
