@@ -33,7 +33,7 @@ def settle(
     Raises CommandError if it stands still, StoppedError.
     """
     began = nearer_at = time.monotonic()
-    asked, detector = _look(client)
+    asked, detector = _look(client, stop, stuck_s)
     nearest: int | None = None
     while detector is not None:
         now = time.monotonic()
@@ -41,7 +41,7 @@ def settle(
         while asked == seen:
             if stop.wait(LOOK_S):
                 raise StoppedError
-            asked, detector = _look(client)
+            asked, detector = _look(client, stop, stuck_s)
         if detector is None:
             break
         if _has_read(detector, now - began - margin_s):
@@ -59,9 +59,18 @@ def settle(
     return False
 
 
-def _look(client: Client) -> tuple[str, dict[str, Any] | None]:
-    """(when health looked, what it saw of the detector)."""
-    health = client.health()
+def _look(client: Client, stop: threading.Event, away_s_max: float) -> tuple[str, dict[str, Any] | None]:
+    """(when health looked, what it saw of the detector). A server that is away is waited for."""
+    began = time.monotonic()
+    while True:
+        try:
+            health = client.health()
+            break
+        except CommandError as error:
+            if error.code != "no_answer" or time.monotonic() - began > away_s_max:
+                raise
+        if stop.wait(LOOK_S):
+            raise StoppedError
     return str(health.get("checked_at")), health.get("checks", {}).get("detector")
 
 

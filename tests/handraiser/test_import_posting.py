@@ -115,6 +115,18 @@ def test_the_import_ends_when_a_fresh_look_finds_nothing_waiting(stop: threading
     assert len(script.asked) == 5
 
 
+def test_a_server_that_is_started_again_meanwhile_is_waited_for(stop: threading.Event) -> None:
+    script = Script(health(1, lag=3), None, None, health(2))
+    with closing(StandIn(script)) as server, Client(Found(server.url, "ak")) as client:
+        assert settle(client, stop, ignore)
+    with (
+        closing(StandIn(Script(None))) as server,
+        Client(Found(server.url, "ak")) as client,
+        pytest.raises(CommandError, match="No answer"),
+    ):
+        settle(client, stop, ignore, stuck_s=0.1)
+
+
 def test_events_of_others_that_came_later_are_not_waited_for(stop: threading.Event) -> None:
     """With others sending, there is always something that waits; once it has waited less than we have, ours is read."""
     looks, told = iter(range(1_000_000)), list[int]()
