@@ -48,8 +48,6 @@ class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sent_at: int | None = None
     future: bool = False
     """The client's time lay too far ahead and was replaced by `received_at`."""
-    historical: bool = False
-    """Imported: folded, and judged with all of its account's history once that is complete."""
     attributed: bool = False
     """The account was found by the attributor, not named by the client."""
     historical: bool = False

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from contracts.messages import EVENTS, UNATTRIBUTED, DeadLetter, RulebookSwitch, UsageEvent
+from contracts.messages import EVENTS, UNATTRIBUTED, DeadLetter, ImportEnd, RulebookSwitch, UsageEvent
 from detector import metrics
 from detector.attributor import Attributor
 from detector.changes import Buried, Changes, Move
@@ -152,6 +152,8 @@ class Compute:
             self._attributor.advance(partition, record.offset, self.batch.changes)
         if isinstance(content, RulebookSwitch):
             self._switch(partition, content)
+        elif isinstance(content, ImportEnd) and record.topic == EVENTS:
+            self._folding.import_ended(partition, content.project)
         elif isinstance(content, Sequence):
             self._lines(partition, record, content)
         if record.topic == EVENTS:

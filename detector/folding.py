@@ -11,7 +11,7 @@ from detector.cache import Cache
 from detector.changes import AccountRow, Buried, Changes, DueRow, FactRow, OutboxRow
 from detector.core.account import Account
 from detector.core.instants import NEVER
-from detector.core.judge import advance, process
+from detector.core.judge import advance, import_ended, process
 from detector.partition import Partition
 from detector.reading import unusable
 from detector.seen import SeenIds
@@ -19,6 +19,8 @@ from detector.store.accounts import Accounts, Chunks
 from eventlog.port import TopicPartition
 
 BYTES_MAX = 256 * 1024 * 1024
+IMPORT_ENDED = 0
+"""The due time of accounts whose import has ended: before any other's."""
 TIMERS_MAX = 1_000
 """How many accounts one record judges at most because they are due; the next record, or the next second's tick, goes on."""
 
@@ -69,19 +71,26 @@ class Folding:
 
     def advance(self, partition: Partition, place: Place, changes: Changes) -> None:
         """Partition time has come to `place.time`: judge the accounts that are due; what is too much for one record waits."""
-        keys = [key for _, key in partition.agenda.take(place.time, TIMERS_MAX)]
-        if not keys:
+        taken = partition.agenda.take(place.time, TIMERS_MAX)
+        if not taken:
             return
-        missing = self._accounts.missing(keys) - self._stored.keys()
+        missing = self._accounts.missing(key for _, key in taken) - self._stored.keys()
         self._stored.update(self._store.load(missing))
-        for key in keys:
+        for due, key in taken:
             account = self._account(key)
             program = partition.programs.get(key[0])
             if program is not None:
-                self._emit(advance(program, account, place), place, changes)
+                judge = import_ended if due == IMPORT_ENDED and account.ledger.importing else advance
+                self._emit(judge(program, account, place), place, changes)
                 self._accounts.touch(key, account)
             self._moved.add((partition.at, key))
             self._schedule(partition, key, account)
+
+    def import_ended(self, partition: Partition, project: str) -> None:
+        """Whoever has history that is not judged yet is due at once."""
+        for key in partition.agenda.keys(project):
+            partition.agenda.schedule(key, IMPORT_ENDED)
+            self._moved.add((partition.at, key))
 
     def _emit(self, lead_events: list[LeadEvent], place: Place, changes: Changes) -> None:
         for lead_event in lead_events:

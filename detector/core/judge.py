@@ -22,7 +22,7 @@ from detector.core.verdict import Verdict, holds
 
 __all__ = ["IMPORT_QUIET_MS", "Verdict", "advance", "holds", "import_ended", "process"]
 
-IMPORT_QUIET_MS = 3_600_000
+IMPORT_QUIET_MS = 10 * 60_000
 """An account whose import does not say that it ended is judged so long after its last historical event."""
 
 

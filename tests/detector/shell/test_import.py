@@ -1,0 +1,84 @@
+"""History: folded when it comes, and each account's whole timeline judged once that is complete."""
+
+from contracts.codec import encode
+from contracts.messages import EVENTS, ImportEnd
+from eventlog.port import Entry
+from tests.detector.shell.samples import NOON, contacts, usage_event
+from tests.detector.shell.world import World
+
+DAY = 86_400_000
+YEARS_AGO = NOON - 700 * DAY
+
+
+def _history(world: World) -> None:
+    """Newest first: what an import's order must not decide. A limit reached, the plan raised, and reached again lately."""
+    plan = usage_event("h3", "group", YEARS_AGO + 3 * DAY, account="acme", traits={"plan": "standard"}, historical=True)
+    for event in (
+        contacts("h4", 9_000, at=NOON - 2 * DAY, historical=True),
+        plan,
+        contacts("h1", 400, at=YEARS_AGO, historical=True),
+        contacts("h2", 500, at=YEARS_AGO + DAY, historical=True),
+    ):
+        world.send(event)
+
+
+def _end(world: World) -> None:
+    world.append(Entry(EVENTS, 0, encode(ImportEnd(project="mail", import_id="i1"))))
+    world.drain()
+
+
+def _told(world: World) -> list[tuple[str, str, bool]]:
+    return [(event.type, event.data["lead_type"], event.notify) for event in world.sent()]
+
+
+def test_a_timeline_is_judged_once_in_its_own_order_and_only_what_is_news_is_told(world: World) -> None:
+    _history(world)
+    world.drain()
+    assert world.sent() == []
+
+    _end(world)
+
+    assert _told(world) == [("lead.created", "pql", False), ("lead.won", "pql", False), ("lead.created", "xql", True)]
+    created = world.sent()[0]
+    assert created.data["account"]["stage"] == "free", "as the account stood then"
+    world.now += 30 * DAY
+    _end(world)
+    assert len(world.sent()) == 3
+
+
+def test_an_import_without_an_end_is_judged_when_nothing_more_of_it_came_for_ten_minutes(world: World) -> None:
+    _history(world)
+    world.drain()
+    world.now += 599_000
+    world.drain()
+    assert world.sent() == []
+    world.now += 2_000
+    world.drain()
+    assert [type_ for type_, _, _ in _told(world)] == ["lead.created", "lead.won", "lead.created"]
+
+
+def test_a_restart_between_the_end_and_the_judging_loses_nothing(world: World) -> None:
+    accounts = [f"acc_{n:04}" for n in range(1_100)]
+    world.send(*[contacts(f"h{name}", 487, name, NOON - DAY, historical=True) for name in accounts])
+    world.append(Entry(EVENTS, 0, encode(ImportEnd(project="mail", import_id="i1"))))
+    world.worker.run_once(0)
+    world.restart()
+    world.now += 1_000
+    world.drain()
+    assert sorted({event.account for event in world.sent()}) == accounts
+
+
+def test_history_sent_again_changes_nothing(world: World) -> None:
+    for _ in range(2):
+        _history(world)
+        _end(world)
+    assert len(world.sent()) == 3
+
+
+def test_what_is_live_during_an_import_is_judged_with_the_history(world: World) -> None:
+    _history(world)
+    world.send(contacts("live", 9_500, at=NOON))
+    world.drain()
+    assert world.sent() == []
+    _end(world)
+    assert [type_ for type_, _, _ in _told(world)] == ["lead.created", "lead.won", "lead.created"]
