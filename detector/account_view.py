@@ -40,7 +40,7 @@ class AccountViews:
             usage=usage_data(program, moment),
             onboarding=onboarding_data(program, moment),
             features=features_data(program, moment),
-            people=who.people(program, moment, asker=None, trigger=None),
+            people=who.people(program, moment, asker=None, trigger=None, is_opted_out=account.ledger.is_opted_out),
             leads=[line(row) for row in leads],
         )
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from detector.core.overrides import Override
+
 SIGNALS_MAX = 20
 SIGNALS_BYTES_MAX = 10 * 1024
 EVIDENCE_MAX = 40
@@ -41,6 +43,13 @@ class OpenLead(msgspec.Struct, array_like=True, kw_only=True):
     leads_before: int = 0
     signals: list[dict[str, Any]] = []
     evidence: list[dict[str, Any]] = []
+    owner: str | None = None
+    """The e-mail address of who works on it."""
+    snoozed_until: int | None = None
+
+    def is_snoozed(self, time: int) -> bool:
+        """Whether its owner wants to hear nothing of it at partition time `time`."""
+        return self.snoozed_until is not None and time < self.snoozed_until
 
 
 class Ledger(msgspec.Struct, array_like=True):
@@ -52,6 +61,16 @@ class Ledger(msgspec.Struct, array_like=True):
     last_outcome: str | None = None
     plan: str | None = None
     stage: str = ""
+    overrides: dict[str, list[Override]] = {}
+    """limit -> what sales said of its allowance, oldest first."""
+    opted_out: bool = False
+    """Nobody of this account is to be bothered."""
+    opted_out_people: list[str] = []
+    """Sorted."""
+
+    def is_opted_out(self, person: str | None) -> bool:
+        """Whether the whole account, or this person of it, wants to be left alone."""
+        return self.opted_out or person in self.opted_out_people
 
 
 class LedgerStore:
@@ -71,7 +90,8 @@ class LedgerStore:
     @property
     def size(self) -> int:
         leads = self.ledger.open_leads.values()
-        return 500 + 300 * len(self.ledger.rules) + sum(3_000 + 1_000 * len(lead.evidence) for lead in leads)
+        told = 100 * sum(map(len, self.ledger.overrides.values())) + 100 * len(self.ledger.opted_out_people)
+        return 500 + told + 300 * len(self.ledger.rules) + sum(3_000 + 1_000 * len(lead.evidence) for lead in leads)
 
 
 def kept(items: list[dict[str, Any]], most: int, most_bytes: int) -> list[dict[str, Any]]:
