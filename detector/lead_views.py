@@ -9,7 +9,18 @@ from contracts.messages import LeadEvent
 from detector.shapes import Lead, LeadAccount, LeadDetail, LeadEventLine, iso
 from detector.store.leads import LeadRow
 
-_OF_THE_PAYLOAD = ("answer_by", "snoozed_until", "signals", "evidence", "people", "usage", "onboarding", "features", "offer", "owner")
+_OF_THE_PAYLOAD = (
+    "answer_by",
+    "snoozed_until",
+    "signals",
+    "evidence",
+    "people",
+    "usage",
+    "onboarding",
+    "features",
+    "offer",
+    "owner",
+)
 
 
 def line(row: LeadRow) -> Lead:

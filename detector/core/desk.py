@@ -1,5 +1,6 @@
 """Onsets of one account at one moment in, lead events out: cooldown, one open lead, take-over, closing by a change of plan."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from contracts.messages import LeadEvent, Place
@@ -9,7 +10,7 @@ from detector.core.evidence import evidence, step_label
 from detector.core.ids import lead_event_id, lead_id, signal_id
 from detector.core.ledger import EVIDENCE_BYTES_MAX, EVIDENCE_MAX, SIGNALS_BYTES_MAX, SIGNALS_MAX, OpenLead, RuleState, kept
 from detector.core.measures.moment import Moment
-from detector.core.payload import payload
+from detector.core.payload import change, payload
 from detector.core.rulebook.compile import Program, asked_properties
 from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.model import Step
@@ -50,7 +51,7 @@ class Desk:
             for status, closes in (("won", self._program.close_won), ("lost", self._program.close_lost)):
                 if closes(self._moment):
                     for lead in sorted(self._ledger.open_leads.values(), key=self._strength):
-                        self._close(lead, status)
+                        self.close(lead, status)
         self.note_plan()
 
     def note_plan(self) -> None:
@@ -73,12 +74,14 @@ class Desk:
             state.qualified_at = self._moment.t
         was, state.rank = state.rank, fired.rank
         state.allowed = fired.judged.allowed(self._moment)
+        if self._is_unwanted(fired):
+            return
         raised = self._ledger_lead(state.lead_id) if again else None
         if raised is None:
             self._route(fired, state)
         else:
-            change = _change("step", fired.judged.name, step_label(was), step_label(fired.step))
-            self._enrich(raised, fired, state, change)
+            step = change("step", fired.judged.name, step_label(was), step_label(fired.step))
+            self._enrich(raised, fired, state, step)
 
     def _repeat(self, fired: Fired, state: RuleState) -> None:
         """A request that is made again within its cooldown adds to the evidence and sends nothing.
@@ -86,9 +89,13 @@ class Desk:
         If its lead was taken over or closed meanwhile, to that of the strongest open lead.
         """
         lead = self._ledger_lead(state.lead_id) or self._strongest()
-        if lead is not None:
+        if lead is not None and not self._is_unwanted(fired):
             self._add_evidence(lead, fired)
             self._account.ledger_changed()
+
+    def _is_unwanted(self, fired: Fired) -> bool:
+        """Whether nobody is to be told: the account opted out, or who asked did. The signal counts all the same."""
+        return self._ledger.is_opted_out(self._moment.person if fired.judged.rule.event else None)
 
     def _ledger_lead(self, wanted: str) -> OpenLead | None:
         return next((lead for lead in self._ledger.open_leads.values() if lead.lead_id == wanted), None)
@@ -104,15 +111,16 @@ class Desk:
         lead_type = self.lead_type(fired.judged)
         strongest = self._strongest()
         if strongest is not None and self._strength(strongest) <= self._program.rank(lead_type):
-            self._enrich(strongest, fired, state, _change("signal", fired.judged.name, None, step_label(fired.step)))
+            self._enrich(strongest, fired, state, change("signal", fired.judged.name, None, step_label(fired.step)))
             return
         weaker = sorted(self._ledger.open_leads.values(), key=self._strength)
         lead = self._open(lead_type, weaker[0].lead_id if weaker else None)
+        lead.owner = next((each.owner for each in weaker if each.owner is not None), None)
         self._add_signal(lead, fired, state)
         self._ledger.open_leads[lead_type] = lead
-        self._send(lead, "lead.created", [])
+        self.send(lead, "lead.created", [])
         for each in weaker:
-            self._close(each, "superseded")
+            self.close(each, "superseded")
 
     def _open(self, lead_type: str, takes_over: str | None) -> OpenLead:
         opened = self._ledger.leads_opened
@@ -128,13 +136,13 @@ class Desk:
             leads_before=before,
         )
 
-    def _enrich(self, lead: OpenLead, fired: Fired, state: RuleState, change: dict[str, Any]) -> None:
+    def _enrich(self, lead: OpenLead, fired: Fired, state: RuleState, what: dict[str, Any]) -> None:
         before = lead.temperature
         self._add_signal(lead, fired, state)
-        changes = [change]
+        changes = [what]
         if lead.temperature != before:
-            changes.append(_change("temperature", None, before, lead.temperature))
-        self._send(lead, "lead.updated", changes)
+            changes.append(change("temperature", None, before, lead.temperature))
+        self.send(lead, "lead.updated", changes, notify=not lead.is_snoozed(self._place.time))
 
     def _add_signal(self, lead: OpenLead, fired: Fired, state: RuleState) -> None:
         """A raised signal takes the place of its lower step. The summary stays that of the signal that opened the lead."""
@@ -171,17 +179,19 @@ class Desk:
         found = evidence(judged, moment, fired.step)
         lead.evidence = kept([*lead.evidence, *found], EVIDENCE_MAX, EVIDENCE_BYTES_MAX)
 
-    def _close(self, lead: OpenLead, status: str) -> None:
+    def close(self, lead: OpenLead, status: str, changes: Sequence[dict[str, Any]] = ()) -> None:
+        """Finishes a lead as `status`; `changes`: what else is to be said of it."""
         before, lead.status = lead.status, status
         del self._ledger.open_leads[lead.lead_type]
         if status != "superseded":
             self._ledger.last_outcome = status
-        self._account.ledger_changed()
-        self._send(lead, f"lead.{status}", [_change("status", None, before, status)])
+        self.send(lead, f"lead.{status}", [change("status", None, before, status), *changes])
 
-    def _send(self, lead: OpenLead, type_: str, changes: list[dict[str, Any]]) -> None:
+    def send(self, lead: OpenLead, type_: str, changes: list[dict[str, Any]], *, notify: bool = True) -> None:
+        """Makes the lead event of what was done to `lead`."""
         lead.revision += 1
         account = self._account
+        account.ledger_changed()
         data = payload(self._program, account, lead, self._moment, changes)
         self.lead_events.append(
             LeadEvent(
@@ -192,10 +202,7 @@ class Desk:
                 timestamp=self._place.time,
                 rulebook_version=self._program.version,
                 place=self._place,
+                notify=notify,
                 data=data,
             )
         )
-
-
-def _change(field: str, rule: str | None, old: object, new: object) -> dict[str, Any]:
-    return {"field": field, "rule": rule, "old": old, "new": new}

@@ -29,9 +29,7 @@ def payload(program: Program, account: Account, lead: OpenLead, moment: Moment, 
         "signals": [dict(signal) for signal in lead.signals],
         "evidence": [dict(entry) for entry in lead.evidence],
         "account": who.account(moment, account.external_id),
-        "people": who.people(
-            program, moment, asker=lead.asker, trigger=lead.trigger, is_opted_out=account.ledger.is_opted_out
-        ),
+        "people": who.people(program, moment, asker=lead.asker, trigger=lead.trigger, is_opted_out=account.ledger.is_opted_out),
         "usage": usage_data(program, moment),
         "onboarding": onboarding_data(program, moment),
         "features": features_data(program, moment),
@@ -59,6 +57,11 @@ def _lead(lead: OpenLead, changes: list[dict[str, Any]]) -> dict[str, Any]:
         "takes_over": lead.takes_over,
         "changes": changes,
     }
+
+
+def change(field: str, rule: str | None, old: object, new: object) -> dict[str, Any]:
+    """One entry of `changes`."""
+    return {"field": field, "rule": rule, "old": old, "new": new}
 
 
 def onboarding_data(program: Program, moment: Moment) -> dict[str, Any]:
