@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from contracts.messages import EVENTS, UNATTRIBUTED, DeadLetter, RulebookSwitch, UsageEvent
+from contracts.messages import EVENTS, UNATTRIBUTED, Command, DeadLetter, RulebookSwitch, UsageEvent
 from detector import metrics
 from detector.attributor import Attributor
 from detector.changes import Buried, Changes, Move
@@ -139,7 +139,8 @@ class Compute:
             if isinstance(content, Sequence):
                 found = events[TopicPartition(record.topic, record.partition)]
                 found.extend(line for line in content if isinstance(line, UsageEvent))
-        self._folding.prepare({at: found for at, found in events.items() if at.topic == EVENTS})
+        commands = [content for record, content in contents if isinstance(content, Command) and record.topic == EVENTS]
+        self._folding.prepare({at: found for at, found in events.items() if at.topic == EVENTS}, commands)
         self._attributor.prepare(event for at, found in events.items() if at.topic == UNATTRIBUTED for event in found)
 
     def _record(self, partition: Partition, record: Record, content: Content) -> None:
@@ -148,6 +149,8 @@ class Compute:
             self._attributor.advance(partition, record.offset, self.batch.changes)
         if isinstance(content, RulebookSwitch):
             self._switch(partition, content)
+        elif isinstance(content, Command) and record.topic == EVENTS:
+            self._folding.command(partition, partition.place(record), content, self.batch.changes)
         elif isinstance(content, Sequence):
             self._lines(partition, record, content)
 

@@ -1,18 +1,22 @@
-"""Events of `events` in; accounts' facts and ledgers changed and lead events out, each event once."""
+"""Events and commands of `events` in; accounts' facts and ledgers changed and lead events out, each of them once."""
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from contracts.codec import encode
-from contracts.messages import LEAD_EVENTS, Place, UsageEvent
+from contracts.messages import LEAD_EVENTS, Command, LeadEvent, Place, UsageEvent
 from contracts.partition import partition_of
 from detector import metrics
 from detector.cache import Cache
-from detector.changes import AccountRow, Buried, Changes, FactRow, OutboxRow
+from detector.changes import AccountRow, Buried, Changes, CommandRow, FactRow, OutboxRow
 from detector.core.account import Account
+from detector.core.commands import Applied, apply
 from detector.core.judge import process
 from detector.partition import Partition
 from detector.reading import unusable
 from detector.seen import SeenIds
+from detector.seen_commands import SeenCommands
 from detector.store.accounts import Accounts, Chunks
 from eventlog.port import TopicPartition
 
@@ -22,19 +26,24 @@ _Key = tuple[str, str]
 
 
 class Folding:
-    """The shell around `detector.core.judge`: loads accounts, drops copies, collects what is to be written."""
+    """The shell around `detector.core.judge` and `.commands`: loads accounts, drops copies, collects what is to be written."""
 
-    def __init__(self, store: Accounts, seen: SeenIds, partitions: int, bytes_max: int = BYTES_MAX) -> None:
+    def __init__(
+        self, store: Accounts, seen: SeenIds, seen_commands: SeenCommands, partitions: int, bytes_max: int = BYTES_MAX
+    ) -> None:
         """`partitions`: of the topic `lead-events`."""
         self._store = store
         self._seen = seen
+        self._seen_commands = seen_commands
         self._partitions = partitions
         self._accounts: Cache[_Key, Account] = Cache(bytes_max, lambda account: account.size)
         self._stored: dict[_Key, tuple[bytes, Chunks]] = {}
 
-    def prepare(self, events: Mapping[TopicPartition, Sequence[UsageEvent]]) -> None:
-        """Load every account that the partitions' events name, and their seen ids, at once."""
+    def prepare(self, events: Mapping[TopicPartition, Sequence[UsageEvent]], commands: Sequence[Command]) -> None:
+        """Load every account that the partitions' events and commands name, and their seen ids, at once."""
         named = {(event.project, event.account) for each in events.values() for event in each if event.account is not None}
+        named |= {(command.project, command.account) for command in commands}
+        self._seen_commands.prepare(command.id for command in commands)
         self._stored = self._store.load(self._accounts.missing(named))
         for at, each in events.items():
             self._seen.prepare(at, each)
@@ -55,17 +64,33 @@ class Folding:
             return
         key = (event.project, event.account)
         account = self._account(key)
-        for lead_event in process(program, account, event, place):
+        self._tell(process(program, account, event, place), place, changes)
+        self._accounts.touch(key, account)
+
+    def command(self, partition: Partition, place: Place, command: Command, changes: Changes) -> None:
+        """The command in the record at `place`, with what becomes of it. A copy changes nothing."""
+        if not self._seen_commands.first(command.id):
+            return
+        key = (command.project, command.account)
+        account = self._account(key)
+        applied = apply(partition.programs.get(command.project), account, command, place)
+        self._tell(applied.lead_events, place, changes)
+        if applied.code is None:
+            self._accounts.touch(key, account)
+        changes.commands.append(_row(command, applied, place))
+
+    def _tell(self, lead_events: Sequence[LeadEvent], place: Place, changes: Changes) -> None:
+        for lead_event in lead_events:
             changes.lead_events.append(lead_event)
             target = partition_of(lead_event.project, lead_event.account, self._partitions)
             value = encode(lead_event)
             changes.made += len(value)
             changes.outbox.append(OutboxRow(place.topic, place.partition, LEAD_EVENTS, target, value))
-        self._accounts.touch(key, account)
 
     def close(self, changes: Changes, partitions: dict[TopicPartition, Partition]) -> None:
         """Put what the open batch changed into `changes`."""
         self._seen.close(changes, partitions)
+        self._seen_commands.close()
         for (project, name), account in self._accounts.close().items():
             dump = account.dump()
             changes.accounts.append(AccountRow(project, name, dump.hot))
@@ -75,11 +100,13 @@ class Folding:
     def settled(self) -> None:
         self._accounts.settled()
         self._seen.settled()
+        self._seen_commands.settled()
 
     def clear(self) -> None:
         self._accounts.clear()
         self._stored = {}
         self._seen.clear()
+        self._seen_commands.clear()
 
     def _account(self, key: _Key) -> Account:
         """From memory, or from what `prepare` has loaded; one that is nowhere is new."""
@@ -89,3 +116,21 @@ class Folding:
             account = Account.new(*key) if stored is None else Account.load(*key, *stored)
             self._accounts.put(key, account)
         return account
+
+
+def _row(command: Command, applied: Applied, place: Place) -> CommandRow:
+    return CommandRow(
+        id=command.id,
+        project=command.project,
+        account=command.account,
+        name=command.name,
+        arguments=msgspec.json.encode(command.arguments).decode(),
+        status="applied" if applied.code is None else "refused",
+        code=applied.code,
+        message=applied.message,
+        result=msgspec.json.encode(applied.result).decode(),
+        applied_at=place.time,
+        topic=place.topic,
+        partition=place.partition,
+        offset=place.offset,
+    )
