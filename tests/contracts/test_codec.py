@@ -98,7 +98,8 @@ GOLDEN_MESSAGES: list[tuple[RulebookSwitch | Tick | Command | LeadEvent, bytes]]
             b'\x01l{"id":"le_1","project":"acme","account":"globex","type":"lead.created","timestamp":9,"rulebook_version":4,'
             b'"place":{"topic":"events","partition":3,"offset":17,"time":9},"mode":"live","schema":1,"data":{"lead":{"owner":null}}}'
         ),
-    ),    (
+    ),
+    (
         msgspec.structs.replace(LEAD, notify=False),
         (
             b'\x01l{"id":"le_1","project":"acme","account":"globex","type":"lead.created","timestamp":9,"rulebook_version":4,'
