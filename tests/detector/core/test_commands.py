@@ -1,13 +1,17 @@
 """What sales tells of leads and accounts: each transition, what is refused, and what follows for later signals."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contracts.messages import Command, LeadEvent
 from detector.core.account import Account
-from detector.core.commands import OPTED_OUT_PEOPLE_MAX, Applied, apply
+from detector.core.commands import KINDS, OPTED_OUT_PEOPLE_MAX, TIME_MAX, Applied, apply
 from detector.core.overrides import OVERRIDES_MAX, Override, override_at
 from detector.core.rulebook.compile import Program, compile_rulebook
 from tests.detector.core.sample import DAY, RULEBOOK, T0, at_least, place
@@ -304,6 +308,32 @@ def test_what_cannot_be_applied_is_refused_and_changes_nothing(name: str, argume
     assert refused.message is not None
     assert "\0" not in refused.message  # a database could not keep it
     assert desk.account.dump() == before
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**64 - 1),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=5),
+    st.sampled_from([*STATUSES, "open", "contacts", "jo@us.io", T0, T0 + 9 * DAY, TIME_MAX]),
+    st.lists(st.none(), max_size=1),
+)
+FIELDS = ("status", "reason", "amount", "by", "until", "email", "limit", "allowed", "remove", "person", "opted_out")
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(KINDS)), st.dictionaries(st.sampled_from(FIELDS), VALUES)), max_size=5))
+def test_whatever_a_command_says_the_partition_goes_on(said: list[tuple[str, dict[str, Any]]]) -> None:
+    """A record that raises would stop its partition; a text with a NUL would stop it in the database."""
+    desk, lead = desk_with_lead()
+    for name, arguments in said:
+        done = desk.says(name, 2, lead=lead, **arguments)
+        assert (done.code is None) == (done.message is None)
+        assert (done.code is None) == bool(done.result)
+        assert not done.lead_events or done.code is None
+        assert "\0" not in (done.message or "")
+        json.loads(msgspec.json.encode([done.result, *done.lead_events]))
+    assert stored(desk.account).ledger == desk.account.ledger
 
 
 def test_without_a_rulebook_nothing_is_applied() -> None:
