@@ -120,7 +120,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     time: int
 
 
-class LeadEvent(msgspec.Struct, frozen=True, kw_only=True):
+class LeadEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One immutable change of one lead. `data` is the payload that receivers get, complete: delivery looks nothing up.
 
     `id` derives from lead and revision, so a repeat is recognised. `timestamp` is partition time; `qualified_at` in `data`
@@ -135,10 +135,11 @@ class LeadEvent(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: int
     rulebook_version: int
     place: Place
-    mode: Literal["live", "shadow"] = "live"
-    schema: int = 1
+    mode: Literal["live", "shadow"] = msgspec.field(default_factory=lambda: "live")
+    schema: int = msgspec.field(default_factory=lambda: 1)
+    """Made by a factory, like `mode`: so both are always written, for readers who are not ours."""
     notify: bool = True
-    """False: recorded, and delivered to nobody: no news, or news of long ago."""
+    """False: stored and published for whoever keeps a copy, and delivered to no endpoint: no news, or news of long ago."""
     data: dict[str, Any]
 
 

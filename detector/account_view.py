@@ -31,7 +31,7 @@ class AccountViews:
         program = self._programs.get(project, max(versions.values()))
         account = Account.load(project, external_id, *stored)
         t = max(now, account.facts.newest)
-        moment = Moment(account.facts, program.ladder, t)
+        moment = Moment(account.facts, program.ladder, t, overrides=account.ledger.overrides)
         leads = self._store.leads.newest(project, external_id, LEADS_MAX)
         known = who.account(moment, external_id)
         return AccountView(
@@ -40,7 +40,7 @@ class AccountViews:
             usage=usage_data(program, moment),
             onboarding=onboarding_data(program, moment),
             features=features_data(program, moment),
-            people=who.people(program, moment, asker=None, trigger=None),
+            people=who.people(program, moment, asker=None, trigger=None, is_opted_out=account.ledger.is_opted_out),
             leads=[line(row) for row in leads],
         )
 

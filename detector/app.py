@@ -1,4 +1,7 @@
-"""The detector's JSON API: what is stored in; leads, accounts, rulebooks and dead letters out. It decides nothing."""
+"""The detector's JSON API: what is stored in; leads, accounts, rulebooks and dead letters out; what sales tells, into the log.
+
+It decides nothing.
+"""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -8,6 +11,8 @@ from fastapi import APIRouter, Query
 
 from contracts.messages import DeadLetter
 from detector.account_view import AccountViews
+from detector.command_routes import add_command_routes
+from detector.commander import Commander
 from detector.lead_views import detail, line
 from detector.rulebook_routes import add_rulebook_routes
 from detector.shapes import AccountView, DeadLetterDetail, DeadLetterLine, DeadLetterList, LeadDetail, LeadList, iso
@@ -33,11 +38,15 @@ def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
     project_exists: Callable[[str], bool],
     clock: Clock,
 ) -> APIRouter:
-    """Every route needs an API key. Routes are plain functions: the framework runs them, and the database, off its loop."""
+    """Every route needs an API key. Routes are plain functions: the framework runs them, and the database, off its loop.
+
+    Only those of commands are not: they wait, and waiting must not cost a thread.
+    """
     router = APIRouter(prefix="/v1", dependencies=[api_key_required(authenticate)], responses=ERROR_RESPONSES)
     _add_leads(router, store)
     _add_accounts(router, AccountViews(store), clock)
     _add_dead_letters(router, store)
+    add_command_routes(router, store, Commander(store, producer, topics), project_exists)
     add_rulebook_routes(router, store, producer, topics, project_exists, clock)
     return router
 

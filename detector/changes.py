@@ -76,6 +76,27 @@ class OutboxRow(NamedTuple):
     value: bytes
 
 
+class CommandRow(NamedTuple):
+    """What became of a command. `status`: applied, or refused for the reason in `code` and `message`; time: partition time.
+
+    `arguments` and `result` are JSON objects.
+    """
+
+    id: str
+    project: str
+    account: str
+    name: str
+    arguments: str
+    status: str
+    code: str | None
+    message: str | None
+    result: str
+    applied_at: int
+    topic: str
+    partition: int
+    offset: int
+
+
 @dataclass(frozen=True, slots=True)
 class Buried:
     """A dead letter and the record that it came from."""
@@ -121,6 +142,7 @@ class Changes:
     """(project, account)."""
     lead_events: list[LeadEvent] = field(default_factory=list)
     outbox: list[OutboxRow] = field(default_factory=list)
+    commands: list[CommandRow] = field(default_factory=list)
     seen: list[SeenRow] = field(default_factory=list)
     forget_seen: list[tuple[TopicPartition, int]] = field(default_factory=list)
     """Seen ids written before this partition time are no longer needed."""

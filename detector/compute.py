@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from contracts.messages import EVENTS, UNATTRIBUTED, DeadLetter, ImportEnd, RulebookSwitch, UsageEvent
+from contracts.messages import EVENTS, UNATTRIBUTED, Command, DeadLetter, ImportEnd, RulebookSwitch, UsageEvent
 from detector import metrics
 from detector.attributor import Attributor
 from detector.changes import Buried, Changes, Move
@@ -141,9 +141,10 @@ class Compute:
             if isinstance(content, Sequence):
                 found = events[TopicPartition(record.topic, record.partition)]
                 found.extend(line for line in content if isinstance(line, UsageEvent))
+        commands = [content for record, content in contents if isinstance(content, Command) and record.topic == EVENTS]
         until = {TopicPartition(record.topic, record.partition): record.timestamp for record, _ in contents}
         due = [key for at, time in until.items() if at.topic == EVENTS for key in owned[at].agenda.coming(time, TIMERS_MAX)]
-        self._folding.prepare({at: found for at, found in events.items() if at.topic == EVENTS}, due)
+        self._folding.prepare({at: found for at, found in events.items() if at.topic == EVENTS}, commands, due)
         self._attributor.prepare(event for at, found in events.items() if at.topic == UNATTRIBUTED for event in found)
 
     def _record(self, partition: Partition, record: Record, content: Content) -> None:
@@ -154,6 +155,8 @@ class Compute:
             self._switch(partition, content)
         elif isinstance(content, ImportEnd) and record.topic == EVENTS:
             self._folding.import_ended(partition, content.project)
+        elif isinstance(content, Command) and record.topic == EVENTS:
+            self._folding.command(partition, partition.place(record), content, self.batch.changes)
         elif isinstance(content, Sequence):
             self._lines(partition, record, content)
         if record.topic == EVENTS:

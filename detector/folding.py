@@ -1,20 +1,24 @@
-"""Events of `events` in; accounts' facts and ledgers changed and lead events out, each event once."""
+"""Events and commands of `events` in; accounts' facts and ledgers changed and lead events out, each of them once."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
+
 from contracts.codec import encode
-from contracts.messages import LEAD_EVENTS, LeadEvent, Place, UsageEvent
+from contracts.messages import LEAD_EVENTS, Command, LeadEvent, Place, UsageEvent
 from contracts.partition import partition_of
 from detector import metrics
 from detector.agenda import Agenda, Key
 from detector.cache import Cache
-from detector.changes import AccountRow, Buried, Changes, DueRow, FactRow, OutboxRow
+from detector.changes import AccountRow, Buried, Changes, CommandRow, DueRow, FactRow, OutboxRow
 from detector.core.account import Account
+from detector.core.commands import Applied, apply
 from detector.core.instants import NEVER
 from detector.core.judge import advance, import_ended, process
 from detector.partition import Partition
 from detector.reading import unusable
 from detector.seen import SeenIds
+from detector.seen_commands import SeenCommands
 from detector.store.accounts import Accounts, Chunks
 from eventlog.port import TopicPartition
 
@@ -26,12 +30,15 @@ TIMERS_MAX = 1_000
 
 
 class Folding:
-    """The shell around `detector.core.judge`: loads accounts, drops copies, collects what is to be written."""
+    """The shell around `detector.core.judge` and `.commands`: loads accounts, drops copies, collects what is to be written."""
 
-    def __init__(self, store: Accounts, seen: SeenIds, partitions: int, bytes_max: int = BYTES_MAX) -> None:
+    def __init__(
+        self, store: Accounts, seen: SeenIds, seen_commands: SeenCommands, partitions: int, bytes_max: int = BYTES_MAX
+    ) -> None:
         """`partitions`: of the topic `lead-events`."""
         self._store = store
         self._seen = seen
+        self._seen_commands = seen_commands
         self._partitions = partitions
         self._accounts: Cache[Key, Account] = Cache(bytes_max, lambda account: account.size)
         self._stored: dict[Key, tuple[bytes, Chunks]] = {}
@@ -42,9 +49,13 @@ class Folding:
         """Load which of the partition's accounts are due when."""
         partition.agenda = Agenda(self._store.due(partition.at.partition))
 
-    def prepare(self, events: Mapping[TopicPartition, Sequence[UsageEvent]], due: Iterable[Key]) -> None:
-        """Load every account that the partitions' events name, or that comes due, and the events' seen ids, at once."""
+    def prepare(
+        self, events: Mapping[TopicPartition, Sequence[UsageEvent]], commands: Sequence[Command], due: Iterable[Key]
+    ) -> None:
+        """Load every account that the partitions' events and commands name, or that comes due, and their seen ids, at once."""
         named = {(event.project, event.account) for each in events.values() for event in each if event.account is not None}
+        named |= {(command.project, command.account) for command in commands}
+        self._seen_commands.prepare(command.id for command in commands)
         self._stored = self._store.load(self._accounts.missing({*named, *due}))
         for at, each in events.items():
             self._seen.prepare(at, each)
@@ -65,9 +76,22 @@ class Folding:
             return
         key = (event.project, event.account)
         account = self._account(key)
-        self._emit(process(program, account, event, place), place, changes)
+        self._tell(process(program, account, event, place), place, changes)
         self._accounts.touch(key, account)
         self._schedule(partition, key, account)
+
+    def command(self, partition: Partition, place: Place, command: Command, changes: Changes) -> None:
+        """The command in the record at `place`, with what becomes of it. A copy changes nothing."""
+        if not self._seen_commands.first(command.id):
+            return
+        key = (command.project, command.account)
+        account = self._account(key)
+        applied = apply(partition.programs.get(command.project), account, command, place)
+        self._tell(applied.lead_events, place, changes)
+        if applied.code is None:
+            self._accounts.touch(key, account)
+            self._schedule(partition, key, account)
+        changes.commands.append(_row(command, applied, place))
 
     def advance(self, partition: Partition, place: Place, changes: Changes) -> None:
         """Partition time has come to `place.time`: judge the accounts that are due; what is too much for one record waits."""
@@ -81,7 +105,7 @@ class Folding:
             program = partition.programs.get(key[0])
             if program is not None:
                 judge = import_ended if due == IMPORT_ENDED and account.ledger.importing else advance
-                self._emit(judge(program, account, place), place, changes)
+                self._tell(judge(program, account, place), place, changes)
                 self._accounts.touch(key, account)
             self._moved.add((partition.at, key))
             self._schedule(partition, key, account)
@@ -92,7 +116,7 @@ class Folding:
             partition.agenda.schedule(key, IMPORT_ENDED)
             self._moved.add((partition.at, key))
 
-    def _emit(self, lead_events: list[LeadEvent], place: Place, changes: Changes) -> None:
+    def _tell(self, lead_events: Sequence[LeadEvent], place: Place, changes: Changes) -> None:
         for lead_event in lead_events:
             changes.lead_events.append(lead_event)
             target = partition_of(lead_event.project, lead_event.account, self._partitions)
@@ -108,6 +132,7 @@ class Folding:
     def close(self, changes: Changes, partitions: dict[TopicPartition, Partition]) -> None:
         """Put what the open batch changed into `changes`."""
         self._seen.close(changes, partitions)
+        self._seen_commands.close()
         for (project, name), account in self._accounts.close().items():
             dump = account.dump()
             changes.accounts.append(AccountRow(project, name, dump.hot))
@@ -124,12 +149,14 @@ class Folding:
     def settled(self) -> None:
         self._accounts.settled()
         self._seen.settled()
+        self._seen_commands.settled()
 
     def clear(self) -> None:
         self._accounts.clear()
         self._stored = {}
         self._moved = set()
         self._seen.clear()
+        self._seen_commands.clear()
 
     def _account(self, key: Key) -> Account:
         """From memory, or from what `prepare` has loaded; one that is nowhere is new."""
@@ -139,3 +166,21 @@ class Folding:
             account = Account.new(*key) if stored is None else Account.load(*key, *stored)
             self._accounts.put(key, account)
         return account
+
+
+def _row(command: Command, applied: Applied, place: Place) -> CommandRow:
+    return CommandRow(
+        id=command.id,
+        project=command.project,
+        account=command.account,
+        name=command.name,
+        arguments=msgspec.json.encode(command.arguments).decode(),
+        status="applied" if applied.code is None else "refused",
+        code=applied.code,
+        message=applied.message,
+        result=msgspec.json.encode(applied.result).decode(),
+        applied_at=place.time,
+        topic=place.topic,
+        partition=place.partition,
+        offset=place.offset,
+    )

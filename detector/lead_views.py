@@ -9,7 +9,18 @@ from contracts.messages import LeadEvent
 from detector.shapes import Lead, LeadAccount, LeadDetail, LeadEventLine, iso
 from detector.store.leads import LeadRow
 
-_OF_THE_PAYLOAD = ("answer_by", "signals", "evidence", "people", "usage", "onboarding", "features", "offer", "owner")
+_OF_THE_PAYLOAD = (
+    "answer_by",
+    "snoozed_until",
+    "signals",
+    "evidence",
+    "people",
+    "usage",
+    "onboarding",
+    "features",
+    "offer",
+    "owner",
+)
 
 
 def line(row: LeadRow) -> Lead:
@@ -20,7 +31,7 @@ def line(row: LeadRow) -> Lead:
 def detail(row: LeadRow, events: Sequence[LeadEvent]) -> LeadDetail:
     """With what the newest webhook said, and the lead's life."""
     data: dict[str, Any] = msgspec.json.decode(row.data)
-    told = {name: data[name] for name in _OF_THE_PAYLOAD}
+    told = {name: data[name] for name in _OF_THE_PAYLOAD if name in data}
     return LeadDetail(**_common(row, data), **told, events=[_event(event) for event in events])
 
 

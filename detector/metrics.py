@@ -6,6 +6,7 @@ EVENTS = Counter("handraiser_detector_events", "Usage events read, copies includ
 DUPLICATES = Counter("handraiser_detector_duplicates", "Usage events dropped because their id was seen before.")
 WITHOUT_RULEBOOK = Counter("handraiser_detector_events_without_rulebook", "Usage events of projects without a rulebook.")
 LEAD_EVENTS = Counter("handraiser_detector_lead_events", "Lead events committed.")
+COMMANDS = Counter("handraiser_detector_commands", "Commands of sales committed, applied or refused.", ["status"])
 DEAD_LETTERS = Counter("handraiser_detector_dead_letters", "Dead letters committed, of ingest and detector.", ["code"])
 HELD = Counter("handraiser_detector_held_events", "Usage events that began to wait for their account.")
 LOST = Counter("handraiser_detector_partitions_lost", "Times a commit found its partition in other hands.")

@@ -59,6 +59,7 @@ class LeadDetail(Lead):
     """With the evidence, everybody to talk to, and its whole life; as the newest webhook said it."""
 
     answer_by: str | None = None
+    snoozed_until: str | None = Field(default=None, description="Until then it is to be left alone; null: it is not snoozed.")
     signals: list[dict[str, Any]]
     evidence: list[dict[str, Any]]
     people: list[dict[str, Any]]

@@ -22,6 +22,7 @@ from detector.ownership import Ownership
 from detector.programs import Programs
 from detector.publisher import Publisher
 from detector.seen import SeenIds
+from detector.seen_commands import SeenCommands
 from detector.store import DetectorStore, LeadEventConflictError, PartitionLostError
 from detector.ticker import tick
 from eventlog.port import Log, LogError, Producer, Record, TopicPartition, TopicState
@@ -34,12 +35,12 @@ BATCH_MS_MAX = 1_000
 BEHIND_BYTES = POLL_BYTES_MAX // 2
 """A poll that gives as much means that the log is ahead of us: the batch stays open, for fewer and larger writes."""
 IDLE_POLL_S = 0.25
-LETTERS_KEPT_MS = 90 * 86_400_000
-"""How long dead letters are kept: as long as the log that they came from."""
+KEPT_MS = 90 * 86_400_000
+"""How long dead letters and the results of commands are kept: as long as the log that they came from."""
 SWEEP_MAX = 1_000
 SWEEP_MS = 3_600_000
 SWEEP_AGAIN_MS = 1_000
-"""Between two sweeps of old dead letters: as a rule, and while there are more than one takes."""
+"""Between two sweeps of what is old: as a rule, and while there are more than one takes."""
 CAREFUL_RECORDS = 1_000
 """After the database has refused what a batch holds, so many records are committed one by one, to find which it was."""
 RETRY_S = 1.0
@@ -65,7 +66,7 @@ class Worker:
         """`topics`: as they are. `owner`: who acquires, for people. Raises TopicMismatchError if the log is another one."""
         store.checkpoints.check_topics(topics.values())
         seen = SeenIds(store.seen, store.seen.key(random_bytes(32)))
-        folding = Folding(store.accounts, seen, topics[LEAD_EVENTS].partitions)
+        folding = Folding(store.accounts, seen, SeenCommands(store.commands), topics[LEAD_EVENTS].partitions)
         attributor = Attributor(store.people, topics[EVENTS].partitions)
         self._store = store
         self._producer = producer
@@ -210,10 +211,11 @@ class Worker:
         _count(batch)
 
     def _sweep(self) -> None:
-        """Old dead letters go, a bounded number at a time. By the thread that commits, or by the other while none does."""
+        """Old dead letters and commands go, so many at a time. By the thread that commits, or by the other while none does."""
         now = self._clock()
         if now >= self._sweep_at:
-            swept = self._store.dead_letters.sweep(now - LETTERS_KEPT_MS, SWEEP_MAX)
+            kept = (self._store.dead_letters, self._store.commands)
+            swept = max(each.sweep(now - KEPT_MS, SWEEP_MAX) for each in kept)
             self._sweep_at = now + (SWEEP_MS if swept < SWEEP_MAX else SWEEP_AGAIN_MS)
 
     def _drop(self) -> None:
@@ -231,6 +233,8 @@ def _count(batch: Batch) -> None:
     metrics.BATCH_EVENTS.observe(batch.events)
     metrics.LEAD_EVENTS.inc(len(changes.lead_events))
     metrics.HELD.inc(len(changes.held))
+    for row in changes.commands:
+        metrics.COMMANDS.labels(row.status).inc()
     for buried in changes.dead_letters:
         metrics.DEAD_LETTERS.labels(buried.letter.code).inc()
     _log.info(
@@ -241,6 +245,7 @@ def _count(batch: Batch) -> None:
             "accounts": len(changes.accounts),
             "lead_ids": [event.data["lead_id"] for event in changes.lead_events[:20]],
             "lead_events": len(changes.lead_events),
+            "commands": len(changes.commands),
             "dead_letters": len(changes.dead_letters),
             "held": len(changes.held),
         },

@@ -12,7 +12,7 @@ from detector.core.evidence import evidence
 from detector.core.ids import lead_event_id, lead_id, signal_id
 from detector.core.ledger import EVIDENCE_BYTES_MAX, EVIDENCE_MAX, SIGNALS_BYTES_MAX, SIGNALS_MAX, OpenLead, kept
 from detector.core.measures.moment import Moment
-from detector.core.payload import payload
+from detector.core.payload import difference, payload
 from detector.core.rulebook.compile import asked_properties
 from detector.core.say import Speaker
 from detector.core.timeline import Scene, lead_type_of
@@ -75,6 +75,8 @@ class Desk:
     def _take(self, change: Change) -> None:
         """A signal that is new, other than it was, or made again."""
         self._account.ledger_changed()
+        if change.kind != "moved" and self._is_unwanted(change):
+            return
         if change.kind == "new":
             self._route(change, change.signal.lead_type)
         elif change.kind == "again":
@@ -89,7 +91,7 @@ class Desk:
         lead = self._ledger.lead(change.signal.lead_id)
         old = change.old.step if change.old is not None else None
         if lead is not None:
-            self._enrich(lead, change, _change("step", change.judged.name, old, change.signal.step))
+            self._enrich(lead, change, difference("step", change.judged.name, old, change.signal.step))
         elif change.old is None or change.signal.rank > change.old.rank:
             self._route(change, lead_type_of(change.judged.rule, change.moment.standing.stage))
 
@@ -102,10 +104,10 @@ class Desk:
         self._put_signal(lead, change)
         if opener:
             lead.qualified_at = change.signal.qualified_at
-        moved = _change(
+        moved = difference(
             "qualified_at", change.judged.name, words.time(change.old.qualified_at), words.time(change.signal.qualified_at)
         )
-        self._send(lead, "lead.updated", [moved], change.moment, notify=False)
+        self.send(lead, "lead.updated", [moved], change.moment, notify=False)
 
     def _gone(self, change: Change) -> None:
         """Late events showed that it never held. Its lead is retracted with its last signal, unless somebody works on it."""
@@ -119,14 +121,14 @@ class Desk:
             if name not in {signal["rule"] for signal in lead.signals}:
                 lead.evidence = [entry for entry in lead.evidence if entry["rule"] != name]
             lead.summary = lead.signals[0]["text"]
-            gone = _change("signal", name, change.signal.step or name, None)
-            self._send(lead, "lead.updated", [gone], change.moment, notify=lead.notified)
+            gone = difference("signal", name, change.signal.step or name, None)
+            self.send(lead, "lead.updated", [gone], change.moment, notify=lead.notified)
         elif lead.status == "open":
             self.close(lead, "retracted", change.moment)
             self._revive(lead)
         else:
             lead.disputed = True
-            self._send(lead, "lead.updated", [_change("disputed", name, False, True)], change.moment, notify=lead.notified)
+            self.send(lead, "lead.updated", [difference("disputed", name, False, True)], change.moment, notify=lead.notified)
 
     def _revive(self, retracted: OpenLead) -> None:
         """What a retracted lead had taken over still stands: its signals are told anew."""
@@ -134,7 +136,7 @@ class Desk:
             state = self._ledger.rules.get(judged.name)
             for signal in state.signals if state is not None else ():
                 if signal.lead_id in retracted.superseded:
-                    self._route(Change("new", judged, signal, self._at(signal.qualified_at)), signal.lead_type)
+                    self._take(Change("new", judged, signal, self._at(signal.qualified_at)))
 
     def _repeat(self, change: Change) -> None:
         """A request that is made again within its cooldown adds to the evidence and sends nothing.
@@ -155,14 +157,14 @@ class Desk:
         """To the strongest open lead, unless this is stronger still."""
         strongest = self._strongest()
         if strongest is not None and self._strength(strongest) <= self._program.rank(lead_type):
-            self._enrich(strongest, change, _change("signal", change.judged.name, None, change.signal.step))
+            self._enrich(strongest, change, difference("signal", change.judged.name, None, change.signal.step))
             return
         weaker = sorted(self._ledger.open_leads.values(), key=self._strength)
         lead = self._open(change, lead_type, weaker)
         self._put_signal(lead, change)
         self._add_evidence(lead, change)
         self._ledger.open_leads[lead_type] = lead
-        self._send(lead, "lead.created", [], change.moment, notify=self._is_news(change))
+        self.send(lead, "lead.created", [], change.moment, notify=self._is_news(change))
         for each in weaker:
             self.close(each, "superseded", change.moment)
 
@@ -178,6 +180,7 @@ class Desk:
             summary="",
             takes_over=weaker[0].lead_id if weaker else None,
             leads_before=before,
+            owner=next((each.owner for each in weaker if each.owner is not None), None),
             superseded=[lead_id for lead in weaker for lead_id in (lead.lead_id, *lead.superseded)][:SUPERSEDED_MAX],
         )
 
@@ -188,13 +191,21 @@ class Desk:
         lead.disputed = False
         changes = [what]
         if lead.temperature != before:
-            changes.append(_change("temperature", None, before, lead.temperature))
+            changes.append(difference("temperature", None, before, lead.temperature))
         if disputed:
-            changes.append(_change("disputed", None, True, False))
-        self._send(lead, "lead.updated", changes, change.moment, notify=self._is_news(change))
+            changes.append(difference("disputed", None, True, False))
+        quiet = lead.is_snoozed(self._place.time) or not self._is_news(change)
+        self.send(lead, "lead.updated", changes, change.moment, notify=not quiet)
 
     def _is_news(self, change: Change) -> bool:
         return change.signal.changed_at >= self._place.time - NOTIFY_WITHIN_MS
+
+    def _is_unwanted(self, change: Change) -> bool:
+        """Whether nobody is to be told: the account opted out, or who asked did. The signal counts all the same."""
+        if not (self._ledger.opted_out or self._ledger.opted_out_people):
+            return False
+        change.judged.look(change.moment)
+        return self._ledger.is_opted_out(change.moment.person if change.judged.rule.event else None)
 
     def _signal_id(self, change: Change) -> str:
         return signal_id(self._account.project, change.judged.name, self._account.external_id, change.signal.n)
@@ -235,16 +246,26 @@ class Desk:
         found = evidence(judged, moment, verdict.step)
         lead.evidence = kept([*lead.evidence, *found], EVIDENCE_MAX, EVIDENCE_BYTES_MAX)
 
-    def close(self, lead: OpenLead, status: str, moment: Moment) -> None:
-        """It is finished."""
+    def close(
+        self,
+        lead: OpenLead,
+        status: str,
+        moment: Moment,
+        changes: Sequence[dict[str, Any]] = (),
+        *,
+        notify: bool | None = None,
+    ) -> None:
+        """Finishes a lead as `status`; `changes`: what else is to be said of it. `notify` None: to those who know of it."""
         before, lead.status = lead.status, status
         del self._ledger.open_leads[lead.lead_type]
         if status not in ("superseded", "retracted"):
             self._ledger.last_outcome = status
-        self._account.ledger_changed()
-        self._send(lead, f"lead.{status}", [_change("status", None, before, status)], moment, notify=lead.notified)
+        notify = lead.notified if notify is None else notify
+        self.send(lead, f"lead.{status}", [difference("status", None, before, status), *changes], moment, notify=notify)
 
-    def _send(self, lead: OpenLead, type_: str, changes: list[dict[str, Any]], moment: Moment, *, notify: bool) -> None:
+    def send(self, lead: OpenLead, type_: str, changes: list[dict[str, Any]], moment: Moment, *, notify: bool) -> None:
+        """Makes the lead event of what was done to `lead`."""
+        self._account.ledger_changed()
         lead.revision += 1
         lead.notified = lead.notified or notify
         account = self._account
@@ -267,7 +288,3 @@ class Desk:
 def _time(change: Change) -> int:
     """A signal takes its place in the account's story where it qualified; what became of it, where it did."""
     return change.signal.qualified_at if change.kind == "new" else change.moment.t
-
-
-def _change(field: str, rule: str | None, old: object, new: object) -> dict[str, Any]:
-    return {"field": field, "rule": rule, "old": old, "new": new}

@@ -17,5 +17,10 @@ def lead_id(project: str, account: str, lead_type: str, n: int) -> str:
     return "ld_" + _hash(project, account, lead_type, n)
 
 
+def command_id(project: str, route: str, key: str) -> str:
+    """`route`: what is told of whom (`outcome ld_…`); `key`: the sender's, so that the same thing sent again is recognised."""
+    return "cmd_" + _hash(project, route, key)
+
+
 def lead_event_id(lead: str, revision: int) -> str:
     return "le_" + _hash(lead, revision)

@@ -20,7 +20,7 @@ from detector.core.rulebook.values import Course
 from detector.core.timeline import Scene, dip, step
 from detector.core.verdict import Verdict, holds
 
-__all__ = ["IMPORT_QUIET_MS", "Verdict", "advance", "holds", "import_ended", "process"]
+__all__ = ["IMPORT_QUIET_MS", "Verdict", "advance", "allowance_changed", "holds", "import_ended", "process"]
 
 IMPORT_QUIET_MS = 10 * 60_000
 """An account whose import does not say that it ended is judged so long after its last historical event."""
@@ -89,6 +89,15 @@ def import_ended(program: Program, account: Account, place: Place) -> list[LeadE
     return session.told(max(account.facts.newest, place.time), -1)
 
 
+def allowance_changed(program: Program, account: Account, limit: str, place: Place) -> list[LeadEvent]:
+    """Sales said what the account is allowed from partition time on: the rules for that limit are judged there."""
+    session = Judgement(program, account, place)
+    for judged in program.judged.values():
+        if judged.limit is not None and judged.limit.limit.name == limit:
+            session.since_now(judged)
+    return session.told(max(place.time, account.facts.newest))
+
+
 def _wait_for_import(account: Account, event: UsageEvent, place: Place) -> None:
     ledger = account.ledger
     if event.historical:
@@ -118,7 +127,8 @@ class Judgement:
         if moment is None:
             event = self._event if self._event is not None and self._event.timestamp == t else None
             actor, event_id = (None, "") if event is None else (event.person, event.id)
-            moment = self._moments[t] = Moment(self._account.facts, self._program.ladder, t, actor, event_id)
+            facts, overrides = self._account.facts, self._account.ledger.overrides
+            moment = self._moments[t] = Moment(facts, self._program.ladder, t, actor, event_id, overrides)
         return moment
 
     def in_order(self, judged: Judged) -> None:
@@ -141,6 +151,15 @@ class Judgement:
         for change in self._changes[before:]:
             change.signal.version = 0
         self._judged_until(t)
+
+    def since_now(self, judged: Judged) -> None:
+        """Partition time and every later instant that was judged already."""
+        ledger, t = self._account.ledger, self._place.time
+        if t > max(self._account.facts.newest, ledger.judged_until):
+            self._reach(judged, ledger.state(judged.name), t)
+            self._judged_until(t)
+        else:
+            self.again(judged, t)
 
     def again(self, judged: Judged, since: int) -> None:
         """Every instant from `since` on."""

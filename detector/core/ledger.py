@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from detector.core.instants import NEVER
+from detector.core.overrides import Override
 
 SIGNALS_KEPT = 8
 """Of each rule: late events can change the newest, and what is older is settled."""
@@ -74,6 +75,13 @@ class OpenLead(msgspec.Struct, array_like=True, kw_only=True):
     """Whether receivers were told of it: what qualified long ago is recorded, and told to nobody."""
     superseded: list[str] = []
     """The leads that it took over: their signals are told anew, should this one be retracted."""
+    owner: str | None = None
+    """The e-mail address of who works on it."""
+    snoozed_until: int | None = None
+
+    def is_snoozed(self, time: int) -> bool:
+        """Whether its owner wants to hear nothing of it at partition time `time`."""
+        return self.snoozed_until is not None and time < self.snoozed_until
 
 
 class Ledger(msgspec.Struct, array_like=True):
@@ -89,6 +97,12 @@ class Ledger(msgspec.Struct, array_like=True):
     judged_until: int = -1
     due: int = NEVER
     importing: bool = False
+    overrides: dict[str, list[Override]] = {}
+    """limit -> what sales said of its allowance, oldest first."""
+    opted_out: bool = False
+    """Nobody of this account is to be bothered."""
+    opted_out_people: list[str] = []
+    """Sorted."""
 
     def state(self, rule: str) -> RuleState:
         """Of a rule, made if there is none yet."""
@@ -99,6 +113,10 @@ class Ledger(msgspec.Struct, array_like=True):
 
     def lead(self, lead_id: str) -> OpenLead | None:
         return next((lead for lead in self.open_leads.values() if lead.lead_id == lead_id), None)
+
+    def is_opted_out(self, person: str | None) -> bool:
+        """Whether the whole account, or this person of it, wants to be left alone."""
+        return self.opted_out or person in self.opted_out_people
 
 
 class LedgerStore:
@@ -118,7 +136,8 @@ class LedgerStore:
     @property
     def size(self) -> int:
         leads = self.ledger.open_leads.values()
-        return 500 + 500 * len(self.ledger.rules) + sum(3_000 + 1_000 * len(lead.evidence) for lead in leads)
+        told = 100 * sum(map(len, self.ledger.overrides.values())) + 100 * len(self.ledger.opted_out_people)
+        return 500 + told + 500 * len(self.ledger.rules) + sum(3_000 + 1_000 * len(lead.evidence) for lead in leads)
 
 
 _FIELDS_BEFORE = 6

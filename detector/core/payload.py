@@ -29,12 +29,12 @@ def payload(program: Program, account: Account, lead: OpenLead, moment: Moment, 
         "signals": [dict(signal) for signal in lead.signals],
         "evidence": [dict(entry) for entry in lead.evidence],
         "account": who.account(moment, account.external_id),
-        "people": who.people(program, moment, asker=lead.asker, trigger=lead.trigger),
+        "people": who.people(program, moment, asker=lead.asker, trigger=lead.trigger, is_opted_out=account.ledger.is_opted_out),
         "usage": usage_data(program, moment),
         "onboarding": onboarding_data(program, moment),
         "features": features_data(program, moment),
         "offer": offer_data(offered, program.rulebook.currency),
-        "owner": {"email": None},
+        "owner": {"email": lead.owner},
         "segments": [],
         "told_us": {},
         "source": {},
@@ -53,10 +53,16 @@ def _lead(lead: OpenLead, changes: list[dict[str, Any]]) -> dict[str, Any]:
         "lead_type": lead.lead_type,
         "temperature": lead.temperature,
         "answer_by": words.time(lead.answer_by),
+        "snoozed_until": words.time(lead.snoozed_until) if lead.snoozed_until is not None else None,
         "takes_over": lead.takes_over,
         "disputed": lead.disputed,
         "changes": changes,
     }
+
+
+def difference(field: str, rule: str | None, old: object, new: object) -> dict[str, Any]:
+    """One entry of `changes`."""
+    return {"field": field, "rule": rule, "old": old, "new": new}
 
 
 def onboarding_data(program: Program, moment: Moment) -> dict[str, Any]:

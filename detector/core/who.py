@@ -1,5 +1,6 @@
 """Facts in, the account and the people of a lead out, as receivers read them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from detector.core import words
@@ -45,8 +46,13 @@ def person_name(facts: Facts, person: str | None, t: int) -> str:
     return " ".join(filter(None, (first, last))) or _person_trait(facts, person, "email", t) or person
 
 
-def people(program: Program, moment: Moment, *, asker: str | None, trigger: str | None) -> list[dict[str, Any]]:
-    """Whom to name, in the rulebook's order of roles; those with an e-mail first. A person with two roles stands once."""
+def people(
+    program: Program, moment: Moment, *, asker: str | None, trigger: str | None, is_opted_out: Callable[[str], bool]
+) -> list[dict[str, Any]]:
+    """Whom to name, in the rulebook's order of roles; those with an e-mail first. A person with two roles stands once.
+
+    Who `is_opted_out` is named, for the lead is about them, with `may_contact: none`.
+    """
     facts, t = moment.facts, moment.t
     found: dict[str, str] = {}
     for role in program.rulebook.person:
@@ -57,7 +63,10 @@ def people(program: Program, moment: Moment, *, asker: str | None, trigger: str 
             person = facts.activity.most_active()
         if person is not None:
             found.setdefault(person, role)
-    named = [_person(facts, person, role, t) for person, role in found.items()]
+    named = [
+        _person(facts, person, role, t) | {"may_contact": "none" if is_opted_out(person) else None}
+        for person, role in found.items()
+    ]
     return sorted(named, key=lambda each: each["email"] is None)
 
 
@@ -74,7 +83,6 @@ def _person(facts: Facts, person: str, role: str, t: int) -> dict[str, Any]:
         "title": _person_trait(facts, person, "title", t),
         "timezone": _person_trait(facts, person, "timezone", t),
         "last_seen": words.time(seen[1]) if seen is not None else None,
-        "may_contact": None,
     }
 
 

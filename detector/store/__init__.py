@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from detector.changes import Changes
 from detector.store.accounts import Accounts, Seen, write_accounts, write_due, write_seen
 from detector.store.checkpoints import Checkpoints, PartitionLostError, TopicMismatchError, swap
+from detector.store.commands import Commands, write_commands
 from detector.store.leads import LeadEventConflictError, Leads, write_leads
 from detector.store.letters import DeadLetters, StoredLetter, write_dead_letters
 from detector.store.outbox import Outbox, write_outbox
@@ -24,6 +25,7 @@ class DetectorStore:
         self.seen = Seen(engine)
         self.rulebooks = Rulebooks(engine)
         self.leads = Leads(engine)
+        self.commands = Commands(engine)
         self.dead_letters = DeadLetters(engine)
         self.people = People(engine)
         self.outbox = Outbox(engine)
@@ -40,6 +42,7 @@ class DetectorStore:
             write_accounts(tx, changes.accounts, changes.facts)
             write_due(tx, changes.due, changes.no_longer_due)
             write_leads(tx, changes.lead_events)
+            write_commands(tx, changes.commands)
             write_people(tx, changes.memberships, changes.held, changes.released)
             write_outbox(tx, changes.outbox, now)
             write_seen(tx, changes.seen, changes.forget_seen)

@@ -1,13 +1,29 @@
-"""`handraiser leads list|show`."""
+"""`handraiser leads list|show|outcome|snooze|owner`."""
 
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
+from handraiser.commands.telling import tell
 from handraiser.options import Data, Json, Limit, Project, server
 from handraiser.output import print_fields, print_json, print_table, say
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+class Status(StrEnum):
+    """What sales may report of a lead."""
+
+    ACCEPTED = "accepted"
+    OPPORTUNITY = "opportunity"
+    WON = "won"
+    LOST = "lost"
+    REJECTED = "rejected"
+    RECYCLED = "recycled"
+
+
+Lead: TypeAlias = Annotated[str, typer.Argument(metavar="LEAD", help="ld_…")]
 
 
 @app.command("list")
@@ -39,7 +55,7 @@ def _row(lead: dict[str, Any]) -> list[str]:
 
 
 @app.command()
-def show(lead: Annotated[str, typer.Argument(metavar="LEAD", help="ld_…")], data: Data = None, json: Json = False) -> None:
+def show(lead: Lead, data: Data = None, json: Json = False) -> None:
     """One lead with the evidence for it."""
     with server(data) as client:
         found = client.get(f"/v1/leads/{lead}")
@@ -63,3 +79,41 @@ def show(lead: Annotated[str, typer.Argument(metavar="LEAD", help="ld_…")], da
     )
     for line in found.get("evidence", []):
         say(f"  {line['rule']}: {line['condition']}  is {line['value']} (threshold {line['threshold']})")
+
+
+@app.command()
+def outcome(  # noqa: PLR0913, PLR0917 - one option each
+    lead: Lead,
+    status: Annotated[Status, typer.Argument(help="Forward only; nothing more of a finished one.", show_default=False)],
+    reason: Annotated[str | None, typer.Option(help="Why; best said of a lost or rejected one.", show_default=False)] = None,
+    amount: Annotated[
+        float | None, typer.Option(min=0, help="What it is worth, in the rulebook's currency.", show_default=False)
+    ] = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Report what became of a lead."""
+    said = {"status": status.value, "reason": reason, "amount": amount}
+    body = {name: value for name, value in said.items() if value is not None}
+    tell(f"/v1/leads/{lead}/outcome", body, f"{lead} is {status}.", data, as_json=json)
+
+
+@app.command()
+def snooze(
+    lead: Lead,
+    until: Annotated[str, typer.Argument(help="2026-06-01T09:00:00Z, or: off.")],
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Hear nothing of a lead's further signals until then; they are kept with it."""
+    ends = until == "off"
+    done = f"{lead} is not snoozed any more." if ends else f"{lead} is snoozed until {until}."
+    tell(f"/v1/leads/{lead}/snooze", {"until": None if ends else until}, done, data, as_json=json)
+
+
+@app.command()
+def owner(
+    lead: Lead, email: Annotated[str, typer.Argument(help="Who works on it.")], data: Data = None, json: Json = False
+) -> None:
+    """Say who works on a lead."""
+    tell(f"/v1/leads/{lead}/owner", {"email": email}, f"{email} owns {lead}.", data, as_json=json)

@@ -40,11 +40,12 @@ def matching(subscriptions: Sequence[Subscription], events: Iterable[LeadEvent])
 
 
 def wants(subscription: Subscription, event: LeadEvent) -> bool:
-    """Live events of its own project, made since the endpoint was, that its filters let through."""
+    """Live events of its own project that somebody is to hear of, made since the endpoint was, that its filters let through."""
     filters = subscription.filters
     return (
         event.project == subscription.project
         and event.mode == "live"
+        and event.notify
         and event.timestamp >= subscription.since - CLOCK_SKEW_MS_MAX
         and any(type_matches(pattern, event.type) for pattern in filters.types)
         and (not filters.lead_types or event.data.get("lead_type") in filters.lead_types)

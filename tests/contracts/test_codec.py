@@ -102,6 +102,14 @@ GOLDEN_MESSAGES: list[tuple[Alone, bytes]] = [
             b'"place":{"topic":"events","partition":3,"offset":17,"time":9},"mode":"live","schema":1,"data":{"lead":{"owner":null}}}'
         ),
     ),
+    (
+        msgspec.structs.replace(LEAD, notify=False),
+        (
+            b'\x01l{"id":"le_1","project":"acme","account":"globex","type":"lead.created","timestamp":9,"rulebook_version":4,'
+            b'"place":{"topic":"events","partition":3,"offset":17,"time":9},"mode":"live","schema":1,"notify":false,'
+            b'"data":{"lead":{"owner":null}}}'
+        ),
+    ),
 ]
 
 

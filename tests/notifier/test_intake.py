@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from contracts.codec import encode
-from contracts.messages import Tick
+from contracts.messages import LEAD_EVENTS, Tick
 from notifier.core.addresses import policy_for
 from notifier.core.matching import Filters
 from notifier.core.urls import parse_url
@@ -76,6 +76,15 @@ def test_the_database_itself_refuses_a_second_delivery_of_a_pair(
     copy = sa.select(sa.literal("dl_copy"), *[column for column in deliveries.c if column.name != "id"])
     with pytest.raises(sa.exc.IntegrityError), engine.begin() as tx:
         tx.execute(deliveries.insert().from_select([column.name for column in deliveries.c], copy))
+
+
+def test_a_silent_lead_event_is_taken_in_and_opens_no_delivery(
+    log: MemoryConsumer, intake: Intake, store: NotifierStore, crm: Endpoint, lead_event: LeadEvents
+) -> None:
+    log.append(lead_event(1, notify=False), lead_event(2))
+    assert intake.run_once(0) == 1
+    assert opened(store) == [(crm.id, lead_event(2).id)]
+    assert store.checkpoints(LEAD_EVENTS)[0].next_offset == 2
 
 
 def test_an_endpoint_made_later_hears_only_of_what_came_after_it(

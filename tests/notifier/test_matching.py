@@ -38,6 +38,10 @@ def test_shadow_events_are_never_delivered(everything: Subscription, lead_event:
     assert not wants(everything, lead_event(mode="shadow"))
 
 
+def test_what_nobody_is_to_hear_of_is_never_delivered(everything: Subscription, lead_event: LeadEvents) -> None:
+    assert not wants(everything, lead_event(notify=False))
+
+
 def test_an_endpoint_does_not_hear_of_what_was_before_it(
     everything: Subscription, lead_event: LeadEvents, clock: StandingClock
 ) -> None:

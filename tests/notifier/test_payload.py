@@ -20,6 +20,7 @@ LEAD: dict[str, Any] = {
     "lead_type": "pql",
     "temperature": None,
     "answer_by": None,
+    "snoozed_until": None,
     "takes_over": None,
     "disputed": False,
     "changes": [],

@@ -1,10 +1,12 @@
 """What a rule looks at: one account's facts at one time."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from detector.core.facts.facts import Facts
 from detector.core.measures.plan import Ladder, Standing
+from detector.core.overrides import Override
 
 if TYPE_CHECKING:
     from detector.core.measures.usage import LimitReader
@@ -23,6 +25,8 @@ class Moment:
     t: int
     actor: str | None = None
     event_id: str = ""
+    overrides: Mapping[str, Sequence[Override]] = field(default_factory=dict)
+    """limit -> what sales said of the account's allowance."""
     limit: "LimitReader | None" = None
     person: str | None = None
     """Whom lines about `person.…` look at: who asked, or whom the account's newest event names."""
@@ -46,5 +50,5 @@ class Moment:
     def earlier(self) -> "Moment":
         """A millisecond before. Made once: several rules ask."""
         if self._earlier is None:
-            self._earlier = Moment(self.facts, self.ladder, self.t - 1)
+            self._earlier = Moment(self.facts, self.ladder, self.t - 1, overrides=self.overrides)
         return self._earlier

@@ -6,6 +6,7 @@ from detector.core import words
 from detector.core.facts.series import DAY_MS, Count, Series, month_begun, month_of, month_start
 from detector.core.measures.keys import events_key, limit_key
 from detector.core.measures.moment import Moment
+from detector.core.overrides import override_at
 from detector.core.rulebook.model import Limit, Step, Type
 
 REFUSED_RANK = 1e9
@@ -38,6 +39,10 @@ class LimitReader:
         return self.limit.kind == "counter" and self._count(moment).at_least
 
     def allowed(self, moment: Moment) -> float | None:
+        """What the plan allows, unless sales said otherwise of this account."""
+        said = override_at(moment.overrides, self.limit.name, moment.t)
+        if said is not None:
+            return said.allowed
         plan = moment.standing.plan
         return None if plan is None else plan.allows.get(self.limit.name)
 
@@ -59,7 +64,8 @@ class LimitReader:
     def next(self, moment: Moment) -> int:
         """The first instant after the moment at which use, allowance or refusals may be others."""
         facts, t = moment.facts, moment.t
-        changes = (self._events(moment).next(t), facts.series(self.refused_key).next(t), moment.ladder.next(facts, t))
+        changes = [self._events(moment).next(t), facts.series(self.refused_key).next(t), moment.ladder.next(facts, t)]
+        changes += [each.since for each in moment.overrides.get(self.limit.name, ()) if each.since > t]
         return min(*changes, month_start(month_of(t) + 1)) if self.limit.kind == "counter" else min(changes)
 
     def data(self, moment: Moment, refused_window_ms: int) -> dict[str, Any]:

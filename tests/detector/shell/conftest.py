@@ -10,6 +10,8 @@ from detector.store import DetectorStore
 from detector.tables import metadata
 from runtime.database import open_database
 from runtime.settings import Settings
+from tests.detector.shell.api import Api
+from tests.detector.shell.samples import contacts
 from tests.detector.shell.world import World
 
 
@@ -45,3 +47,18 @@ def world(tmp_path: Path, store: DetectorStore) -> Iterator[World]:
     world.apply()
     yield world
     world.close()
+
+
+@pytest.fixture
+def api(world: World) -> Api:
+    return Api(world)
+
+
+@pytest.fixture
+def lead(world: World) -> str:
+    """The id of the one lead there is: of account acme, at 480 of 500 contacts."""
+    world.send(contacts("m1", 480))
+    world.drain()
+    [event] = world.sent()
+    found: str = event.data["lead_id"]
+    return found

@@ -1,55 +1,16 @@
 """The API tells what the detector stored, with errors that say what to do, as its OpenAPI document says."""
 
-import asyncio
 from typing import Any
 
-import httpx
 import pytest
-from fastapi import FastAPI
 
 from contracts.messages import EVENTS, UNATTRIBUTED
-from detector.app import create_router
 from eventlog.port import LogError
-from runtime.web import install_error_answers
+from tests.detector.shell.api import Api
 from tests.detector.shell.samples import MINUTE, usage_event
 from tests.detector.shell.world import RULEBOOK, World
 
-KEY = {"authorization": "Bearer ak_12345678_secret"}
 CRM = RULEBOOK.replace("project: mail", "project: crm")
-
-
-class Api:
-    """Requests to an app, from plain functions."""
-
-    def __init__(self, app: FastAPI) -> None:
-        self._app = app
-
-    def get(self, path: str, **request: Any) -> httpx.Response:
-        return asyncio.run(self._ask("GET", path, request))
-
-    def post(self, path: str, **request: Any) -> httpx.Response:
-        return asyncio.run(self._ask("POST", path, request))
-
-    async def _ask(self, method: str, path: str, request: dict[str, Any]) -> httpx.Response:
-        transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://here", headers=KEY) as client:
-            return await client.request(method, path, **request)
-
-
-@pytest.fixture
-def api(world: World) -> Api:
-    app = FastAPI()
-    install_error_answers(app)
-    router = create_router(
-        world.store,
-        world.producer,
-        world.topics,
-        lambda key: key.startswith("ak_"),
-        lambda project: project != "nobodys",
-        lambda: world.now,
-    )
-    app.include_router(router)
-    return Api(app)
 
 
 def people_use(world: World, *accounts: str) -> None:

@@ -1,0 +1,47 @@
+"""What sales tells from the command line: `leads outcome`, `snooze` and `owner` against a real `up`."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.handraiser.conftest import Running, until
+
+
+@pytest.fixture(scope="module")
+def lead(trial: Running) -> str:
+    """The id of an open lead of account sold-1."""
+    sent = {"type": "track", "messageId": "s1", "userId": "ada", "context": {"groupId": "sold-1"}}
+    sent |= {"event": "Contact Count Changed", "properties": {"total": 487}, "timestamp": datetime.now(UTC).isoformat()}
+    assert trial.http.post("/v1/batch", json={"batch": [sent]}, auth=(trial.read("trial-key"), "")).json()["accepted"] == 1
+    leads = until("a lead", lambda: trial.api.get("/v1/leads").json()["data"], 20)
+    found: str = leads[0]["lead_id"]
+    return found
+
+
+def test_a_lead_is_owned_snoozed_accepted_and_won(trial: Running, lead: str) -> None:
+    assert trial.handraiser("leads", "owner", lead, "jo@us.io").stdout == f"jo@us.io owns {lead}.\n"
+    snoozed = trial.json("leads", "snooze", lead, "2100-01-01T00:00:00Z")
+    assert (snoozed["status"], snoozed["result"]["changed"]) == ("applied", True)
+    assert trial.handraiser("leads", "snooze", lead, "off").stdout == f"{lead} is not snoozed any more.\n"
+    assert trial.handraiser("leads", "outcome", lead, "accepted").stdout == f"{lead} is accepted.\n"
+    won = trial.json("leads", "outcome", lead, "won", "--reason", "they love it", "--amount", "1200")
+    assert won["result"] == {"lead_id": lead, "status": "won", "revision": 6, "changed": True}
+
+    shown = trial.json("leads", "show", lead)
+    assert (shown["status"], shown["owner"]) == ("won", {"email": "jo@us.io"})
+    assert [(each["field"], each["new"]) for each in shown["events"][-1]["changes"]][1:] == [
+        ("reason", "they love it"),
+        ("amount", 1200),
+    ]
+    again = trial.handraiser("leads", "outcome", lead, "lost", "--json")
+    assert again.returncode == 1
+    assert json.loads(again.stdout)["error"]["code"] == "lead_finished"
+
+
+def test_what_cannot_be_told_is_an_error_that_says_why(trial: Running) -> None:
+    assert trial.handraiser("leads", "outcome", "ld_x", "sold").returncode == 2
+    missing = trial.handraiser("leads", "owner", "ld_x", "jo@us.io")
+    assert (missing.returncode, "There is no lead" in missing.stderr) == (1, True)
+    unclear = trial.handraiser("leads", "snooze", "ld_x", "tomorrow")
+    assert (unclear.returncode, "until" in unclear.stderr) == (1, True)
