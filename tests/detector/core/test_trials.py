@@ -94,6 +94,14 @@ def test_without_a_plan_for_those_without_the_first_known_trial_is_in_force_sinc
     assert BARE.standing(facts, T0).trial_ends_at == day(24)
 
 
+def test_what_is_in_force_since_ever_is_another_trial_if_it_began_earlier_and_the_same_plan_if_that_was_only_said_earlier() -> (
+    None
+):
+    assert BARE.since_ever(said((10, "tour"))) != BARE.since_ever(said((5, "tour"), (10, "tour")))
+    assert BARE.since_ever(said((10, "business"))) == BARE.since_ever(said((5, "business"), (10, "business")))
+    assert BARE.since_ever(said((10, None))) is LADDER.since_ever(said((10, "tour"))) is None
+
+
 def test_a_trial_ranks_as_what_follows_it() -> None:
     facts = said((0, "starter"), (1, "tour"), (20, "business"), (30, "pilot"), (40, "enterprise"))
     assert LADDER.changes(facts, T0 - 1, day(50)) == [day(20), day(40)]
