@@ -92,7 +92,7 @@ class Ladder:
         if history is None or entry is None:
             if self._without is not None:
                 return self._without
-            first = self._first_known(facts)
+            first = self._first(facts)
             return self._said([first], t) if first is not None else self._nobody(facts, t)
         if entry[2] in self._timed:
             return self._said(history.until(t), t)
@@ -101,13 +101,18 @@ class Ladder:
         said = history.until(t)
         return _CHURNED if self._paid_before(said) else self._without or self._nobody(facts, t)
 
-    def _first_known(self, facts: Facts) -> Entry | None:
+    def since_ever(self, facts: Facts) -> object:
+        """What is in force from the beginning: without `no_plan` the first plan that is known, and when its trial began.
+
+        None: nothing. If it changes, the account is another one at every time.
+        """
+        first = self._first(facts) if self._without is None else None
+        return None if first is None else (first[2], first[0] if first[2] in self._timed else None)
+
+    @staticmethod
+    def _first(facts: Facts) -> Entry | None:
         history = facts.traits.history(OWN, PLAN)
         return next((entry for entry in history.entries if not _none(entry[2])), None) if history is not None else None
-
-    def since_ever(self, facts: Facts) -> object:
-        """What is in force from the beginning: without `no_plan` the first known plan."""
-        return self._first_known(facts) if self._without is None else None
 
     def _said(self, said: Sequence[Entry], t: int) -> Standing:
         """Where an account stands at t that is on the plan of the last entry."""

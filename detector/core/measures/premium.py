@@ -36,7 +36,7 @@ class PremiumReader:
         """The first instant after the moment at which a use comes or leaves the window, or the plan may change."""
         facts, t = moment.facts, moment.t
         uses = (facts.series(key).next(t, self._window_ms) for key in self._features.values())
-        return min(moment.ladder.next(facts, t), *uses)
+        return min((moment.ladder.next(facts, t), *uses))
 
     def names(self, moment: Moment) -> list[str]:
         """The features, in the rulebook's order."""

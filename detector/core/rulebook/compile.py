@@ -21,13 +21,12 @@ from detector.core.rulebook.model import (
     Expr,
     LeadType,
     Name,
-    Not,
     Rule,
     Rulebook,
     Selector,
     Type,
 )
-from detector.core.rulebook.tree_walk import names_in
+from detector.core.rulebook.tree_walk import compared_with, names_in
 from detector.core.rulebook.values import (
     LIMIT_VALUES,
     STATE_VALUES,
@@ -145,7 +144,7 @@ def asked_properties(rule: Rule) -> tuple[str, ...]:
 def _judged(rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, Value]) -> list[Judged]:
     properties = asked_properties(rule)
 
-    thresholds = tuple(threshold for condition in rule.when for threshold in _trial_thresholds(condition.expr))
+    thresholds = tuple(int(left) for condition in rule.when for left in compared_with(condition.expr, "trial.left"))
 
     def read(path: str) -> Value:
         return trial_left(thresholds) if path == "trial.left" else value_of(path, values, properties)
@@ -169,19 +168,6 @@ def _judged(rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, 
 def _for_limit(judged: Judged, name: str, limit: LimitReader, allowed: Course) -> Judged:
     used = Course.FALLS if limit.limit.kind == "counter" else Course.STILL
     return replace(judged, name=f"{judged.name}/{name}", limit=limit, course=max(judged.course, used, allowed))
-
-
-def _trial_thresholds(expr: Expr) -> list[int]:
-    """What `trial.left` is compared with, in milliseconds."""
-    match expr:
-        case Binary(left=Name(path="trial.left"), right=Constant(value=value)):
-            return [int(value)]
-        case Binary(left=left, right=right):
-            return _trial_thresholds(left) + _trial_thresholds(right)
-        case Not(operand=operand):
-            return _trial_thresholds(operand)
-        case _:
-            return []
 
 
 def _course(expr: Expr, read: Callable[[str], Value]) -> Course:

@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.core import who
+from detector.core.account import Account
 from detector.core.facts.facts import Facts
 from detector.core.facts.people import PLAN
 from detector.core.instants import NEVER
+from detector.core.judge import advance, process
 from detector.core.measures import trial
 from detector.core.measures.moment import Moment
 from detector.core.measures.plan import OWN, Ladder
@@ -18,7 +20,7 @@ from detector.core.rulebook.model import Plan
 from detector.core.rulebook.parse import parse
 from detector.core.say import Speaker
 from detector.rulebooks import bases
-from tests.detector.core.sample import DAY, T0, usage
+from tests.detector.core.sample import DAY, T0, place, usage
 
 STARTER = Plan("starter", "free", 0, {"seats": 5}, frozenset())
 BUSINESS = Plan("business", "paying", 15, {"seats": 50}, frozenset({"sso"}))
@@ -92,6 +94,14 @@ def test_without_a_plan_for_those_without_the_first_known_trial_is_in_force_sinc
     facts = said((10, "tour"))
     assert names(facts, 0, 23.9, 24, ladder=BARE) == ["tour", "tour", "starter"]
     assert BARE.standing(facts, T0).trial_ends_at == day(24)
+
+
+def test_what_is_in_force_since_ever_is_another_trial_if_it_began_earlier_and_the_same_plan_if_that_was_only_said_earlier() -> (
+    None
+):
+    assert BARE.since_ever(said((10, "tour"))) != BARE.since_ever(said((5, "tour"), (10, "tour")))
+    assert BARE.since_ever(said((10, "business"))) == BARE.since_ever(said((5, "business"), (10, "business")))
+    assert BARE.since_ever(said((10, None))) is LADDER.since_ever(said((10, "tour"))) is None
 
 
 def test_a_trial_ranks_as_what_follows_it() -> None:
@@ -238,3 +248,35 @@ def test_in_a_trial_the_plans_above_the_one_that_follows_are_offered_and_never_a
     program, facts = program_with_trials(), said((0, "tour"), (20, "enterprise"))
     offers = [offer(program, at(facts, day(each), program.ladder)) for each in (1, 15, 20)]
     assert [None if each is None else each.plan.name for each in offers] == ["business", "business", None]
+
+
+def test_a_silent_account_is_told_of_what_time_alone_brings() -> None:
+    text = """project: p
+use: b2b-saas@1
+events: {signed_up: Signed Up, imported: Imported}
+onboarding: {steps: [signed_up]}
+limits: {seats: {last: properties.n, of: Seats Counted}}
+measures: {idle: {absent: imported, after: signed_up, within: 5d}}
+plans:
+  starter:  {stage: free, allows: {seats: 5}}
+  business: {stage: paying, price: 15, allows: {seats: 100}}
+  tour:     {stage: trial, like: business, days: 14, then: starter}
+no_plan: starter
+rules: {stuck: {lead: pql, when: [idle], say: "stuck"}}
+"""
+    program, account = compile_rulebook(parse(text, bases()).rulebook, 1), Account.new("p", "acc_9")
+    happened = (
+        usage("m1", T0, None, kind="group", traits={"plan": "tour"}),
+        usage("m2", day(1), "Signed Up"),
+        usage("m3", day(2), "Seats Counted", properties={"n": 50}),
+    )
+    for offset, event in enumerate(happened):
+        assert process(program, account, event, place(event.received_at, offset)) == []
+    told = []
+    while (due := account.ledger.due) < NEVER:
+        told += [(due, each.data["signals"][-1]["text"]) for each in advance(program, account, place(due, len(happened)))]
+    assert told == [
+        (day(6), "stuck"),
+        (day(11), "acc_9's trial ends on 10 June 2026"),
+        (day(14), "acc_9 has used 50 of 5 seats on starter (1,000 %)"),
+    ]
