@@ -67,15 +67,16 @@ class Plans:
         plan = self.plans.get(name)
         if plan is None:
             return Standing(name, None, "unknown")
+        if "like" in plan:
+            like = self.plans[plan["like"]]
+            plan = {**plan, "allows": like.get("allows", {}), "has": like.get("has", [])}
         if "then" not in plan:
             return Standing(name, plan, plan["stage"], self.ladder.index(name))
         end = began + plan["days"] * DAY
         if t >= end:
             return self.named(plan["then"], end, t)
-        like = self.plans[plan["like"]]
-        lacks = self.plans[plan["then"]].get("has", [])
-        granted = {"allows": like.get("allows", {}), "has": lacks}  # premium in a trial: what comes after it lacks
-        return Standing(name, granted, "trial", self.ladder.index(plan["then"]), end - t)
+        after = self.plans[plan["then"]].get("has", [])  # premium in a trial is what comes after it lacks
+        return Standing(name, {**plan, "has": after}, "trial", self.ladder.index(plan["then"]), end - t)
 
     def change(self, t: int) -> str:
         """`up`, `down` or `same`: the standing at t beside the last that had a place, before t."""
@@ -94,5 +95,5 @@ class Plans:
 
     def turns(self) -> list[int]:
         """When a plan begins or a trial ends."""
-        days = [plan["days"] * DAY for plan in self.plans.values() if "then" in plan]
+        days = [plan["days"] * DAY for plan in self.plans.values() if "days" in plan]
         return [at + more for at, _ in self.said for more in [0, *days]]

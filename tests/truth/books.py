@@ -26,6 +26,7 @@ TRIALS: list[dict[str, Any]] = [
     {"stage": "trial", "like": "premium", "days": 14, "then": "free"},
     {"stage": "trial", "like": "standard", "days": 3, "then": "free"},
     {"stage": "trial", "like": "premium", "days": 3, "then": "standard"},
+    {"stage": "trial", "like": "standard"},
 ]
 LEAD_TYPES = {name: {"to": "sales", "answer_in": "1h", "do": "x"} for name in ("sales_sql", "service_sql", "pql", "xql")}
 CLOSE = {"won": ("compare", "plan.change", "==", "up"), "lost": ("compare", "plan.change", "==", "down")}
@@ -44,7 +45,7 @@ LASTS: list[dict[str, Any]] = [
 ]
 ABSENCES: list[dict[str, Any]] = [
     {"absent": "imported", "after": "signed", "within": "3d"},
-    {"absent": "active", "after": "Counted", "within": "1d"},
+    {"absent": "sent", "after": "Counted", "within": "1d"},
     {"absent": ["sent", "imported"], "after": ["signed", "Shared"], "within": "1h"},
 ]
 COUNTS_OPERATORS = [">=", ">=", ">=", ">", "==", "<", "<=", "!="]

@@ -140,7 +140,7 @@ def _times(draw: st.DrawFn, book: dict[str, Any]) -> list[int]:
 def _events(draw: st.DrawFn, book: dict[str, Any], most: int, too_late: list[int]) -> list[Event]:
     times, allowed = draw(_times(book)), lateness_of(book)
     deck = draw(st.lists(st.sampled_from([*used_by(book) * 3, *TRACKED, "group", "identify", "page"]), min_size=2, max_size=5))
-    delays = st.sampled_from([0, 0, 0, 1, HOUR, 6 * HOUR, allowed - 1, allowed, allowed, *too_late])
+    delays = st.sampled_from([0, 0, 0, 1, min(6 * HOUR, allowed), allowed - 1, allowed, allowed, *too_late])
     plan_delays = st.sampled_from([0, 0, HOUR, allowed, 2 * DAY, 10 * DAY])
     at = st.builds(lambda t, ms: t + ms, st.sampled_from(times), st.sampled_from([0, 0, 0, 0, 1, -1]))
     least = draw(st.sampled_from([1, 4, 8, 12]))

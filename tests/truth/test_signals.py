@@ -3,8 +3,8 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import event as note
+from hypothesis import given, settings
 
 from tests.oracle.oracle import signals
 from tests.truth.driver import Detector, newest, program
