@@ -47,6 +47,8 @@ class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sent_at: int | None = None
     future: bool = False
     """The client's time lay too far ahead and was replaced by `received_at`."""
+    historical: bool = False
+    """Imported: folded, and judged with all of its account's history once that is complete."""
     attributed: bool = False
     """The account was found by the attributor, not named by the client."""
     trust: Trust = "server"
@@ -127,6 +129,8 @@ class LeadEvent(msgspec.Struct, frozen=True, kw_only=True):
     place: Place
     mode: Literal["live", "shadow"] = "live"
     schema: int = 1
+    notify: bool = True
+    """False: recorded, and delivered to nobody: no news, or news of long ago."""
     data: dict[str, Any]
 
 

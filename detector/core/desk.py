@@ -1,97 +1,149 @@
-"""Onsets of one account at one moment in, lead events out: cooldown, one open lead, take-over, closing by a change of plan."""
+"""What became of an account's signals in, lead events out: one open lead, take-over, closing by a change of plan, retraction."""
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Any
 
 from contracts.messages import LeadEvent, Place
 from detector.core import words
 from detector.core.account import Account
-from detector.core.evidence import evidence, step_label
+from detector.core.compare import Change
+from detector.core.evidence import evidence
 from detector.core.ids import lead_event_id, lead_id, signal_id
-from detector.core.ledger import EVIDENCE_BYTES_MAX, EVIDENCE_MAX, SIGNALS_BYTES_MAX, SIGNALS_MAX, OpenLead, RuleState, kept
+from detector.core.ledger import EVIDENCE_BYTES_MAX, EVIDENCE_MAX, SIGNALS_BYTES_MAX, SIGNALS_MAX, OpenLead, kept
 from detector.core.measures.moment import Moment
 from detector.core.payload import payload
-from detector.core.rulebook.compile import Program, asked_properties
-from detector.core.rulebook.judged import Judged
-from detector.core.rulebook.model import Step
+from detector.core.rulebook.compile import asked_properties
 from detector.core.say import Speaker
+from detector.core.timeline import Scene, lead_type_of
+from detector.core.verdict import holds
 
-_PAYING = {"paying": "xql"}
-_UPGRADE = {"free": "service_sql", "paying": "service_sql"}
-
-
-class Fired(NamedTuple):
-    judged: Judged
-    step: Step | None
-    rank: float
-
-
-def lead_type_of(family: str | None, stage: str) -> str:
-    """The table of lead types: what was seen, and where the account stood."""
-    return (_UPGRADE if family == "upgrade_intent" else _PAYING).get(stage, "pql")
+SUPERSEDED_MAX = 20
+"""How many leads a lead remembers to have taken over."""
+NOTIFY_WITHIN_MS = 7 * 86_400_000
+"""What qualified longer before partition time is recorded, and told to nobody."""
 
 
 class Desk:
     """Writes the ledger and collects the lead events of one judgement. On a take-over the new lead is created first."""
 
-    def __init__(self, program: Program, account: Account, moment: Moment, place: Place) -> None:
-        self._program = program
+    def __init__(self, scene: Scene, account: Account, place: Place, now: Moment | None) -> None:
+        """`now`: how the account stands, for payloads; None: history is told, each event of it as the account stood then."""
+        self._program = scene.program
+        self._at = scene.at
         self._account = account
         self._ledger = account.ledger
-        self._moment = moment
         self._place = place
+        self._now = now
         self.lead_events: list[LeadEvent] = []
 
-    def lead_type(self, judged: Judged) -> str:
-        return judged.rule.lead or lead_type_of(judged.rule.family, self._moment.standing.stage)
+    def tell(self, changes: Sequence[Change], since: int, now: int) -> list[LeadEvent]:
+        """First what is gone; then in order of time what is new or different, with the closings by changes of plan in between.
 
-    def close_by_plan(self) -> None:
+        `since`, `now`: from when until when those changes of plan lie.
+        """
+        for gone in changes:
+            if gone.kind == "gone":
+                self._gone(gone)
+        here = [change for change in changes if change.kind != "gone"]
+        points = {now, *self._program.ladder.changes(self._account.facts, since - 1, now)} if self._closes(here) else set()
+        steps: list[tuple[int, int, int, Change | None]] = [(point, 0, 0, None) for point in points]
+        steps += [(_time(change), 1, self._program.rank(change.signal.lead_type), change) for change in here]
+        for t, _, _, change in sorted(steps, key=itemgetter(0, 1, 2)):
+            if change is not None:
+                self._take(change)
+            else:
+                self._close_by_plan(t)
+        return self.lead_events
+
+    def _closes(self, changes: Sequence[Change]) -> bool:
+        """Whether there is, or may soon be, a lead to close."""
+        return bool(self._ledger.open_leads) or bool(changes)
+
+    def _close_by_plan(self, t: int) -> None:
         """The plan went up: won. Down, or churned: lost. Nobody calls a customer who has just bought."""
-        if self._ledger.open_leads:
-            for status, closes in (("won", self._program.close_won), ("lost", self._program.close_lost)):
-                if closes(self._moment):
-                    for lead in sorted(self._ledger.open_leads.values(), key=self._strength):
-                        self._close(lead, status)
-        self.note_plan()
-
-    def note_plan(self) -> None:
-        """For the next change of plan. A misspelt plan, or none, has no place: the next is compared with the last that had."""
-        standing = self._moment.standing if self._moment.standing.placed else self._moment.before
-        if standing.placed and (standing.name, standing.stage) != (self._ledger.plan, self._ledger.stage):
-            self._ledger.plan, self._ledger.stage = standing.name, standing.stage
-            self._account.ledger_changed()
-
-    def take(self, fired: Fired) -> None:
-        """An onset becomes a signal, raises the last one, adds evidence to it, or stays silent."""
-        state = self._ledger.rules.setdefault(fired.judged.name, RuleState())
-        again = fired.judged.cools(state, self._moment)
-        if again and fired.rank <= state.rank:
-            self._repeat(fired, state)
+        before = [lead for lead in self._ledger.open_leads.values() if lead.qualified_at < t]
+        if not before:
             return
-        self._account.ledger_changed()
-        if not again:
-            state.n += 1
-            state.qualified_at = self._moment.t
-        was, state.rank = state.rank, fired.rank
-        state.allowed = fired.judged.allowed(self._moment)
-        raised = self._ledger_lead(state.lead_id) if again else None
-        if raised is None:
-            self._route(fired, state)
-        else:
-            change = _change("step", fired.judged.name, step_label(was), step_label(fired.step))
-            self._enrich(raised, fired, state, change)
+        moment = self._at(t)
+        for status, closes in (("won", self._program.close_won), ("lost", self._program.close_lost)):
+            if closes(moment):
+                for lead in sorted(before, key=self._strength):
+                    self.close(lead, status, moment)
+                return
 
-    def _repeat(self, fired: Fired, state: RuleState) -> None:
+    def _take(self, change: Change) -> None:
+        """A signal that is new, other than it was, or made again."""
+        self._account.ledger_changed()
+        if change.kind == "new":
+            self._route(change, change.signal.lead_type)
+        elif change.kind == "again":
+            self._repeat(change)
+        elif change.kind == "moved":
+            self._moved(change)
+        else:
+            self._stepped(change)
+
+    def _stepped(self, change: Change) -> None:
+        """Higher, or lower after late events. If its lead was closed meanwhile, what is higher is routed like a new one."""
+        lead = self._ledger.lead(change.signal.lead_id)
+        old = change.old.step if change.old is not None else None
+        if lead is not None:
+            self._enrich(lead, change, _change("step", change.judged.name, old, change.signal.step))
+        elif change.old is None or change.signal.rank > change.old.rank:
+            self._route(change, lead_type_of(change.judged.rule, change.moment.standing.stage))
+
+    def _moved(self, change: Change) -> None:
+        """The same signal at another time: written down, and no news to anybody."""
+        lead = self._ledger.lead(change.signal.lead_id)
+        if lead is None or change.old is None:
+            return
+        opener = lead.signals[0]["signal_id"] == self._signal_id(change)
+        self._put_signal(lead, change)
+        if opener:
+            lead.qualified_at = change.signal.qualified_at
+        moved = _change(
+            "qualified_at", change.judged.name, words.time(change.old.qualified_at), words.time(change.signal.qualified_at)
+        )
+        self._send(lead, "lead.updated", [moved], change.moment, notify=False)
+
+    def _gone(self, change: Change) -> None:
+        """Late events showed that it never held. Its lead is retracted with its last signal, unless somebody works on it."""
+        self._account.ledger_changed()
+        lead = self._ledger.lead(change.signal.lead_id)
+        if lead is None:
+            return
+        ours, name = self._signal_id(change), change.judged.name
+        lead.signals = [signal for signal in lead.signals if signal["signal_id"] != ours]
+        if lead.signals:
+            if name not in {signal["rule"] for signal in lead.signals}:
+                lead.evidence = [entry for entry in lead.evidence if entry["rule"] != name]
+            lead.summary = lead.signals[0]["text"]
+            gone = _change("signal", name, change.signal.step or name, None)
+            self._send(lead, "lead.updated", [gone], change.moment, notify=lead.notified)
+        elif lead.status == "open":
+            self.close(lead, "retracted", change.moment)
+            self._revive(lead)
+        else:
+            lead.disputed = True
+            self._send(lead, "lead.updated", [_change("disputed", name, False, True)], change.moment, notify=lead.notified)
+
+    def _revive(self, retracted: OpenLead) -> None:
+        """What a retracted lead had taken over still stands: its signals are told anew."""
+        for judged in self._program.judged.values():
+            state = self._ledger.rules.get(judged.name)
+            for signal in state.signals if state is not None else ():
+                if signal.lead_id in retracted.superseded:
+                    self._route(Change("new", judged, signal, self._at(signal.qualified_at)), signal.lead_type)
+
+    def _repeat(self, change: Change) -> None:
         """A request that is made again within its cooldown adds to the evidence and sends nothing.
 
         If its lead was taken over or closed meanwhile, to that of the strongest open lead.
         """
-        lead = self._ledger_lead(state.lead_id) or self._strongest()
+        lead = self._ledger.lead(change.signal.lead_id) or self._strongest()
         if lead is not None:
-            self._add_evidence(lead, fired)
-            self._account.ledger_changed()
-
-    def _ledger_lead(self, wanted: str) -> OpenLead | None:
-        return next((lead for lead in self._ledger.open_leads.values() if lead.lead_id == wanted), None)
+            self._add_evidence(lead, change)
 
     def _strongest(self) -> OpenLead | None:
         return min(self._ledger.open_leads.values(), key=self._strength, default=None)
@@ -99,56 +151,66 @@ class Desk:
     def _strength(self, lead: OpenLead) -> int:
         return self._program.rank(lead.lead_type)
 
-    def _route(self, fired: Fired, state: RuleState) -> None:
+    def _route(self, change: Change, lead_type: str) -> None:
         """To the strongest open lead, unless this is stronger still."""
-        lead_type = self.lead_type(fired.judged)
         strongest = self._strongest()
         if strongest is not None and self._strength(strongest) <= self._program.rank(lead_type):
-            self._enrich(strongest, fired, state, _change("signal", fired.judged.name, None, step_label(fired.step)))
+            self._enrich(strongest, change, _change("signal", change.judged.name, None, change.signal.step))
             return
         weaker = sorted(self._ledger.open_leads.values(), key=self._strength)
-        lead = self._open(lead_type, weaker[0].lead_id if weaker else None)
-        self._add_signal(lead, fired, state)
+        lead = self._open(change, lead_type, weaker)
+        self._put_signal(lead, change)
+        self._add_evidence(lead, change)
         self._ledger.open_leads[lead_type] = lead
-        self._send(lead, "lead.created", [])
+        self._send(lead, "lead.created", [], change.moment, notify=self._is_news(change))
         for each in weaker:
-            self._close(each, "superseded")
+            self.close(each, "superseded", change.moment)
 
-    def _open(self, lead_type: str, takes_over: str | None) -> OpenLead:
+    def _open(self, change: Change, lead_type: str, weaker: Sequence[OpenLead]) -> OpenLead:
         opened = self._ledger.leads_opened
         before = sum(opened.values())
         opened[lead_type] = opened.get(lead_type, 0) + 1
         return OpenLead(
             lead_id=lead_id(self._account.project, self._account.external_id, lead_type, opened[lead_type]),
             lead_type=lead_type,
-            qualified_at=self._moment.t,
+            qualified_at=change.signal.qualified_at,
             answer_by=self._place.time + self._program.lead_type(lead_type).answer_in_ms,
             summary="",
-            takes_over=takes_over,
+            takes_over=weaker[0].lead_id if weaker else None,
             leads_before=before,
+            superseded=[lead_id for lead in weaker for lead_id in (lead.lead_id, *lead.superseded)][:SUPERSEDED_MAX],
         )
 
-    def _enrich(self, lead: OpenLead, fired: Fired, state: RuleState, change: dict[str, Any]) -> None:
-        before = lead.temperature
-        self._add_signal(lead, fired, state)
-        changes = [change]
+    def _enrich(self, lead: OpenLead, change: Change, what: dict[str, Any]) -> None:
+        before, disputed = lead.temperature, lead.disputed
+        self._put_signal(lead, change)
+        self._add_evidence(lead, change)
+        lead.disputed = False
+        changes = [what]
         if lead.temperature != before:
             changes.append(_change("temperature", None, before, lead.temperature))
-        self._send(lead, "lead.updated", changes)
+        if disputed:
+            changes.append(_change("disputed", None, True, False))
+        self._send(lead, "lead.updated", changes, change.moment, notify=self._is_news(change))
 
-    def _add_signal(self, lead: OpenLead, fired: Fired, state: RuleState) -> None:
+    def _is_news(self, change: Change) -> bool:
+        return change.signal.changed_at >= self._place.time - NOTIFY_WITHIN_MS
+
+    def _signal_id(self, change: Change) -> str:
+        return signal_id(self._account.project, change.judged.name, self._account.external_id, change.signal.n)
+
+    def _put_signal(self, lead: OpenLead, change: Change) -> None:
         """A raised signal takes the place of its lower step. The summary stays that of the signal that opened the lead."""
-        judged = fired.judged
-        self._add_evidence(lead, fired)
-        state.lead_id = lead.lead_id
-        ours = signal_id(self._account.project, judged.name, self._account.external_id, state.n)
+        judged, ours = change.judged, self._signal_id(change)
+        change.signal.lead_id = lead.lead_id
+        judged.look(change.moment)
         signal = {
             "signal_id": ours,
             "rule": judged.name,
             "rulebook_version": self._program.version,
-            "step": step_label(fired.step),
-            "text": self._speaker(judged).text(judged.rule.say),
-            "at": words.time(self._moment.t),
+            "step": change.signal.step,
+            "text": self._speaker(change).text(judged.rule.say),
+            "at": words.time(change.moment.t),
         }
         ids = [each["signal_id"] for each in lead.signals]
         if ours in ids:
@@ -159,30 +221,34 @@ class Desk:
         if judged.explicit:
             lead.temperature = "hot"
 
-    def _speaker(self, judged: Judged) -> Speaker:
-        return Speaker(self._program, self._moment, self._account.external_id, asked_properties(judged.rule))
+    def _speaker(self, change: Change) -> Speaker:
+        properties = asked_properties(change.judged.rule)
+        return Speaker(self._program, change.moment, self._account.external_id, properties)
 
-    def _add_evidence(self, lead: OpenLead, fired: Fired) -> None:
-        judged, moment = fired.judged, self._moment
+    def _add_evidence(self, lead: OpenLead, change: Change) -> None:
+        judged, moment = change.judged, change.moment
         judged.look(moment)
         if judged.rule.event and moment.person is not None:
             lead.asker = moment.person
         lead.trigger = moment.person or lead.trigger
-        found = evidence(judged, moment, fired.step)
+        verdict = holds(judged, moment)
+        found = evidence(judged, moment, verdict.step)
         lead.evidence = kept([*lead.evidence, *found], EVIDENCE_MAX, EVIDENCE_BYTES_MAX)
 
-    def _close(self, lead: OpenLead, status: str) -> None:
+    def close(self, lead: OpenLead, status: str, moment: Moment) -> None:
+        """It is finished."""
         before, lead.status = lead.status, status
         del self._ledger.open_leads[lead.lead_type]
-        if status != "superseded":
+        if status not in ("superseded", "retracted"):
             self._ledger.last_outcome = status
         self._account.ledger_changed()
-        self._send(lead, f"lead.{status}", [_change("status", None, before, status)])
+        self._send(lead, f"lead.{status}", [_change("status", None, before, status)], moment, notify=lead.notified)
 
-    def _send(self, lead: OpenLead, type_: str, changes: list[dict[str, Any]]) -> None:
+    def _send(self, lead: OpenLead, type_: str, changes: list[dict[str, Any]], moment: Moment, *, notify: bool) -> None:
         lead.revision += 1
+        lead.notified = lead.notified or notify
         account = self._account
-        data = payload(self._program, account, lead, self._moment, changes)
+        data = payload(self._program, account, lead, self._now or moment, changes)
         self.lead_events.append(
             LeadEvent(
                 id=lead_event_id(lead.lead_id, lead.revision),
@@ -192,9 +258,15 @@ class Desk:
                 timestamp=self._place.time,
                 rulebook_version=self._program.version,
                 place=self._place,
+                notify=notify,
                 data=data,
             )
         )
+
+
+def _time(change: Change) -> int:
+    """A signal takes its place in the account's story where it qualified; what became of it, where it did."""
+    return change.signal.qualified_at if change.kind == "new" else change.moment.t
 
 
 def _change(field: str, rule: str | None, old: object, new: object) -> dict[str, Any]:

@@ -14,11 +14,6 @@ MORE_IDS_BYTES = 600
 """Beside the deciding message's own: so many, as far as they fit. Usual ids, of 36 characters, all do."""
 
 
-def step_label(step: Step | None) -> str | None:
-    """0.8 -> "80%", as the rulebook writes it."""
-    return step if step is None or isinstance(step, str) else f"{step * 100:g}%"
-
-
 def evidence(judged: Judged, moment: Moment, step: Step | None) -> list[dict[str, Any]]:
     """One entry for what made the rule fire, then one per `when` line."""
     found = []
@@ -42,7 +37,7 @@ def _of_step(rule: str, limit: LimitReader, moment: Moment, step: Step) -> dict[
         refusals = _Compared("limit.refused >= 1", limit.refused(moment, REFUSED_MS), 1, REFUSED_MS)
         return _entry(rule, moment, refusals, limit.refused_ids(moment, MORE_IDS + 1, REFUSED_MS))
     percent = _value(limit.percent(moment), Type.PERCENT, at_least=limit.at_least(moment))
-    share = _Compared(f"limit.percent >= {step_label(step)}", percent, words.plain(step, Type.PERCENT))
+    share = _Compared(f"limit.percent >= {words.step(step)}", percent, words.plain(step, Type.PERCENT))
     return _entry(rule, moment, share, limit.ids(moment, MORE_IDS + 1))
 
 
@@ -63,8 +58,14 @@ def _entry(rule: str, moment: Moment, compared: _Compared, ids: list[str]) -> di
         "value": compared.value,
         "threshold": compared.threshold,
         "window": None if compared.window_ms is None else words.window(compared.window_ms),
-        "message_ids": [moment.event_id, *_fitting([each for each in ids if each != moment.event_id][:MORE_IDS])],
+        "message_ids": _cited(moment.event_id, ids),
     }
+
+
+def _cited(deciding: str, ids: list[str]) -> list[str]:
+    """The message that decided comes first: the one at hand, or where there is none the newest of those counted."""
+    first = deciding or next(iter(ids), "")
+    return [first, *_fitting([each for each in ids if each != first][:MORE_IDS])] if first else []
 
 
 def _fitting(ids: list[str]) -> Iterator[str]:

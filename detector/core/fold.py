@@ -10,11 +10,14 @@ from detector.core.facts.people import PLAN
 from detector.core.measures.plan import OWN
 from detector.core.rulebook.compile import Program
 from detector.core.rulebook.decode import scalar
+from detector.core.rulebook.judged import ACTING
 
 
-def fold(program: Program, facts: Facts, event: UsageEvent) -> None:
-    """The caller has dropped duplicates by id."""
+def fold(program: Program, facts: Facts, event: UsageEvent) -> int:
+    """From when on facts differ: the event's time, or -1 (since ever) for the first known plan. The caller has dropped copies."""
     facts.newest = max(facts.newest, event.timestamp)
+    if program.looks_at_people:
+        facts.series(ACTING).add(event.timestamp, event.id, event.person)
     if event.person is not None:
         facts.activity.saw(event.person, event.timestamp)
     elif event.anonymous is not None:
@@ -24,14 +27,17 @@ def fold(program: Program, facts: Facts, event: UsageEvent) -> None:
         if function is not None:
             function(facts, event)
     if event.traits is EMPTY_OBJECT:
-        return
+        return event.timestamp
     if event.type == "group":
+        first_plan = program.ladder.since_ever(facts)
         # A browser must not upgrade itself. Ingest drops such traits too; this is where they would do harm.
         wanted = program.account_traits if event.trust == "server" else program.account_traits - {PLAN}
         _keep(facts.traits, OWN, wanted, event)
-    elif event.person is not None:
+        return event.timestamp if program.ladder.since_ever(facts) == first_plan else -1
+    if event.person is not None:
         facts.people.make_room(event.person, facts.activity.people)
         _keep(facts.people, event.person, program.person_traits, event)
+    return event.timestamp
 
 
 def _keep(store: Any, owner: str, wanted: frozenset[str], event: UsageEvent) -> None:

@@ -1,127 +1,205 @@
-"""An account, one more event, and its place in the log in; what sales must hear out.
+"""An account, one more thing that happened, and its place in the log in; what sales must hear out.
 
-`holds` and `reconcile` are the only interpreters of a rule. `holds` answers from facts as of a moment alone; `reconcile` asks
-it, compares with the ledger, and finds what is new.
+`holds` (verdict.py) and `reconcile` are the only interpreters of a rule. `holds` answers from facts as of a moment alone;
+`reconcile` asks it at the instants that count, compares with the ledger, and tells what differs.
 """
 
-from typing import NamedTuple
+import msgspec
 
 from contracts.messages import LeadEvent, Place, UsageEvent
 from detector.core.account import Account
-from detector.core.desk import Desk, Fired
+from detector.core.compare import Change, judge_again, of_onset
+from detector.core.desk import Desk
 from detector.core.fold import fold
-from detector.core.ledger import RuleState
+from detector.core.instants import NEVER
+from detector.core.ledger import SIGNALS_KEPT, RuleState
 from detector.core.measures.moment import Moment
-from detector.core.measures.usage import rank
 from detector.core.rulebook.compile import Program
 from detector.core.rulebook.judged import Judged
-from detector.core.rulebook.model import Step
+from detector.core.rulebook.values import Course
+from detector.core.timeline import Scene, dip, step
+from detector.core.verdict import Verdict, holds
 
-LATENESS_MS = 24 * 3_600_000
-"""`received_at − timestamp` up to which an event decides at its own instant."""
+__all__ = ["IMPORT_QUIET_MS", "Verdict", "advance", "holds", "import_ended", "process"]
 
-
-class Verdict(NamedTuple):
-    """`held` None: something that the rule needs is unknown, so it does not fire. `rank`: how high; 0 unless it holds."""
-
-    held: bool | None
-    step: Step | None = None
-    rank: float = 0.0
-
-
-_FALSE = Verdict(held=False)
-_UNKNOWN = Verdict(held=None)
-_TRUE = Verdict(held=True, step=None, rank=1.0)
+IMPORT_QUIET_MS = 3_600_000
+"""An account whose import does not say that it ended is judged so long after its last historical event."""
 
 
 def process(program: Program, account: Account, event: UsageEvent, place: Place) -> list[LeadEvent]:
     """Folds the event and judges what it can change.
 
-    In order and within lateness: at its own timestamp. Else once at partition time (`place.time`).
+    In order: at its own timestamp. At or before the newest: every instant from its timestamp on is judged again. Later than a
+    rule's lateness: the rule is judged once, at partition time; only a plan is never too late.
     """
-    facts = account.facts
-    in_order = event.timestamp >= facts.newest
-    fold(program, facts, event)
-    touched = program.touched(event)
-    if not touched and event.type != "group":
+    facts, ledger = account.facts, account.ledger
+    newest = max(facts.newest, ledger.judged_until)
+    since = fold(program, facts, event)
+    begins = ledger.first_at < 0 or event.timestamp < ledger.first_at
+    if begins:
+        ledger.first_at = event.timestamp
+        account.ledger_changed()
+    if event.historical or ledger.importing:
+        _wait_for_import(account, event, place)
         return []
-    in_time = event.received_at - event.timestamp <= LATENESS_MS
-    t = event.timestamp if in_order and in_time else max(place.time, facts.newest)
-    # A request or refusal that came a little out of order still happened: it is looked for at its own instant.
-    instant = event.timestamp if in_time else t
-    moment = Moment(facts, program.ladder, t, instant, event.person, event.id, plan_may_differ=event.type == "group")
-    return reconcile(program, account, touched, moment, place)
+    in_order = since == event.timestamp > newest
+    every = begins or (event.type == "group" and not in_order)
+    touched = tuple(program.judged.values()) if every else program.touched(event)
+    if not touched and not ledger.open_leads and event.type != "group":
+        return []
+    session = Judgement(program, account, place, event)
+    late = event.received_at - event.timestamp
+    for judged in touched:
+        if late > judged.rule.lateness_ms and since == event.timestamp and event.type != "group":
+            session.at_partition_time(judged)
+        elif in_order:
+            session.in_order(judged)
+        else:
+            session.again(judged, since)
+    return session.told(event.timestamp if in_order else facts.newest, since)
 
 
-def holds(judged: Judged, moment: Moment) -> Verdict:
-    """Whether a rule (`program.judged["limit/contacts"]`) holds at a moment, from events with timestamp ≤ t only.
-
-    The moment's person is whom lines about `person.…` look at; without one these are unknown.
-    """
-    if not judged.look(moment):
-        return _FALSE
-    guard = judged.guard(moment)
-    if guard is False:
-        return _FALSE
-    if not judged.rule.steps or judged.limit is None:
-        return _TRUE if guard else _UNKNOWN
-    step = judged.limit.step(moment, judged.rule.steps)
-    if step is False:
-        return _FALSE
-    if step is None or step is True or guard is None:
-        return _UNKNOWN
-    return Verdict(held=True, step=step, rank=rank(step))
-
-
-def reconcile(program: Program, account: Account, touched: tuple[Judged, ...], moment: Moment, place: Place) -> list[LeadEvent]:
-    """Closes leads by a change of plan, then turns each onset into a signal; strongest lead type first. Writes the ledger."""
+def advance(program: Program, account: Account, place: Place) -> list[LeadEvent]:
+    """Time has come to `place.time`: judges the rules whose due time has passed."""
     ledger = account.ledger
-    if ledger.stage:
-        moment.known_before = program.ladder.named(ledger.plan, ledger.stage)
-    desk = None
-    if moment.plan_may_differ or ledger.open_leads:
-        desk = Desk(program, account, moment, place)
-        desk.close_by_plan()
-    fired = [each for judged in touched if (each := _onset(judged, account, moment)) is not None]
-    if not fired:
-        return desk.lead_events if desk is not None else []
-    desk = desk or Desk(program, account, moment, place)
-    for each in sorted(fired, key=lambda each: program.rank(desk.lead_type(each.judged))):
-        desk.take(each)
-    desk.note_plan()
-    return desk.lead_events
+    if ledger.due > place.time:
+        return []
+    if ledger.importing:
+        return import_ended(program, account, place)
+    session = Judgement(program, account, place)
+    for name, state in ledger.rules.items():
+        judged = program.judged.get(name)
+        if judged is None:
+            state.due = NEVER
+        elif state.due <= place.time:
+            session.until(judged, state, place.time)
+    session.scheduled()
+    return session.told(place.time)
 
 
-def _onset(judged: Judged, account: Account, moment: Moment) -> Fired | None:
-    """What is new: it holds, and higher than what sales was told of, or than a millisecond ago (whichever was less).
-
-    What the cooldown silences is not remembered as told, so it fires at the next judgement after the cooldown, if it still holds.
-    """
-    verdict = holds(judged, moment)
-    state = account.ledger.rules.get(judged.name)
-    held = before = state.held if state is not None else 0.0
-    if held == verdict.rank == 0:
-        return None
-    if 0 < verdict.rank <= before and judged.fades:
-        before = min(before, holds(judged, moment.earlier()).rank)
-    onset = verdict.rank > before
-    silent = onset and state is not None and verdict.rank <= state.rank and judged.cools(state, moment)
-    told = before if silent else _lasting(judged, verdict, moment)
-    if told != held:
-        _remember(judged, account, told)
-    # Of a request that is made again the desk keeps the evidence.
-    return Fired(judged, verdict.step, verdict.rank) if onset and not (silent and judged.asked_key is None) else None
+def import_ended(program: Program, account: Account, place: Place) -> list[LeadEvent]:
+    """All of the account's history is folded: its whole timeline is judged, once."""
+    if not account.ledger.importing:
+        return []
+    account.ledger.importing = False
+    session = Judgement(program, account, place, history=True)
+    for judged in program.judged.values():
+        session.again(judged, -1)
+        session.until(judged, account.ledger.state(judged.name), place.time)
+    return session.told(max(account.facts.newest, place.time), -1)
 
 
-def _lasting(judged: Judged, verdict: Verdict, moment: Moment) -> float:
-    """The rank without what only happens: a request or a refusal does not hold any more a millisecond later."""
-    if judged.asked_key is not None:
-        return 0.0
-    if verdict.step != "refused" or judged.limit is None:
-        return verdict.rank
-    return rank(judged.limit.step(moment, tuple(step for step in judged.rule.steps if step != "refused")))
+def _wait_for_import(account: Account, event: UsageEvent, place: Place) -> None:
+    ledger = account.ledger
+    if event.historical:
+        ledger.importing = True
+        ledger.due = place.time + IMPORT_QUIET_MS
+        account.ledger_changed()
 
 
-def _remember(judged: Judged, account: Account, held: float) -> None:
-    account.ledger.rules.setdefault(judged.name, RuleState()).held = held
-    account.ledger_changed()
+class Judgement:
+    """One account, judged because of one thing: collects what changed, rule by rule, then has the desk tell it."""
+
+    def __init__(
+        self, program: Program, account: Account, place: Place, event: UsageEvent | None = None, *, history: bool = False
+    ) -> None:
+        self._program = program
+        self._scene = Scene(program, self.at)
+        self._account = account
+        self._place = place
+        self._event = event
+        self._history = history
+        self._moments: dict[int, Moment] = {}
+        self._changes: list[Change] = []
+
+    def at(self, t: int) -> Moment:
+        """Read once: several rules ask for the same instants."""
+        moment = self._moments.get(t)
+        if moment is None:
+            event = self._event if self._event is not None and self._event.timestamp == t else None
+            actor, event_id = (None, "") if event is None else (event.person, event.id)
+            moment = self._moments[t] = Moment(self._account.facts, self._program.ladder, t, actor, event_id)
+        return moment
+
+    def in_order(self, judged: Judged) -> None:
+        """At the event's own instant, after those that time alone has brought since."""
+        assert self._event is not None  # noqa: S101 - nothing else is in order
+        t = self._event.timestamp
+        moment = self.at(t)
+        state = self._account.ledger.rules.get(judged.name)
+        if state is None:
+            if not judged.moves and holds(judged, moment).rank == 0:
+                return
+            state = self._account.ledger.state(judged.name)
+        self._reach(judged, state, t)
+
+    def at_partition_time(self, judged: Judged) -> None:
+        """Once, now: the event at hand is too late to decide anything at its own time."""
+        t = max(self._place.time, self._account.facts.newest)
+        before = len(self._changes)
+        self._reach(judged, self._account.ledger.state(judged.name), t)
+        for change in self._changes[before:]:
+            change.signal.version = 0
+        self._judged_until(t)
+
+    def again(self, judged: Judged, since: int) -> None:
+        """Every instant from `since` on."""
+        ledger = self._account.ledger
+        state = ledger.rules.get(judged.name) or RuleState()
+        until = max(self._account.facts.newest, ledger.judged_until)
+        before = msgspec.structs.replace(state)
+        self._changes += judge_again(self._scene, judged, state, max(since, ledger.first_at), until)
+        if state != before:
+            ledger.rules[judged.name] = state
+            self._changed(due=state.due != before.due)
+
+    def until(self, judged: Judged, state: RuleState, t: int) -> None:
+        """Every instant until t that is due."""
+        while state.due <= t:
+            self._judged_until(state.due)
+            self._take(judged, state, state.due)
+        self._changed(due=True)
+
+    def scheduled(self) -> None:
+        """After timers: the next one."""
+        self._changed(due=True)
+
+    def told(self, now: int, since: int = NEVER) -> list[LeadEvent]:
+        """What sales must hear, with the account as it stands at `now`. `since`: from when on the plan may have changed."""
+        if not self._changes and not self._account.ledger.open_leads:
+            return []
+        desk = Desk(self._scene, self._account, self._place, None if self._history else self.at(now))
+        return desk.tell(self._changes, min(since, now), now)
+
+    def _reach(self, judged: Judged, state: RuleState, t: int) -> None:
+        told, due, changes = state.told, state.due, len(self._changes)
+        while state.due < t:
+            self._take(judged, state, state.due)
+        if state.told > 0 and judged.course is Course.FALLS:
+            dip(judged, state, self.at(t).earlier())
+        self._take(judged, state, t)
+        if state.told != told or state.due != due or len(self._changes) > changes:
+            self._changed(due=state.due != due)
+
+    def _take(self, judged: Judged, state: RuleState, t: int) -> None:
+        told = state.last
+        old = None if told is None else msgspec.structs.replace(told)
+        onset = step(self._scene, judged, state, t)
+        if onset is None:
+            return
+        if onset.kind == "new":
+            state.n += 1
+            onset.signal.n = state.n
+            state.signals = state.signals[-SIGNALS_KEPT:]
+        self._changes.append(of_onset(judged, onset, old))
+
+    def _changed(self, *, due: bool) -> None:
+        self._account.ledger_changed()
+        if due:
+            ledger = self._account.ledger
+            ledger.due = min((state.due for state in ledger.rules.values()), default=NEVER)
+
+    def _judged_until(self, t: int) -> None:
+        if t > self._account.ledger.judged_until:
+            self._account.ledger.judged_until = t
+            self._account.ledger_changed()

@@ -1,10 +1,14 @@
-"""What we told sales about one account: per rule its last signal, per lead type the open lead, in log order."""
+"""What we told sales about one account: per rule its newest signals, per lead type the open lead, in log order."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from detector.core.instants import NEVER
+
+SIGNALS_KEPT = 8
+"""Of each rule: late events can change the newest, and what is older is settled."""
 SIGNALS_MAX = 20
 SIGNALS_BYTES_MAX = 10 * 1024
 EVIDENCE_MAX = 40
@@ -12,16 +16,39 @@ EVIDENCE_BYTES_MAX = 20 * 1024
 """Kept with a lead: the oldest one, which opened it, and the newest, as far as they fit. A whole webhook has 64 KB."""
 
 
-class RuleState(msgspec.Struct, array_like=True):
-    """`held`: how high it stood at the last judgement, as far as it was told. The rest is the last signal; n = 0: none yet."""
+class Signal(msgspec.Struct, array_like=True):
+    """One transition of one rule that sales was told of.
 
-    held: float = 0.0
-    n: int = 0
-    qualified_at: int = 0
-    rank: float = 0.0
-    lead_id: str = ""
+    `rank`: how high it stood at most within its cooldown; `changed_at`: when it came to stand so; `allowed`: what the limit
+    allowed then. `version`: of the rulebook that found it, 0 where no instant of its own did (it was too late): what another
+    version found, or no instant, is never judged again. `lead_id` empty: no lead carries it.
+    """
+
+    n: int
+    qualified_at: int
+    rank: float
+    changed_at: int
+    lead_type: str
+    step: str | None = None
     allowed: float | None = None
-    """What the limit allowed when the signal began or was last raised."""
+    version: int = 0
+    lead_id: str = ""
+
+
+class RuleState(msgspec.Struct, array_like=True):
+    """`told`: how high the rule stands, as far as sales was told. `due`: when it must be judged again without any event.
+
+    `n`: how many signals it had; `signals`: the newest of them, oldest first.
+    """
+
+    told: float = 0.0
+    n: int = 0
+    due: int = NEVER
+    signals: list[Signal] = []
+
+    @property
+    def last(self) -> Signal | None:
+        return self.signals[-1] if self.signals else None
 
 
 class OpenLead(msgspec.Struct, array_like=True, kw_only=True):
@@ -41,17 +68,37 @@ class OpenLead(msgspec.Struct, array_like=True, kw_only=True):
     leads_before: int = 0
     signals: list[dict[str, Any]] = []
     evidence: list[dict[str, Any]] = []
+    disputed: bool = False
+    """Late events took its last signal away while somebody worked on it."""
+    notified: bool = False
+    """Whether receivers were told of it: what qualified long ago is recorded, and told to nobody."""
+    superseded: list[str] = []
+    """The leads that it took over: their signals are told anew, should this one be retracted."""
 
 
 class Ledger(msgspec.Struct, array_like=True):
-    """`plan` and `stage`: the last that had a place on the ladder (`stage` empty: none yet), for the next change of plan."""
+    """`first_at`: the earliest timestamp of the account's events, -1 before any. `judged_until`: the latest instant that was
+    judged without an event of that time. `due`: the earliest of the rules'. `importing`: history came in, not judged yet.
+    """
 
     rules: dict[str, RuleState] = {}
     open_leads: dict[str, OpenLead] = {}
     leads_opened: dict[str, int] = {}
     last_outcome: str | None = None
-    plan: str | None = None
-    stage: str = ""
+    first_at: int = -1
+    judged_until: int = -1
+    due: int = NEVER
+    importing: bool = False
+
+    def state(self, rule: str) -> RuleState:
+        """Of a rule, made if there is none yet."""
+        state = self.rules.get(rule)
+        if state is None:
+            state = self.rules[rule] = RuleState()
+        return state
+
+    def lead(self, lead_id: str) -> OpenLead | None:
+        return next((lead for lead in self.open_leads.values() if lead.lead_id == lead_id), None)
 
 
 class LedgerStore:
@@ -62,7 +109,7 @@ class LedgerStore:
         self.dirty = False
 
     def load(self, chunks: Mapping[int, Any]) -> None:
-        self.ledger = msgspec.convert(chunks[0], Ledger)
+        self.ledger = msgspec.convert(_upgraded(chunks[0]), Ledger)
 
     def chunks(self, *, everything: bool) -> dict[int, Any]:  # noqa: ARG002  there is one chunk
         self.dirty = False
@@ -71,7 +118,24 @@ class LedgerStore:
     @property
     def size(self) -> int:
         leads = self.ledger.open_leads.values()
-        return 500 + 300 * len(self.ledger.rules) + sum(3_000 + 1_000 * len(lead.evidence) for lead in leads)
+        return 500 + 500 * len(self.ledger.rules) + sum(3_000 + 1_000 * len(lead.evidence) for lead in leads)
+
+
+_FIELDS_BEFORE = 6
+
+
+def _upgraded(stored: list[Any]) -> list[Any]:
+    """A ledger of the schema before: one signal a rule, and the plan at the end. Its signals are settled."""
+    if len(stored) != _FIELDS_BEFORE:
+        return stored
+    rules, *rest = stored[:4]
+    return [{name: _upgraded_rule(state) for name, state in rules.items()}, *rest]
+
+
+def _upgraded_rule(state: list[Any]) -> list[Any]:
+    held, n, qualified_at, rank, lead_id, allowed = state
+    signal = [n, qualified_at, rank, qualified_at, "", None, allowed, 0, lead_id]
+    return [held, n, NEVER, [signal] if n else []]
 
 
 def kept(items: list[dict[str, Any]], most: int, most_bytes: int) -> list[dict[str, Any]]:

@@ -54,6 +54,7 @@ def _lead(lead: OpenLead, changes: list[dict[str, Any]]) -> dict[str, Any]:
         "temperature": lead.temperature,
         "answer_by": words.time(lead.answer_by),
         "takes_over": lead.takes_over,
+        "disputed": lead.disputed,
         "changes": changes,
     }
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from detector.core.rulebook.model import Type
+from detector.core.rulebook.model import Step, Type
 
 _UNITS = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000))
 _SHORT_UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000))
@@ -19,6 +19,11 @@ def number(value: float) -> str:
 def percent(share: float) -> str:
     """0.974 -> "97.4 %"."""
     return f"{number(round(share * 100, 1))} %"
+
+
+def step(of: Step | None) -> str | None:
+    """0.8 -> "80%", as the rulebook writes it."""
+    return of if of is None or isinstance(of, str) else f"{of * 100:g}%"
 
 
 def duration(ms: float) -> str:

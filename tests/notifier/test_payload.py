@@ -21,6 +21,7 @@ LEAD: dict[str, Any] = {
     "temperature": None,
     "answer_by": None,
     "takes_over": None,
+    "disputed": False,
     "changes": [],
     "score": {"total": None, "fit": None, "behaviour": None, "contributions": []},
     "summary": "Acme Bäckerei has used 487 of 500 contacts on free (97.4 %)",

@@ -10,6 +10,7 @@ from heapq import nlargest
 from typing import Any
 
 from detector.core.facts.series import DAY_MS, Count
+from detector.core.instants import NEVER
 
 CELLS_MAX = 4_000
 """With a window: the newest cells by (day, value) stay. Without: VALUES_MAX values, first seen first."""
@@ -105,6 +106,24 @@ class Distinct:
                 found.update(value for value, cell in cells.items() if _inside(cell, start, t))
         return found
 
+    def next(self, t: int) -> int:
+        """The first instant after t at which a value comes into the window that ends then, or leaves it."""
+        window = self.window_ms
+        if window is None:
+            return min((cell[0] for cell in self.cells.get(_FOREVER, {}).values() if cell[0] > t), default=NEVER)
+        days = sorted(self.cells)
+        comes = self._first_after(t, days[bisect_left(days, t // DAY_MS) :], into=True)
+        leaves = self._first_after(t - window, days[bisect_left(days, (t - window) // DAY_MS) :], into=False)
+        return min(comes, leaves + window)
+
+    def _first_after(self, t: int, days: list[int], *, into: bool) -> int:
+        """Of the first of `days` that has one: the first time after t at which a cell begins (or, not `into`, ends)."""
+        for day in days:
+            times = [time for cell in self.cells[day].values() for time in _edges(cell, into=into) if time > t]
+            if times:
+                return min(times)
+        return NEVER
+
     def newest_ids(self, t: int, number: int) -> list[str]:
         """Message ids that opened a cell in the window, newest first."""
         start = -1 if self.window_ms is None else t - self.window_ms
@@ -144,6 +163,11 @@ def _inside(cell: list[Any], start: int, t: int) -> bool:
     if len(cell) == 3:
         return bool(cell[2] > start and cell[0] <= t)
     return any(start < timestamp <= t for timestamp in cell[3])
+
+
+def _edges(cell: list[Any], *, into: bool) -> list[int]:
+    """When a cell's value can come into a window, or leave it."""
+    return [cell[0] if into else cell[2]] if len(cell) == 3 else cell[3]
 
 
 def _first_sight(of: tuple[int, str, Any]) -> tuple[int, str]:

@@ -9,6 +9,7 @@ from bisect import bisect_right, insort
 from typing import Any
 
 from detector.core.facts.series import DAY_MS
+from detector.core.instants import NEVER
 
 THINNED_OVER = 16
 KEPT_MAX = 16
@@ -70,6 +71,11 @@ class History:
             return entries[-1]
         index = bisect_right(entries, t, key=lambda entry: entry[0])
         return entries[index - 1] if index else None
+
+    def next(self, t: int) -> int:
+        """When the first entry after t was said."""
+        index = bisect_right(self.entries, t, key=lambda entry: entry[0])
+        return self.entries[index][0] if index < len(self.entries) else NEVER
 
     def until(self, t: int) -> list[Entry]:
         """Every kept entry until t, oldest first."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from detector.core.facts.history import KEPT_MAX, PLANS_KEPT_MAX, Entry, History
+from detector.core.instants import NEVER
 
 PLAN = "plan"
 """The trait whose changes are kept longer than others'."""
@@ -88,6 +89,13 @@ class Activity:
     def somebody(self, t: int) -> bool:
         """Whether a person with an id was seen until t."""
         return any(seen[0] <= t for seen in self.people.values())
+
+    def next_somebody(self, t: int) -> int:
+        """The first instant after t at which an anonymous person, or one with an id, is there for the first time."""
+        firsts = [seen[0] for seen in self.people.values()]
+        if self.anonymous_since is not None:
+            firsts.append(self.anonymous_since)
+        return min((first for first in firsts if first > t), default=NEVER)
 
     def most_active(self) -> str | None:
         """Who sent most events; of several the one seen last, then the smallest id."""
@@ -175,6 +183,11 @@ class Traits:
         history = self.owners.get(owner, _NONE).get(trait)
         entry = history.at(t) if history is not None else None
         return entry[2] if entry is not None else None
+
+    def next(self, owner: str, trait: str, t: int) -> int:
+        """When the trait is said next after t."""
+        history = self.owners.get(owner, _NONE).get(trait)
+        return history.next(t) if history is not None else NEVER
 
     def chunks(self, *, everything: bool) -> dict[int, Any]:
         wanted = set(self._numbers.values()) if everything else self._changed

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from detector.core.instants import NEVER
+
 KEPT_MAX = 1_000
 DAYS_MAX = 400
 CHUNK = 64
@@ -133,6 +135,16 @@ class Series:
         """The index of the newest event whose timestamp is exactly t."""
         at = bisect_right(self.times, t)
         return at - 1 if at and self.times[at - 1] == t else None
+
+    def next(self, t: int, window_ms: int | None = None) -> int:
+        """The first instant after t at which an event comes into the window that ends then, or leaves it."""
+        times = self.times
+        at = bisect_right(times, t)
+        comes = times[at] if at < len(times) else NEVER
+        if window_ms is None:
+            return comes
+        oldest = bisect_right(times, t - window_ms)
+        return min(comes, times[oldest] + window_ms) if oldest < len(times) else comes
 
     def newest_ids(self, t: int, number: int, window_ms: int | None = None) -> list[str]:
         """Message ids in (t - window, t], newest first. Without a window: all until t."""

@@ -12,23 +12,20 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, slots=True)
 class Moment:
-    """`instant` is where things that happen (a refusal, a request) are looked for; it is `t` unless an event came out of order.
+    """The account as of `t`: only events with timestamp ≤ t count.
 
-    `person` is who the event at hand names, for conditions about the person; `known_before` is the standing that `plan.change`
-    compares with (None: that of a millisecond earlier).
+    `actor` and `event_id` are of the message at hand: who it names, and what decided; they are empty where time alone, or a
+    message of another time, is judged.
     """
 
     facts: Facts
     ladder: Ladder
     t: int
-    instant: int
-    person: str | None = None
+    actor: str | None = None
     event_id: str = ""
-    """The message at hand: what decided."""
-    known_before: Standing | None = None
-    plan_may_differ: bool = True
-    """False: the event at hand says nothing of a plan, so the plan is that of the last judgement."""
     limit: "LimitReader | None" = None
+    person: str | None = None
+    """Whom lines about `person.…` look at: who asked, or whom the account's newest event names."""
     asked: list[Any] | None = None
     """Of an explicit request: [its name in the rulebook, who asked, the properties that the rule uses]."""
     _standing: Standing | None = None
@@ -43,10 +40,11 @@ class Moment:
 
     @property
     def before(self) -> Standing:
-        return self.known_before if self.known_before is not None else self.ladder.standing(self.facts, self.t - 1)
+        """What a change of plan is compared with: the last standing before t that had a place on the ladder."""
+        return self.ladder.placed_before(self.facts, self.t)
 
     def earlier(self) -> "Moment":
         """A millisecond before. Made once: several rules ask."""
         if self._earlier is None:
-            self._earlier = Moment(self.facts, self.ladder, self.t - 1, self.instant - 1, self.person)
+            self._earlier = Moment(self.facts, self.ladder, self.t - 1)
         return self._earlier

@@ -1,5 +1,6 @@
 """Onboarding at a moment: which steps were seen, and whether all of them soon enough."""
 
+from detector.core.instants import NEVER
 from detector.core.measures.keys import step_key
 from detector.core.measures.moment import Moment
 from detector.core.rulebook.model import Onboarding
@@ -20,6 +21,11 @@ class OnboardingReader:
                 return False
             times.append(seen[0])
         return bool(times) and (self._within_ms is None or max(times) - min(times) <= self._within_ms)
+
+    def next(self, moment: Moment) -> int:
+        """The first instant after the moment at which a step is seen for the first time."""
+        firsts = (moment.facts.milestones.firsts.get(key) for key in self._keys.values())
+        return min((first[0] for first in firsts if first is not None and first[0] > moment.t), default=NEVER)
 
     def _seen(self, moment: Moment) -> dict[str, tuple[int, str]]:
         firsts = moment.facts.milestones.firsts

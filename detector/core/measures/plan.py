@@ -10,6 +10,7 @@ from typing import Literal
 
 from detector.core.facts.facts import Facts
 from detector.core.facts.people import PLAN
+from detector.core.instants import NEVER
 from detector.core.rulebook.model import Plan
 
 OWN = ""
@@ -62,7 +63,7 @@ class Ladder:
         if history is None or entry is None:
             if self._without is not None:
                 return self._without
-            first = next((entry[2] for entry in history.entries if not _none(entry[2])), None) if history is not None else None
+            first = self.since_ever(facts)
             return self._said(first) if first is not None else self._nobody(facts, t)
         if not _none(entry[2]):
             return self._said(entry[2])
@@ -70,6 +71,33 @@ class Ladder:
         if before is not None and self._said(before).stage == "paying":
             return _CHURNED
         return self._without or self._nobody(facts, t)
+
+    def since_ever(self, facts: Facts) -> object:
+        """The plan that is in force from the beginning: without `no_plan` the first that is known."""
+        history = facts.traits.history(OWN, PLAN)
+        if self._without is not None or history is None:
+            return None
+        return next((said for _, _, said in history.entries if not _none(said)), None)
+
+    def placed_before(self, facts: Facts, t: int) -> Standing:
+        """The last standing before t that had a place on the ladder; if none had, that of a millisecond before."""
+        history = facts.traits.history(OWN, PLAN)
+        said = [at for at, _, _ in history.until(t - 1)] if history is not None else []
+        points = (t - 1, *reversed(said), *(at - 1 for at in said[:1]))
+        standings = (self.standing(facts, at) for at in points)
+        return next((standing for standing in standings if standing.placed), self.standing(facts, t - 1))
+
+    def next(self, facts: Facts, t: int) -> int:
+        """The first instant after t at which the standing may be another one."""
+        history = facts.traits.history(OWN, PLAN)
+        said = history.next(t) if history is not None else NEVER
+        return said if self._without is not None else min(said, facts.activity.next_somebody(t))
+
+    def changes(self, facts: Facts, start: int, end: int) -> list[int]:
+        """When the plan went up or down in (start, end]."""
+        history = facts.traits.history(OWN, PLAN)
+        points = sorted({at for at, _, _ in history.until(end) if at > start}) if history is not None else []
+        return [at for at in points if self.change(self.placed_before(facts, at), self.standing(facts, at)) is not None]
 
     def _said(self, value: object) -> Standing:
         known = self._known.get(value)

@@ -32,6 +32,12 @@ class PremiumReader:
     def _may_be_more(self, moment: Moment) -> bool:
         return any(moment.facts.series(key).forgot_after(self._start(moment)) for key in self._features.values())
 
+    def next(self, moment: Moment) -> int:
+        """The first instant after the moment at which a use comes or leaves the window, or the plan may change."""
+        facts, t = moment.facts, moment.t
+        uses = (facts.series(key).next(t, self._window_ms) for key in self._features.values())
+        return min(moment.ladder.next(facts, t), *uses)
+
     def names(self, moment: Moment) -> list[str]:
         """The features, in the rulebook's order."""
         found = {

@@ -54,7 +54,13 @@ class LimitReader:
         return moment.facts.series(self.refused_key).count(moment.t, window_ms).value
 
     def refused_now(self, moment: Moment) -> bool:
-        return moment.facts.series(self.refused_key).at(moment.instant) is not None
+        return moment.facts.series(self.refused_key).at(moment.t) is not None
+
+    def next(self, moment: Moment) -> int:
+        """The first instant after the moment at which use, allowance or refusals may be others."""
+        facts, t = moment.facts, moment.t
+        changes = (self._events(moment).next(t), facts.series(self.refused_key).next(t), moment.ladder.next(facts, t))
+        return min(*changes, month_start(month_of(t) + 1)) if self.limit.kind == "counter" else min(changes)
 
     def data(self, moment: Moment, refused_window_ms: int) -> dict[str, Any]:
         """As receivers read it."""

@@ -1,7 +1,7 @@
 """A checked rulebook in, a Program out: fold functions by event name, and what is judged with a generated guard each."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from contracts.messages import UsageEvent
@@ -17,9 +17,9 @@ from detector.core.rulebook.judged import Judged, Line
 from detector.core.rulebook.model import (
     Binary,
     Condition,
+    Constant,
     Expr,
     LeadType,
-    Measure,
     Name,
     Rule,
     Rulebook,
@@ -30,6 +30,7 @@ from detector.core.rulebook.tree_walk import names_in
 from detector.core.rulebook.values import (
     LIMIT_VALUES,
     STATE_VALUES,
+    Course,
     Value,
     measure_value,
     onboarding_values,
@@ -65,6 +66,8 @@ class Program:
     onboarding: OnboardingReader | None
     close_won: Callable[[Moment], bool | None]
     close_lost: Callable[[Moment], bool | None]
+    looks_at_people: bool
+    """Whether it must be kept who acted when."""
     strength: Mapping[str, int]
     """Lead type -> place in the order, 0 is the strongest."""
 
@@ -92,7 +95,7 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         **{name: measure_value(measure, features) for name, measure in rulebook.measures.items()},
     }
     limits = {name: LimitReader(limit) for name, limit in rulebook.limits.items()}
-    judged = {each.name: each for rule in rulebook.rules for each in _judged(rule, limits, values, rulebook.measures)}
+    judged = {each.name: each for rule in rulebook.rules for each in _judged(rule, limits, values)}
     folds, other = fold_functions(_sinks(rulebook))
     traits = {path for path in _paths(rulebook) if path.startswith(("person.", "account."))}
     return Program(
@@ -111,6 +114,7 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         onboarding=onboarding,
         close_won=_closing(rulebook.close_won, values),
         close_lost=_closing(rulebook.close_lost, values),
+        looks_at_people=any(each.of_person for each in judged.values()),
         strength={lead_type.name: place for place, lead_type in enumerate(rulebook.lead_types)},
     )
 
@@ -132,31 +136,44 @@ def asked_properties(rule: Rule) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for path in paths if path.startswith("properties."))) if rule.event else ()
 
 
-def _judged(
-    rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, Value], measures: Mapping[str, Measure]
-) -> list[Judged]:
+def _judged(rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, Value]) -> list[Judged]:
     properties = asked_properties(rule)
 
     def read(path: str) -> Value:
         return value_of(path, values, properties)
 
-    guard = _guard(rule.when, read)
-    lines = tuple(_line(condition, read) for condition in rule.when)
-    fades = _fades(rule, measures)
+    paths = tuple(dict.fromkeys(name.path for condition in rule.when for name in names_in(condition.expr)))
+    judged = Judged(
+        name=rule.name,
+        rule=rule,
+        lines=tuple(_line(condition, read) for condition in rule.when),
+        guard=_guard(rule.when, read),
+        sources=tuple(read(path) for path in paths),
+        of_person=not rule.event and any(path.startswith("person.") for path in paths),
+        course=max((_course(condition.expr, read) for condition in rule.when), default=Course.STILL),
+    )
     if rule.each_limit:
-        return [
-            Judged(f"{rule.name}/{name}", rule, lines, guard, limit, None, fades or limit.limit.kind == "counter")
-            for name, limit in limits.items()
-        ]
-    key = asked_key(rule.name, rule.event, properties) if rule.event else None
-    return [Judged(rule.name, rule, lines, guard, None, key, fades and key is None)]
+        return [_for_limit(judged, name, limit) for name, limit in limits.items()]
+    return [replace(judged, asked_key=asked_key(rule.name, rule.event, properties))] if rule.event else [judged]
 
 
-def _fades(rule: Rule, measures: Mapping[str, Measure]) -> bool:
-    """Whether a line looks at a window, at the person at hand, or at a change."""
-    paths = {name.path for condition in rule.when for name in names_in(condition.expr)}
-    windows = {name for name, measure in measures.items() if measure.window_ms is not None}
-    return any(path in windows or path == "plan.change" or path.startswith("person.") for path in paths)
+def _for_limit(judged: Judged, name: str, limit: LimitReader) -> Judged:
+    course = Course.FALLS if limit.limit.kind == "counter" else Course.STILL
+    return replace(judged, name=f"{judged.name}/{name}", limit=limit, course=max(judged.course, course))
+
+
+def _course(expr: Expr, read: Callable[[str], Value]) -> Course:
+    """What time alone can do to a condition. A value that only falls can end `value >= number`, and begin nothing."""
+    worst = max((read(name.path).course for name in names_in(expr)), default=Course.STILL)
+    if worst is not Course.FALLS:
+        return worst
+    if isinstance(expr, Binary) and expr.operator in ("and", "or"):
+        return max(_course(expr.left, read), _course(expr.right, read))
+    match expr:
+        case Binary(operator=">=" | ">", left=Name(), right=Constant()):
+            return Course.FALLS
+        case _:
+            return Course.MOVES
 
 
 def _guard(conditions: tuple[Condition, ...], read: Callable[[str], Value]) -> Callable[[Moment], bool | None]:

@@ -9,6 +9,7 @@ from detector.core.rulebook.model import Name, Rule, Rulebook, Selector
 from detector.core.rulebook.tree_walk import names_in
 
 _PLAN = {"plan", "plan.change", "stage"}
+_TYPES = ("track", "group", "identify", "page", "screen", "alias")
 
 
 class Dependencies:
@@ -21,7 +22,7 @@ class Dependencies:
         wires = {wire for _, need in needs for wire in need if not wire.startswith(_OF_TYPE)}
         for wire in wires:
             self._by_name[wire] = tuple(each for each, need in needs if wire in need or f"{_OF_TYPE}track" in need)
-        for type_ in ("track", "group", "identify"):
+        for type_ in _TYPES:
             self._by_type[type_] = tuple(each for each, need in needs if f"{_OF_TYPE}{type_}" in need)
 
     def of(self, event: UsageEvent) -> tuple[Judged, ...]:
@@ -45,6 +46,9 @@ def _needs(rule: Rule, limit: LimitReader | None, rulebook: Rulebook) -> set[str
     for condition in rule.when:
         for name in names_in(condition.expr):
             needs |= _needs_of_name(name, rulebook)
+            if name.path.startswith("person."):
+                # Any event can change who is at hand; of a request that is who asked, whatever else happens.
+                needs |= {f"{_OF_TYPE}{type_}" for type_ in (("identify",) if rule.event else _TYPES)}
     return needs
 
 
@@ -55,9 +59,7 @@ def _needs_of_name(name: Name, rulebook: Rulebook) -> set[str]:
     if root == "onboarding" and rulebook.onboarding is not None:
         steps = rulebook.onboarding.steps.values()
         return {wire for step in steps for wire in _wires(step, rulebook)}
-    if name.path in _PLAN or root == "account":
-        return {f"{_OF_TYPE}group"}
-    return {f"{_OF_TYPE}identify"} if root == "person" else set()
+    return {f"{_OF_TYPE}group"} if name.path in _PLAN or root == "account" else set()
 
 
 def _wires(selector: Selector, rulebook: Rulebook) -> set[str]:

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from detector.core.ledger import RuleState
+from detector.core.instants import NEVER
 from detector.core.measures.moment import Moment
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.model import Rule, Type
-from detector.core.rulebook.values import Value
+from detector.core.rulebook.values import Course, Value
+
+ACTING = "sacting"
+"""The series of who acted: every event of an account with the person whom it names, where a rule looks at people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,30 +33,46 @@ class Judged:
     rule: Rule
     lines: tuple[Line, ...]
     guard: Callable[[Moment], bool | None]
+    sources: tuple[Value, ...]
+    """Of every name in its lines."""
     limit: LimitReader | None = None
     asked_key: str | None = None
-    fades: bool = True
-    """Whether time alone, or who is at hand, can end what holds. If not, what held at the last judgement still does."""
+    of_person: bool = False
+    """Whether a line looks at the person at hand."""
+    course: Course = Course.STILL
 
     def allowed(self, moment: Moment) -> float | None:
         return None if self.limit is None else self.limit.allowed(moment)
 
-    def cools(self, state: RuleState, moment: Moment) -> bool:
-        """Whether the moment lies within the cooldown of the last signal. A limit that was raised since ends it."""
-        if state.n == 0 or moment.t >= state.qualified_at + self.rule.cooldown_ms:
-            return False
-        allowed = self.allowed(moment)
-        return allowed is None or state.allowed is None or allowed <= state.allowed
-
     def look(self, moment: Moment) -> bool:
         """Puts what this rule looks at into the moment. False: it waits for an event, and that did not happen then."""
-        moment.limit, moment.asked = self.limit, None
+        moment.limit, moment.asked, moment.person = self.limit, None, moment.actor
+        if self.of_person:
+            moment.person = moment.facts.series(ACTING).last(moment.t)
         if self.asked_key is None:
             return True
         asked = moment.facts.series(self.asked_key)
-        at = asked.at(moment.instant)
-        moment.asked = None if at is None else asked.values[at]
-        return at is not None
+        at = asked.at(moment.t)
+        if at is None:
+            return False
+        moment.asked = asked.values[at]
+        moment.person = moment.asked[1]
+        return True
+
+    def next(self, moment: Moment) -> int:
+        """The first instant after the moment at which it may stand elsewhere, from what is known now."""
+        if self.asked_key is not None:
+            return moment.facts.series(self.asked_key).next(moment.t)
+        self.look(moment)
+        found = min((source.next(moment) for source in self.sources), default=NEVER)
+        if self.limit is not None:
+            found = min(found, self.limit.next(moment))
+        return min(found, moment.facts.series(ACTING).next(moment.t)) if self.of_person else found
+
+    @property
+    def moves(self) -> bool:
+        """Whether time alone can make it hold: it needs a timer."""
+        return self.course is Course.MOVES
 
     @property
     def explicit(self) -> bool:

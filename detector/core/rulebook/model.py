@@ -194,6 +194,8 @@ class Rule:
     event: tuple[tuple[str, Selector], ...] = ()
     """(name in the rulebook, what it selects): the name is what `{event}` says."""
     cooldown_ms: int = 14 * 86_400_000
+    lateness_ms: int = 86_400_000
+    """`received_at − timestamp` up to which an event decides at its own instant; less than the cooldown."""
 
 
 @dataclass(frozen=True, slots=True)

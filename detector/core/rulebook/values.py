@@ -1,9 +1,10 @@
 """Names of the rulebook in, readers of a moment out: value, message ids behind it, and the window it looks at."""
 
 from collections.abc import Callable
+from enum import IntEnum
 from typing import Any, NamedTuple
 
-from detector.core.facts.series import Count
+from detector.core.instants import NEVER
 from detector.core.measures.keys import measure_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
@@ -21,14 +22,31 @@ def _exact(_moment: Moment) -> bool:
     return False
 
 
+def _never(_moment: Moment) -> int:
+    return NEVER
+
+
+class Course(IntEnum):
+    """What time alone, without any event, can do to a value, and so to a rule: nothing, only let it fall, or anything."""
+
+    STILL = 0
+    FALLS = 1
+    MOVES = 2
+
+
 class Value(NamedTuple):
-    """`read` gives None for unknown. `listed`: what a text says instead of the number, for measures of names."""
+    """`read` gives None for unknown; `next` the first instant after the moment at which it may give something else.
+
+    `listed`: what a text says instead of the number, for measures of names.
+    """
 
     read: Callable[[Moment], Any]
+    next: Callable[[Moment], int] = _never
     ids: Callable[[Moment, int], list[str]] = _no_ids
     window_ms: int | None = None
     at_least: Callable[[Moment], bool] = _exact
     listed: Callable[[Moment], list[str]] | None = None
+    course: Course = Course.STILL
 
 
 def measure_value(measure: Measure, features: dict[str, str]) -> Value:
@@ -39,55 +57,82 @@ def measure_value(measure: Measure, features: dict[str, str]) -> Value:
     if measure.kind == "last":
         return Value(
             lambda m: m.facts.series(key).last(m.t, window),
+            lambda m: m.facts.series(key).next(m.t, window),
             lambda m, number: m.facts.series(key).newest_ids(m.t, min(number, 1), window),
             window,
+            course=Course.STILL if window is None else Course.MOVES,
         )
-
-    def count(m: Moment) -> Count:
-        return m.facts.distinct(key).count(m.t) if measure.kind == "distinct" else m.facts.series(key).count(m.t, window)
-
-    def ids(m: Moment, number: int) -> list[str]:
-        if measure.kind == "distinct":
-            return m.facts.distinct(key).newest_ids(m.t, number)
-        return m.facts.series(key).newest_ids(m.t, number, window)
-
-    return Value(lambda m: count(m).value, ids, window, lambda m: count(m).at_least)
+    course = Course.STILL if window is None else Course.FALLS
+    if measure.kind == "distinct":
+        return Value(
+            lambda m: m.facts.distinct(key).count(m.t).value,
+            lambda m: m.facts.distinct(key).next(m.t),
+            lambda m, number: m.facts.distinct(key).newest_ids(m.t, number),
+            window,
+            lambda m: m.facts.distinct(key).count(m.t).at_least,
+            course=course,
+        )
+    return Value(
+        lambda m: m.facts.series(key).count(m.t, window).value,
+        lambda m: m.facts.series(key).next(m.t, window),
+        lambda m, number: m.facts.series(key).newest_ids(m.t, number, window),
+        window,
+        lambda m: m.facts.series(key).count(m.t, window).at_least,
+        course=course,
+    )
 
 
 def _premium_value(measure: Measure, reader: PremiumReader) -> Value:
     of_value = measure.of_value if measure.kind == "distinct" else None
     return Value(
         lambda m: reader.count(m, of_value).value,
+        reader.next,
         reader.ids,
         measure.window_ms,
         lambda m: reader.count(m, of_value).at_least,
         reader.names if of_value == "feature" else None,
+        Course.STILL if measure.window_ms is None else Course.FALLS,
     )
 
 
-def _of_limit(read: Callable[[LimitReader, Moment], Any]) -> Value:
+def _of_limit(read: Callable[[LimitReader, Moment], Any], course: Course = Course.STILL) -> Value:
     return Value(
         lambda m: None if m.limit is None else read(m.limit, m),
+        lambda m: NEVER if m.limit is None else m.limit.next(m),
         lambda m, number: [] if m.limit is None else m.limit.ids(m, number),
         at_least=lambda m: m.limit is not None and m.limit.at_least(m),
+        course=course,
     )
 
 
 LIMIT_VALUES = {
-    "limit.used": _of_limit(LimitReader.used),
+    "limit.used": _of_limit(LimitReader.used, Course.FALLS),
     "limit.allowed": _of_limit(LimitReader.allowed),
-    "limit.percent": _of_limit(LimitReader.percent),
-    "limit.left": _of_limit(LimitReader.left),
+    "limit.percent": _of_limit(LimitReader.percent, Course.FALLS),
+    "limit.left": _of_limit(LimitReader.left, Course.MOVES),
     "limit.label": _of_limit(lambda reader, _moment: reader.limit.label),
     "limit.refused": Value(
         lambda m: None if m.limit is None else m.limit.refused(m),
+        lambda m: NEVER if m.limit is None else m.limit.next(m),
         lambda m, number: [] if m.limit is None else m.limit.refused_ids(m, number),
     ),
 }
+
+
+def _next_plan(moment: Moment) -> int:
+    return moment.ladder.next(moment.facts, moment.t)
+
+
+def _next_change_of_plan(moment: Moment) -> int:
+    """A change is one only for an instant: the millisecond after it is one, too."""
+    changed = moment.ladder.change(moment.before, moment.standing) is not None
+    return moment.t + 1 if changed else _next_plan(moment)
+
+
 STATE_VALUES = {
-    "plan": Value(lambda m: m.standing.name),
-    "plan.change": Value(lambda m: m.ladder.change(m.before, m.standing) or "same"),
-    "stage": Value(lambda m: m.standing.stage),
+    "plan": Value(lambda m: m.standing.name, _next_plan),
+    "plan.change": Value(lambda m: m.ladder.change(m.before, m.standing) or "same", _next_change_of_plan, course=Course.MOVES),
+    "stage": Value(lambda m: m.standing.stage, _next_plan),
     "event": Value(lambda m: None if m.asked is None else m.asked[0]),
 }
 
@@ -95,15 +140,21 @@ STATE_VALUES = {
 def onboarding_values(reader: OnboardingReader | None) -> dict[str, Value]:
     if reader is None:
         return {}
-    return {"onboarding.done": Value(reader.done, reader.ids), "onboarding.took": Value(reader.took, reader.ids)}
+    return {
+        "onboarding.done": Value(reader.done, reader.next, reader.ids),
+        "onboarding.took": Value(reader.took, reader.next, reader.ids),
+    }
 
 
 def trait_value(path: str) -> Value:
     """`account.employees`, `person.title`: as it stood at the moment; unknown if it was never said."""
     root, trait = path.split(".", 1)
     if root == "account":
-        return Value(lambda m: m.facts.traits.value(OWN, trait, m.t))
-    return Value(lambda m: None if m.person is None else m.facts.people.value(m.person, trait, m.t))
+        return Value(lambda m: m.facts.traits.value(OWN, trait, m.t), lambda m: m.facts.traits.next(OWN, trait, m.t))
+    return Value(
+        lambda m: None if m.person is None else m.facts.people.value(m.person, trait, m.t),
+        lambda m: NEVER if m.person is None else m.facts.people.next(m.person, trait, m.t),
+    )
 
 
 def property_value(index: int) -> Value:

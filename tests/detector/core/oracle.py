@@ -9,7 +9,6 @@ from typing import Any
 Event = dict[str, Any]
 Events = list[Event]
 DAY = 86_400_000
-COOLDOWNS: dict[str, int] = {"busy": 2 * DAY}
 ALLOWS: dict[str, dict[str, int | None]] = {
     "free": {"contacts": 10, "emails": 4},
     "standard": {"contacts": 100, "emails": 40},
@@ -110,84 +109,3 @@ def onboarded(events: Events, t: int) -> bool:
             return False
         firsts.append(seen[0]["t"])
     return bool(max(firsts) - min(firsts) <= 10 * DAY)
-
-
-def asked(e: Event) -> bool:
-    return bool(e["name"] == "Upgrade Clicked" or (e["name"] == "Ticket Opened" and e["properties"].get("topic") == "pricing"))
-
-
-def height(rule: str, events: Events, t: int) -> float:  # noqa: PLR0911  one per rule
-    """How high a rule stands at t: 0 not at all, 9 refused."""
-    if rule.startswith("limit/"):
-        limit = rule.removeprefix("limit/")
-        here = plan(events, t)
-        allowed = ALLOWS[here][limit] if here else None
-        if allowed is None:
-            return 0
-        if any(e["t"] == t for e in named(events, {"contacts": "Import Refused", "emails": "Send Refused"}[limit])):
-            return 9
-        now = used(limit, events, t)
-        return max([0, *(step for step in (0.8, 1.0) if now is not None and now >= step * allowed)])
-    if rule == "onboarded":
-        return int(onboarded(events, t) and measures(events, t)["active_days"] >= 2)
-    if rule == "premium":
-        return int(measures(events, t)["premium_days"] >= 2)
-    if rule == "busy":
-        return int(measures(events, t)["imports"] >= 3)
-    now_here = [e for e in events if e["t"] == t and e["kind"] == "track"]
-    if rule == "upgrade-request":
-        return int(any(asked(e) for e in now_here))
-    return int(any(e["name"] == "Demo Requested" for e in now_here))
-
-
-RULES: dict[str, set[str]] = {
-    "limit/contacts": {"group", "Counted", "Import Refused"},
-    "limit/emails": {"group", "Email Sent", "Send Refused"},
-    "onboarded": {"any"},
-    "premium": {"group", *FEATURE_OF},
-    "busy": {"Imported", "Uploaded"},
-    "upgrade-request": {"Upgrade Clicked", "Ticket Opened"},
-    "sales-request": {"Demo Requested"},
-}
-"""Each rule, and the events that it is judged at: their names, `group`, or any track event."""
-STEPS = {0.8: "80%", 1.0: "100%", 9: "refused"}
-
-
-def judged_at(rule: str, event: Event) -> bool:
-    what = {"group"} if event["kind"] == "group" else {"any", event["name"]}
-    return bool(what & RULES[rule])
-
-
-def allowed(rule: str, events: Events, t: int) -> int | None:
-    here = plan(events, t)
-    return ALLOWS[here][rule.removeprefix("limit/")] if here and rule.startswith("limit/") else None
-
-
-def signals(events: Events) -> set[tuple[str, str | None, int]]:
-    """Events in order of time, all different: (rule, step, when) of each new or raised signal.
-
-    `told`: how high the rule stood when it was last judged, as far as sales heard of it. `last`: (when, how high, what was
-    allowed) of the last signal.
-    """
-    found: set[tuple[str, str | None, int]] = set()
-    told: dict[str, float] = {}
-    last: dict[str, tuple[int, float, int | None]] = {}
-    for index, event in enumerate(events):
-        seen, t = events[: index + 1], event["t"]
-        for rule in RULES:
-            if not judged_at(rule, event):
-                continue
-            now, before = height(rule, seen, t), min(told.get(rule, 0), height(rule, seen, t - 1))
-            told[rule] = now
-            if now <= before:
-                continue
-            at, high, allowed_then = last.get(rule, (None, 0, None))
-            allows = allowed(rule, seen, t)
-            raised = allows is not None and allowed_then is not None and allows > allowed_then
-            cooling = at is not None and t < at + COOLDOWNS.get(rule, 14 * DAY) and not raised
-            if cooling and now <= high:
-                told[rule] = before
-                continue
-            last[rule] = (at if cooling and at is not None else t, now, allows)
-            found.add((rule, STEPS[now] if rule.startswith("limit/") else None, t))
-    return found

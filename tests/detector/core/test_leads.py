@@ -1,16 +1,17 @@
 """What becomes of signals: lead types, take-over, repeats, closing by plan, what a lead carries."""
 
 from dataclasses import replace
+from typing import cast
 
 import msgspec
 import pytest
 
 from contracts.messages import LeadEvent
 from detector.core.account import Account
-from detector.core.desk import lead_type_of
 from detector.core.judge import process
 from detector.core.rulebook.compile import compile_rulebook
-from detector.core.rulebook.model import Rule
+from detector.core.rulebook.model import Family, Rule
+from detector.core.timeline import lead_type_of
 from tests.detector.core.sample import DAY, RULEBOOK, T0, at_least, place, usage
 from tests.detector.core.story import Story, types
 
@@ -26,7 +27,7 @@ from tests.detector.core.story import Story, types
     + [("upgrade_intent", stage, "service_sql") for stage in ("free", "paying")],
 )
 def test_the_lead_type_follows_family_and_stage(family: str, stage: str, expected: str) -> None:
-    assert lead_type_of(family, stage) == expected
+    assert lead_type_of(Rule("any", (), cast("Family", family)), stage) == expected
 
 
 def test_a_stronger_lead_takes_over_and_is_created_before_the_weaker_one_is_superseded() -> None:

@@ -51,7 +51,7 @@ def test_arithmetic_with_unknown_or_a_zero_divisor_is_unknown() -> None:
 def _holds(*expressions: object, **values: object) -> bool | None:
     source = Source()
     conditions = [Condition("", expr) for expr in expressions]  # type: ignore[arg-type]
-    moment = Moment(Facts(), Ladder((), None), 0, 0)
+    moment = Moment(Facts(), Ladder((), None), 0)
     return source.all_hold("holds", conditions, lambda name: source.bind(values.get(name.path)))(moment)
 
 

@@ -227,5 +227,5 @@ def test_long_texts_are_counted_apart_and_kept_short() -> None:
     account, long = Account.new("acme-mail", "acc_9"), "x" * 1_000
     for number, viewer in enumerate((long, long + "a", long, "short")):
         fold(PROGRAM, account.facts, usage(f"m{number}", T0 + number, "Shared", properties={"viewer": viewer}))
-    assert PROGRAM.values["viewers"].read(Moment(account.facts, PROGRAM.ladder, T0 + DAY, T0 + DAY)) == 3
+    assert PROGRAM.values["viewers"].read(Moment(account.facts, PROGRAM.ladder, T0 + DAY)) == 3
     assert len(account.dump().hot) < 800
