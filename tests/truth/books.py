@@ -85,7 +85,7 @@ def _of_state(book: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
     ]
     if "trial" in plans:
         left = st.sampled_from(["1h", "1d", "3d"]).map(lambda length: ("duration", length))
-        found.append(st.tuples(st.just("compare"), st.just("trial.left"), st.sampled_from(["<=", "<=", "<", ">", ">="]), left))
+        found += [st.tuples(st.just("compare"), st.just("trial.left"), st.sampled_from(["<=", "<=", "<", ">", ">="]), left)] * 4
     return found
 
 
@@ -126,7 +126,7 @@ def rules(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
         rule["event"] = draw(st.sampled_from([["asked"], ["Ticket"], ["asked", "Count Refused"]]))
         guards = draw(st.integers(0, 1))
     else:
-        guards = draw(st.integers(1, 2))
+        guards = draw(st.sampled_from([1, 1, 2]))
     if guards:
         extra = {"event": OF_EVENT, "when": []}.get(form, OF_LIMIT)
         rule["when"] = draw(st.lists(conditions(book, extra), min_size=guards, max_size=guards))

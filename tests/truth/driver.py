@@ -24,9 +24,9 @@ def program(book: dict[str, Any]) -> Program:
 
 
 def usage(event: Event) -> UsageEvent:
-    raw = {key: msgspec.Raw(json.dumps(event[key]).encode()) for key in ("properties", "traits")}
-    same = {key: event[key] for key in ("id", "type", "timestamp", "received_at", "name", "person", "anonymous")}
-    return UsageEvent(project=PROJECT, account=ACCOUNT, **same, **raw)
+    fields: dict[str, Any] = {**event, "project": PROJECT, "account": ACCOUNT}
+    fields |= {key: msgspec.Raw(json.dumps(event[key]).encode()) for key in ("properties", "traits")}
+    return UsageEvent(**fields)
 
 
 class Detector:

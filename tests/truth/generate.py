@@ -37,7 +37,7 @@ TRACKED = [
         "Other",
     ),
 ]
-PLANS = ["free", "free", "standard", "premium", "trial", "none", None, "", "mystery"]
+PLANS = ["free", "standard", "standard", "premium", "free", "none", None, "", "mystery", "trial"]
 PEOPLE = ["ada", "ada", "bo", None]
 PROPERTIES = {
     "total": st.sampled_from([1, 5, 8, 9, 10, 16, 20, "8", True]),
@@ -139,17 +139,22 @@ def _times(draw: st.DrawFn, book: dict[str, Any]) -> list[int]:
 @st.composite
 def _events(draw: st.DrawFn, book: dict[str, Any], most: int, too_late: list[int]) -> list[Event]:
     times, allowed = draw(_times(book)), lateness_of(book)
-    deck = draw(st.lists(st.sampled_from([*used_by(book) * 3, *TRACKED, "group", "identify", "page"]), min_size=2, max_size=5))
+    deck = draw(
+        st.lists(st.sampled_from([*used_by(book) * 8, *TRACKED, "group", "group", "identify", "page"]), min_size=2, max_size=5)
+    )
     delays = st.sampled_from([0, 0, 0, 1, min(6 * HOUR, allowed), allowed - 1, allowed, allowed, *too_late])
     plan_delays = st.sampled_from([0, 0, HOUR, allowed, 2 * DAY, 10 * DAY])
     at = st.builds(lambda t, ms: t + ms, st.sampled_from(times), st.sampled_from([0, 0, 0, 0, 1, -1]))
     least = draw(st.sampled_from([1, 4, 8, 12]))
     drawn = draw(st.lists(st.tuples(at, st.sampled_from(deck), st.sampled_from(PEOPLE)), min_size=least, max_size=most))
     found = []
+    begins_on = draw(st.sampled_from([None, *reversed(book["plans"]), None]))
+    if begins_on is not None:
+        found.append({**event("m", min(times), "group", None), "traits": {"plan": begins_on}})
     for index, (t, what, person) in enumerate(drawn):
         made = event(f"m{index * 7919 % 1000:03d}", t, what, person)
         if what == "group":
-            made["traits"] = draw(_account_traits())
+            made["traits"] = draw(_account_traits(book))
         elif what == "identify":
             made["traits"] = {"title": draw(st.sampled_from([*TITLES, None]))}
         else:
@@ -179,10 +184,10 @@ def event(message_id: str, t: int, what: str, person: str | None) -> Event:
 
 
 @st.composite
-def _account_traits(draw: st.DrawFn) -> dict[str, Any]:
-    if draw(st.integers(0, 4)) == 0:
-        return {"size": draw(st.sampled_from([5, 50, None]))}
-    return {"plan": draw(st.sampled_from(PLANS))}
+def _account_traits(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
+    if draw(st.integers(0, 5)) == 0:
+        return {"size": draw(st.sampled_from([50, 5, None]))}
+    return {"plan": draw(st.sampled_from([*PLANS, *["trial"] * 6] if "trial" in book["plans"] else PLANS))}
 
 
 @st.composite
@@ -217,6 +222,6 @@ def cases(draw: st.DrawFn, most: int = 22, *, too_late: bool = False) -> Case:
         log=log,
         restarts=frozenset(draw(st.lists(indexes, max_size=6))),
         ticks=draw(st.dictionaries(indexes, st.sampled_from([0, 0, 0, 1, HOUR, DAY, 5 * DAY]), max_size=12)),
-        horizon=newest + draw(st.sampled_from([0, 3 * DAY, 5 * DAY, 40 * DAY])),
+        horizon=newest + draw(st.sampled_from([40 * DAY, 20 * DAY, 4 * DAY, 0])),
         order=draw(st.permutations([*firsts, *copies])),
     )
