@@ -5,29 +5,33 @@ from typing import TypeAlias
 
 import msgspec
 
-from contracts.messages import Command, DeadLetter, LeadEvent, RecordKind, RulebookSwitch, Tick, UsageEvent
+from contracts.messages import Command, DeadLetter, ImportEnd, LeadEvent, RecordKind, RulebookSwitch, Tick, UsageEvent
 
 SCHEMA = 1
 FRAME_BYTES_MAX = 512 * 1024
 """A frame is at most this long, or holds one event."""
 
-Message: TypeAlias = list[UsageEvent] | list[DeadLetter] | RulebookSwitch | Tick | Command | LeadEvent
+Alone: TypeAlias = RulebookSwitch | Tick | Command | LeadEvent | ImportEnd
+"""What stands alone in its record."""
+Message: TypeAlias = list[UsageEvent] | list[DeadLetter] | Alone
 
 _HEADS = {kind: bytes([SCHEMA]) + kind.value.encode() for kind in RecordKind}
 _encoder = msgspec.json.Encoder()
 _event_decoder = msgspec.json.Decoder(UsageEvent)
 _dead_letter_decoder = msgspec.json.Decoder(DeadLetter)
-_decoders: dict[RecordKind, msgspec.json.Decoder[RulebookSwitch | Tick | Command | LeadEvent]] = {
+_decoders: dict[RecordKind, msgspec.json.Decoder[Alone]] = {
     RecordKind.RULEBOOK: msgspec.json.Decoder(RulebookSwitch),
     RecordKind.TICK: msgspec.json.Decoder(Tick),
     RecordKind.COMMAND: msgspec.json.Decoder(Command),
     RecordKind.LEAD_EVENT: msgspec.json.Decoder(LeadEvent),
+    RecordKind.IMPORT_END: msgspec.json.Decoder(ImportEnd),
 }
 _kinds: dict[type, RecordKind] = {
     RulebookSwitch: RecordKind.RULEBOOK,
     Tick: RecordKind.TICK,
     Command: RecordKind.COMMAND,
     LeadEvent: RecordKind.LEAD_EVENT,
+    ImportEnd: RecordKind.IMPORT_END,
 }
 
 
@@ -58,7 +62,7 @@ def encode_frames(kind: RecordKind, lines: Iterable[bytes]) -> list[bytes]:
     return frames
 
 
-def encode(message: RulebookSwitch | Tick | Command | LeadEvent) -> bytes:
+def encode(message: Alone) -> bytes:
     """The record value of a message that stands alone."""
     return _HEADS[_kinds[type(message)]] + _encoder.encode(message)
 

@@ -9,9 +9,10 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 EVENTS = "events"
-"""Usage events that name their account, keyed by account; rulebook records."""
+"""Usage events that name their account, keyed by account; rulebook records, ends of imports."""
 UNATTRIBUTED = "unattributed"
-"""Usage events keyed by person: those without an account, and every group, identify and alias; rulebook records, ticks."""
+"""Usage events keyed by person: those without an account, and every group, identify and alias; rulebook records, ticks, ends of
+imports."""
 DEAD_LETTERS = "dead-letters"
 """What ingest could not use, kept whole; keyed by project."""
 LEAD_EVENTS = "lead-events"
@@ -51,6 +52,8 @@ class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Imported: folded, and judged with all of its account's history once that is complete."""
     attributed: bool = False
     """The account was found by the attributor, not named by the client."""
+    historical: bool = False
+    """Part of an import: folded when it comes, and judged with its account's whole timeline once that has come (ImportEnd)."""
     trust: Trust = "server"
     key_id: str = ""
     properties: msgspec.Raw = EMPTY_OBJECT
@@ -91,6 +94,13 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True):
     """Time has passed. The time is the record's own append time; `at` only says when the writer asked for it."""
 
     at: int
+
+
+class ImportEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """All of an import lies before this record, in every partition of both topics: its accounts can be judged."""
+
+    project: str
+    import_id: str
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,5 +153,6 @@ class RecordKind(StrEnum):
     TICK = "t"
     ERASE = "x"
     """Reserved: nobody writes it yet."""
+    IMPORT_END = "i"
     DEAD_LETTERS = "d"
     LEAD_EVENT = "l"

@@ -2,11 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from heapq import heapify, heappop, heappush
 
 from contracts.codec import encode_event, encode_frames
 from contracts.messages import EVENTS, RecordKind, UsageEvent
 from contracts.partition import partition_of
+from detector.agenda import Agenda
 from detector.cache import Cache
 from detector.changes import Buried, Changes, HeldEvent, HeldKey, OutboxRow
 from detector.core.attribution import (
@@ -53,10 +53,8 @@ class Attributor:
 
     def acquire(self, partition: Partition) -> None:
         """Load who waits in the partition."""
-        partition.agenda = self._store.agenda(partition.at)
-        heapify(partition.agenda)
+        partition.agenda = Agenda(self._store.agenda(partition.at))
         partition.held = Counter(self._store.held_by_project(partition.at))
-        partition.waiting = {(project, person) for _, project, person in partition.agenda}
 
     def prepare(self, events: Iterable[UsageEvent]) -> None:
         """Load everybody whom `events` name."""
@@ -65,7 +63,7 @@ class Attributor:
     def advance(self, partition: Partition, offset: int, changes: Changes) -> None:
         """Partition time has come to `partition.time`: bury what has waited long enough."""
         most = EXPIRIES_MAX
-        while most > 0 and partition.next_due() is not None:
+        while most > 0 and partition.agenda.coming(partition.time, 1):
             most = self._expire(partition, offset, most, changes)
 
     def take(self, partition: Partition, offset: int, event: UsageEvent, changes: Changes) -> None:
@@ -107,18 +105,10 @@ class Attributor:
 
         By time, then name, whatever is in memory: a replay must stop at the same event.
         """
-        first: list[tuple[int, str, str]] = []
-        while len(first) < PEOPLE_MAX and partition.next_due() is not None:
-            first.append(heappop(partition.agenda))
-        loaded = {entry[1:] for entry in first}
-        self._load(loaded)
-        for entry in first:
-            heappush(partition.agenda, entry)
-        while most > 0 and (key := partition.next_due()) in loaded:
-            due = heappop(partition.agenda)[0]
-            partition.waiting.remove(key)
+        self._load(partition.agenda.coming(partition.time, PEOPLE_MAX))
+        for due, key in partition.agenda.take(partition.time, PEOPLE_MAX):
             person = self._person(key)
-            if person.due == due:  # else a group has settled what was due then
+            if most > 0 and person.due == due:  # else a group has settled what was due then
                 self._people.touch(key, person)
                 for refused in expire_held(person, partition.time, most):
                     self._apply(partition, offset, refused, changes)
@@ -155,12 +145,9 @@ class Attributor:
             changes.dead_letters.append(Buried(letter, partition.at, offset))
 
     def _schedule(self, partition: Partition, key: _Key, person: Person) -> None:
-        if key in partition.waiting:
-            return
         due = person.due
         if due is not None:
-            partition.waiting.add(key)
-            heappush(partition.agenda, (due, *key))
+            partition.agenda.schedule(key, due)
 
     def _load(self, keys: Iterable[_Key]) -> None:
         missing = self._people.missing(keys)

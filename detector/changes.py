@@ -43,6 +43,15 @@ class FactRow(NamedTuple):
     body: bytes
 
 
+class DueRow(NamedTuple):
+    """When time alone may change an account again; `due`: partition time."""
+
+    project: str
+    account: str
+    partition: int
+    due: int
+
+
 class SeenRow(NamedTuple):
     """Hashes (8 bytes each, little-endian) of the ids of one hour that a transaction ending at `end_offset` saw first.
 
@@ -107,6 +116,9 @@ class Changes:
     adopted: dict[tuple[TopicPartition, str], int] = field(default_factory=dict)
     accounts: list[AccountRow] = field(default_factory=list)
     facts: list[FactRow] = field(default_factory=list)
+    due: list[DueRow] = field(default_factory=list)
+    no_longer_due: list[tuple[str, str]] = field(default_factory=list)
+    """(project, account)."""
     lead_events: list[LeadEvent] = field(default_factory=list)
     outbox: list[OutboxRow] = field(default_factory=list)
     seen: list[SeenRow] = field(default_factory=list)

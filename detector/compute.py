@@ -10,7 +10,7 @@ from contracts.messages import EVENTS, UNATTRIBUTED, DeadLetter, RulebookSwitch,
 from detector import metrics
 from detector.attributor import Attributor
 from detector.changes import Buried, Changes, Move
-from detector.folding import Folding
+from detector.folding import TIMERS_MAX, Folding
 from detector.partition import Partition
 from detector.programs import Programs, RulebookMissingError
 from detector.reading import Content, read, undecodable
@@ -70,6 +70,8 @@ class Compute:
         partition.programs = {project: self._programs.get(project, version) for project, version in adopted.items()}
         if partition.at.topic == UNATTRIBUTED:
             self._attributor.acquire(partition)
+        elif partition.at.topic == EVENTS:
+            self._folding.acquire(partition)
 
     def take(self, owned: dict[TopicPartition, Partition], records: Sequence[Record]) -> list[Record]:
         """Add records to the batch until it is full; the rest comes back, to be given once the batch is handed over.
@@ -80,7 +82,7 @@ class Compute:
         """
         contents = [(record, content) for record in records if (content := _content(owned, record)) is not None]
         try:
-            self._prepare(contents)
+            self._prepare(owned, contents)
         except (SQLAlchemyError, LogError):
             raise
         except Exception as error:
@@ -133,13 +135,15 @@ class Compute:
             partition.next_offset = record.next_offset
             self.batch.read += len(record.value)
 
-    def _prepare(self, contents: Sequence[tuple[Record, Content]]) -> None:
+    def _prepare(self, owned: dict[TopicPartition, Partition], contents: Sequence[tuple[Record, Content]]) -> None:
         events: dict[TopicPartition, list[UsageEvent]] = defaultdict(list)
         for record, content in contents:
             if isinstance(content, Sequence):
                 found = events[TopicPartition(record.topic, record.partition)]
                 found.extend(line for line in content if isinstance(line, UsageEvent))
-        self._folding.prepare({at: found for at, found in events.items() if at.topic == EVENTS})
+        until = {TopicPartition(record.topic, record.partition): record.timestamp for record, _ in contents}
+        due = [key for at, time in until.items() if at.topic == EVENTS for key in owned[at].agenda.coming(time, TIMERS_MAX)]
+        self._folding.prepare({at: found for at, found in events.items() if at.topic == EVENTS}, due)
         self._attributor.prepare(event for at, found in events.items() if at.topic == UNATTRIBUTED for event in found)
 
     def _record(self, partition: Partition, record: Record, content: Content) -> None:
@@ -150,6 +154,8 @@ class Compute:
             self._switch(partition, content)
         elif isinstance(content, Sequence):
             self._lines(partition, record, content)
+        if record.topic == EVENTS:
+            self._folding.advance(partition, partition.place(record), self.batch.changes)
 
     def _switch(self, partition: Partition, switch: RulebookSwitch) -> None:
         """Judge by a newer version from here on. An older one was overtaken: two were applied at once, or an append was late."""

@@ -1,15 +1,17 @@
 """Events of `events` in; accounts' facts and ledgers changed and lead events out, each event once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from contracts.codec import encode
-from contracts.messages import LEAD_EVENTS, Place, UsageEvent
+from contracts.messages import LEAD_EVENTS, LeadEvent, Place, UsageEvent
 from contracts.partition import partition_of
 from detector import metrics
+from detector.agenda import Agenda, Key
 from detector.cache import Cache
-from detector.changes import AccountRow, Buried, Changes, FactRow, OutboxRow
+from detector.changes import AccountRow, Buried, Changes, DueRow, FactRow, OutboxRow
 from detector.core.account import Account
-from detector.core.judge import process
+from detector.core.instants import NEVER
+from detector.core.judge import advance, process
 from detector.partition import Partition
 from detector.reading import unusable
 from detector.seen import SeenIds
@@ -17,8 +19,8 @@ from detector.store.accounts import Accounts, Chunks
 from eventlog.port import TopicPartition
 
 BYTES_MAX = 256 * 1024 * 1024
-
-_Key = tuple[str, str]
+TIMERS_MAX = 1_000
+"""How many accounts one record judges at most because they are due; the next record, or the next second's tick, goes on."""
 
 
 class Folding:
@@ -29,13 +31,19 @@ class Folding:
         self._store = store
         self._seen = seen
         self._partitions = partitions
-        self._accounts: Cache[_Key, Account] = Cache(bytes_max, lambda account: account.size)
-        self._stored: dict[_Key, tuple[bytes, Chunks]] = {}
+        self._accounts: Cache[Key, Account] = Cache(bytes_max, lambda account: account.size)
+        self._stored: dict[Key, tuple[bytes, Chunks]] = {}
+        self._moved: set[tuple[TopicPartition, Key]] = set()
+        """Whose due time the open batch changes."""
 
-    def prepare(self, events: Mapping[TopicPartition, Sequence[UsageEvent]]) -> None:
-        """Load every account that the partitions' events name, and their seen ids, at once."""
+    def acquire(self, partition: Partition) -> None:
+        """Load which of the partition's accounts are due when."""
+        partition.agenda = Agenda(self._store.due(partition.at.partition))
+
+    def prepare(self, events: Mapping[TopicPartition, Sequence[UsageEvent]], due: Iterable[Key]) -> None:
+        """Load every account that the partitions' events name, or that comes due, and the events' seen ids, at once."""
         named = {(event.project, event.account) for each in events.values() for event in each if event.account is not None}
-        self._stored = self._store.load(self._accounts.missing(named))
+        self._stored = self._store.load(self._accounts.missing({*named, *due}))
         for at, each in events.items():
             self._seen.prepare(at, each)
 
@@ -55,13 +63,38 @@ class Folding:
             return
         key = (event.project, event.account)
         account = self._account(key)
-        for lead_event in process(program, account, event, place):
+        self._emit(process(program, account, event, place), place, changes)
+        self._accounts.touch(key, account)
+        self._schedule(partition, key, account)
+
+    def advance(self, partition: Partition, place: Place, changes: Changes) -> None:
+        """Partition time has come to `place.time`: judge the accounts that are due; what is too much for one record waits."""
+        keys = [key for _, key in partition.agenda.take(place.time, TIMERS_MAX)]
+        if not keys:
+            return
+        missing = self._accounts.missing(keys) - self._stored.keys()
+        self._stored.update(self._store.load(missing))
+        for key in keys:
+            account = self._account(key)
+            program = partition.programs.get(key[0])
+            if program is not None:
+                self._emit(advance(program, account, place), place, changes)
+                self._accounts.touch(key, account)
+            self._moved.add((partition.at, key))
+            self._schedule(partition, key, account)
+
+    def _emit(self, lead_events: list[LeadEvent], place: Place, changes: Changes) -> None:
+        for lead_event in lead_events:
             changes.lead_events.append(lead_event)
             target = partition_of(lead_event.project, lead_event.account, self._partitions)
             value = encode(lead_event)
             changes.made += len(value)
             changes.outbox.append(OutboxRow(place.topic, place.partition, LEAD_EVENTS, target, value))
-        self._accounts.touch(key, account)
+
+    def _schedule(self, partition: Partition, key: Key, account: Account) -> None:
+        due = account.ledger.due
+        if due != NEVER and partition.agenda.schedule(key, due):
+            self._moved.add((partition.at, key))
 
     def close(self, changes: Changes, partitions: dict[TopicPartition, Partition]) -> None:
         """Put what the open batch changed into `changes`."""
@@ -70,6 +103,13 @@ class Folding:
             dump = account.dump()
             changes.accounts.append(AccountRow(project, name, dump.hot))
             changes.facts.extend(FactRow(project, name, *chunk, body) for chunk, body in dump.chunks.items())
+        for at, key in sorted(self._moved):
+            due = partitions[at].agenda.due(key)
+            if due is None:
+                changes.no_longer_due.append(key)
+            else:
+                changes.due.append(DueRow(*key, at.partition, due))
+        self._moved = set()
         metrics.ACCOUNT_CACHE_BYTES.set(self._accounts.bytes)
 
     def settled(self) -> None:
@@ -79,9 +119,10 @@ class Folding:
     def clear(self) -> None:
         self._accounts.clear()
         self._stored = {}
+        self._moved = set()
         self._seen.clear()
 
-    def _account(self, key: _Key) -> Account:
+    def _account(self, key: Key) -> Account:
         """From memory, or from what `prepare` has loaded; one that is nowhere is new."""
         account = self._accounts.get(key)
         if account is None:

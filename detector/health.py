@@ -37,7 +37,7 @@ class HealthReporter:
             "lag_s": lag_s,
             "commit_age_s": commit_age_s,
             "halted": {place: s.halted for place, s in halted.items()} or None,
-            "outbox_oldest_s": 0 if oldest is None else max(0, now - oldest) / 1000,
+            "outbox_oldest_s": 0 if oldest is None else max(1, now - oldest) / 1000,  # 0 only if it is empty
             "held": self._store.people.held_count(),
             "unattributed_1h": self._store.dead_letters.count("unattributed", now - HOUR_MS),
             "rulebooks": self._rulebooks(),

@@ -1,9 +1,10 @@
-"""A partition that this worker owns: where it stands, by which rulebooks it judges, who waits in it."""
+"""A partition that this worker owns: where it stands, by which rulebooks it judges, who is due in it."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
 from contracts.messages import Place
+from detector.agenda import Agenda
 from detector.core.rulebook.compile import Program
 from eventlog.port import Record, TopicPartition
 
@@ -25,10 +26,8 @@ class Partition:
     """Why nothing more is read of it. What came before is committed together with this reason."""
     ids_since: int = 0
     """The day of partition time before which no seen ids are stored any more."""
-    agenda: list[tuple[int, str, str]] = field(default_factory=list)
-    """Heap of (until, project, person): who waits in `unattributed`, each once."""
-    waiting: set[tuple[str, str]] = field(default_factory=set)
-    """(project, person) of everybody in `agenda`."""
+    agenda: Agenda = field(default_factory=Agenda)
+    """Of `events`: the accounts that time alone can change. Of `unattributed`: the people who have events waiting."""
     held: Counter[str] = field(default_factory=Counter)
     """project -> how many of its events wait."""
     ticked_at: int = 0
@@ -36,10 +35,6 @@ class Partition:
 
     def is_barred(self, record: Record) -> bool:
         return self.barrier is not None and record.offset >= self.barrier[0]
-
-    def next_due(self) -> tuple[str, str] | None:
-        """(project, person) of who has waited longest, if their time has come."""
-        return self.agenda[0][1:] if self.agenda and self.agenda[0][0] <= self.time else None
 
     def place(self, record: Record) -> Place:
         return Place(topic=record.topic, partition=record.partition, offset=record.offset, time=self.time)

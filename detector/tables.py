@@ -67,6 +67,17 @@ facts = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
 
+# Small, and moved lazily: a time that comes too early is looked at, and written anew. Of partitions of `events`.
+due = sa.Table(
+    "due",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("partition", sa.Integer, nullable=False),
+    sa.Column("due", sa.BigInteger, nullable=False),
+    sa.Index("due_by_partition", "partition"),
+)
+
 leads = sa.Table(
     "leads",
     metadata,

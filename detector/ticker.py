@@ -1,4 +1,4 @@
-"""Lets time pass on idle partitions: a tick record where somebody has waited long enough and nothing is left to read."""
+"""Lets time pass on idle partitions: a tick record where somebody is due and nothing is left to read."""
 
 import logging
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ _log = logging.getLogger("detector")
 
 def tick(partitions: Iterable[Partition], consumer: Consumer, producer: Producer, now: int) -> bool:
     """Append a tick to each partition where something is due at `now` and that we have read to the end. False: to none."""
-    due = [p for p in partitions if p.agenda and p.agenda[0][0] <= now and p.ticked_at + TICK_MS_MIN <= now]
+    due = [p for p in partitions if p.ticked_at + TICK_MS_MIN <= now and (first := p.agenda.first) is not None and first <= now]
     if not due:
         return False
     for partition in due:

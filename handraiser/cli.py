@@ -8,7 +8,7 @@ import typer
 
 from eventlog.port import LogError
 from handraiser import VERSION
-from handraiser.commands import deadletters, endpoints, keys, leads, projects, rules, running, trying
+from handraiser.commands import deadletters, endpoints, importing, keys, leads, projects, rules, running, trying
 from handraiser.errors import CommandError
 from handraiser.output import fail, say
 from runtime.settings import SettingsError
@@ -32,6 +32,7 @@ for noun, text, group in (
 ):
     app.add_typer(group, name=noun, help=text)
 running.register(app)
+importing.register(app)
 trying.register(app)
 
 

@@ -76,6 +76,13 @@ class Client:
     def get(self, path: str, **query: str | int | None) -> Any:
         return self._send("GET", path, params={name: value for name, value in query.items() if value is not None})
 
+    def health(self) -> Any:
+        """The whole of /health, also where it says that something is down."""
+        response = self._request("GET", "/health")
+        if response.status_code != 503:
+            return self._content(response)
+        return response.json()
+
     def pages(self, path: str, limit: int, **query: str | int | None) -> list[Any]:
         """Up to `limit` rows of a list that comes in pages of `{"data": [...], "next": cursor}`."""
         rows: list[Any] = []
@@ -109,13 +116,19 @@ class Client:
         raise CommandError("project_ambiguous", f"There are several projects ({', '.join(names)}): say which with --project.")
 
     def _send(self, method: str, path: str, **arguments: Any) -> Any:
+        return self._content(self._request(method, path, **arguments))
+
+    def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         try:
-            response = self._http.request(method, path, **arguments)
+            return self._http.request(method, path, **arguments)
         except httpx.HTTPError as error:
             raise CommandError(
                 "no_answer",
                 f"No answer from {self.url} ({str(error) or type(error).__name__}). Is it running? Start it: handraiser up",
             ) from error
+
+    @staticmethod
+    def _content(response: httpx.Response) -> Any:
         if response.is_success:
             return response.json() if response.content else None
         raise _refusal(response)

@@ -1,4 +1,4 @@
-"""A request's headers and the key in its body in; the one good write key out, or a 401 that says why not."""
+"""A request's headers and the key in its body in; the one good write key out, or a 401 or 403 that says why not."""
 
 import base64
 import binascii
@@ -9,6 +9,8 @@ from ingest.keys import KeyRing
 from ingest.store import StoredWriteKey
 from runtime.web import ApiError
 
+IMPORT_HEADER = "x-handraiser-import"
+"""With an import's id: what the request carries is history."""
 _SEND = "Send a write key (`wk_…`) as the Basic user name, as a Bearer token, in X-Write-Key, or as `writeKey` in the body."
 
 
@@ -25,6 +27,17 @@ def find_key(headers: Headers, body_key: str | None, keys: KeyRing) -> StoredWri
     if texts:
         raise _unauthorized("unknown_key", f"This write key is not known here. {_SEND}")
     raise _unauthorized("missing_key", f"A write key is missing. {_SEND}")
+
+
+def check_may_import(key: StoredWriteKey) -> None:
+    """Raises ApiError 403 `import_not_allowed`."""
+    if not key.may_import:
+        raise ApiError(
+            403,
+            "import_not_allowed",
+            f"The write key wk_{key.id}_… may not send history. Make one that may: "
+            f"`handraiser keys create --project {key.project} --may-import`.",
+        )
 
 
 def _authorization(headers: Headers) -> list[str]:

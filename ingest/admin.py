@@ -4,6 +4,7 @@ import asyncio
 import re
 import secrets
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -38,12 +39,16 @@ class ProjectView(BaseModel):
 
 
 class NewWriteKey(BaseModel):
-    """`trust`: `server`, or `browser` for a key that everybody can read in a page."""
+    """`trust`: `server`, or `browser` for a key that everybody can read in a page.
+
+    `may_import`: history too; a server key only.
+    """
 
     model_config = ConfigDict(extra="forbid")
     project: str = Field(max_length=NAME_LENGTH_MAX, pattern=_NO_CONTROLS)
     trust: Trust = "server"
     label: str = Field(default="", max_length=LABEL_LENGTH_MAX, pattern=_NO_CONTROLS)
+    may_import: bool = False
 
 
 class WriteKeyView(BaseModel):
@@ -55,6 +60,7 @@ class WriteKeyView(BaseModel):
     label: str
     created_at: str
     revoked_at: str | None
+    may_import: bool
 
 
 class WriteKeyOnce(WriteKeyView):
@@ -111,9 +117,16 @@ def _add_keys(router: APIRouter, store: IngestStore, keys: KeyRing, clock: Clock
 
     @router.post("/keys", status_code=201, responses=ERROR_RESPONSES)
     async def create_key(new: NewWriteKey) -> WriteKeyOnce:
+        if new.may_import and new.trust == "browser":
+            raise ApiError(
+                422,
+                "browser_key_may_not_import",
+                "A browser key is public and may not import. Make a server key: `trust` `server`.",
+            )
         key = make_key("wk", secrets.choice)
+        create = partial(store.create_write_key, new.project, new.trust, new.label, key, clock(), may_import=new.may_import)
         try:
-            stored = await asyncio.to_thread(store.create_write_key, new.project, new.trust, new.label, key, clock())
+            stored = await asyncio.to_thread(create)
         except UnknownProjectError:
             raise ApiError(
                 404, "unknown_project", f"There is no project '{new.project}'. Create it first: POST /v1/projects."
@@ -155,4 +168,5 @@ def _key(key: StoredWriteKey) -> WriteKeyView:
         label=key.label,
         created_at=_iso(key.created_at),
         revoked_at=None if key.revoked_at is None else _iso(key.revoked_at),
+        may_import=key.may_import,
     )

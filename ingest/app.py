@@ -16,6 +16,7 @@ from ingest.admin import create_admin_router
 from ingest.batcher import Batcher, BusyError
 from ingest.core.rejection import Rejection, RequestError
 from ingest.core.segment import ROUTES
+from ingest.importing import add_import_end
 from ingest.intake import NATIVE, Intake, Work
 from ingest.keys import KeyRing
 from runtime.clock import Clock
@@ -54,13 +55,14 @@ class NativeAnswer(BaseModel):
 
 
 def create_router(keys: KeyRing, batcher: Batcher, clock: Clock, new_id: Callable[[], str] | None = None) -> APIRouter:
-    """The event routes, with and without a trailing slash. `new_id` gives a random id at each call."""
+    """The event routes, with and without a trailing slash, and the end of an import. `new_id` gives a random id at each call."""
     router = APIRouter(tags=["events"])
     intake = Intake(keys, batcher, clock, new_id or _random_id)
     for route in (*ROUTES, NATIVE):
         handle = _handler(intake, batcher, clock, route)
         router.add_api_route(f"/v1/{route}", handle, methods=["POST"], name=f"post_{route}", **_described(route))
         router.add_api_route(f"/v1/{route}/", handle, methods=["POST"], include_in_schema=False)
+    add_import_end(router, keys, batcher)
     return router
 
 
@@ -129,7 +131,7 @@ def _busy(route: str) -> ApiError:
 def _described(route: str) -> dict[str, Any]:
     """What the OpenAPI document says about a route: the body is read raw, so FastAPI cannot know."""
     native = route == NATIVE
-    statuses = (400, 401, 408, 413, 503) if native else (400, 401, 408, 429)
+    statuses = (400, 401, 403, 408, 413, 503) if native else (400, 401, 403, 408, 429)
     shape: dict[str, Any] = {"type": "object"}
     if native:
         shape = {"oneOf": [{"type": "array", "items": {"type": "object"}}, {"type": "object"}]}

@@ -7,9 +7,10 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from contracts.codec import encode_frames
 from eventlog.port import Entry, LogError, Producer
@@ -70,6 +71,19 @@ class Batcher:
         except TimeoutError:
             raise BusyError from None
 
+    async def append_alone(self, entries: Sequence[Entry]) -> None:
+        """Return when `entries` are durable, after all that is being appended. Raises BusyError as `append` does."""
+        if self._closed:
+            raise BusyError
+        in_thread = asyncio.get_running_loop().run_in_executor
+        try:
+            async with asyncio.timeout(self._durable_s):
+                error = await in_thread(self._thread, self._append, lambda: entries, 1)
+        except TimeoutError:
+            raise BusyError from None
+        if error is not None:
+            raise error
+
     async def close(self) -> None:
         """Take no more, and return when all that waits is appended or has failed."""
         self._closed = True
@@ -80,7 +94,8 @@ class Batcher:
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
         while group := self._next_group():
-            error = await loop.run_in_executor(self._thread, self._append, [waiting.lines for waiting in group])
+            entries = partial(_entries, [waiting.lines for waiting in group])
+            error = await loop.run_in_executor(self._thread, self._append, entries, len(group))
             self.failing = error is not None
             for waiting in group:
                 self._count(-waiting.bytes)
@@ -104,16 +119,16 @@ class Batcher:
             bytes_ += waiting.bytes
         return group
 
-    def _append(self, requests: Sequence[Lines]) -> BusyError | None:
-        """In the thread."""
+    def _append(self, entries: Callable[[], Sequence[Entry]], requests: int) -> BusyError | None:
+        """In the thread, where they are encoded too."""
         started = time.perf_counter()
         try:
-            self._producer.append(_entries(requests), self._durable_s)
+            self._producer.append(entries(), self._durable_s)
         except LogError as error:
-            _log.warning("append failed", extra={"outcome": "log_error", "detail": str(error), "requests": len(requests)})
+            _log.warning("append failed", extra={"outcome": "log_error", "detail": str(error), "requests": requests})
             return BusyError()
         except Exception:
-            _log.exception("append failed", extra={"outcome": "internal", "requests": len(requests)})
+            _log.exception("append failed", extra={"outcome": "internal", "requests": requests})
             return BusyError()
         finally:
             metrics.APPEND_SECONDS.observe(time.perf_counter() - started)

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 
 from contracts.messages import EventType
 from ingest import metrics
-from ingest.access import find_key
+from ingest.access import IMPORT_HEADER, check_may_import, find_key
 from ingest.batcher import Batcher, BusyError
 from ingest.core.native import read_native
 from ingest.core.normalise import TYPES, Arrival, normalise
@@ -75,7 +75,7 @@ class Intake:
     async def take(self, request: Request, work: Work) -> list[Rejection]:
         """Return what was rejected when everything is durable; fills `work`.
 
-        Raises RequestError (400), ApiError (401, 408), BusyError, starlette's ClientDisconnect.
+        Raises RequestError (400), ApiError (401, 403, 408), BusyError, starlette's ClientDisconnect.
         """
         try:
             judged = await self._judged(request, work)  # of the body, only the lines are left to wait
@@ -121,8 +121,11 @@ class Intake:
         envelope = read_native(body) if work.route == NATIVE else read_segment(work.route, body)
         key = find_key(headers, envelope.write_key, self._keys)
         work.key_id, work.project = key.id, key.project
+        historical = envelope.historical or bool(headers.get(IMPORT_HEADER))
+        if historical:
+            check_may_import(key)
         kind = cast("EventType", work.route) if work.route in TYPES else None
-        arrival = Arrival(key.project, key.id, key.trust, self._clock(), self._new_id)
+        arrival = Arrival(key.project, key.id, key.trust, self._clock(), self._new_id, historical)
         done = normalise(envelope.split(), envelope, kind, arrival)
         origin = Origin(key.project, f"/v1/{work.route}", key.id, arrival.received_at)
         letters = [dead_letter(rejection, origin, self._new_id()) for rejection in done.rejections]

@@ -1,6 +1,6 @@
 """Projects, write keys and API keys: the only toucher of ingest's tables. Blocks; async callers go through a thread."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
 
@@ -38,6 +38,8 @@ class StoredWriteKey:
     label: str
     created_at: int
     revoked_at: int | None
+    may_import: bool = False
+    """Whether it may send history. Only a server key may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,14 @@ class IngestStore:
         with self._engine.connect() as tx:
             return [Project(row.name, row.created_at) for row in tx.execute(sa.select(projects).order_by(projects.c.name))]
 
-    def create_write_key(self, project: str, trust: Trust, label: str, key: NewKey, now: int) -> StoredWriteKey:
+    def create_write_key(  # noqa: PLR0913 - the columns of a key
+        self, project: str, trust: Trust, label: str, key: NewKey, now: int, *, may_import: bool = False
+    ) -> StoredWriteKey:
         """Keep what recognises `key`. Raises UnknownProjectError."""
-        stored = StoredWriteKey(key.id, project, key.sha256, trust, label, now, None)
-        values = {"id": key.id, "project": project, "sha256": key.sha256, "trust": trust, "label": label, "created_at": now}
+        stored = StoredWriteKey(key.id, project, key.sha256, trust, label, now, None, may_import)
         try:
             with self._engine.begin() as tx:
-                tx.execute(write_keys.insert().values(values))
+                tx.execute(write_keys.insert().values(asdict(stored)))
         except sa.exc.IntegrityError:  # the foreign key: ids are random
             raise UnknownProjectError(project) from None
         return stored

@@ -21,6 +21,7 @@ write_keys = sa.Table(
     sa.Column("label", sa.Text, nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("revoked_at", sa.BigInteger),
+    sa.Column("may_import", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 api_keys = sa.Table(

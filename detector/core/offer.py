@@ -27,7 +27,7 @@ def offer(program: Program, moment: Moment) -> Offer | None:
     now, rank = moment.standing.plan, moment.standing.rank
     if now is None or rank is None:
         return None
-    higher = program.rulebook.plans[rank + 1 :]
+    higher = [plan for plan in program.rulebook.plans[rank + 1 :] if plan.stage != "trial"]  # nobody buys a trial
     near = [reader for reader in program.limits.values() if _ran_into(reader, moment)]
     missed = PremiumReader(dict(program.features), RECENT_MS).names(moment)
     offers = [Offer(plan, now, _covered(plan, near, missed, moment)) for plan in higher]

@@ -25,6 +25,7 @@ def account_domain(facts: Facts, t: int) -> str | None:
 def account(moment: Moment, external_id: str) -> dict[str, Any]:
     facts, t = moment.facts, moment.t
     since = moment.ladder.customer_since(facts, t)
+    trial_ends_at = moment.standing.trial_ends_at
     return {
         "external_id": external_id,
         "name": account_name(facts, external_id, t),
@@ -32,7 +33,7 @@ def account(moment: Moment, external_id: str) -> dict[str, Any]:
         "plan": moment.standing.name,
         "stage": moment.standing.stage,
         "customer_since": words.time(since) if since is not None else None,
-        "trial_ends_at": None,
+        "trial_ends_at": words.time(trial_ends_at) if trial_ends_at is not None else None,
     }
 
 

@@ -6,6 +6,11 @@ from datetime import UTC, datetime
 from detector.core.rulebook.model import Step, Type
 
 _UNITS = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000))
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+"""Not the platform's: what a lead says must not depend on where it is said."""
 _SHORT_UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000))
 
 
@@ -43,6 +48,12 @@ def window(ms: int) -> str:
 def time(ms: int) -> str:
     """ISO 8601 in UTC with milliseconds."""
     return f"{datetime.fromtimestamp(ms // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+
+
+def day(ms: int) -> str:
+    """As a sentence says it: "15 May 2026", in UTC."""
+    at = datetime.fromtimestamp(ms // 1000, UTC)
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from detector.changes import Changes
-from detector.store.accounts import Accounts, Seen, write_accounts, write_seen
+from detector.store.accounts import Accounts, Seen, write_accounts, write_due, write_seen
 from detector.store.checkpoints import Checkpoints, PartitionLostError, TopicMismatchError, swap
 from detector.store.leads import LeadEventConflictError, Leads, write_leads
 from detector.store.letters import DeadLetters, StoredLetter, write_dead_letters
@@ -38,6 +38,7 @@ class DetectorStore:
             swap(tx, changes.moves, now)
             write_adopted(tx, changes.adopted)
             write_accounts(tx, changes.accounts, changes.facts)
+            write_due(tx, changes.due, changes.no_longer_due)
             write_leads(tx, changes.lead_events)
             write_people(tx, changes.memberships, changes.held, changes.released)
             write_outbox(tx, changes.outbox, now)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import sqlalchemy as sa
 
 from detector import tables
-from detector.changes import AccountRow, FactRow, SeenRow
+from detector.changes import AccountRow, DueRow, FactRow, SeenRow
 from detector.store.bulk import delete, insert, one_of
 from eventlog.port import TopicPartition
 
@@ -40,6 +40,13 @@ class Accounts:
                     found[project, account][1][measure, chunk] = body
         return found
 
+    def due(self, partition: int) -> list[tuple[int, str, str]]:
+        """(due, project, account) of every account of a partition of `events` that time alone can change."""
+        c = tables.due.c
+        with self._engine.connect() as tx:
+            rows = tx.execute(sa.select(c.due, c.project, c.account).where(c.partition == partition))
+            return [(row[0], row[1], row[2]) for row in rows]
+
 
 class Seen:
     """The hashes of ids by hour, and the key that they are made with."""
@@ -68,6 +75,12 @@ def write_accounts(tx: sa.Connection, accounts: Sequence[AccountRow], facts: Seq
     conflict = "ON CONFLICT (project, account, measure, chunk) DO UPDATE SET body = excluded.body"
     insert(tx, tables.facts, FactRow._fields, [row for row in facts if row.body], conflict)
     delete(tx, tables.facts, FactRow._fields[:4], [row[:4] for row in facts if not row.body])
+
+
+def write_due(tx: sa.Connection, due: Sequence[DueRow], no_longer: Sequence[tuple[str, str]]) -> None:
+    delete(tx, tables.due, DueRow._fields[:2], no_longer)
+    conflict = "ON CONFLICT (project, account) DO UPDATE SET due = excluded.due"
+    insert(tx, tables.due, DueRow._fields, due, conflict)
 
 
 def write_seen(tx: sa.Connection, rows: Sequence[SeenRow], forget: Iterable[tuple[TopicPartition, int]]) -> None:

@@ -20,12 +20,14 @@ class Trust(StrEnum):
 def create(
     project: Project = None,
     trust: Annotated[Trust, typer.Option(help="A browser key is public: it may not set plans or group traits.")] = Trust.SERVER,
+    may_import: Annotated[bool, typer.Option("--may-import", help="It may send history too; a server key only.")] = False,
     data: Data = None,
     json: Json = False,
 ) -> None:
     """Make a write key. It is shown this once."""
     with server(data) as client:
-        key = client.post("/v1/keys", {"project": client.only_project(project), "trust": trust.value})
+        wanted = {"project": client.only_project(project), "trust": trust.value, "may_import": may_import}
+        key = client.post("/v1/keys", wanted)
     if json:
         print_json(key)
     else:
@@ -44,10 +46,17 @@ def list_(project: Project = None, data: Data = None, json: Json = False) -> Non
         say("No write key yet. Make one: handraiser keys create")
     else:
         rows = [
-            [row["id"], row["project"], row["trust"], str(row.get("created_at", "")), str(row.get("revoked_at") or "")]
+            [
+                row["id"],
+                row["project"],
+                row["trust"],
+                "yes" if row["may_import"] else "",
+                str(row.get("created_at", "")),
+                str(row.get("revoked_at") or ""),
+            ]
             for row in answer["data"]
         ]
-        print_table(["KEY", "PROJECT", "TRUST", "MADE", "REVOKED"], rows)
+        print_table(["KEY", "PROJECT", "TRUST", "MAY IMPORT", "MADE", "REVOKED"], rows)
 
 
 @app.command()

@@ -34,13 +34,13 @@ async def set_up(api: httpx.AsyncClient, folder: DataFolder, catcher_url: str) -
 
 
 async def _write_key(api: httpx.AsyncClient, folder: DataFolder) -> str:
-    """The key in the folder, if it is still good; else a new one, kept there to be printed at each start."""
+    """The key in the folder, if it is still good and may import; else a new one, kept there to be printed at each start."""
     kept = read_secret(folder.trial_key)
     rows = (await _call(api, "GET", f"/v1/keys?project={PROJECT}"))["data"]
-    good = {row["id"] for row in rows if not row.get("revoked_at")}
+    good = {row["id"] for row in rows if row["may_import"] and not row.get("revoked_at")}
     if kept and kept.split("_")[1:2] and kept.split("_")[1] in good:
         return kept
-    made = await _call(api, "POST", "/v1/keys", {"project": PROJECT, "trust": "server", "label": TRIAL_LABEL})
+    made = await _call(api, "POST", "/v1/keys", {"project": PROJECT, "label": TRIAL_LABEL, "may_import": True})
     write_private(folder.trial_key, made["key"] + "\n")
     return str(made["key"])
 

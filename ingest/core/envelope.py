@@ -33,6 +33,8 @@ class Envelope(msgspec.Struct, frozen=True):
     write_key: str | None = None
     sent_at: str | None = None
     context: msgspec.Raw = NOTHING
+    historical: bool = False
+    """The body says that it is history."""
 
     def split(self) -> list[msgspec.Raw]:
         """The bytes of each event. Raises RequestError: `not_a_batch`, `too_many_events`."""
@@ -107,6 +109,11 @@ def text_or_none(raw: msgspec.Raw) -> str | None:
         return _text_decoder.decode(raw)
     except msgspec.ValidationError:
         return None
+
+
+def says_true(raw: msgspec.Raw) -> bool:
+    """Whether `raw` is JSON's true."""
+    return bytes(raw) == b"true"
 
 
 def shared_context(raw: msgspec.Raw) -> msgspec.Raw:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from ingest.core.envelope import NOTHING, Envelope, decode, not_a_batch, reread, shared_context, text_or_none
+from ingest.core.envelope import NOTHING, Envelope, decode, not_a_batch, reread, says_true, shared_context, text_or_none
 
 
 class _Events(msgspec.Struct):
@@ -10,6 +10,7 @@ class _Events(msgspec.Struct):
     writeKey: msgspec.Raw = NOTHING  # noqa: N815 - Segment's spelling
     sentAt: msgspec.Raw = NOTHING  # noqa: N815
     context: msgspec.Raw = NOTHING
+    historical_migration: msgspec.Raw = NOTHING
 
 
 _raw_decoder = msgspec.json.Decoder(msgspec.Raw)
@@ -32,4 +33,5 @@ def read_native(body: bytes) -> Envelope:
         write_key=text_or_none(shared.writeKey),
         sent_at=text_or_none(shared.sentAt),
         context=NOTHING if single else shared_context(shared.context),
+        historical=says_true(shared.historical_migration),
     )

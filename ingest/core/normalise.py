@@ -32,6 +32,8 @@ class Arrival:
     trust: Trust
     received_at: int
     new_id: Callable[[], str]
+    historical: bool = False
+    """Part of an import: times are taken as said."""
 
 
 @dataclass(slots=True)
@@ -76,9 +78,9 @@ def _usage_event(body: bytes, shared: _Shared, done: Normalised) -> UsageEvent:
     anonymous = identifier(wire.anonymousId, "anonymousId")
     account = identifier(wire.groupId, "groupId") or identifier(context.groupId, "context.groupId")
     _check_named(event_type, wire, person or anonymous, account)
-    original = _original_time(wire)
+    original = _original_time(wire, arrival.historical)
     sent_at = shared.sent_at if wire.sentAt is NOTHING else parse_time_or_none(text_or_none(wire.sentAt)) or shared.sent_at
-    time = event_time(original, sent_at, arrival.received_at)
+    time = event_time(original, None if arrival.historical else sent_at, arrival.received_at)
     traits = _said_traits(event_type, wire, context)
     if arrival.trust == "browser":
         _check_recent(time, arrival.received_at)
@@ -97,6 +99,7 @@ def _usage_event(body: bytes, shared: _Shared, done: Normalised) -> UsageEvent:
         original_timestamp=original,
         sent_at=sent_at,
         future=time.future,
+        historical=arrival.historical,
         trust=arrival.trust,
         key_id=arrival.key_id,
         properties=EMPTY_OBJECT if event_type in _TRAITED else json_object(wire.properties, "properties"),
@@ -134,15 +137,19 @@ def _check_named(event_type: EventType, wire: WireEvent, somebody: str | None, a
         raise EventError("missing_previous_id", "An alias needs `previousId`: the id that is left behind.", "$.previousId")
 
 
-def _original_time(wire: WireEvent) -> int | None:
-    """The client's own time. `originalTimestamp` is that by name; then `timestamp` was made of it by somebody on the way."""
-    name, text = ("originalTimestamp", wire.originalTimestamp) if wire.originalTimestamp else ("timestamp", wire.timestamp)
-    if not text:
-        return None
-    try:
-        return parse_time(text)
-    except ValueError:
-        raise invalid_time(name) from None
+def _original_time(wire: WireEvent, historical: bool) -> int | None:
+    """The client's own time. `originalTimestamp` is that by name; then `timestamp` was made of it by somebody on the way.
+
+    Of history we do not correct the time, so the one that was corrected then counts.
+    """
+    said = [("originalTimestamp", wire.originalTimestamp), ("timestamp", wire.timestamp)]
+    for name, text in reversed(said) if historical else said:
+        if text:
+            try:
+                return parse_time(text)
+            except ValueError:
+                raise invalid_time(name) from None
+    return None
 
 
 def _check_recent(time: EventTime, received_at: int) -> None:

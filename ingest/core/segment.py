@@ -2,7 +2,7 @@
 
 import msgspec
 
-from ingest.core.envelope import NOTHING, Envelope, decode, not_a_batch, reread, shared_context, text_or_none
+from ingest.core.envelope import NOTHING, Envelope, decode, not_a_batch, reread, says_true, shared_context, text_or_none
 
 ROUTES = ("batch", "track", "identify", "group", "page", "screen", "alias")
 
@@ -12,6 +12,7 @@ class _Batch(msgspec.Struct):
     writeKey: msgspec.Raw = NOTHING  # noqa: N815 - Segment's spelling
     sentAt: msgspec.Raw = NOTHING  # noqa: N815
     context: msgspec.Raw = NOTHING
+    historical_migration: msgspec.Raw = NOTHING  # PostHog's word
 
 
 class _Single(msgspec.Struct):
@@ -49,4 +50,5 @@ def _read_batch(body: bytes) -> Envelope:
         write_key=text_or_none(batch.writeKey),
         sent_at=text_or_none(batch.sentAt),
         context=shared_context(batch.context),
+        historical=says_true(batch.historical_migration),
     )

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from contracts.codec import (
     FRAME_BYTES_MAX,
+    Alone,
     UndecodableError,
     decode,
     decode_lines,
@@ -15,7 +16,7 @@ from contracts.codec import (
     encode_frames,
     kind_of,
 )
-from contracts.messages import Command, DeadLetter, LeadEvent, Place, RecordKind, RulebookSwitch, Tick, UsageEvent
+from contracts.messages import Command, DeadLetter, ImportEnd, LeadEvent, Place, RecordKind, RulebookSwitch, Tick, UsageEvent
 
 EVENT = UsageEvent(project="acme", id="m1", type="track", timestamp=1767225600123, received_at=1767225600456)
 FULL_EVENT = UsageEvent(
@@ -33,6 +34,7 @@ FULL_EVENT = UsageEvent(
     sent_at=7,
     future=True,
     attributed=True,
+    historical=True,
     trust="browser",
     key_id="ab12cd34",
     properties=msgspec.Raw(b'{"n":1.50,"n":2}'),
@@ -72,7 +74,7 @@ GOLDEN_FRAMES: list[tuple[RecordKind, list[UsageEvent | DeadLetter], bytes]] = [
         + (
             '{"project":"acme","id":"m2","type":"identify","timestamp":1,"received_at":2,"name":"Příliš 🐎",'
             '"account":"glo\\"bex","person":"u1","anonymous":"a1","previous":"p0","original_timestamp":-5,"sent_at":7,'
-            '"future":true,"attributed":true,"trust":"browser","key_id":"ab12cd34","properties":{"n":1.50,"n":2},'
+            '"future":true,"attributed":true,"historical":true,"trust":"browser","key_id":"ab12cd34","properties":{"n":1.50,"n":2},'
             '"traits":{"plan":"free"},"context":{"ip":null}}'
         ).encode(),
     ),
@@ -85,9 +87,10 @@ GOLDEN_FRAMES: list[tuple[RecordKind, list[UsageEvent | DeadLetter], bytes]] = [
         ),
     ),
 ]
-GOLDEN_MESSAGES: list[tuple[RulebookSwitch | Tick | Command | LeadEvent, bytes]] = [
+GOLDEN_MESSAGES: list[tuple[Alone, bytes]] = [
     (RulebookSwitch(project="acme", version=4), b'\x01r{"project":"acme","version":4}'),
     (Tick(at=5), b'\x01t{"at":5}'),
+    (ImportEnd(project="acme", import_id="i-1"), b'\x01i{"project":"acme","import_id":"i-1"}'),
     (
         Command(id="c1", project="acme", account="globex", name="won", arguments={"by": "jo"}),
         b'\x01c{"id":"c1","project":"acme","account":"globex","name":"won","arguments":{"by":"jo"}}',
@@ -110,7 +113,7 @@ def test_frames_have_their_golden_bytes(kind: RecordKind, messages: list[UsageEv
 
 
 @pytest.mark.parametrize(("message", "golden"), GOLDEN_MESSAGES)
-def test_messages_have_their_golden_bytes(message: RulebookSwitch | Tick | Command | LeadEvent, golden: bytes) -> None:
+def test_messages_have_their_golden_bytes(message: Alone, golden: bytes) -> None:
     assert encode(message) == golden
     assert decode(golden) == message
 

@@ -39,13 +39,12 @@ class Reader:
             self._consumer.seek(partition, 0)
 
     def read(self) -> list[Any]:
-        """Usage events and dead letters."""
+        """Usage events and dead letters, and what stands alone in its record."""
         messages: list[Any] = []
         while records := self._consumer.poll(0, 64 * 1024 * 1024):
             for record in records:
                 decoded = decode(record.value)
-                assert isinstance(decoded, list)
-                messages += decoded
+                messages += decoded if isinstance(decoded, list) else [decoded]
         return messages
 
     def close(self) -> None:
@@ -72,7 +71,7 @@ class CountingProducer:
 
 @dataclass
 class Served:
-    """Ingest over the embedded log in `folder`, with project `acme` and a key of each trust."""
+    """Ingest over the embedded log in `folder`, with project `acme`, a key of each trust and one that may import."""
 
     folder: Path
     log: EmbeddedLog = field(init=False)
@@ -92,6 +91,7 @@ class Served:
         self.key = self._add_key("server")
         self.other_key = self._add_key("server")
         self.browser_key = self._add_key("browser")
+        self.import_key = self._add_key("server", may_import=True)
         self.api_key = make_key("ak", _choose_first)
         self.store.create_api_key("tests", self.api_key, NOW)
         self.keys.refresh()
@@ -99,9 +99,9 @@ class Served:
             transport=httpx.ASGITransport(CorsAnswers(self._app()), raise_app_exceptions=False), base_url="http://ingest"
         )
 
-    def _add_key(self, trust: Trust) -> str:
+    def _add_key(self, trust: Trust, *, may_import: bool = False) -> str:
         key = make_key("wk", secrets.choice)
-        self.store.create_write_key("acme", trust, "", key, NOW)
+        self.store.create_write_key("acme", trust, "", key, NOW, may_import=may_import)
         return key.text
 
     def _app(self) -> FastAPI:

@@ -383,4 +383,4 @@ async def test_the_openapi_document_names_the_routes(served: Served) -> None:
     document = served.app.openapi()
     assert {"/v1/batch", "/v1/events", "/v1/keys/{key_id}"} <= document["paths"].keys()
     assert "/v1/batch/" not in document["paths"]
-    assert set(document["paths"]["/v1/events"]["post"]["responses"]) == {"200", "400", "401", "408", "413", "503"}
+    assert set(document["paths"]["/v1/events"]["post"]["responses"]) == {"200", "400", "401", "403", "408", "413", "503"}

@@ -37,6 +37,14 @@ async def test_a_project_and_a_key_are_made_and_the_key_sends_at_once(served: Se
     assert [event.project for event in served.usage_events()] == ["clip-cast"]
 
 
+async def test_a_key_may_import_only_if_it_was_made_so(served: Served) -> None:
+    for wanted, may in (({}, False), ({"may_import": True}, True)):
+        made = (await served.client.post("/v1/keys", json={"project": "acme", **wanted}, headers=bearer(served))).json()
+        listed = (await served.client.get("/v1/keys", headers=bearer(served))).json()["data"]
+        assert made["may_import"] is may
+        assert [row["may_import"] for row in listed if row["id"] == made["id"]] == [may]
+
+
 async def test_lists_show_no_secret(served: Served) -> None:
     assert (await served.client.get("/v1/projects", headers=bearer(served))).json() == {
         "data": [{"name": "acme", "created_at": "2026-09-21T14:13:20.000Z"}],
@@ -44,7 +52,7 @@ async def test_lists_show_no_secret(served: Served) -> None:
     }
     answer = (await served.client.get("/v1/keys?project=acme", headers=bearer(served))).json()
     assert {key["id"] for key in answer["data"]} == {
-        key.split("_")[1] for key in (served.key, served.other_key, served.browser_key)
+        key.split("_")[1] for key in (served.key, served.other_key, served.browser_key, served.import_key)
     }
     assert "sha256" not in answer["data"][0]
     assert "key" not in answer["data"][0]
@@ -73,6 +81,7 @@ async def test_a_revoked_key_is_refused_at_once_and_revoking_again_changes_nothi
         ("POST", "/v1/keys", {"project": "nobody"}, 404, "unknown_project"),
         ("POST", "/v1/keys", {"project": "acme", "trust": "full"}, 422, "invalid_request"),
         ("POST", "/v1/keys", {"project": "acme", "label": "a\0b"}, 422, "invalid_request"),
+        ("POST", "/v1/keys", {"project": "acme", "trust": "browser", "may_import": True}, 422, "browser_key_may_not_import"),
         ("POST", "/v1/keys", {"project": "\ud800"}, 422, "invalid_request"),
         ("POST", "/v1/keys", {"project": "a\0"}, 422, "invalid_request"),
         ("POST", "/v1/keys", {"\ud800": 1}, 422, "invalid_request"),
@@ -146,6 +155,8 @@ def test_the_store_keeps_projects_and_keys(store: IngestStore) -> None:
     stored = store.create_write_key("a", "browser", "site", key, NOW)
     assert store.write_keys() == store.write_keys("a") == [stored]
     assert store.write_keys("b") == []
+    history = store.create_write_key("b", "server", "", make_key("wk", secrets.choice), NOW, may_import=True)
+    assert [(stored.may_import, history.may_import), store.write_keys("b")] == [(False, True), [history]]
     with pytest.raises(UnknownProjectError):
         store.create_write_key("c", "server", "", make_key("wk", secrets.choice), NOW)
     assert store.revoke_write_key(key.id, NOW + 5).revoked_at == NOW + 5

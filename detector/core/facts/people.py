@@ -90,13 +90,6 @@ class Activity:
         """Whether a person with an id was seen until t."""
         return any(seen[0] <= t for seen in self.people.values())
 
-    def next_somebody(self, t: int) -> int:
-        """The first instant after t at which an anonymous person, or one with an id, is there for the first time."""
-        firsts = [seen[0] for seen in self.people.values()]
-        if self.anonymous_since is not None:
-            firsts.append(self.anonymous_since)
-        return min((first for first in firsts if first > t), default=NEVER)
-
     def most_active(self) -> str | None:
         """Who sent most events; of several the one seen last, then the smallest id."""
         if not self.people:

@@ -26,7 +26,7 @@ class PremiumReader:
             if standing.plan is None:
                 continue
             for feature, key in self._features.items():
-                if feature not in standing.plan.has:
+                if feature not in standing.kept:
                     yield feature, moment.facts.series(key), begin, end
 
     def _may_be_more(self, moment: Moment) -> bool:

@@ -10,7 +10,8 @@ from detector.core.rulebook.tree import Entry
 def report_asleep(rulebook: Rulebook, entries: Mapping[str, Entry], report: Report) -> None:
     """Warns once for each rule and reason. `entries`: the nodes of the rules, for their places."""
     for rule in rulebook.rules:
-        reasons = {reason for name in names_of(rule) for reason in _reasons(name, rulebook)}
+        own = entries[rule.name].key.at.base is None
+        reasons = {reason for name in names_of(rule) for reason in _reasons(name, rulebook, own=own)}
         if rule.each_limit and not rulebook.limits:
             reasons.add(("no `limits` are defined", "Define the limits that your plans cap"))
         for message, remedy in sorted(reasons):
@@ -38,12 +39,17 @@ def _names(expr: Expr) -> Iterator[str]:
             return
 
 
-def _reasons(name: str, rulebook: Rulebook) -> Iterator[tuple[str, str]]:
+def _reasons(name: str, rulebook: Rulebook, *, own: bool) -> Iterator[tuple[str, str]]:
+    """(message, remedy). `own`: the rule is the project's own. A base's rule about trials is no news to who has no trial."""
+    timed = [plan.days_ms is not None for plan in rulebook.plans if plan.stage == "trial"]
+    if name == "trial.left" and (timed or own) and not any(timed):
+        yield "no plan is a trial with `days`", "Say how long the trial lasts: {stage: trial, days: 14, then: free}"
     if name.startswith("onboarding.") and rulebook.onboarding is None:
         yield "there is no `onboarding`", "Name its steps: onboarding: {steps: [signed_up, …]}"
     if name in rulebook.measures:
-        of: Selector = rulebook.measures[name].of
-        if of.builtin == "premium" and not rulebook.features:
+        measure = rulebook.measures[name]
+        selectors: list[Selector] = [measure.of, measure.after] if measure.kind == "absent" else [measure.of]
+        if measure.of.builtin == "premium" and not rulebook.features:
             yield "no `features` are defined", "Define the features that some plans lack"
-        if of.builtin is None and not of.terms:
+        if any(of.builtin is None and not of.terms for of in selectors):
             yield f"measure '{name}' waits for an event that `events` does not map", "Say in `events` what your product calls it"

@@ -38,6 +38,7 @@ def checked(root: Fields, report: Report) -> Rulebook:
     _account(sections.get("account"), report)
     lead_types = leads.lead_types(sections.get("lead_types"), context)
     close_won, close_lost = leads.close(sections.get("close"), context)
+    ladder = plans.plans(sections.get("plans"), _keys(sections.get("limits")), _keys(sections.get("features")), report)
     rulebook = Rulebook(
         project=_project(sections.get("project"), root, report),
         currency=_currency(sections.get("currency"), report),
@@ -47,8 +48,8 @@ def checked(root: Fields, report: Report) -> Rulebook:
         measures=meters.measures(sections.get("measures"), context),
         limits=limits,
         features=features,
-        plans=plans.plans(sections.get("plans"), _keys(sections.get("limits")), _keys(sections.get("features")), report),
-        no_plan=plans.no_plan(sections.get("no_plan"), _keys(sections.get("plans")), report),
+        plans=ladder,
+        no_plan=plans.no_plan(sections.get("no_plan"), _keys(sections.get("plans")), ladder, report),
         onboarding=plans.onboarding(sections.get("onboarding"), context),
         lead_types=lead_types,
         close_won=close_won,

@@ -21,6 +21,7 @@ from detector.core.rulebook.model import (
     Expr,
     LeadType,
     Name,
+    Not,
     Rule,
     Rulebook,
     Selector,
@@ -36,6 +37,8 @@ from detector.core.rulebook.values import (
     onboarding_values,
     property_value,
     trait_value,
+    trial_left,
+    where_trials_end,
 )
 
 PERSON_TRAITS = frozenset(
@@ -94,6 +97,9 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         **onboarding_values(onboarding),
         **{name: measure_value(measure, features) for name, measure in rulebook.measures.items()},
     }
+    ladder = Ladder(rulebook.plans, rulebook.no_plan)
+    if ladder.timed:
+        values = where_trials_end(values)
     limits = {name: LimitReader(limit) for name, limit in rulebook.limits.items()}
     judged = {each.name: each for rule in rulebook.rules for each in _judged(rule, limits, values)}
     folds, other = fold_functions(_sinks(rulebook))
@@ -101,7 +107,7 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     return Program(
         rulebook=rulebook,
         version=version,
-        ladder=Ladder(rulebook.plans, rulebook.no_plan),
+        ladder=ladder,
         folds=folds,
         fold_other=other,
         person_traits=PERSON_TRAITS | {path.removeprefix("person.") for path in traits if path.startswith("person.")},
@@ -139,8 +145,10 @@ def asked_properties(rule: Rule) -> tuple[str, ...]:
 def _judged(rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, Value]) -> list[Judged]:
     properties = asked_properties(rule)
 
+    thresholds = tuple(threshold for condition in rule.when for threshold in _trial_thresholds(condition.expr))
+
     def read(path: str) -> Value:
-        return value_of(path, values, properties)
+        return trial_left(thresholds) if path == "trial.left" else value_of(path, values, properties)
 
     paths = tuple(dict.fromkeys(name.path for condition in rule.when for name in names_in(condition.expr)))
     judged = Judged(
@@ -153,13 +161,27 @@ def _judged(rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, 
         course=max((_course(condition.expr, read) for condition in rule.when), default=Course.STILL),
     )
     if rule.each_limit:
-        return [_for_limit(judged, name, limit) for name, limit in limits.items()]
+        allowed = values["limit.allowed"].course
+        return [_for_limit(judged, name, limit, allowed) for name, limit in limits.items()]
     return [replace(judged, asked_key=asked_key(rule.name, rule.event, properties))] if rule.event else [judged]
 
 
-def _for_limit(judged: Judged, name: str, limit: LimitReader) -> Judged:
-    course = Course.FALLS if limit.limit.kind == "counter" else Course.STILL
-    return replace(judged, name=f"{judged.name}/{name}", limit=limit, course=max(judged.course, course))
+def _for_limit(judged: Judged, name: str, limit: LimitReader, allowed: Course) -> Judged:
+    used = Course.FALLS if limit.limit.kind == "counter" else Course.STILL
+    return replace(judged, name=f"{judged.name}/{name}", limit=limit, course=max(judged.course, used, allowed))
+
+
+def _trial_thresholds(expr: Expr) -> list[int]:
+    """What `trial.left` is compared with, in milliseconds."""
+    match expr:
+        case Binary(left=Name(path="trial.left"), right=Constant(value=value)):
+            return [int(value)]
+        case Binary(left=left, right=right):
+            return _trial_thresholds(left) + _trial_thresholds(right)
+        case Not(operand=operand):
+            return _trial_thresholds(operand)
+        case _:
+            return []
 
 
 def _course(expr: Expr, read: Callable[[str], Value]) -> Course:
@@ -218,8 +240,11 @@ def _sinks(rulebook: Rulebook) -> list[Sink]:
     sinks = [
         Sink(measure_key(measure), measure.of, measure.kind, measure.of_value)
         for measure in rulebook.measures.values()
-        if measure.of.builtin != "premium"
+        if measure.of.builtin != "premium" and measure.kind != "absent"
     ]
+    for measure in rulebook.measures.values():
+        if measure.kind == "absent":
+            sinks += [Sink(events_key(each), each, "count") for each in (measure.of, measure.after)]
     for limit in rulebook.limits.values():
         kind = "gauge" if limit.kind == "gauge" else "count"
         sinks.append(Sink(limit_key(limit), limit.of, kind, limit.of_value))

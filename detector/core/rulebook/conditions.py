@@ -3,7 +3,7 @@
 from typing import Any, Final, cast
 
 from detector.core.rulebook.model import Between, Binary, Condition, Constant, Expr, In, Name, Negative, Not, Type
-from detector.core.rulebook.names import Names, Place
+from detector.core.rulebook.names import COMPARED_ONLY, Names, Place
 from detector.core.rulebook.problems import Refusal, Report, did_you_mean
 from detector.core.rulebook.syntax import COMPARISONS, Literal, Member, Pair, Range, Raw, Unary, Word, read
 from detector.core.rulebook.tree import Node, Scalar, kind_of
@@ -77,7 +77,11 @@ class _Checker:
     def expr(self, raw: Raw) -> Expr:  # noqa: PLR0911 (one return a kind of node)
         match raw:
             case Word():
-                return self._names.find(raw.path, self._place, raw.offset)
+                name = self._names.find(raw.path, self._place, raw.offset)
+                if raw.path in COMPARED_ONLY:
+                    message = f"'{raw.path}' is only compared with a fixed duration, by <=, <, >= or >"
+                    raise Refusal(raw.offset, "type", message, f"Write: {raw.path} <= 3d")
+                return name
             case Literal():
                 return Constant(raw.value, raw.type)
             case Unary(operator="not"):
@@ -97,7 +101,7 @@ class _Checker:
         if operator in ("and", "or"):
             return Binary(operator, self._bool(raw.left, operator), self._bool(raw.right, operator), Type.BOOL)
         if operator in COMPARISONS:
-            left, right = self._sides(raw)
+            left, right = self._against_fixed(raw) or self._sides(raw)
             self._comparable(raw.left, left, raw.right, right, ordered=operator not in ("==", "!="))
             return Binary(operator, left, right, Type.BOOL)
         left, right = self.expr(raw.left), self.expr(raw.right)
@@ -109,6 +113,14 @@ class _Checker:
             message = f"{_a(sides[0])} {operator} {_a(sides[1])} makes no sense"
             raise Refusal(raw.offset, "type", message)
         return Binary(operator, left, right, result)
+
+    def _against_fixed(self, raw: Pair) -> tuple[Expr, Expr] | None:
+        """Both sides, if the left may only be compared with a fixed value and is."""
+        if not isinstance(raw.left, Word) or raw.left.path not in COMPARED_ONLY or raw.operator in ("==", "!="):
+            return None
+        if not isinstance(raw.right, Literal):
+            return None
+        return self._names.find(raw.left.path, self._place, raw.left.offset), Constant(raw.right.value, raw.right.type)
 
     def _sides(self, raw: Pair) -> tuple[Expr, Expr]:
         """Both sides of a comparison; beside a name with known values a bare word is one of them."""

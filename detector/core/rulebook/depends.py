@@ -57,11 +57,12 @@ def _needs(rule: Rule, limit: LimitReader | None, rulebook: Rulebook) -> set[str
 def _needs_of_name(name: Name, rulebook: Rulebook) -> set[str]:
     root = name.path.split(".", 1)[0]
     if name.path in rulebook.measures:
-        return _wires(rulebook.measures[name.path].of, rulebook)
+        measure = rulebook.measures[name.path]
+        return _wires(measure.of, rulebook) | _wires(measure.after, rulebook)
     if root == "onboarding" and rulebook.onboarding is not None:
         steps = rulebook.onboarding.steps.values()
         return {wire for step in steps for wire in _wires(step, rulebook)}
-    return {f"{_OF_TYPE}group"} if name.path in _PLAN or root == "account" else set()
+    return {f"{_OF_TYPE}group"} if name.path in _PLAN or root in ("account", "trial") else set()
 
 
 def _wires(selector: Selector, rulebook: Rulebook) -> set[str]:

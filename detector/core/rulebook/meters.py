@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from detector.core.rulebook import shapes
+from detector.core.rulebook import absence, shapes
 from detector.core.rulebook.model import Feature, Limit, Measure, Selector, Type
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context, selector
@@ -13,7 +13,8 @@ MEASURES_MAX: Final = 100
 LIMITS_MAX: Final = 100
 FEATURES_MAX: Final = 500
 
-_MEASURE: Final = ("count", "distinct", "last", "of", "window")
+_MEASURE: Final = ("count", "distinct", "last", "of", "window", *absence.KEYS)
+_KINDS: Final = ("count", "distinct", "last", "absent")
 _MEASURE_LATER: Final = (
     "sum",
     "min",
@@ -39,11 +40,16 @@ _PATH: Final = re.compile(r"properties(\.[\w$]+)+")
 
 
 def measure_types(node: Node | None, report: Report) -> dict[str, Type]:
-    """The names that conditions can use, before any measure is read: a `last` is whatever the property is, others count."""
-    found = shapes.entries(node, "measures", report)
-    return {
-        name: Type.ANY if isinstance(e.value, Fields) and "last" in e.value.entries else Type.NUMBER for name, e in found.items()
-    }
+    """The names that conditions can use, before any measure is read."""
+    return {name: _type(entry.value) for name, entry in shapes.entries(node, "measures", report).items()}
+
+
+def _type(node: Node) -> Type:
+    """A `last` is whatever the property is, an `absent` holds or does not, others count."""
+    keys = node.entries.keys() if isinstance(node, Fields) else ()
+    if "last" in keys:
+        return Type.ANY
+    return Type.BOOL if "absent" in keys else Type.NUMBER
 
 
 def measures(node: Node | None, context: Context) -> dict[str, Measure]:
@@ -58,14 +64,15 @@ def _measure(name: str, entry: Entry, context: Context) -> Measure | None:
     values = shapes.fields(entry.value, what, _MEASURE, _MEASURE_LATER, report)
     if values is None:
         return None
-    kinds = [kind for kind in ("count", "distinct", "last") if kind in values]
-    if len(kinds) != 1 and shapes.waits(entry.value, _MEASURE_LATER):
-        return None
+    kinds = [kind for kind in _KINDS if kind in values]
     if len(kinds) != 1:
-        report.refuse(
-            entry.value.at, "missing", f"{what} needs one of count, distinct, last", "Write: {count: Your Event, window: 7d}"
-        )
+        if not shapes.waits(entry.value, _MEASURE_LATER):
+            remedy = "Write: {count: Your Event, window: 7d}"
+            report.refuse(entry.value.at, "missing", f"{what} needs one of {', '.join(_KINDS)}", remedy)
         return None
+    absence.check_keys(values, entry.value, what, report)
+    if kinds == ["absent"]:
+        return absence.measure(name, values, what, context)
     window = shapes.duration(values["window"], f"the window of {what}", report) if "window" in values else None
     if kinds == ["count"]:
         if "of" in values:

@@ -108,17 +108,20 @@ Template: TypeAlias = tuple[str | Name, ...]
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A number (or set) kept per account. `of_value`: what `distinct` or `last` looks at (None: count).
+    """A number (or set, or truth) kept per account. `of_value`: what `distinct` or `last` looks at (None: count).
 
     of_value: `day` (UTC), `person`, `feature`, or a whole path such as `properties.viewer_id`.
     window_ms None: since the beginning. The window is (t - window, t]: an event exactly one window ago has left it.
+    absent: whether, since the first `after` that no `of` has answered yet, `within_ms` have passed. The other kinds have neither.
     """
 
     name: str
-    kind: Literal["count", "distinct", "last"]
+    kind: Literal["count", "distinct", "last", "absent"]
     of: Selector
     of_value: str | None = None
     window_ms: int | None = None
+    after: Selector = Selector()
+    within_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +148,18 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`allows`: limit name -> most allowed, None: no cap. A limit that is not named is unknown on this plan. price None: ask."""
+    """`allows`: limit name -> most allowed, None: no cap. A limit that is not named is unknown on this plan. price None: ask.
+
+    A timed trial has both `days_ms`, how long it lasts, and `then`, the plan that follows (no trial). Other plans have neither.
+    """
 
     name: str
     stage: Literal["trial", "free", "paying"]
     price: float | None
     allows: Mapping[str, float | None]
     has: frozenset[str]
+    days_ms: int | None = None
+    then: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +203,7 @@ class Rule:
     """(name in the rulebook, what it selects): the name is what `{event}` says."""
     cooldown_ms: int = 14 * 86_400_000
     lateness_ms: int = 86_400_000
-    """`received_at − timestamp` up to which an event decides at its own instant; less than the cooldown."""
+    """`received_at - timestamp` up to which an event decides at its own instant. Always less than the cooldown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,11 +25,20 @@ STATE_NAMES: Final = {
     "stage": Type.TEXT,
     "onboarding.done": Type.BOOL,
     "onboarding.took": Type.DURATION,
+    "trial.left": Type.DURATION,
 }
-TEXT_NAMES: Final = {"account": Type.TEXT, "person": Type.TEXT, "offer.plan": Type.TEXT, "offer.covers": Type.LIST}
+COMPARED_ONLY: Final = frozenset(["trial.left"])
+"""Moves with every millisecond: only beside a fixed value is it known beforehand when a condition about it changes."""
+TEXT_NAMES: Final = {
+    "account": Type.TEXT,
+    "person": Type.TEXT,
+    "offer.plan": Type.TEXT,
+    "offer.covers": Type.LIST,
+    "trial.ends_on": Type.TEXT,
+}
 LATER_NAMES: Final = (
     *("limit.full_in", "limit.full_on", "person.email_domain", "person.email_kind", "churned_on", "score"),
-    *("score.fit", "score.behaviour", "temperature", "trial", "trial.left", "trial.quiet", "trial.ends_on", "trial.would_lose"),
+    *("score.fit", "score.behaviour", "temperature", "trial", "trial.quiet", "trial.would_lose"),
 )
 LATER_OF_MEASURES: Final = ("rising_weeks", "streak")
 RESERVED: Final = frozenset(
@@ -119,12 +128,14 @@ class Names:
         if path == "event" or (root == "properties" and path != root):
             remedy = "It is known in `where`, and in a rule with `event`; for a value over time, write a measure"
             return f"'{path}' is not known in {place.title}: no event is at hand", remedy
+        if path == "trial.ends_on" and place.state:
+            return f"'{path}' cannot be compared", "Write how much is left: trial.left <= 3d"
         if path in TEXT_NAMES and not place.text:
             trait = f"Name one of its traits, such as {path}.country"
             return f"'{path}' cannot be compared", trait if path in ("account", "person") else "Use it in `say` or `do`"
         if path in self.lists:
             return f"'{path}' is a list", f"Write: … in {path}"
-        if not place.state and (root in (*STATE_NAMES, "onboarding", "account") or path in self.measures):
+        if not place.state and (root in (*STATE_NAMES, "onboarding", "account", "trial") or path in self.measures):
             return f"'{path}' is not known in {place.title}", "There is: properties.…, person.…"
         near = closest(path, known)
         if near is not None or "." in path or place.text:

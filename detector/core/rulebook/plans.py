@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Final, Literal, cast
 
-from detector.core.rulebook import shapes
+from detector.core.rulebook import shapes, trials
 from detector.core.rulebook.model import Onboarding, Plan, Selector
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context
@@ -11,8 +11,8 @@ from detector.core.rulebook.tree import Entry, Fields, Items, Node, Scalar, kind
 
 PLANS_MAX: Final = 100
 STEPS_MAX: Final = 32
-_PLAN: Final = ("stage", "price", "allows", "has")
-_PLAN_LATER: Final = ("per", "like", "days", "then", "tolerance", "from", "until", "at", "adds", "since")
+_PLAN: Final = ("stage", "price", "allows", "has", *trials.KEYS)
+_PLAN_LATER: Final = ("per", "tolerance", "from", "until", "at", "adds", "since")
 _ONBOARDING: Final = ("steps", "within", "by")
 _ONBOARDING_LATER: Final = ("order", "since", "if")
 
@@ -32,7 +32,7 @@ def plans(node: Node | None, limits: Collection[str], features: Collection[str],
                 report.refuse(entry.key.at, "value", message, "Write the plans cheapest first: their order is the ladder")
             dearest = plan.price
         built.append(plan)
-    return tuple(built)
+    return trials.resolved(built, found, report)
 
 
 def _plan(name: str, entry: Entry, limits: Collection[str], features: Collection[str], report: Report) -> Plan | None:
@@ -101,9 +101,13 @@ def _items(node: Node, what: str, report: Report) -> tuple[Node, ...]:
     return ()
 
 
-def no_plan(node: Node | None, known: tuple[str, ...], report: Report) -> str | None:
-    """The plan of an account of which none is known."""
-    return None if node is None else shapes.one_of(node, "`no_plan`", known, (), report)
+def no_plan(node: Node | None, known: tuple[str, ...], plans: tuple[Plan, ...], report: Report) -> str | None:
+    """The plan of an account of which none is known. `known`: the names of all plans, also of those that were refused."""
+    name = None if node is None else shapes.one_of(node, "`no_plan`", known, (), report)
+    if node is not None and any(plan.name == name and plan.days_ms is not None for plan in plans):
+        message = f"`no_plan` cannot be '{name}': a trial with `days` begins when your product says so, and nobody did"
+        report.refuse(node.at, "value", message, "Name a plan that does not end")
+    return name
 
 
 def onboarding(node: Node | None, context: Context) -> Onboarding | None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Final, cast
 
+from detector.core import words
 from detector.core.rulebook import shapes, units
 from detector.core.rulebook.conditions import condition
 from detector.core.rulebook.leads import FAMILIES, TYPES_OF_FAMILY
@@ -16,7 +17,10 @@ from detector.core.rulebook.tree import At, Entry, Items, Node, Scalar, kind_of
 RULES_MAX: Final = 200
 CONDITIONS_MAX: Final = 32
 COOLDOWN_MS: Final = 14 * units.UNITS_MS["d"]
-_RULE: Final = ("family", "lead", "each", "at", "when", "event", "say", "cooldown")
+LATENESS_MS: Final = units.UNITS_MS["d"]
+_LATENESSES: Final = ("1d", "6h", "1h", "15m", "1m", "10s", "1s")
+"""What a remedy may say: the first that is short enough."""
+_RULE: Final = ("family", "lead", "each", "at", "when", "event", "say", "cooldown", "lateness")
 _RULE_LATER: Final = (
     "mode",
     "at_least",
@@ -24,8 +28,6 @@ _RULE_LATER: Final = (
     "within",
     "then",
     "sequence",
-    "absent",
-    "lateness",
     "on_enable",
     "to",
     "score",
@@ -53,7 +55,7 @@ def _rule(name: str, entry: Entry, lead_types: Collection[str], context: Context
     _check_form(values, entry, what, report)
     by_event = "event" in values
     place = Place(what, limit=each_limit, event=by_event, properties=by_event)
-    cooldown = shapes.duration(values["cooldown"], f"the cooldown of {what}", report) if "cooldown" in values else None
+    cooldown, lateness = _silence(values, what, report)
     return Rule(
         name=name,
         say=_say(values, entry, what, place, context),
@@ -63,8 +65,28 @@ def _rule(name: str, entry: Entry, lead_types: Collection[str], context: Context
         steps=_steps(values["at"], what, report) if "at" in values else (),
         when=_when(values["when"], what, place, context) if "when" in values else (),
         event=_event(values["event"], what, context) if by_event else (),
-        cooldown_ms=cooldown or COOLDOWN_MS,
+        cooldown_ms=cooldown,
+        lateness_ms=lateness,
     )
+
+
+def _silence(values: Mapping[str, Node], what: str, report: Report) -> tuple[int, int]:
+    """Cooldown and lateness. An event as late as the cooldown is long could undo more than the last thing that was told."""
+    said = {
+        key: shapes.duration(values[key], f"the {key} of {what}", report) for key in ("cooldown", "lateness") if key in values
+    }
+    cooldown, lateness = said.get("cooldown", COOLDOWN_MS), said.get("lateness", LATENESS_MS)
+    if cooldown is None or lateness is None:
+        return COOLDOWN_MS, LATENESS_MS
+    if lateness >= cooldown:
+        default = "" if "lateness" in said else ", the default,"
+        message = f"{what} has a lateness of {words.window(lateness)}{default} and a cooldown of {words.window(cooldown)}"
+        shorter = next((text for text in _LATENESSES if (units.duration_ms(text) or 0) < cooldown), None)
+        remedy = "The lateness must be shorter. " + (
+            "Write a longer cooldown" if shorter is None else f"Write: lateness: {shorter}"
+        )
+        report.refuse(values["lateness" if "lateness" in said else "cooldown"].at, "value", message, remedy)
+    return cooldown, lateness
 
 
 def _leads_to(

@@ -1,10 +1,12 @@
 """Names of the rulebook in, readers of a moment out: value, message ids behind it, and the window it looks at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import Any, NamedTuple
 
 from detector.core.instants import NEVER
+from detector.core.measures import trial
+from detector.core.measures.absence import AbsenceReader
 from detector.core.measures.keys import measure_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
@@ -51,6 +53,9 @@ class Value(NamedTuple):
 
 def measure_value(measure: Measure, features: dict[str, str]) -> Value:
     """`features`: feature -> key of its series, for measures of `premium`."""
+    if measure.kind == "absent":
+        absence = AbsenceReader(measure)
+        return Value(absence.value, absence.next, absence.ids, measure.within_ms, course=Course.MOVES)
     if measure.of.builtin == "premium":
         return _premium_value(measure, PremiumReader(features, measure.window_ms))
     key, window = measure_key(measure), measure.window_ms
@@ -133,8 +138,21 @@ STATE_VALUES = {
     "plan": Value(lambda m: m.standing.name, _next_plan),
     "plan.change": Value(lambda m: m.ladder.change(m.before, m.standing) or "same", _next_change_of_plan, course=Course.MOVES),
     "stage": Value(lambda m: m.standing.stage, _next_plan),
+    "trial.left": Value(trial.left, _next_plan, course=Course.MOVES),
+    "trial.ends_on": Value(trial.ends_on, _next_plan),
     "event": Value(lambda m: None if m.asked is None else m.asked[0]),
 }
+
+
+def where_trials_end(values: Mapping[str, Value]) -> dict[str, Value]:
+    """The values of a rulebook with timed trials: time alone moves a plan, and what it allows."""
+    moved = {name for name in values if name in ("plan", "stage") or name.startswith("limit.")}
+    return {name: value._replace(course=Course.MOVES) if name in moved else value for name, value in values.items()}
+
+
+def trial_left(thresholds: tuple[int, ...]) -> Value:
+    """What is left of a trial, where it is compared with these (ms)."""
+    return STATE_VALUES["trial.left"]._replace(next=lambda m: trial.next_left(m, thresholds))
 
 
 def onboarding_values(reader: OnboardingReader | None) -> dict[str, Value]:

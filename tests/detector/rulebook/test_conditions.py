@@ -8,6 +8,7 @@ from detector.core.rulebook.conditions import type_of, typed
 from detector.core.rulebook.model import Between, Binary, Constant, Expr, In, Name, Negative, Not, Type
 from detector.core.rulebook.names import WHERE, Names, Place
 from detector.core.rulebook.problems import Refusal
+from detector.core.rulebook.tree_walk import compared_with
 
 NAMES = Names(
     measures={"a": Type.NUMBER, "b": Type.NUMBER, "c": Type.NUMBER, "d": Type.ANY},
@@ -177,3 +178,10 @@ def test_any_text_is_a_typed_condition_or_a_refusal_within_it(text: str) -> None
     else:
         assert type_of(expr) in (Type.BOOL, Type.ANY)
         assert type_of(typed(f"({text})", NAMES, RULE)) is type_of(expr)
+
+
+def test_the_fixed_values_that_a_name_is_compared_with_are_found_wherever_they_stand() -> None:
+    expr = typed("not trial.left > 3d and (a > 1 or trial.left <= 1h) or 2 < b", NAMES, RULE)
+    assert compared_with(expr, "trial.left") == [3 * 86_400_000, 3_600_000]
+    assert compared_with(expr, "a") == [1]
+    assert compared_with(expr, "b") == []

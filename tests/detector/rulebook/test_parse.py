@@ -23,7 +23,14 @@ def test_the_trial_is_a_whole_rulebook_with_nothing_asleep() -> None:
     rulebook = book.rulebook
     assert book.asleep == ()
     assert (rulebook.project, rulebook.currency, rulebook.no_plan) == ("acme-mail", "EUR", "free")
-    assert [rule.name for rule in rulebook.rules] == ["limit", "onboarded", "premium", "upgrade-request", "sales-request"]
+    assert [rule.name for rule in rulebook.rules] == [
+        "limit",
+        "onboarded",
+        "premium",
+        "trial-ends",
+        "upgrade-request",
+        "sales-request",
+    ]
     assert [plan.name for plan in rulebook.plans] == ["free", "standard", "premium"]
     assert rulebook.plans[0].allows == {"contacts": 500, "emails": 1000}
     assert rulebook.plans[1].has == {"automations"}
@@ -136,11 +143,11 @@ def test_what_waits_for_an_unmapped_event_is_asleep_and_says_what_to_do() -> Non
     assert found == [
         (
             "r.yaml:2:6: rule 'upgrade-request' waits for 'pricing_asked', which `events` does not map "
-            f"(in b2b-saas@1, line 47). {remedy}: pricing_asked: Your Event Name"
+            f"(in b2b-saas@1, line 51). {remedy}: pricing_asked: Your Event Name"
         ),
         (
             "r.yaml:2:6: rule 'sales-request' waits for 'sales_requested', which `events` does not map "
-            f"(in b2b-saas@1, line 51). {remedy}: sales_requested: Your Event Name"
+            f"(in b2b-saas@1, line 55). {remedy}: sales_requested: Your Event Name"
         ),
     ]
     upgrade = rule_of(book.rulebook, "upgrade-request")
@@ -211,3 +218,74 @@ def test_rules_by_event_may_look_at_the_event() -> None:
     mine = "{lead: pql, event: asked, when: [properties.seats >= 5, event == asked], say: '{properties.seats}'}"
     book = parsed(f"events: {{asked: Q}}\nrules: {{mine: {mine}}}")
     assert [condition.text for condition in rule_of(book.rulebook, "mine").when] == ["properties.seats >= 5", "event == asked"]
+
+
+TRIAL = """limits: {n: {last: properties.n, of: N}}
+features: {f: {used: F}}
+plans:
+  tour:     {stage: trial, like: business, days: 14, then: starter}
+  starter:  {stage: free, price: 0, allows: {n: 5}}
+  business: {stage: paying, price: 15, allows: {n: none}, has: [f]}
+"""
+
+
+def test_a_trial_takes_what_another_plan_gives_and_says_when_it_ends_and_what_follows() -> None:
+    book = parsed(TRIAL)
+    tour, starter, business = book.rulebook.plans
+    assert (tour.stage, tour.days_ms, tour.then) == ("trial", 14 * DAY, "starter")
+    assert (tour.allows, tour.has) == (business.allows, business.has)
+    assert business.has == {"f"}
+    assert (starter.days_ms, starter.then) == (None, None)
+    assert parse(book.resolved, {}).rulebook == book.rulebook
+
+
+def test_a_trial_may_have_no_end_and_then_be_the_plan_of_those_without() -> None:
+    rulebook = parsed("plans: {free: {stage: free}, tour: {stage: trial, like: free}}\nno_plan: tour\n").rulebook
+    assert (rulebook.plans[1].days_ms, rulebook.plans[1].then, rulebook.no_plan) == (None, None, "tour")
+
+
+def test_absence_names_two_selections_of_events_and_a_time() -> None:
+    events = "events: {signed_up: Signed Up, imported: [Contacts Imported, Uploaded]}\n"
+    measure = "measures: {idle: {absent: imported, after: {of: signed_up, where: properties.seats > 1}, within: 7d}}\n"
+    rule = "rules: {mine: {lead: pql, when: [not idle and stage == free], say: x}}"
+    book = parsed(events + measure + rule)
+    idle = book.rulebook.measures["idle"]
+    assert (idle.kind, idle.within_ms, [term.name for term in idle.of.terms]) == (
+        "absent",
+        7 * DAY,
+        ["Contacts Imported", "Uploaded"],
+    )
+    assert [(term.name, term.where and term.where.text) for term in idle.after.terms] == [("Signed Up", "properties.seats > 1")]
+    assert parse(book.resolved, {}).rulebook == book.rulebook
+
+
+@pytest.mark.parametrize("unmapped", ["absent: later, after: signed_up", "absent: signed_up, after: later"])
+def test_absence_of_or_after_an_unmapped_event_is_asleep(unmapped: str) -> None:
+    text = f"events: {{signed_up: S, later: []}}\nmeasures: {{idle: {{{unmapped}, within: 7d}}}}\n"
+    asleep = parsed(text + "rules: {mine: {lead: pql, when: [idle], say: x}}").asleep
+    assert any(problem.message.startswith("rule 'mine' is asleep: measure 'idle' waits") for problem in asleep)
+
+
+@pytest.mark.parametrize(
+    ("plans", "said"),
+    [
+        ("{free: {stage: free}}", ["mine"]),
+        ("{free: {stage: free}, tour: {stage: trial}}", ["trial-ends", "mine"]),
+        ("{free: {stage: free}, tour: {stage: trial, days: 14, then: free}}", []),
+    ],
+)
+def test_a_rule_about_the_end_of_trials_is_asleep_without_one_the_bases_only_if_there_are_trials(
+    plans: str, said: list[str]
+) -> None:
+    mine = "{lead: pql, when: [trial.left <= 1d], say: x}"
+    book = parsed(f"plans: {plans}\nevents: {{s: S}}\nonboarding: {{steps: [s]}}\nrules: {{mine: {mine}}}")
+    found = [problem.message for problem in book.asleep if "no plan is a trial with `days`" in problem.message]
+    assert [message.split("'")[1] for message in found] == said
+
+
+def test_a_rule_waits_a_day_for_late_events_unless_it_says_otherwise() -> None:
+    rulebook = parsed("rules: {limit: {cooldown: 1h, lateness: 30m}, onboarded: {cooldown: 25h}}").rulebook
+    quick, slow = rule_of(rulebook, "limit"), rule_of(rulebook, "onboarded")
+    assert (quick.cooldown_ms, quick.lateness_ms) == (DAY // 24, DAY // 48)
+    assert (slow.cooldown_ms, slow.lateness_ms) == (25 * DAY // 24, DAY)
+    assert rule_of(rulebook, "premium").lateness_ms == DAY

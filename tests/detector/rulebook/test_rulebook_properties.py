@@ -79,6 +79,7 @@ WORDS = [
         "14d",
     ),
     *(
+        *("like", "days", "then", "trial", "absent", "after", "lateness", "30m", "trial.left <= 3d", "not a"),
         "active_days >= 3",
         "plan == a",
         "properties.x in a",
@@ -196,7 +197,7 @@ def test_a_well_formed_rulebook_is_accepted(
         "events": {f"e_{name}": found for name, found in events.items()},
         "measures": {f"m_{name}": {"count": f"e_{name}", "window": f"{days}d"} for name in events},
         "rules": {
-            "limit": {"at": [f"{step}%" for step in steps], "cooldown": f"{days}d"},
+            "limit": {"at": [f"{step}%" for step in steps], "cooldown": f"{days}d", "lateness": f"{days}h"},
             **{
                 f"r-{name}": {"lead": "pql", "when": [f"m_{name} >= {days}", f"stage == {stage}"], "say": f"{{m_{name}}}"}
                 for name in events

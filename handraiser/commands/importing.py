@@ -1,0 +1,96 @@
+"""`handraiser import FILE…`: years of history, so that accounts are known from the first day."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from handraiser.client import data_folder, find_server
+from handraiser.data_folder import read_secret
+from handraiser.errors import CommandError
+from handraiser.importing.access import WriteKey
+from handraiser.importing.result import Result, counted
+from handraiser.options import Data, Json, Project
+from handraiser.output import note, print_json, say
+
+INTERRUPTED = 130
+
+
+def register(app: typer.Typer) -> None:
+    app.command("import")(import_)
+
+
+def import_(  # noqa: PLR0913, PLR0917 - the options of the command
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help=".ndjson or .csv, also with .gz.")],
+    mapping: Annotated[
+        str | None, typer.Option("--map", metavar="MAP", help="For csv, which column is what: a YAML file, or YAML in braces.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check everything, send nothing.")] = False,
+    key: Annotated[
+        str | None,
+        typer.Option(help="A write key that may import (else HANDRAISER_WRITE_KEY, else the trial's).", show_default=False),
+    ] = None,
+    project: Project = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Send history. Run it again after an interruption, or by mistake: nothing is doubled within 7 days."""
+    from handraiser.importing.run import open_files, rehearse, run  # noqa: PLC0415 - other commands need none of it
+
+    try:
+        opened = open_files(files, mapping)
+        result = rehearse(opened) if dry_run else run(opened, find_server(os.environ, data), _write_key(key, data), project)
+    except KeyboardInterrupt:
+        note("Stopped. What was accepted stays. Run the same command again to go on: nothing is doubled.")
+        raise typer.Exit(INTERRUPTED) from None
+    if json:
+        print_json(result.as_json())
+    else:
+        _tell_rehearsal(result) if dry_run else _tell(result)
+    if result.rejected:
+        raise typer.Exit(1)
+
+
+def _write_key(said: str | None, data: Path | None) -> WriteKey:
+    said = said or os.environ.get("HANDRAISER_WRITE_KEY")
+    if said:
+        return WriteKey(said, chosen=True)
+    folder = data_folder(os.environ, data)
+    key = folder and read_secret(folder.trial_key)
+    if not key:
+        raise CommandError(
+            "no_write_key",
+            "Which key? Make one with `handraiser keys create --project NAME --may-import` and give it as --key, or set "
+            "HANDRAISER_WRITE_KEY.",
+        )
+    return WriteKey(key, chosen=False)
+
+
+def _tell_rehearsal(result: Result) -> None:
+    say(f"{counted(result.accepted, 'event')} can be imported. Nothing was sent (--dry-run).")
+    for file, event in result.examples.items():
+        say(f"The first one of {file}:\n  {event}")
+    _tell_problems(result)
+
+
+def _tell(result: Result) -> None:
+    say(f"Imported {counted(result.accepted, 'event')} in {result.took_s:.1f} s, {result.rate:,.0f} a second.")
+    _tell_problems(result)
+    if result.held:
+        say(
+            f"{counted(result.held, 'event')} of people without an account wait for a `group` that says whose they are; after "
+            "10 minutes they are dead letters: handraiser deadletters list"
+        )
+    if result.ended:
+        say("Each account's history is now judged, as a whole. Leads older than 7 days are recorded and sent to nobody.")
+        say(f"See them: handraiser leads list --project {result.project}")
+    elif result.accepted:
+        say("This address does not tell what the detector has read: the accounts are judged 10 minutes from now.")
+
+
+def _tell_problems(result: Result) -> None:
+    if result.rejected:
+        say(f"{counted(result.rejected, 'row')} could not be used:")
+        for line in result.problem_lines():
+            say(line)

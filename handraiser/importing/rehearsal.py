@@ -1,0 +1,22 @@
+"""Batches of events in, what a server would say of each out, without one: the same reading, and nothing is sent."""
+
+from collections.abc import Sequence
+
+from handraiser.importing.posting import Posted, body_of, problems_of
+from handraiser.importing.rows import Row
+from ingest.core.native import read_native
+from ingest.core.normalise import Arrival, normalise
+from runtime.clock import Clock
+
+
+class Rehearsal:
+    """In the place of a Poster."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def post(self, batch: Sequence[Row]) -> Posted:
+        envelope = read_native(body_of(batch))
+        arrival = Arrival("rehearsal", "", "server", self._clock(), lambda: "", historical=True)
+        done = normalise(envelope.split(), envelope, None, arrival)
+        return Posted(len(done.events), problems_of(batch, (rejection.as_json() for rejection in done.rejections)))
