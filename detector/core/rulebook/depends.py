@@ -49,6 +49,8 @@ def _needs(rule: Rule, limit: LimitReader | None, rulebook: Rulebook) -> set[str
             if name.path.startswith("person."):
                 # Any event can change who is at hand; of a request that is who asked, whatever else happens.
                 needs |= {f"{_OF_TYPE}{type_}" for type_ in (("identify",) if rule.event else _TYPES)}
+            if name.path == "stage" and rulebook.no_plan is None:
+                needs |= {f"{_OF_TYPE}{type_}" for type_ in _TYPES}  # whoever comes first is a visitor, or ends that stage
     return needs
 
 

@@ -1,0 +1,211 @@
+"""All events of one account in; the value of any name of the rulebook at any instant out, from the events until then.
+
+An event is a dict: id, type, timestamp, received_at, name, person, anonymous, properties, traits. Of copies (the same id) the
+first in the list is the event.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from tests.oracle.conditions import duration, truth
+from tests.oracle.plans import UNKNOWN, Plans, Standing
+
+T = TypeVar("T")
+Event = dict[str, Any]
+DAY = 86_400_000
+NAMES_A_PERSON = ("track", "page", "screen", "identify", "group")
+
+
+class Account:
+    """Slow on purpose: whatever it is asked for, it looks through all the events again."""
+
+    def __init__(self, rulebook: dict[str, Any], events: list[Event]) -> None:
+        self.rulebook = rulebook
+        first = {event["id"]: event for event in reversed(events)}
+        self.events = sorted(first.values(), key=lambda event: (event["timestamp"], event["id"]))
+        said = [(e["timestamp"], e["traits"]["plan"]) for e in self.events if e["type"] == "group" and "plan" in e["traits"]]
+        self.plans = Plans(rulebook, said)
+        self.known: dict[Any, Any] = {}
+
+    def once(self, key: Any, work: Callable[[], T]) -> T:
+        """The same question again gets the same answer, sooner."""
+        if key not in self.known:
+            self.known[key] = work()
+        answer: T = self.known[key]
+        return answer
+
+    # --- which events ---
+
+    def selected(self, selector: Any) -> list[Event]:
+        aliases = self.rulebook.get("events", {})
+        return self.once(("selected", repr(selector)), lambda: [e for e in self.events if selects(selector, e, aliases)])
+
+    def until(self, selector: Any, t: int, window: int | None = None) -> list[Event]:
+        """In (t - window, t]."""
+        since = -1 if window is None else t - window
+        return [event for event in self.selected(selector) if since < event["timestamp"] <= t]
+
+    # --- where it stands ---
+
+    def standing(self, t: int) -> Standing:
+        return self.once(("standing", t), lambda: self._standing(t))
+
+    def _standing(self, t: int) -> Standing:
+        standing = self.plans.at(t)
+        here = [event for event in self.events if event["timestamp"] <= t]
+        anonymous = any(event["anonymous"] is not None and event["person"] is None for event in here)
+        if standing == UNKNOWN and anonymous and not any(event["person"] is not None for event in here):
+            return UNKNOWN._replace(stage="visitor")
+        return standing
+
+    # --- names ---
+
+    def value(self, path: str, t: int) -> Any:  # noqa: PLR0911  one per kind of name
+        """The value of a name that needs no limit, event or person at hand; None: unknown."""
+        if path in self.rulebook.get("measures", {}):
+            return self.once((path, t), lambda: self.measure(self.rulebook["measures"][path], t))
+        root, _, rest = path.partition(".")
+        if path == "plan":
+            return self.standing(t).name
+        if path == "stage":
+            return self.standing(t).stage
+        if path == "plan.change":
+            return self.once((path, t), lambda: self.plans.change(t))
+        if path == "trial.left":
+            return self.standing(t).left
+        if root == "onboarding":
+            took = self.onboarding_took(t)
+            within = self.rulebook["onboarding"].get("within")
+            return took if rest == "took" else took is not None and (within is None or took <= duration(within))
+        if root == "account":
+            return self.trait([e for e in self.events if e["type"] == "group"], rest, t)
+        raise ValueError(f"not a name that the oracle knows: {path}")
+
+    def measure(self, measure: dict[str, Any], t: int) -> Any:
+        window = duration(measure["window"]) if "window" in measure else None
+        if "absent" in measure:
+            return self.absent(measure, t)
+        if "count" in measure:
+            counted = self.counted(measure["count"], t, window)
+            return len({each[0]["id"] if isinstance(each, tuple) else each["id"] for each in counted})
+        if "last" in measure:
+            values = [dig(event, measure["last"]) for event in self.until(measure["of"], t, window)]
+            return next((value for value in reversed(values) if value is not None), None)
+        return len({each for event in self.counted(measure["of"], t, window) if (each := told_apart(measure, event)) is not None})
+
+    def counted(self, selector: Any, t: int, window: int | None) -> list[Any]:
+        """Events, of premium (event, feature): an event is in it once for each feature that the plan lacked."""
+        if selector != "premium":
+            return self.until(selector, t, window)
+        since = -1 if window is None else t - window
+        return [(event, feature) for event, feature in self.premium() if since < event["timestamp"] <= t]
+
+    def premium(self) -> list[tuple[Event, str]]:
+        """Each use or refusal of a feature that the plan in force at that time lacked."""
+        return self.once("premium", self._premium)
+
+    def _premium(self) -> list[tuple[Event, str]]:
+        found = []
+        for feature, how in self.rulebook.get("features", {}).items():
+            for event in self.selected([how[each] for each in ("used", "refused") if each in how]):
+                plan = self.standing(event["timestamp"]).plan
+                if plan is not None and feature not in plan.get("has", []):
+                    found.append((event, feature))
+        return found
+
+    def absent(self, measure: dict[str, Any], t: int) -> bool:
+        """Whether what should have followed `after` did not, for so long."""
+        answers = [event["timestamp"] for event in self.until(measure["absent"], t)]
+        waiting = [e["timestamp"] for e in self.until(measure["after"], t) if not answers or e["timestamp"] > answers[-1]]
+        return bool(waiting) and waiting[0] + duration(measure["within"]) <= t
+
+    def onboarding_took(self, t: int) -> int | None:
+        firsts: list[int] = []
+        for step in self.rulebook["onboarding"]["steps"]:
+            seen = self.until(step, t)
+            if not seen:
+                return None
+            firsts.append(seen[0]["timestamp"])
+        return max(firsts) - min(firsts)
+
+    def trait(self, events: list[Event], name: str, t: int) -> Any:
+        said = [event["traits"][name] for event in events if event["timestamp"] <= t and name in event["traits"]]
+        return said[-1] if said else None
+
+    # --- a limit, a person ---
+
+    def used(self, name: str, t: int) -> float | None:
+        """How much of a limit. A gauge that was never told is unknown; a counter begins again with each month (UTC)."""
+        limit = self.rulebook["limits"][name]
+        if "count" in limit:
+            month = month_of(t)
+            return sum(1 for event in self.until(limit["count"], t) if month_of(event["timestamp"]) == month)
+        values: list[Any] = [dig(event, limit["last"]) for event in self.until(limit["of"], t)]
+        return next((v for v in reversed(values) if isinstance(v, int | float) and not isinstance(v, bool)), None)
+
+    def allowed(self, name: str, t: int) -> float | None:
+        """None: no cap, or unknown."""
+        plan = self.standing(t).plan
+        most = None if plan is None else plan.get("allows", {}).get(name)
+        return None if most == "none" else most
+
+    def percent(self, name: str, t: int) -> float | None:
+        used, allowed = self.used(name, t), self.allowed(name, t)
+        if used is None or allowed is None:
+            return None
+        if allowed == 0:
+            return 1.0 if used > 0 else 0.0
+        return used / allowed
+
+    def person_named_last(self, t: int) -> str | None:
+        here = [event for event in self.events if event["timestamp"] <= t and event["type"] in NAMES_A_PERSON]
+        return here[-1]["person"] if here else None
+
+    def person_trait(self, person: str | None, name: str, t: int) -> Any:
+        if person is None:
+            return None
+        return self.trait([e for e in self.events if e["type"] != "group" and e["person"] == person], name, t)
+
+
+def selects(selector: Any, event: Event, aliases: dict[str, Any]) -> bool:
+    """`selector`: a name of `aliases`, the product's own name, `active`, {of, where}, or a list of such."""
+    if isinstance(selector, list):
+        return any(selects(each, event, aliases) for each in selector)
+    if isinstance(selector, dict):
+        return selects(selector["of"], event, aliases) and truth(selector["where"], lambda path: dig(event, path)) is True
+    if event["type"] != "track":
+        return False
+    if selector == "active":
+        return event["person"] is not None
+    if selector in aliases:
+        return selects(aliases[selector], event, {})
+    return bool(event["name"] == selector)
+
+
+def dig(event: Event, path: str) -> Any:
+    """`properties.total` of an event; None if it is not there, or not plain."""
+    value: Any = event
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value if isinstance(value, str | int | float) else None
+
+
+def told_apart(measure: dict[str, Any], counted: Any) -> Any:
+    """What a `distinct` counts different ones of."""
+    event, feature = counted if isinstance(counted, tuple) else (counted, None)
+    match measure["distinct"]:
+        case "day":
+            return event["timestamp"] // DAY
+        case "person":
+            return event["person"]
+        case "feature":
+            return feature
+        case path:
+            value = dig(event, path)
+            return str(value).lower() if isinstance(value, bool) else value
+
+
+def month_of(t: int) -> tuple[int, int]:
+    day = datetime.fromtimestamp(t / 1000, UTC)
+    return day.year, day.month

@@ -1,0 +1,172 @@
+"""A rulebook and all events of one account in; the set of signals that the detector must have found by a horizon out.
+
+Each rule is looked at on its own, from the first instant to the last: at every instant at which its answer can change. The
+rulebook is a dict as its YAML text says it, but conditions are tuples (see `conditions.py`).
+"""
+
+from heapq import heapify, heappop, heappush
+from typing import Any, NamedTuple
+
+from tests.oracle.account import DAY, Account, Event, dig, month_of
+from tests.oracle.conditions import duration, leaves, plain, truth
+
+REFUSED = 1e9
+"""The rank of a refusal, above every share."""
+COOLDOWN = "14d"
+
+
+class Signal(NamedTuple):
+    lead_type: str
+    rule: str
+    """`busy`, or of a rule for each limit `limit/contacts`."""
+    step: str | None
+    qualified_at: int
+
+
+def signals(rulebook: dict[str, Any], events: list[Event], horizon: int) -> set[Signal]:
+    """Of all rules. `horizon`: the last instant that is looked at."""
+    account = Account(rulebook, events)
+    found: set[Signal] = set()
+    for name, rule in rulebook["rules"].items():
+        for limit in rulebook.get("limits", {}) if "each" in rule else [None]:
+            found |= Rule(account, name, rule, limit).signals(horizon)
+    return found
+
+
+class Rule:
+    """One rule, of a rule for each limit one limit of it."""
+
+    def __init__(self, account: Account, name: str, rule: dict[str, Any], limit: str | None) -> None:
+        self.account = account
+        self.rulebook = account.rulebook
+        self.name = name if limit is None else f"{name}/{limit}"
+        self.rule = rule
+        self.limit = limit
+        self.cooldown = duration(rule.get("cooldown", COOLDOWN))
+        self.conditions: list[Any] = rule.get("when", [])
+
+    # --- how high it stands ---
+
+    def rank(self, t: int) -> float:
+        """0: it does not hold, or nobody knows. Else 1, or the share that was reached, or REFUSED."""
+        if "event" in self.rule:
+            asked = self.asked(t)
+            return 1.0 if asked is not None and self.guard(t, asked) else 0.0
+        if not self.guard(t, None):
+            return 0.0
+        if "at" not in self.rule:
+            return 1.0
+        return REFUSED if self.refused(t) else self.share(t)
+
+    def lasting(self, t: int) -> float:
+        """The rank without what only happens at this instant."""
+        if "event" in self.rule or not self.guard(t, None):
+            return 0.0
+        return self.share(t) if "at" in self.rule else 1.0
+
+    def share(self, t: int) -> float:
+        percent = self.account.percent(self.limit or "", t)
+        shares = [int(step[:-1]) / 100 for step in self.rule["at"] if step != "refused"]
+        return max([share for share in shares if percent is not None and share <= percent], default=0.0)
+
+    def refused(self, t: int) -> bool:
+        """At this very instant; without a cap there is nothing to be refused for."""
+        refusals = self.rulebook["limits"][self.limit].get("refused", [])
+        happened = any(event["timestamp"] == t for event in self.account.selected(refusals))
+        return "refused" in self.rule["at"] and happened and self.account.allowed(self.limit or "", t) is not None
+
+    def asked(self, t: int) -> Event | None:
+        """The request at this very instant; of several the one with the last id."""
+        here = [event for event in self.account.selected(self.rule["event"]) if event["timestamp"] == t]
+        return here[-1] if here else None
+
+    def guard(self, t: int, asked: Event | None) -> bool:
+        return all(truth(condition, lambda path: self.read(path, t, asked)) is True for condition in self.conditions)
+
+    def read(self, path: str, t: int, asked: Event | None) -> Any:
+        account, (root, _, rest) = self.account, path.partition(".")
+        if root == "person":
+            person = asked["person"] if asked is not None else account.person_named_last(t)
+            return account.person_trait(person, rest, t)
+        if root == "properties":
+            return dig(asked or {}, path)
+        if root != "limit":
+            return account.value(path, t)
+        limit = self.limit or ""
+        if rest == "refused":
+            return len(account.until(self.rulebook["limits"][limit].get("refused", []), t))
+        return {"used": account.used, "allowed": account.allowed, "percent": account.percent}[rest](limit, t)
+
+    # --- when it may change ---
+
+    def instants(self, horizon: int) -> set[int]:
+        """Every instant at which the rank can change, and many more."""
+        times = {event["timestamp"] for event in self.account.events}
+        found = times | {t + 1 for t in times} | set(self.account.plans.turns())
+        for after in self.delays():
+            found |= {t + after for t in times}
+        if times:
+            day = min(times) - min(times) % DAY
+            while day <= horizon:  # a counter begins again with the month
+                if month_of(day) != month_of(day - 1):
+                    found.add(day)
+                day += DAY
+        for leaf in (leaf for condition in self.conditions for leaf in leaves(condition) if leaf[1] == "trial.left"):
+            lefts = [plain(value) for value in leaf[2:] if isinstance(value, tuple)]
+            found |= {turn - left + more for turn in self.account.plans.turns() for left in lefts for more in (0, 1)}
+        return {t for t in found if min(times, default=0) <= t <= horizon}
+
+    def delays(self) -> set[int]:
+        """How long after an event it may still matter: windows run out, an answer is overdue."""
+        names = {leaf[1] for condition in self.conditions for leaf in leaves(condition)}
+        used = [measure for name, measure in self.rulebook.get("measures", {}).items() if name in names]
+        return {duration(measure[key]) for measure in used for key in ("window", "within") if key in measure}
+
+    # --- signals ---
+
+    def signals(self, horizon: int) -> set[Signal]:
+        """The walk: what is told, what the cooldown silences, what raises the signal before."""
+        ahead = list(self.instants(horizon))
+        heapify(ahead)
+        found: list[dict[str, Any]] = []
+        told, before = 0.0, None
+        while ahead:
+            t = heappop(ahead)
+            if t == before:
+                continue
+            before = t
+            rank = self.rank(t)
+            if rank > told:
+                if not (found and self.cools(found[-1], t)):
+                    found.append({"at": t, "rank": rank, "allowed": self.allowed(t)})
+                    told = rank
+                    if t + self.cooldown <= horizon:
+                        heappush(ahead, t + self.cooldown)
+                elif rank > found[-1]["rank"]:
+                    found[-1] |= {"rank": rank, "allowed": self.allowed(t)}
+                    told = rank
+            told = min(told, self.lasting(t)) if told else 0.0
+        return {Signal(self.lead_type(each["at"]), self.name, self.step(each["rank"]), each["at"]) for each in found}
+
+    def cools(self, last: dict[str, Any], t: int) -> bool:
+        """Within the cooldown of the last signal, unless the limit was raised since."""
+        allowed, then = self.allowed(t), last["allowed"]
+        raised = allowed is not None and then is not None and allowed > then
+        return t < last["at"] + self.cooldown and not raised
+
+    def allowed(self, t: int) -> float | None:
+        return None if self.limit is None else self.account.allowed(self.limit, t)
+
+    def step(self, rank: float) -> str | None:
+        if "at" not in self.rule:
+            return None
+        return "refused" if rank == REFUSED else f"{round(rank * 100)}%"
+
+    def lead_type(self, t: int) -> str:
+        """The rule's own, else what follows from its family and where the account stood."""
+        if "lead" in self.rule:
+            return str(self.rule["lead"])
+        stage = self.account.standing(t).stage
+        if self.rule["family"] == "upgrade_intent":
+            return "service_sql" if stage in ("free", "paying") else "pql"
+        return "xql" if stage == "paying" else "pql"

@@ -1,0 +1,161 @@
+"""Rulebooks that Hypothesis makes up, as the oracle reads them: small ones, with low thresholds, of few events."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+TITLES, TOPICS = ["CTO", "Intern"], ["pricing", "weather"]
+WINDOWS = ["1h", "1d", "3d", "7d"]
+EVENTS: dict[str, Any] = {
+    "signed": "Signed Up",
+    "imported": ["Imported", {"of": "Uploaded", "where": ("compare", "properties.ok", "==", True)}],
+    "sent": "Sent",
+    "asked": ["Asked", {"of": "Ticket", "where": ("compare", "properties.topic", "==", "pricing")}],
+}
+LIMITS: dict[str, Any] = {
+    "contacts": {"last": "properties.total", "of": "Counted", "refused": "Count Refused"},
+    "emails": {"count": "Emailed", "resets": "month", "refused": ["Send Refused"]},
+}
+FEATURES: dict[str, Any] = {"ai": {"used": "AI Opened", "refused": "AI Refused"}, "ab": {"used": "AB Opened"}}
+PLANS: dict[str, Any] = {
+    "free": {"stage": "free", "price": 0, "allows": {"contacts": 10, "emails": 3}, "has": []},
+    "standard": {"stage": "paying", "price": 20, "allows": {"contacts": 20, "emails": 6}, "has": ["ai"]},
+    "premium": {"stage": "paying", "price": 90, "allows": {"contacts": "none"}, "has": ["ai", "ab"]},
+}
+TRIALS: list[dict[str, Any]] = [
+    {"stage": "trial", "like": "premium", "days": 14, "then": "free"},
+    {"stage": "trial", "like": "standard", "days": 3, "then": "free"},
+    {"stage": "trial", "like": "premium", "days": 3, "then": "standard"},
+    {"stage": "trial", "like": "standard"},
+]
+LEAD_TYPES = {name: {"to": "sales", "answer_in": "1h", "do": "x"} for name in ("sales_sql", "service_sql", "pql", "xql")}
+CLOSE = {"won": ("compare", "plan.change", "==", "up"), "lost": ("compare", "plan.change", "==", "down")}
+SELECTORS = ["imported", "sent", "Shared", "active", {"of": "Ticket", "where": ("compare", "properties.topic", "==", "pricing")}]
+
+NUMBERS: list[dict[str, Any]] = [
+    *({"count": of} for of in (*SELECTORS, "premium")),
+    *({"distinct": "day", "of": of} for of in ("active", "sent", "premium")),
+    *({"distinct": "person", "of": of} for of in ("active", "imported", "premium")),
+    {"distinct": "feature", "of": "premium"},
+    {"distinct": "properties.viewer", "of": "Shared"},
+]
+LASTS: list[dict[str, Any]] = [
+    {"last": "properties.mood", "of": "Surveyed"},
+    {"last": "properties.total", "of": ["Counted", "Surveyed"]},
+]
+ABSENCES: list[dict[str, Any]] = [
+    {"absent": "imported", "after": "signed", "within": "3d"},
+    {"absent": "sent", "after": "Counted", "within": "1d"},
+    {"absent": ["sent", "imported"], "after": ["signed", "Shared"], "within": "1h"},
+]
+COUNTS_OPERATORS = [">=", ">=", ">=", ">", "==", "<", "<=", "!="]
+
+
+@st.composite
+def measures(draw: st.DrawFn) -> dict[str, Any]:
+    found = {}
+    for number in range(draw(st.integers(1, 3))):
+        measure = draw(st.sampled_from([*NUMBERS, *LASTS, *ABSENCES * 2]))
+        window = draw(st.sampled_from([None, *WINDOWS])) if "absent" not in measure else None
+        found[f"m{number}"] = measure if window is None else {**measure, "window": window}
+    return found
+
+
+def _of_measure(name: str, measure: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
+    if "absent" in measure:
+        return [st.just(("is", name)), st.just(("is", name)), st.just(("compare", name, "==", False))]
+    if measure.get("last") == "properties.mood":
+        return [st.tuples(st.just("compare"), st.just(name), st.sampled_from(["==", "!="]), st.sampled_from(["good", "bad", 3]))]
+    if "last" in measure:
+        return [st.tuples(st.just("compare"), st.just(name), st.sampled_from([">=", "<"]), st.sampled_from([8, 10]))]
+    compare = st.tuples(st.just("compare"), st.just(name), st.sampled_from(COUNTS_OPERATORS), st.integers(1, 3))
+    return [compare, compare, st.tuples(st.just("between"), st.just(name), st.just(1), st.integers(1, 2))]
+
+
+def _of_state(book: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
+    plans, stages = list(book["plans"]), ["free", "free", "paying", "trial", "unknown", "visitor", "churned"]
+    found: list[st.SearchStrategy[Any]] = [
+        st.tuples(st.just("compare"), st.just("stage"), st.sampled_from(["==", "==", "!="]), st.sampled_from(stages)),
+        st.tuples(st.just("in"), st.just("plan"), st.lists(st.sampled_from(plans), min_size=1, max_size=2, unique=True)),
+        st.tuples(st.just("compare"), st.just("plan.change"), st.just("=="), st.sampled_from(["up", "down"])),
+        st.tuples(st.just("compare"), st.just("account.size"), st.sampled_from([">=", "<"]), st.just(10)),
+        st.tuples(st.just("compare"), st.just("person.title"), st.sampled_from(["==", "!="]), st.sampled_from(TITLES)),
+        st.just(("is", "onboarding.done")),
+        st.tuples(st.just("compare"), st.just("onboarding.took"), st.just("<="), st.just(("duration", "1d"))),
+    ]
+    if "trial" in plans:
+        left = st.sampled_from(["1h", "1d", "3d"]).map(lambda length: ("duration", length))
+        found += [st.tuples(st.just("compare"), st.just("trial.left"), st.sampled_from(["<=", "<=", "<", ">", ">="]), left)] * 4
+    return found
+
+
+OF_LIMIT: list[st.SearchStrategy[Any]] = [
+    st.tuples(
+        st.just("compare"), st.just("limit.percent"), st.sampled_from([">=", "<"]), st.sampled_from([("%", 50), ("%", 80)])
+    ),
+    st.tuples(st.just("compare"), st.just("limit.used"), st.sampled_from([">=", "=="]), st.integers(2, 8)),
+    st.just(("compare", "limit.refused", ">=", 2)),
+]
+OF_EVENT: list[st.SearchStrategy[Any]] = [
+    st.tuples(st.just("compare"), st.just("properties.topic"), st.sampled_from(["==", "!="]), st.sampled_from(TOPICS)),
+    st.just(("compare", "properties.total", ">=", 8)),
+]
+
+
+def conditions(book: dict[str, Any], extra: list[st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
+    """One line of `when`."""
+    of_measures = [each for name, measure in book["measures"].items() for each in _of_measure(name, measure)]
+    leaf = st.one_of(*of_measures, *of_measures, *_of_state(book), *extra, *extra)
+    together = st.tuples(st.sampled_from(["and", "or"]), leaf, leaf)
+    return st.one_of(leaf, leaf, leaf, st.tuples(st.just("not"), leaf), together, st.tuples(st.just("not"), together))
+
+
+@st.composite
+def rules(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
+    form = draw(st.sampled_from(["when", "when", "at", "at", "event", "each"]))
+    family = draw(st.sampled_from(["usage_limit", "usage_growth", "upgrade_intent"]))
+    rule: dict[str, Any] = {"lead": "sales_sql"} if draw(st.integers(0, 4)) == 0 else {"family": family}
+    rule["say"] = "x"
+    guards = 0
+    if form in ("at", "each"):
+        rule["each"] = "limit"
+    if form == "at":
+        rule["at"] = draw(st.sampled_from([["80%", "100%", "refused"], ["50%", "100%"], ["refused"], ["80%"]]))
+        guards = draw(st.sampled_from([0, 0, 0, 1]))
+    elif form == "event":
+        rule["event"] = draw(st.sampled_from([["asked"], ["Ticket"], ["asked", "Count Refused"]]))
+        guards = draw(st.integers(0, 1))
+    else:
+        guards = draw(st.sampled_from([1, 1, 2]))
+    if guards:
+        extra = {"event": OF_EVENT, "when": []}.get(form, OF_LIMIT)
+        rule["when"] = draw(st.lists(conditions(book, extra), min_size=guards, max_size=guards))
+    for key, values in (("cooldown", [None, None, "2d", "3d", "25h"]), ("lateness", [None, None, "1h", "12h"])):
+        value = draw(st.sampled_from(values))
+        if value is not None:
+            rule[key] = value
+    return rule
+
+
+@st.composite
+def rulebooks(draw: st.DrawFn) -> dict[str, Any]:
+    """Lateness of a rule is 24 hours unless it says less."""
+    plans = dict(PLANS)
+    if draw(st.booleans()):
+        plans["trial"] = draw(st.sampled_from(TRIALS))
+    book: dict[str, Any] = {
+        "project": "acme-mail",
+        "events": EVENTS,
+        "limits": LIMITS,
+        "features": FEATURES,
+        "plans": plans,
+        "onboarding": {"steps": draw(st.sampled_from([["signed", "imported"], ["imported", "sent"]])), "within": "3d"},
+        "lead_types": LEAD_TYPES,
+        "measures": draw(measures()),
+    }
+    if draw(st.sampled_from([True, True, False])):
+        book["no_plan"] = "free"
+    if draw(st.booleans()):
+        book["close"] = CLOSE
+    book["rules"] = {f"r{number}": draw(rules(book)) for number in range(draw(st.integers(1, 3)))}
+    return book

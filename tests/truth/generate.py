@@ -1,0 +1,227 @@
+"""Cases that Hypothesis makes up: a rulebook, the log of one account (late, doubled, out of order), restarts and timers."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+
+from tests.oracle.account import DAY, Event
+from tests.oracle.conditions import duration, leaves
+from tests.truth.books import EVENTS, LIMITS, TITLES, TOPICS, rulebooks
+
+SOAK = os.environ.get("HANDRAISER_SOAK") == "1"
+"""Ten times as many cases."""
+CASES = settings(
+    max_examples=250,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+)
+HOUR = 3_600_000
+T0 = 1_779_840_000_000  # 2026-05-27T00:00:00Z: June begins at day 5
+LATENESS = "24h"
+TRACKED = [
+    *("Signed Up", "Imported", "Uploaded", "Sent", "Shared", "Surveyed", "Asked", "Ticket"),
+    *(
+        "Counted",
+        "Counted",
+        "Emailed",
+        "Emailed",
+        "Count Refused",
+        "Send Refused",
+        "AI Opened",
+        "AI Refused",
+        "AB Opened",
+        "Other",
+    ),
+]
+PLANS = ["free", "standard", "standard", "premium", "free", "none", None, "", "mystery", "trial"]
+PEOPLE = ["ada", "ada", "bo", None]
+PROPERTIES = {
+    "total": st.sampled_from([1, 5, 8, 9, 10, 16, 20, "8", True]),
+    "ok": st.sampled_from([True, True, 1]),
+    "topic": st.sampled_from([*TOPICS, None]),
+    "viewer": st.sampled_from(["a", "b", 1, True]),
+    "mood": st.sampled_from(["good", "bad", 3, None]),
+}
+USED = {
+    "Counted": ("total",),
+    "Count Refused": ("total",),
+    "Uploaded": ("ok",),
+    "Ticket": ("topic", "total"),
+    "Asked": ("topic", "total"),
+    "Shared": ("viewer",),
+    "Surveyed": ("mood", "total"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`log` is in order of arrival, copies included. A restart comes after the arrival at its index, and so does a tick.
+
+    Between two ticks all arrivals are as if in one record: timers act at the end of a record.
+    """
+
+    book: dict[str, Any]
+    log: list[Event]
+    restarts: frozenset[int]
+    ticks: dict[int, int]
+    """Index of an arrival -> how much later partition time has got before the next."""
+    horizon: int
+    order: list[Event]
+    """The same events in any order, some doubled."""
+
+    @property
+    def late(self) -> bool:
+        times = [event["timestamp"] for event in self.log]
+        return any(t <= max(times[:index], default=-1) for index, t in enumerate(times))
+
+    @property
+    def doubled(self) -> bool:
+        return len({event["id"] for event in self.log}) < len(self.log)
+
+
+def lateness_of(book: dict[str, Any]) -> int:
+    """Milliseconds that no rule finds too late."""
+    return min(duration(rule.get("lateness", LATENESS)) for rule in book["rules"].values())
+
+
+def _spans(book: dict[str, Any]) -> list[int]:
+    """How far apart things meet: windows, cooldowns, trials."""
+    lengths = [measure[key] for measure in book["measures"].values() for key in ("window", "within") if key in measure]
+    lengths += [rule["cooldown"] for rule in book["rules"].values() if "cooldown" in rule]
+    days = [plan["days"] * DAY for plan in book["plans"].values() if "days" in plan]
+    return sorted({*map(duration, lengths), *days, 14 * DAY})
+
+
+_BEHIND: dict[str, Any] = {
+    "premium": ["AI Opened", "AI Refused", "AB Opened", "group"],
+    "active": ["Other"],
+    "limit": [each[key] for each in LIMITS.values() for key in ("count", "of", "refused") if key in each],
+    "onboarding": ["signed", "imported", "sent"],
+    "person": ["identify"],
+    "properties": [],
+    **{root: ["group"] for root in ("account", "plan", "stage", "trial")},
+    **EVENTS,
+}
+
+
+def _wires(names: Any, book: dict[str, Any]) -> list[str]:
+    """By the product's own names the events that are behind a name, a selector or a measure."""
+    if isinstance(names, dict):
+        names = [names[key] for key in ("count", "of", "absent", "after") if key in names]
+    if isinstance(names, list):
+        return [wire for name in names for wire in _wires(name, book)]
+    behind = {**_BEHIND, **book["measures"]}
+    return _wires(behind[names], book) if names in behind else [names]
+
+
+def used_by(book: dict[str, Any]) -> list[str]:
+    """The events that its rules look at; `group` for the plan, `identify` for a person."""
+    names = [name for rule in book["rules"].values() for name in (*rule.get("event", ()), rule.get("each", "active"))]
+    conditions = [condition for rule in book["rules"].values() for condition in rule.get("when", ())]
+    names += [leaf[1].partition(".")[0] for condition in conditions for leaf in leaves(condition)]
+    return _wires(names, book)
+
+
+@st.composite
+def _times(draw: st.DrawFn, book: dict[str, Any]) -> list[int]:
+    """Few instants, close together or exactly a window apart, so that events fall together, in order and at the edges."""
+    day = st.sampled_from([0, 0, 0, 1, 2, 4, 5, 6])
+    within = st.sampled_from([0, 0, 1, HOUR, 2 * HOUR, 12 * HOUR, 23 * HOUR])
+    base = draw(st.lists(st.builds(lambda d, ms: T0 + d * DAY + ms, day, within), min_size=2, max_size=5))
+    spans = draw(st.lists(st.sampled_from(_spans(book)), max_size=2))
+    return [t + span for t in base for span in (0, *spans)]
+
+
+@st.composite
+def _events(draw: st.DrawFn, book: dict[str, Any], most: int, too_late: list[int]) -> list[Event]:
+    times, allowed = draw(_times(book)), lateness_of(book)
+    deck = draw(
+        st.lists(st.sampled_from([*used_by(book) * 8, *TRACKED, "group", "group", "identify", "page"]), min_size=2, max_size=5)
+    )
+    delays = st.sampled_from([0, 0, 0, 1, min(6 * HOUR, allowed), allowed - 1, allowed, allowed, *too_late])
+    plan_delays = st.sampled_from([0, 0, HOUR, allowed, 2 * DAY, 10 * DAY])
+    at = st.builds(lambda t, ms: t + ms, st.sampled_from(times), st.sampled_from([0, 0, 0, 0, 1, -1]))
+    least = draw(st.sampled_from([1, 4, 8, 12]))
+    drawn = draw(st.lists(st.tuples(at, st.sampled_from(deck), st.sampled_from(PEOPLE)), min_size=least, max_size=most))
+    found = []
+    begins_on = draw(st.sampled_from([None, *reversed(book["plans"]), None]))
+    if begins_on is not None:
+        found.append({**event("m", min(times), "group", None), "traits": {"plan": begins_on}})
+    for index, (t, what, person) in enumerate(drawn):
+        made = event(f"m{index * 7919 % 1000:03d}", t, what, person)
+        if what == "group":
+            made["traits"] = draw(_account_traits(book))
+        elif what == "identify":
+            made["traits"] = {"title": draw(st.sampled_from([*TITLES, None]))}
+        else:
+            values = {name: draw(PROPERTIES[name]) for name in USED.get(what, ())}
+            made["properties"] = {name: value for name, value in values.items() if value is not None}
+        never_too_late = list(made["traits"]) == ["plan"] and person is None
+        made["received_at"] = t + draw(plan_delays if never_too_late else delays)
+        found.append(made)
+    return found
+
+
+def event(message_id: str, t: int, what: str, person: str | None) -> Event:
+    kind = what if what in ("group", "identify", "page") else "track"
+    name = what if kind == "track" else None
+    anonymous = "a1" if person is None and kind != "group" else None
+    return {
+        "id": message_id,
+        "type": kind,
+        "timestamp": t,
+        "received_at": t,
+        "name": name,
+        "person": person,
+        "anonymous": anonymous,
+        "properties": {},
+        "traits": {},
+    }
+
+
+@st.composite
+def _account_traits(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
+    if draw(st.integers(0, 5)) == 0:
+        return {"size": draw(st.sampled_from([50, 5, None]))}
+    return {"plan": draw(st.sampled_from([*PLANS, *["trial"] * 6] if "trial" in book["plans"] else PLANS))}
+
+
+@st.composite
+def _log(draw: st.DrawFn, events: list[Event]) -> list[Event]:
+    """In order of receipt. Of some events a copy comes later; it may say something else, and is not heard."""
+    copies = []
+    for event in draw(st.lists(st.sampled_from(events), max_size=3)):
+        later = draw(st.sampled_from([0, 1, HOUR, 6 * DAY]))
+        other = draw(
+            st.sampled_from([{}, {}, {"properties": {"total": 10, "ok": True}}, {"timestamp": event["timestamp"] - HOUR}])
+        )
+        copies.append({**event, **other, "received_at": event["received_at"] + later})
+    return sorted([*events, *copies], key=lambda event: int(event["received_at"]))
+
+
+def _firsts(log: list[Event]) -> list[Event]:
+    return list({event["id"]: event for event in reversed(log)}.values())
+
+
+@st.composite
+def cases(draw: st.DrawFn, most: int = 22, *, too_late: bool = False) -> Case:
+    """Plans may be as late as they like; no other event is too late for any rule, unless `too_late`."""
+    book = draw(rulebooks())
+    log = draw(_log(draw(_events(book, most, [25 * HOUR, 9 * DAY] if too_late else []))))
+    indexes = st.integers(0, len(log) - 1)
+    doubled = draw(st.lists(st.sampled_from(log), max_size=4))
+    firsts = _firsts(log)
+    copies = [event for event in firsts if any(event["id"] == each["id"] for each in doubled)]
+    newest = max(event["received_at"] for event in log)
+    return Case(
+        book=book,
+        log=log,
+        restarts=frozenset(draw(st.lists(indexes, max_size=6))),
+        ticks=draw(st.dictionaries(indexes, st.sampled_from([0, 0, 0, 1, HOUR, DAY, 5 * DAY]), max_size=12)),
+        horizon=newest + draw(st.sampled_from([40 * DAY, 20 * DAY, 4 * DAY, 0])),
+        order=draw(st.permutations([*firsts, *copies])),
+    )

@@ -1,0 +1,51 @@
+"""Facts answer the same for every order of the same events, as of any time, and what the naive oracle says."""
+
+from typing import Any
+
+from hypothesis import given, settings
+
+from detector.core.fold import fold
+from detector.core.measures.moment import Moment
+from detector.core.rulebook.compile import Program
+from tests.oracle.account import Account
+from tests.truth.driver import Detector, program, usage
+from tests.truth.generate import CASES, SOAK, Case, cases
+
+STATE = ["plan", "stage", "plan.change", "onboarding.done", "onboarding.took", "trial.left"]
+
+
+def _folded(rules: Program, case: Case) -> Detector:
+    """The facts alone, with nothing judged; each restart keeps what is stored."""
+    detector = Detector(rules)
+    for index, event in enumerate(case.order):
+        if event["id"] not in detector.seen:
+            detector.seen.add(event["id"])
+            fold(rules, detector.account.facts, usage(event))
+        if index in case.restarts:
+            detector.restarts()
+    return detector
+
+
+def _times(case: Case) -> list[int]:
+    """Of every event a millisecond before and after too, and where its windows, and a trial that it began, run out."""
+    times = {event["timestamp"] for event in case.log}
+    spans = [0, 3_600_000, *(days * 86_400_000 for days in (1, 3, 7, 14))]
+    return sorted({t + span + edge for t in times for span in spans for edge in (-1, 0, 1)})
+
+
+@settings(CASES, max_examples=1_000 if SOAK else 150)
+@given(cases(most=14))
+def test_every_order_gives_the_answers_of_the_oracle_at_any_time(case: Case) -> None:
+    rules, account = program(case.book), Account(case.book, case.order)
+    facts = _folded(rules, case).account.facts
+    names = [name for name in (*STATE, *case.book["measures"]) if name in rules.values]
+    for t in _times(case):
+        moment = Moment(facts, rules.ladder, t)
+        answers: dict[str, Any] = {name: rules.values[name].read(moment) for name in names}
+        assert answers == {name: account.value(name, t) for name in names}
+        for name, reader in rules.limits.items():
+            assert (reader.used(moment), reader.allowed(moment), reader.percent(moment)) == (
+                account.used(name, t),
+                account.allowed(name, t),
+                account.percent(name, t),
+            )

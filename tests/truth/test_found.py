@@ -1,0 +1,53 @@
+"""What the made-up cases once found wrong, each as small as it could be made."""
+
+from typing import Any
+
+from tests.oracle.account import DAY, Event
+from tests.oracle.oracle import Signal, signals
+from tests.truth.books import EVENTS, FEATURES, LEAD_TYPES, LIMITS, PLANS
+from tests.truth.driver import Detector, program
+from tests.truth.generate import T0, event
+
+
+def book(rules: dict[str, Any], *, no_plan: str | None = "free", **sections: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {"project": "acme-mail", "events": EVENTS, "limits": LIMITS, "features": FEATURES, "plans": PLANS}
+    found |= {"lead_types": LEAD_TYPES, "onboarding": {"steps": ["signed", "imported"], "within": "3d"}, "measures": {}}
+    if no_plan is not None:
+        found["no_plan"] = no_plan
+    return {**found, **sections, "rules": {name: {"say": "x", "lead": "pql", **rule} for name, rule in rules.items()}}
+
+
+class Log:
+    """Events of one account in order of arrival; days count from T0. An event arrives at once, or `late` ms after."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def add(self, what: str, day: float, *, late: int = 0, person: str | None = "ada", **more: Any) -> "Log":
+        made = event(f"m{len(self.events)}", T0 + round(day * DAY), what, person)
+        self.events.append({**made, **more, "received_at": made["timestamp"] + late})
+        return self
+
+    def found(self, rulebook: dict[str, Any], horizon: float) -> set[tuple[str, str | None, float]]:
+        """Of the product, with all events in one record; the oracle must agree."""
+        until = T0 + round(horizon * DAY)
+        detector = Detector(program(rulebook))
+        for each in self.events:
+            detector.arrives(each)
+        detector.passes(until)
+        assert signals(rulebook, self.events, until) == detector.signals()
+        return {(rule, step, (at - T0) / DAY) for _, rule, step, at in map(Signal._make, detector.signals())}
+
+
+def test_whoever_comes_after_an_anonymous_visitor_ends_the_stage_visitor() -> None:
+    rulebook = book({"new": {"when": [("compare", "stage", "==", "unknown")]}}, no_plan=None)
+    log = Log().add("Other", 0, person=None).add("Other", 0)
+    assert log.found(rulebook, 1) == {("new", None, 0)}
+    log = Log().add("Other", 0, person=None).add("Other", 1)
+    assert log.found(rulebook, 2) == {("new", None, 1)}
+
+
+def test_what_time_alone_brought_before_two_events_of_the_same_instant_is_told() -> None:
+    rulebook = book({"low": {"each": "limit", "when": [("compare", "limit.percent", "<", ("%", 50))]}})
+    log = Log().add("Emailed", 0).add("Emailed", 0).add("Other", 14).add("Emailed", 14)
+    assert log.found(rulebook, 15) == {("low/emails", None, 5)}, "the month begins at day 5"

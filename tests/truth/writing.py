@@ -1,0 +1,58 @@
+"""A rulebook of the oracle, a dict with conditions as tuples, in; the YAML text that the product reads, out."""
+
+import json
+import re
+from typing import Any
+
+_WORD = re.compile(r"[a-z_]+")
+_KNOWN = ("plan", "stage", "plan.change", "event")
+"""Names whose values are words of the rulebook and need no quotes."""
+
+
+def yaml(rulebook: dict[str, Any]) -> str:
+    """One section a line."""
+    return "\n".join(f"{section}: {_flow(value)}" for section, value in rulebook.items())
+
+
+def _flow(value: Any) -> str:
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{key}: {_flow(each)}" for key, each in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(_flow, value)) + "]"
+        case tuple():
+            return json.dumps(text(value))
+        case str() if _WORD.fullmatch(value):
+            return value
+        case _:
+            return json.dumps(value)
+
+
+def text(condition: Any) -> str:
+    """As a rulebook's author would write it."""
+    match condition:
+        case ("is", path):
+            return str(path)
+        case ("compare", path, operator, value):
+            return f"{path} {operator} {_value(path, value)}"
+        case ("between", path, low, high):
+            return f"{path} between {_value(path, low)} and {_value(path, high)}"
+        case ("in", path, values):
+            return f"{path} in [{', '.join(_value(path, value) for value in values)}]"
+        case ("and" | "or" as word, a, b):
+            return f"({text(a)}) {word} ({text(b)})"
+        case ("not", a):
+            return f"not ({text(a)})"
+    raise ValueError(f"not a condition: {condition}")
+
+
+def _value(path: str, value: Any) -> str:
+    match value:
+        case ("%", number):
+            return f"{number}%"
+        case ("duration", length):
+            return str(length)
+        case str() if path in _KNOWN:
+            return value
+        case _:
+            return json.dumps(value)
