@@ -8,7 +8,7 @@ import typer
 
 from eventlog.port import LogError
 from handraiser import VERSION
-from handraiser.commands import deadletters, endpoints, keys, leads, projects, rules, running, trying
+from handraiser.commands import deadletters, endpoints, keys, leads, projects, rules, running, trying, verifying
 from handraiser.errors import CommandError
 from handraiser.output import fail, say
 from runtime.settings import SettingsError
@@ -33,6 +33,7 @@ for noun, text, group in (
     app.add_typer(group, name=noun, help=text)
 running.register(app)
 trying.register(app)
+verifying.register(app)
 
 
 def _version(wanted: bool) -> None:
