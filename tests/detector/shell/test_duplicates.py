@@ -203,15 +203,15 @@ def test_an_id_means_nothing_outside_its_account(counting: World) -> None:
 
 
 def test_of_copies_that_differ_the_first_in_the_log_wins(counting: World) -> None:
-    def contacts(total: int) -> dict[str, Any]:
-        return {**email("c1"), "event": "Contact Count Changed", "properties": {"total": total}}
-
     client = Client(counting)
-    client.send(contacts(100))
-    client.send(contacts(500))
+    client.send(email("m1"))
+    client.send({**email("m1"), "event": "Upgrade Clicked"})
     counting.drain()
-
     assert counting.leads() == []
+
+    client.send({**email("m2"), "event": "Upgrade Clicked"})
+    counting.drain()
+    assert counting.leads() == [("acme", "service_sql", "open")]
 
 
 def test_a_batch_that_was_lost_before_its_commit_is_counted_once_when_read_again(counting: World) -> None:
