@@ -67,7 +67,11 @@ def main() -> None:
     beside = Path(__file__).parents[2] / "shared" / "data"
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=Path(os.environ.get("HANDRAISER_TEST_DATA") or beside))
-    report("Verify (embedded log, SQLite)", measure(parser.parse_args().folder))
+    folder = parser.parse_args().folder
+    if not (folder / "p4saas").is_dir():
+        print(f"Verify: skipped, there is no folder {folder / 'p4saas'} (HANDRAISER_TEST_DATA says where it is)")
+        return
+    report("Verify (embedded log, SQLite)", measure(folder))
 
 
 if __name__ == "__main__":

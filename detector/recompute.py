@@ -18,6 +18,7 @@ from detector.partition import Partition
 from detector.programs import Programs
 from detector.seen import SeenIds
 from detector.store import DetectorStore
+from detector.store.accounts import Accounts
 from detector.store.audit import Scope
 from eventlog.port import Consumer, LogError, OffsetOutOfRangeError, Record, TopicPartition
 
@@ -42,7 +43,9 @@ OnProgress: TypeAlias = Callable[[Progress], None]
 class Narrowed(Folding):
     """Folds only what a scope covers: accounts do not depend on one another. Time passes for it all the same."""
 
-    scope = Scope()
+    def __init__(self, store: Accounts, seen: SeenIds, scope: Scope) -> None:
+        super().__init__(store, seen, partitions=1)
+        self._scope = scope
 
     def prepare(self, events: Mapping[TopicPartition, Sequence[UsageEvent]]) -> None:
         super().prepare({at: [event for event in each if self._covers(event)] for at, each in events.items()})
@@ -52,7 +55,7 @@ class Narrowed(Folding):
             super().take(partition, place, event, changes)
 
     def _covers(self, event: UsageEvent) -> bool:
-        return self.scope.covers(event.project, event.account)
+        return self._scope.covers(event.project, event.account)
 
 
 class Recompute:
@@ -70,8 +73,7 @@ class Recompute:
         on_progress: OnProgress,
     ) -> None:
         """`scratch`: an empty store. `programs`: of the real one. `seen_key`: of the real one too, so that ids collide alike."""
-        folding = Narrowed(scratch.accounts, SeenIds(scratch.seen, seen_key), partitions=1)
-        folding.scope = scope
+        folding = Narrowed(scratch.accounts, SeenIds(scratch.seen, seen_key), scope)
         self._compute = Compute(programs, folding, Attributor(scratch.people, 1))
         self._consumer = consumer
         self._scratch = scratch
