@@ -34,6 +34,14 @@ class EmbeddedLog:
         finally:
             connection.close()
 
+    def topics(self, names: Sequence[str]) -> Mapping[str, TopicState]:
+        connection = connect(self._path)
+        try:
+            with errors_explained(self._path):
+                return {name: _state(connection, name, self._path) for name in names}
+        finally:
+            connection.close()
+
     def producer(self) -> "EmbeddedProducer":
         return EmbeddedProducer(self._path, self._clock)
 
@@ -53,10 +61,19 @@ def _ensure(connection: sqlite3.Connection, topic: Topic) -> TopicState:
         number = made.lastrowid or 0
         keys = [(key_of(number, partition),) for partition in range(topic.partitions)]
         connection.executemany("INSERT INTO partitions (key, first, next, time) VALUES (?, 0, 0, 0)", keys)
-    name, partitions, topic_id = connection.execute(
-        "SELECT name, partitions, id FROM topics WHERE name = ?", (topic.name,)
-    ).fetchone()
-    return TopicState(name, partitions, topic_id)
+    row = connection.execute("SELECT name, partitions, id FROM topics WHERE name = ?", (topic.name,)).fetchone()
+    return TopicState(*row)
+
+
+def _state(connection: sqlite3.Connection, topic: str, path: Path) -> TopicState:
+    row = connection.execute("SELECT name, partitions, id FROM topics WHERE name = ?", (topic,)).fetchone()
+    if row is None:
+        raise _no_topic(path, topic)
+    return TopicState(*row)
+
+
+def _no_topic(path: Path, topic: str) -> LogError:
+    return LogError(f"The log {path} has no topic '{topic}'. Start Handraiser, which makes it.")
 
 
 def _keys(connection: sqlite3.Connection, topics: Sequence[str], path: Path) -> dict[TopicPartition, int]:
@@ -65,7 +82,7 @@ def _keys(connection: sqlite3.Connection, topics: Sequence[str], path: Path) -> 
     for name in topics:
         row = connection.execute("SELECT number, partitions FROM topics WHERE name = ?", (name,)).fetchone()
         if row is None:
-            raise LogError(f"The log {path} has no topic '{name}'. Start Handraiser, which makes it.")
+            raise _no_topic(path, name)
         number, partitions = row
         keys.update({TopicPartition(name, partition): key_of(number, partition) for partition in range(partitions)})
     return keys

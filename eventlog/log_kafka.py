@@ -50,6 +50,16 @@ class KafkaLog:
             admin.alter_configs(settings)
             return {topic.name: self._state(admin, topic.name) for topic in topics}
 
+    def topics(self, names: Sequence[str]) -> Mapping[str, TopicState]:
+        with errors_explained(self._bootstrap), self._admin() as admin:
+            for name in names:
+                if self._describe(admin, name) is None:
+                    raise self._no_topic(name)
+            return {name: self._state(admin, name) for name in names}
+
+    def _no_topic(self, name: str) -> LogError:
+        return LogError(f"Kafka at {self._bootstrap} has no topic '{self._prefix}{name}'. Start Handraiser, which makes it.")
+
     def _describe(self, admin: Any, name: str) -> Any:
         (found,) = admin.describe_topics([self._prefix + name])
         return None if found["error_code"] == UnknownTopicOrPartitionError.errno else found
@@ -75,9 +85,7 @@ class KafkaLog:
             partitions: dict[str, int] = {}
             for name in topics:
                 if (found := self._describe(admin, name)) is None:
-                    raise LogError(
-                        f"Kafka at {self._bootstrap} has no topic '{self._prefix}{name}'. Start Handraiser, which makes it."
-                    )
+                    raise self._no_topic(name)
                 partitions[name] = len(found["partitions"])
             return KafkaLogConsumer(self._bootstrap, self._prefix, partitions, f"handraiser-{group}")
 

@@ -117,6 +117,10 @@ class Log(Protocol):
         """Create what is missing; set the retention of what is there; never change a number of partitions."""
         ...
 
+    def topics(self, names: Sequence[str]) -> Mapping[str, TopicState]:
+        """Topics as they are; nothing is made or changed. Raises LogError for one that is not there."""
+        ...
+
     def producer(self) -> Producer: ...
 
     def consumer(self, topics: Sequence[str], group: str) -> Consumer:

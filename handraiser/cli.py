@@ -8,7 +8,7 @@ import typer
 
 from eventlog.port import LogError
 from handraiser import VERSION
-from handraiser.commands import deadletters, endpoints, importing, keys, leads, projects, rules, running, trying
+from handraiser.commands import deadletters, endpoints, importing, keys, leads, projects, rules, running, trying, verifying
 from handraiser.errors import CommandError
 from handraiser.output import fail, say
 from runtime.settings import SettingsError
@@ -34,6 +34,7 @@ for noun, text, group in (
 running.register(app)
 importing.register(app)
 trying.register(app)
+verifying.register(app)
 
 
 def _version(wanted: bool) -> None:

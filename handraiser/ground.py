@@ -1,6 +1,7 @@
 """What every room of a process stands on: in, settings; out, the log with its topics, and databases that were migrated."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,9 +38,15 @@ class Ground:
 
 def open_ground(settings: Settings) -> Ground:
     """Raises CommandError if Kafka is not there."""
-    try:
+    with _explained(settings):
         log = _open_log(settings)
         return Ground(settings, log, log.ensure_topics(_topics(settings)))
+
+
+@contextmanager
+def _explained(settings: Settings) -> Iterator[None]:
+    try:
+        yield
     except LogError as error:
         raise CommandError(
             "log_unreachable",
@@ -47,6 +54,19 @@ def open_ground(settings: Settings) -> Ground:
             if settings.kafka
             else f"The log in {settings.data} cannot be used: {error}",
         ) from error
+
+
+def open_to_read(settings: Settings) -> Ground:
+    """Beside whoever works there: nothing is made or changed. Raises CommandError where there is no installation."""
+    if settings.kafka is None and not log_path(settings).exists():
+        raise CommandError(
+            "no_installation",
+            f"There is no log in the folder {settings.data}. Name an installation's data folder with --data or "
+            "HANDRAISER_DATA; on Kafka and PostgreSQL set HANDRAISER_KAFKA and HANDRAISER_DATABASE_URL as for its services.",
+        )
+    with _explained(settings):
+        log = _open_log(settings)
+        return Ground(settings, log, log.topics([topic.name for topic in _topics(settings)]))
 
 
 def _open_log(settings: Settings) -> Log:

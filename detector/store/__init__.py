@@ -1,9 +1,12 @@
 """The only toucher of the detector's tables: one commit for everything that a batch changed, and reads by concern."""
 
+from contextlib import AbstractContextManager
+
 import sqlalchemy as sa
 
 from detector.changes import Changes
 from detector.store.accounts import Accounts, Seen, write_accounts, write_due, write_seen
+from detector.store.audit import Snapshot, snapshot
 from detector.store.checkpoints import Checkpoints, PartitionLostError, TopicMismatchError, swap
 from detector.store.commands import Commands, write_commands
 from detector.store.leads import LeadEventConflictError, Leads, write_leads
@@ -47,6 +50,10 @@ class DetectorStore:
             write_outbox(tx, changes.outbox, now)
             write_seen(tx, changes.seen, changes.forget_seen)
             write_dead_letters(tx, changes.dead_letters)
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """One unmoving view, for `verify`."""
+        return snapshot(self._engine)
 
     def held_since(self, seq: int) -> list[Waiting]:
         """Events that began to wait for their account after `seq`, oldest first: a line each in `up`."""

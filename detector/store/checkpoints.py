@@ -95,10 +95,11 @@ class Checkpoints:
                     tx.execute(sa.insert(t).values(name=state.name, partitions=state.partitions, topic_id=state.id))
                     continue
                 row = tx.execute(sa.select(t.c.partitions, t.c.topic_id).where(t.c.name == state.name)).one()
-                _refuse_another(state, partitions=row[0], topic_id=row[1])
+                refuse_another(state, partitions=row[0], topic_id=row[1])
 
 
-def _refuse_another(state: TopicState, partitions: int, topic_id: str) -> None:
+def refuse_another(state: TopicState, partitions: int, topic_id: str) -> None:
+    """Raises TopicMismatchError unless the topic is as the database knows it."""
     remedy = "Point Handraiser at the log that this database belongs to, or start with an empty database."
     if state.id != topic_id:
         raise TopicMismatchError(

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -51,10 +52,28 @@ class LeadFilter:
     after: tuple[int, str] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LeadEventRow:
+    """A lead event as it is stored: `body` is all of it, the rest is there to be looked for."""
+
+    id: str
+    lead_id: str
+    revision: int
+    type: str
+    project: str
+    account: str
+    timestamp: int
+    topic: str
+    partition: int
+    offset: int
+    partition_time: int
+    rulebook_version: int
+    body: bytes
+
+
 _LEAD = list(LeadRow.__dataclass_fields__)
 _NEWEST = [name for name in _LEAD if name not in ("lead_id", "project", "account", "lead_type", "opened_at")]
-_EVENT = ["id", "lead_id", "revision", "type", "project", "account", "timestamp", "topic", "partition", "offset"]
-_EVENT += ["partition_time", "rulebook_version", "body"]
+_EVENT = list(LeadEventRow.__dataclass_fields__)
 _encoder = msgspec.json.Encoder()
 _event_decoder = msgspec.json.Decoder(LeadEvent)
 
@@ -139,7 +158,16 @@ def _event_row(event: LeadEvent) -> tuple[object, ...]:
     )
 
 
-def _lead_row(event: LeadEvent, opened_at: int) -> tuple[object, ...]:
+def row_of(bodies: Sequence[bytes]) -> LeadRow:
+    """The row that a lead's life, oldest first, makes. Raises ValueError for a body that is no lead event."""
+    try:
+        events = [_event_decoder.decode(body) for body in bodies]
+        return LeadRow(*_lead_row(events[-1], events[0].timestamp))
+    except (KeyError, TypeError, msgspec.DecodeError) as error:
+        raise ValueError(f"a stored body is no lead event: {error!r}") from error
+
+
+def _lead_row(event: LeadEvent, opened_at: int) -> tuple[Any, ...]:
     data = event.data
     qualified_at = round(datetime.fromisoformat(data["qualified_at"]).timestamp() * 1000)
     return (

@@ -262,6 +262,13 @@ def test_topics_have_different_ids(log: Log) -> None:
     assert all(states[name].id for name in states)
 
 
+def test_topics_are_told_as_they_are_and_none_is_made(log: Log) -> None:
+    assert log.topics(["a", "b"]) == log.ensure_topics([Topic("a", 2, WEEK_S), Topic("b", 1, WEEK_S)])
+    for _ in range(2):
+        with pytest.raises(LogError, match="nowhere"):
+            log.topics(["a", "nowhere"])
+
+
 def test_an_append_to_a_partition_that_is_not_there_fails_and_says_so(producer: Producer) -> None:
     with pytest.raises(LogError, match=r"(?s)partition.*9"):
         producer.append([Entry("a", 9, b"1")], IN_TIME_S)

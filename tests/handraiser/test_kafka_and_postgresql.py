@@ -81,6 +81,17 @@ def test_up_try_works_on_kafka_and_postgresql(start: Callable[..., Running], eng
     assert running.stop() == 0
 
 
+def test_verify_agrees_on_kafka_and_postgresql(start: Callable[..., Running], engines: dict[str, str]) -> None:
+    running = start("--try", env=engines)
+    assert running.handraiser("try", "--fast").returncode == 0
+
+    done = command("verify", "--json", env=engines)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = json.loads(done.stdout)
+    assert (said["result"], said["leads"] >= 3, said["lead_events"] >= 5) == ("agreement", True, True)
+
+
 def test_each_service_by_itself_makes_a_lead_and_delivers_it(services: Callable[[str], Service], tmp_path: Path) -> None:
     ingest, detector, notifier = services("ingest"), services("detector"), services("notifier")
     api_key = (tmp_path / "data" / "api-key").read_text().strip()

@@ -1,0 +1,175 @@
+"""The log's topic `events` from its beginning in; the leads that it makes, in a scratch database, out. Nothing is published.
+
+The same `Compute` as the worker's, so the same `holds` and `reconcile`: only what is stored of accounts, leads and seen ids is
+not looked at. Records are read up to where the real detector's checkpoints stand, and no further.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from contracts.messages import EVENTS, Command, Place, UsageEvent
+from detector.agenda import Key
+from detector.attributor import Attributor
+from detector.changes import Changes
+from detector.compute import Compute, PoisonError
+from detector.folding import Folding
+from detector.partition import Partition
+from detector.programs import Programs
+from detector.seen import SeenIds
+from detector.seen_commands import SeenCommands
+from detector.store import DetectorStore
+from detector.store.audit import Scope
+from eventlog.port import Consumer, LogError, OffsetOutOfRangeError, Record, TopicPartition
+
+POLL_S = 1.0
+POLL_BYTES_MAX = 4 * 1024 * 1024
+SILENT_S = 60.0
+"""After so long without a record that must be there, the log is taken for broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Records read of those that must be, and the usage events in them."""
+
+    records: int
+    of_records: int
+    events: int
+
+
+OnProgress: TypeAlias = Callable[[Progress], None]
+
+
+class Narrowed(Folding):
+    """Folds only what a scope covers: accounts do not depend on one another. Time passes for it all the same."""
+
+    def __init__(self, scratch: DetectorStore, seen_key: bytes, scope: Scope) -> None:
+        super().__init__(scratch.accounts, SeenIds(scratch.seen, seen_key), SeenCommands(scratch.commands), partitions=1)
+        self._scope = scope
+
+    def prepare(
+        self, events: Mapping[TopicPartition, Sequence[UsageEvent]], commands: Sequence[Command], due: Iterable[Key]
+    ) -> None:
+        covered = {at: [event for event in each if self._covers(event)] for at, each in events.items()}
+        super().prepare(covered, [command for command in commands if self._covers(command)], due)
+
+    def take(self, partition: Partition, place: Place, event: UsageEvent, changes: Changes) -> None:
+        if self._covers(event):
+            super().take(partition, place, event, changes)
+
+    def command(self, partition: Partition, place: Place, command: Command, changes: Changes) -> None:
+        if self._covers(command):
+            super().command(partition, place, command, changes)
+
+    def _covers(self, message: UsageEvent | Command) -> bool:
+        return self._scope.covers(message.project, message.account)
+
+
+class Recompute:
+    """Reads `partitions` of `events`. `until` may be called again with checkpoints that have moved on."""
+
+    def __init__(  # noqa: PLR0913 - here everything meets
+        self,
+        consumer: Consumer,
+        scratch: DetectorStore,
+        programs: Programs,
+        *,
+        partitions: Iterable[int],
+        seen_key: bytes,
+        scope: Scope,
+        on_progress: OnProgress,
+    ) -> None:
+        """`scratch`: an empty store. `programs`: of the real one. `seen_key`: of the real one too, so that ids collide alike."""
+        folding = Narrowed(scratch, seen_key, scope)
+        self._compute = Compute(programs, folding, Attributor(scratch.people, 1))
+        self._consumer = consumer
+        self._scratch = scratch
+        self._on_progress = on_progress
+        self._partitions = {number: TopicPartition(EVENTS, number) for number in partitions}
+        self._owned: dict[TopicPartition, Partition] = {}
+        self._targets: dict[TopicPartition, int] = {}
+        self._events = 0
+        self.stops: dict[int, tuple[int, str]] = {}
+        """Partition -> (offset, why) before which it had to stop: from there on nothing was recomputed."""
+
+    @property
+    def events(self) -> int:
+        """Usage events read."""
+        return self._events
+
+    def until(self, checkpoints: Mapping[int, int]) -> None:
+        """Read on to each partition's checkpoint. Raises LogError."""
+        self._targets = {at: checkpoints.get(number, 0) for number, at in self._partitions.items()}
+        self._acquire()
+        try:
+            self._read()
+        except OffsetOutOfRangeError as error:
+            self._commit()
+            for partition in self._pending():
+                self._stop(partition, str(error))
+
+    def _read(self) -> None:
+        silent_since = time.monotonic()
+        while self._pending():
+            records = self._consumer.poll(POLL_S, POLL_BYTES_MAX)
+            if records:
+                silent_since = time.monotonic()
+                self._take([r for r in records if r.offset < self._targets.get(TopicPartition(r.topic, r.partition), 0)])
+            elif time.monotonic() - silent_since > SILENT_S:
+                raise LogError(f"The log has given nothing for {SILENT_S:.0f} s. See that it runs, then verify again.")
+        self._commit()
+
+    def _acquire(self) -> None:
+        """Take up every partition where the scratch database stands."""
+        for number, at in self._partitions.items():
+            checkpoint = self._scratch.checkpoints.acquire(at, "verify", 0, 0)
+            partition = self._owned[at] = Partition(at, checkpoint.version, checkpoint.next_offset, checkpoint.time)
+            self._compute.acquire(partition, self._scratch.rulebooks.adopted(at))
+            stop = self.stops.get(number)
+            if stop is not None and stop[0] <= partition.next_offset:
+                partition.halted = stop[1]
+                continue
+            partition.barrier = stop
+            try:
+                self._consumer.seek(at, partition.next_offset)
+            except OffsetOutOfRangeError as error:
+                self._stop(partition, str(error))
+
+    def _stop(self, partition: Partition, why: str) -> None:
+        """Retention has passed the reading."""
+        partition.halted = why
+        self.stops[partition.at.partition] = (partition.next_offset, why)
+
+    def _pending(self) -> list[Partition]:
+        return [p for at, p in self._owned.items() if p.halted is None and p.next_offset < self._targets[at]]
+
+    def _take(self, records: list[Record]) -> None:
+        while records:
+            try:
+                records = self._compute.take(self._owned, records)
+            except PoisonError as poison:
+                # What was computed is lost with it: again from what is committed, and this time not so far.
+                self._compute.clear()
+                self.stops[poison.at.partition] = (poison.offset, f"{poison} ({poison.__cause__!r}): a defect; please report it")
+                self._acquire()
+                return
+            if records or self._compute.batch.is_full:
+                self._commit()
+        self._tell()
+
+    def _commit(self) -> None:
+        batch = self._compute.close()
+        batch.changes.outbox.clear()
+        batch.changes.dead_letters.clear()
+        self._scratch.commit(batch.changes, 0)
+        self._compute.settled()
+        self._events += batch.events
+        for at, partition in self._owned.items():
+            if partition.halted is not None:
+                self.stops.setdefault(at.partition, (partition.next_offset, partition.halted))
+        self._tell()
+
+    def _tell(self) -> None:
+        read = sum(partition.next_offset for partition in self._owned.values())
+        self._on_progress(Progress(read, sum(self._targets.values()), self._events + self._compute.batch.events))
