@@ -16,6 +16,7 @@ from eventlog.port import Entry, LogError, Producer
 from ingest import metrics
 from ingest.core.placement import Lines, Partitions, size
 from ingest.traffic import Traffic
+from runtime.points import reach
 
 DURABLE_S = 2.0
 """A request whose lines are not durable by then is told to come again."""
@@ -80,7 +81,7 @@ class Batcher:
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
         while group := self._next_group():
-            error = await loop.run_in_executor(self._thread, self._append, [waiting.lines for waiting in group])
+            error = await loop.run_in_executor(self._thread, self.append_now, [waiting.lines for waiting in group])
             self.failing = error is not None
             for waiting in group:
                 self._count(-waiting.bytes)
@@ -104,8 +105,9 @@ class Batcher:
             bytes_ += waiting.bytes
         return group
 
-    def _append(self, requests: Sequence[Lines]) -> BusyError | None:
-        """In the thread."""
+    def append_now(self, requests: Sequence[Lines]) -> BusyError | None:
+        """One append for all of them, in the thread; what their requests are told, None: durable."""
+        reach("ingest.append.before")
         started = time.perf_counter()
         try:
             self._producer.append(_entries(requests), self._durable_s)
@@ -117,6 +119,7 @@ class Batcher:
             return BusyError()
         finally:
             metrics.APPEND_SECONDS.observe(time.perf_counter() - started)
+        reach("ingest.append.after")
         return None
 
     def _count(self, bytes_: int) -> None:

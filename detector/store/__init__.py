@@ -10,6 +10,7 @@ from detector.store.letters import DeadLetters, StoredLetter, write_dead_letters
 from detector.store.outbox import Outbox, write_outbox
 from detector.store.people import People, Waiting, write_people
 from detector.store.rulebooks import Rulebooks, write_adopted
+from runtime.points import reach
 
 __all__ = ["DetectorStore", "LeadEventConflictError", "PartitionLostError", "StoredLetter", "TopicMismatchError", "Waiting"]
 
@@ -36,6 +37,7 @@ class DetectorStore:
         """
         with self._engine.begin() as tx:
             swap(tx, changes.moves, now)
+            reach("detector.commit.swapped")
             write_adopted(tx, changes.adopted)
             write_accounts(tx, changes.accounts, changes.facts)
             write_leads(tx, changes.lead_events)
@@ -43,6 +45,7 @@ class DetectorStore:
             write_outbox(tx, changes.outbox, now)
             write_seen(tx, changes.seen, changes.forget_seen)
             write_dead_letters(tx, changes.dead_letters)
+            reach("detector.commit.written")
 
     def held_since(self, seq: int) -> list[Waiting]:
         """Events that began to wait for their account after `seq`, oldest first: a line each in `up`."""
