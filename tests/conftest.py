@@ -29,7 +29,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of whole processes, and the simulation, come first for every xdist worker, which begins with its share of the list."""
+    """Tests of whole processes and the simulation come first for every xdist worker, which begins with its share of the list."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     slow: dict[object, list[pytest.Item]] = {}
     for item in items:
