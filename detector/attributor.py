@@ -26,6 +26,7 @@ from detector.partition import Partition
 from detector.reading import unusable
 from detector.store.people import People
 from eventlog.port import TopicPartition
+from runtime.points import reach
 
 BYTES_MAX = 64 * 1024 * 1024
 EXPIRIES_MAX = 5_000
@@ -87,6 +88,8 @@ class Attributor:
 
     def close(self, changes: Changes) -> None:
         """Put what the open batch forwards into `changes`, framed anew."""
+        if self._forwarded:
+            reach("attributor.forward.before")
         for (source, target), lines in self._forwarded.items():
             for value in encode_frames(RecordKind.EVENTS, lines):
                 changes.outbox.append(OutboxRow(source.topic, source.partition, EVENTS, target, value))

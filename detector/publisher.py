@@ -6,6 +6,7 @@ from collections.abc import Collection
 from detector.store.outbox import Outbox
 from eventlog.port import LogError, Producer, TopicPartition
 from runtime.clock import Clock
+from runtime.points import reach
 
 ROWS_MAX = 64
 APPEND_TIMEOUT_S = 10.0
@@ -41,6 +42,7 @@ class Publisher:
             if not rows:
                 self._pending = False
                 return
+            reach("outbox.append.before")
             try:
                 self._producer.append([row.entry for row in rows], APPEND_TIMEOUT_S)
             except LogError as error:
@@ -48,5 +50,7 @@ class Publisher:
                 self._failures += 1
                 _log.warning("outbox waits", extra={"rows": len(rows), "failures": self._failures, "error": str(error)})
                 return
+            reach("outbox.append.after")
             self._failures = 0
             self._outbox.delete(rows)
+            reach("outbox.delete.after")

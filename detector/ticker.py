@@ -7,6 +7,7 @@ from contracts.codec import encode
 from contracts.messages import Tick
 from detector.partition import Partition
 from eventlog.port import Consumer, Entry, LogError, Producer
+from runtime.points import reach
 
 TICK_MS_MIN = 1_000
 """At most one look at a partition, and one tick, in this time."""
@@ -31,4 +32,5 @@ def tick(partitions: Iterable[Partition], consumer: Consumer, producer: Producer
     except LogError as error:
         _log.warning("tick not appended; the next second tries again", extra={"error": str(error)})
         return False
+    reach("ticker.append.after")
     return True

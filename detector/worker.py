@@ -9,7 +9,7 @@ their checkpoints.
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
@@ -27,6 +27,7 @@ from detector.store import DetectorStore, LeadEventConflictError, PartitionLostE
 from detector.ticker import tick
 from eventlog.port import Log, LogError, Producer, Record, TopicPartition, TopicState
 from runtime.clock import Clock
+from runtime.points import reach
 
 GROUP = "detector"
 TOPICS = (EVENTS, UNATTRIBUTED, DEAD_LETTERS)
@@ -62,8 +63,12 @@ class Worker:
         clock: Clock,
         owner: str,
         random_bytes: Callable[[int], bytes],
+        committer: Executor | None = None,
     ) -> None:
-        """`topics`: as they are. `owner`: who acquires, for people. Raises TopicMismatchError if the log is another one."""
+        """`topics`: as they are. `owner`: who acquires, for people. `committer`: runs the commits, one after the other.
+
+        Raises TopicMismatchError if the log is another one.
+        """
         store.checkpoints.check_topics(topics.values())
         seen = SeenIds(store.seen, store.seen.key(random_bytes(32)))
         folding = Folding(store.accounts, seen, SeenCommands(store.commands), topics[LEAD_EVENTS].partitions)
@@ -75,7 +80,7 @@ class Worker:
         self._compute = Compute(Programs(store.rulebooks), folding, attributor)
         self._publisher = Publisher(store.outbox, producer, clock)
         self._ownership = Ownership(self._consumer, store, self._compute, clock, owner)
-        self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="detector-commit")
+        self._committer = committer or ThreadPoolExecutor(max_workers=1, thread_name_prefix="detector-commit")
         self._committing: Future[None] | None = None
         self._left: list[Record] = []
         """Polled, and too much for the batch before."""
@@ -149,6 +154,7 @@ class Worker:
         if not self._ownership.is_current():
             self._drop()
             self._ownership.acquire()
+            reach("detector.acquire.after")
             self._publisher.expect()
             metrics.HALTED.set(self._ownership.halted())
         busy = self._committing is not None
@@ -203,7 +209,9 @@ class Worker:
         """In the second thread: one transaction, then what it put into the outbox."""
         changes = batch.changes
         with metrics.COMMIT_SECONDS.time():
+            reach("detector.commit.before")
             self._store.commit(changes, self._clock())
+            reach("detector.commit.after")
             if changes.outbox:
                 self._publisher.expect()
             self._publisher.publish(self._ownership.sources())

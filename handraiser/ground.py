@@ -14,6 +14,7 @@ from handraiser.errors import CommandError
 from handraiser.migrate import require_migrated
 from runtime.clock import Clock, wall_clock
 from runtime.database import open_database
+from runtime.points import kill_at
 from runtime.settings import Settings
 
 RETENTION_S = 90 * 86_400
@@ -38,6 +39,8 @@ class Ground:
 
 def open_ground(settings: Settings) -> Ground:
     """Raises CommandError if Kafka is not there."""
+    if settings.kill_at is not None:
+        kill_at(settings.kill_at)
     with _explained(settings):
         log = _open_log(settings)
         return Ground(settings, log, log.ensure_topics(_topics(settings)))

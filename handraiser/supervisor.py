@@ -14,6 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from runtime.points import KILL_AT, for_next_life
+
 READY = "detector ready"
 """The message of the child's log line that says it is reading."""
 METRICS = "detector metrics"
@@ -61,6 +63,8 @@ class Supervisor:
             failures = 0 if loop.time() - began > STEADY_S else failures + 1
             pause = BACKOFF_S[min(failures, len(BACKOFF_S)) - 1] if failures else 0.0
             self.restarts += 1
+            if KILL_AT in self._environ:
+                self._environ[KILL_AT] = for_next_life(self._environ[KILL_AT])
             logger.error(
                 "detector died; it is started again", extra={"exit_code": code, "pause_s": pause, "last_words": self.last_words}
             )

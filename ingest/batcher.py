@@ -17,6 +17,7 @@ from eventlog.port import Entry, LogError, Producer
 from ingest import metrics
 from ingest.core.placement import Lines, Partitions, size
 from ingest.traffic import Traffic
+from runtime.points import reach
 
 DURABLE_S = 2.0
 """A request whose lines are not durable by then is told to come again."""
@@ -94,8 +95,7 @@ class Batcher:
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
         while group := self._next_group():
-            entries = partial(_entries, [waiting.lines for waiting in group])
-            error = await loop.run_in_executor(self._thread, self._append, entries, len(group))
+            error = await loop.run_in_executor(self._thread, self.append_now, [waiting.lines for waiting in group])
             self.failing = error is not None
             for waiting in group:
                 self._count(-waiting.bytes)
@@ -119,8 +119,12 @@ class Batcher:
             bytes_ += waiting.bytes
         return group
 
+    def append_now(self, requests: Sequence[Lines]) -> BusyError | None:
+        """One append for all of them, in the thread, where they are encoded too; what their requests are told, None: durable."""
+        return self._append(partial(_entries, requests), len(requests))
+
     def _append(self, entries: Callable[[], Sequence[Entry]], requests: int) -> BusyError | None:
-        """In the thread, where they are encoded too."""
+        reach("ingest.append.before")
         started = time.perf_counter()
         try:
             self._producer.append(entries(), self._durable_s)
@@ -132,6 +136,7 @@ class Batcher:
             return BusyError()
         finally:
             metrics.APPEND_SECONDS.observe(time.perf_counter() - started)
+        reach("ingest.append.after")
         return None
 
     def _count(self, bytes_: int) -> None:

@@ -19,6 +19,7 @@ from notifier.core.payload import FORMATS
 from notifier.metrics import OPENED
 from notifier.store import Checkpoint, CheckpointMovedError, NewDelivery, NotifierStore
 from runtime.clock import Clock
+from runtime.points import reach
 
 POLL_BYTES_MAX = 1024 * 1024
 POLL_S = 5.0
@@ -112,7 +113,9 @@ class Intake:
 
         checkpoint = self._at[at]
         next_offset = records[-1].next_offset
+        reach("notifier.intake.before")
         opened = self._store.take_in(at, checkpoint, next_offset, plan, self._clock())
+        reach("notifier.intake.after")
         self._at[at] = Checkpoint(next_offset, checkpoint.version + 1)
         OPENED.inc(opened)
         logger.info(

@@ -21,6 +21,7 @@ from notifier.core.urls import Target
 from notifier.store_deliveries import Deliveries
 from notifier.tables import deliveries, endpoints, notifier_checkpoints
 from notifier.vault import Vault
+from runtime.points import reach
 
 ENABLED, DISABLED, DELETED = "enabled", "disabled", "deleted"
 NO_DUE = None
@@ -200,6 +201,7 @@ class NotifierStore:
         """
         with self.writing() as tx:
             _swap_checkpoint(tx, at, checkpoint, next_offset)
+            reach("notifier.intake.swapped")
             rows = tx.execute(_ENDPOINT.where(endpoints.c.status == ENABLED)).all()
             planned = plan([_subscription(row) for row in rows])
             known = _known(tx, planned)

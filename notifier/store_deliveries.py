@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from notifier.core.answers import Answer
 from notifier.core.delivery import Settled, Status
 from notifier.tables import attempts, deliveries, endpoints
+from runtime.points import reach
 
 LEASE_MS = 30_000
 """Longer than the longest attempt (about 21 s) and its settling: only a dead worker's lease ends."""
@@ -113,6 +114,7 @@ class Deliveries:
             ).all()
             claims = [self._claim(row, queues[row.endpoint_id], lease_until) for row in rows]
             if claims:
+                reach("notifier.claim.swapped")
                 tx.execute(attempts.insert(), [_attempt_row(claim, now) for claim in claims])
         return claims
 
@@ -144,6 +146,7 @@ class Deliveries:
             tx.execute(_CLOSE_ATTEMPT, [_attempt_end(each) for each in ended])
             for n in in_order:
                 ours[n] = _move_on(tx, ended[n])
+            reach("notifier.settle.written")
         return ours
 
     def figures(self, now: int) -> Figures:

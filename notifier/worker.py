@@ -24,6 +24,7 @@ from notifier.sender import Sender
 from notifier.store import NotifierStore
 from notifier.store_deliveries import Claim, Ended
 from runtime.clock import Clock
+from runtime.points import reach
 
 IN_FLIGHT_MAX = 256
 IDLE_S_MAX = 5.0
@@ -84,7 +85,9 @@ class Notifier:
         begun = len(self._tasks)
         while self._in_flight:
             if self._tasks:
-                await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()  # what ends an attempt before its answer ends the pass
             await self._settle_ended()
         return begun
 
@@ -183,8 +186,11 @@ class Notifier:
         if now > claim.lease_until - SEND_WITHIN_MS:
             logger.warning("a claim was too old to send; it becomes due again", extra={"delivery_id": claim.delivery_id})
             return None
+        reach("notifier.claim.after")
         headers = signed_headers(claim.secrets, claim.lead_event_id, now // 1000, claim.body)
-        return await self.sender.send(claim.endpoint_id, claim.url, headers, claim.body)
+        answer = await self.sender.send(claim.endpoint_id, claim.url, headers, claim.body)
+        reach("notifier.settle.before")
+        return answer
 
     async def _settle_ended(self) -> None:
         """One commit for all attempts that ended during the one before. If it fails they stay, for the next pass."""
@@ -192,6 +198,7 @@ class Notifier:
         if not ended:
             return
         ours = await asyncio.to_thread(self._store.deliveries.settle, ended)
+        reach("notifier.settle.after")
         del self._ended[: len(ended)]
         for each, is_ours in zip(ended, ours, strict=True):
             self._free(each.claim)

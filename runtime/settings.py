@@ -23,6 +23,8 @@ class Settings:
     """Put before each topic's name on Kafka, where others have topics too."""
     database_url: str | None = None
     master_key: str | None = None
+    kill_at: str | None = None
+    """Where the process dies, for tests of crashes: see `runtime.points`."""
 
     @property
     def production(self) -> bool:
@@ -34,6 +36,9 @@ def read_settings(environ: Mapping[str, str], data: Path | None = None) -> Setti
     env = environ.get("HANDRAISER_ENV") or "development"
     if env not in ("development", "production"):
         raise SettingsError(f"HANDRAISER_ENV is '{env}'; set it to development or production.")
+    kill_at = environ.get("HANDRAISER_KILL_AT") or None
+    if kill_at is not None and env == "production":
+        raise SettingsError("HANDRAISER_KILL_AT makes the process kill itself, for tests of crashes: unset it in production.")
     kafka = environ.get("HANDRAISER_KAFKA") or None
     database_url = environ.get("HANDRAISER_DATABASE_URL") or None
     if (kafka is None) != (database_url is None):
@@ -53,4 +58,5 @@ def read_settings(environ: Mapping[str, str], data: Path | None = None) -> Setti
         topic_prefix=environ.get("HANDRAISER_TOPIC_PREFIX", "handraiser."),
         database_url=database_url,
         master_key=environ.get("HANDRAISER_MASTER_KEY") or None,
+        kill_at=kill_at,
     )

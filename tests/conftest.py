@@ -29,11 +29,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of whole processes come first for every xdist worker, which begins with its even share of the list."""
+    """Tests of whole processes and the simulation come first for every xdist worker, which begins with its share of the list."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     slow: dict[object, list[pytest.Item]] = {}
     for item in items:
-        if item.path.parent.name in ("journey", "handraiser"):
+        if item.path.parent.name in ("journey", "handraiser", "simulation"):
             together = item.path if item.path.parent.name == "handraiser" else item.nodeid  # those of a file share an `up`
             slow.setdefault(together, []).append(item)
     first: list[list[pytest.Item]] = [[] for _ in range(workers)]

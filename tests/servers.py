@@ -127,9 +127,15 @@ def start_kafka(jars: Path, lives_with: int, folder: Path | None = None) -> str:
     cluster = str(uuid.uuid4())
     form = [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
     subprocess.run(form, check=True, capture_output=True, timeout=START_WITHIN_S)
-    start_guarded([*java[:1], "-Xmx512m", *java[1:], "kafka.Kafka", str(properties)], folder, lives_with, signal.SIGKILL)
-    until(lambda: accepts(port), "Kafka", folder)
+    serve_kafka(jars, folder, port, lives_with)
     return f"127.0.0.1:{port}"
+
+
+def serve_kafka(jars: Path, folder: Path, port: int, lives_with: int) -> None:
+    """Start a broker, or start it again, on what `folder` holds."""
+    java = ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
+    start_guarded([*java, "kafka.Kafka", str(folder / "server.properties")], folder, lives_with, signal.SIGKILL)
+    until(lambda: accepts(port), "Kafka", folder)
 
 
 def postgres_binaries() -> Path:
@@ -143,9 +149,12 @@ def postgres_binaries() -> Path:
     return Path(found).parent
 
 
-def start_postgres(binaries: Path, lives_with: int) -> str:
-    """Start PostgreSQL with durable defaults, as an unprivileged user if we are root (it refuses root)."""
-    folder = Path(tempfile.mkdtemp(prefix="handraiser-postgres-"))
+def start_postgres(binaries: Path, lives_with: int, folder: Path | None = None) -> str:
+    """Start PostgreSQL with durable defaults, as an unprivileged user if we are root (it refuses root).
+
+    Its process id is in `folder`/pid.
+    """
+    folder = folder or Path(tempfile.mkdtemp(prefix="handraiser-postgres-"))
     who = unprivileged()
     if who is not None:
         os.chown(folder, who.pw_uid, who.pw_gid)
@@ -156,8 +165,13 @@ def start_postgres(binaries: Path, lives_with: int) -> str:
     done = subprocess.run(make, cwd=folder, capture_output=True, text=True, timeout=START_WITHIN_S, check=False, **run_as)  # type: ignore[call-overload]
     if done.returncode != 0:
         raise RuntimeError(f"initdb failed: {done.stdout}{done.stderr}")
-    serve = [str(binaries / "postgres"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder)]
-    start_guarded(serve, folder, lives_with, signal.SIGINT, who)
+    return serve_postgres(binaries, folder, port, lives_with)
+
+
+def serve_postgres(binaries: Path, folder: Path, port: int, lives_with: int) -> str:
+    """Start PostgreSQL, or start it again, on what `folder` holds; its URL."""
+    serve = [str(binaries / "postgres"), "-D", str(folder / "data"), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder)]
+    start_guarded(serve, folder, lives_with, signal.SIGINT, unprivileged())
     url = f"postgresql://handraiser@127.0.0.1:{port}/postgres"
     until(lambda: answers(url), "PostgreSQL", folder)
     return url

@@ -14,6 +14,7 @@ from detector.store.letters import DeadLetters, StoredLetter, write_dead_letters
 from detector.store.outbox import Outbox, write_outbox
 from detector.store.people import People, Waiting, write_people
 from detector.store.rulebooks import Rulebooks, write_adopted
+from runtime.points import reach
 
 __all__ = ["DetectorStore", "LeadEventConflictError", "PartitionLostError", "StoredLetter", "TopicMismatchError", "Waiting"]
 
@@ -41,6 +42,7 @@ class DetectorStore:
         """
         with self._engine.begin() as tx:
             swap(tx, changes.moves, now)
+            reach("detector.commit.swapped")
             write_adopted(tx, changes.adopted)
             write_accounts(tx, changes.accounts, changes.facts)
             write_due(tx, changes.due, changes.no_longer_due)
@@ -50,6 +52,7 @@ class DetectorStore:
             write_outbox(tx, changes.outbox, now)
             write_seen(tx, changes.seen, changes.forget_seen)
             write_dead_letters(tx, changes.dead_letters)
+            reach("detector.commit.written")
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """One unmoving view, for `verify`."""

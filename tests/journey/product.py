@@ -52,10 +52,12 @@ class Process:
         assert self._process is not None
         return self._process.pid
 
-    def start(self) -> None:
+    def start(self, kill_at: str | None = None) -> None:
+        """`kill_at`: the places at which it, or the detector that it supervises, is to kill itself."""
+        environment = self._environment | ({"HANDRAISER_KILL_AT": kill_at} if kill_at else {})
         with self._out.open("ab") as out:
             self._process = subprocess.Popen(
-                self._command, env=self._environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+                self._command, env=environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
             )
 
     def is_ready(self) -> bool:
@@ -70,8 +72,17 @@ class Process:
         finally:
             asked.close()
 
+    def is_listening(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
     def printed(self) -> str:
         return self._out.read_text()
+
+    def died(self) -> int | None:
+        """Its exit code, None while it lives."""
+        assert self._process is not None
+        return self._process.poll()
 
     def kill(self) -> None:
         """kill -9."""

@@ -95,7 +95,10 @@ def test_a_row_of_the_table_leads_edited_by_hand_is_caught(busy: World, engine: 
 
     assert (report.leads_differing, report.leads_unverified) == (1, 0)
     assert {each.lead_id for each in report.differences} == {lead}
-    assert {(where, path, was) for where, path, was, _ in told(report)} == {(ROW, "status", "won"), (ROW, "qualified_at", NOON + 7)}
+    assert {(where, path, was) for where, path, was, _ in told(report)} == {
+        (ROW, "status", "won"),
+        (ROW, "qualified_at", NOON + 7),
+    }
 
 
 def test_what_a_row_says_within_its_data_is_compared_too(busy: World, engine: sa.Engine) -> None:

@@ -1,0 +1,65 @@
+"""Hundreds of seeded lives of an installation on one simulated clock, each compared with its calm run and a replay of its log."""
+
+import logging
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+import detector.programs
+from detector.core.rulebook.parse import parse
+from runtime.points import POINTS
+from tests.simulation.chaos import FAULTS
+from tests.simulation.scenario import Runs
+
+SEEDS = 5_000 if os.environ.get("HANDRAISER_SOAK") else 300
+TIMES_MIN = 20
+"""Each fault, and a crash at each point, must have happened so often, or the run has shown nothing of it."""
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
+    """On a file system in memory where there is one: nothing here is about disks."""
+    ids = count()
+    monkeypatch.setattr(secrets, "token_hex", lambda n: f"{next(ids):0{2 * n}x}")  # chance, too, comes from the seed
+    read_once = cache(lambda text: parse(text, {}))  # every start of a detector reads the same rulebook: 50 ms each time
+    monkeypatch.setattr(detector.programs, "parse", lambda text, _bases: read_once(text))
+    logging.disable(logging.CRITICAL)
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as folder:
+        runs = Runs(Path(folder))
+        yield runs
+        runs.close()
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.timeout(SEEDS)
+def test_whatever_goes_wrong_the_same_leads_come_of_it_and_all_are_told(runs: Runs) -> None:
+    for seed in range(SEEDS):
+        try:
+            runs.play(seed)
+        except BaseException as error:
+            error.add_note(f"This was seed {seed}: `runs.play({seed})` plays it alone.")
+            raise
+    print(f"{SEEDS} seeds, {runs.leads} leads")
+    happened = {fault: runs.faults[fault] for fault in FAULTS}
+    happened |= {f"crash at {label}": runs.crashes[label] for label in POINTS}
+    for what, times in happened.items():
+        print(f"{times:8} × {what}")
+    assert set(runs.faults) <= set(FAULTS)
+    assert {what: times for what, times in happened.items() if times < TIMES_MIN} == {}
+
+
+def test_the_same_seed_is_the_same_life(runs: Runs) -> None:
+    counts = []
+    for _ in range(2):
+        runs.faults.clear()
+        runs.crashes.clear()
+        runs.play(7)
+        counts.append((dict(runs.faults), dict(runs.crashes)))
+    assert counts[0] == counts[1]
