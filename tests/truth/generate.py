@@ -139,8 +139,9 @@ def _times(draw: st.DrawFn, book: dict[str, Any]) -> list[int]:
 @st.composite
 def _events(draw: st.DrawFn, book: dict[str, Any], most: int, too_late: list[int]) -> list[Event]:
     times, allowed = draw(_times(book)), lateness_of(book)
+    more = ["group"] * (12 if "trial" in book["plans"] else 1)  # a trial is said again, and ended by other plans
     deck = draw(
-        st.lists(st.sampled_from([*used_by(book) * 8, *TRACKED, "group", "group", "identify", "page"]), min_size=2, max_size=5)
+        st.lists(st.sampled_from([*used_by(book) * 8, *TRACKED, *more, "group", "identify", "page"]), min_size=2, max_size=5)
     )
     delays = st.sampled_from([0, 0, 0, 1, min(6 * HOUR, allowed), allowed - 1, allowed, allowed, *too_late])
     plan_delays = st.sampled_from([0, 0, HOUR, allowed, 2 * DAY, 10 * DAY])
@@ -187,7 +188,7 @@ def event(message_id: str, t: int, what: str, person: str | None) -> Event:
 def _account_traits(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
     if draw(st.integers(0, 5)) == 0:
         return {"size": draw(st.sampled_from([50, 5, None]))}
-    return {"plan": draw(st.sampled_from([*PLANS, *["trial"] * 6] if "trial" in book["plans"] else PLANS))}
+    return {"plan": draw(st.sampled_from([*["trial"] * 10, *PLANS] if "trial" in book["plans"] else PLANS))}
 
 
 @st.composite
