@@ -30,6 +30,7 @@ class HealthReporter:
         lag_s = max((self._behind_s(at, lag, standings.get(at), now) for at, lag in lags.items()), default=0.0)
         halted = {f"{at.topic}/{at.partition}": s for at, s in standings.items() if s.halted}
         oldest = self._store.outbox.oldest()
+        first_due = self._store.accounts.first_due()
         commit_age_s = max(0, now - max((s.committed_at for s in standings.values()), default=now)) / 1000
         figures: dict[str, Any] = {
             "partitions": {"owned": sum(at in ends and not s.halted for at, s in standings.items()), "total": len(ends)},
@@ -37,6 +38,7 @@ class HealthReporter:
             "lag_s": lag_s,
             "commit_age_s": commit_age_s,
             "halted": {place: s.halted for place, s in halted.items()} or None,
+            "timers_overdue_s": 0 if first_due is None else max(0, now - first_due) / 1000,
             "outbox_oldest_s": 0 if oldest is None else max(1, now - oldest) / 1000,  # 0 only if it is empty
             "held": self._store.people.held_count(),
             "unattributed_1h": self._store.dead_letters.count("unattributed", now - HOUR_MS),

@@ -1,6 +1,7 @@
 """The log on Apache Kafka: appends entries with acks=all, makes topics, and gives consumers; kafka-python's public API only."""
 
 import importlib.util
+import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
+from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 
 from eventlog.kafka_client import REACH_WITHIN_S, errors_explained, open_client
 from eventlog.kafka_consumer import KafkaLogConsumer
@@ -22,6 +23,8 @@ UNDELIVERED_BYTES_MAX = 128 * 1024 * 1024
 DELIVERY_TIMEOUT_S = 15
 METADATA_WITHIN_S = 2
 REPLICAS_MAX = 3
+
+_log = logging.getLogger("eventlog")
 
 
 class KafkaLog:
@@ -112,16 +115,26 @@ def _settings(topic: Topic) -> dict[str, str]:
 
 
 class KafkaLogProducer:
-    """Appends; idempotent, so that a retry within the client doubles nothing and keeps the order of a partition."""
+    """Appends; idempotent, so that a retry within the client doubles nothing and keeps the order of a partition.
+
+    The client is replaced when no append has succeeded for DELIVERY_TIMEOUT_S: kafka-python 3.0.12 was seen to deliver nothing
+    more after its broker was killed, however long the broker was back (tests/journey/test_servers_die.py).
+    """
 
     def __init__(self, bootstrap: str, prefix: str) -> None:
         self._bootstrap = bootstrap
         self._prefix = prefix
         self._undelivered = 0
         self._counting = threading.Lock()
-        self._producer = open_client(
+        self._replacing = threading.Lock()
+        self._failing_since: float | None = None
+        """time.monotonic() of the first append that failed since one succeeded."""
+        self._producer = self._connect()
+
+    def _connect(self) -> Any:
+        return open_client(
             KafkaProducer,
-            bootstrap,
+            self._bootstrap,
             acks="all",
             enable_idempotence=True,
             allow_auto_create_topics=False,
@@ -139,27 +152,48 @@ class KafkaLogProducer:
         with self._counting:
             if self._undelivered > UNDELIVERED_BYTES_MAX:
                 raise LogError(f"Kafka at {self._bootstrap} does not keep up: {self._undelivered} bytes wait. Send again later.")
-        with errors_explained(self._bootstrap):
-            futures = [self._send(entry) for entry in entries]
-            for future in futures:
-                future.get(timeout=max(0.0, deadline - time.monotonic()))
+        producer = self._client()
+        try:
+            with errors_explained(self._bootstrap):
+                futures = [self._send(producer, entry) for entry in entries]
+                for future in futures:
+                    future.get(timeout=max(0.0, deadline - time.monotonic()))
+        except LogError:
+            self._failing_since = self._failing_since or time.monotonic()
+            raise
+        self._failing_since = None
 
-    def _send(self, entry: Entry) -> Any:
+    def _client(self) -> Any:
+        """The client, or a new one in place of one that delivers nothing. Raises LogError if no broker can be reached."""
+        with self._replacing:
+            if self._failing_since is None or time.monotonic() - self._failing_since < DELIVERY_TIMEOUT_S:
+                return self._producer
+            fresh, stalled = self._connect(), self._producer
+            self._producer, self._failing_since = fresh, None
+        _log.warning("the Kafka producer delivered nothing and is replaced", extra={"undelivered_bytes": self._undelivered})
+        with self._counting:
+            self._undelivered = 0
+        with suppress(KafkaError):  # it refuses to close while it holds something, and its thread sleeps on
+            stalled.close(timeout=0)
+        return fresh
+
+    def _send(self, producer: Any, entry: Entry) -> Any:
         topic = self._prefix + entry.topic
         try:
-            future = self._producer.send(topic, entry.value, partition=entry.partition)
+            future = producer.send(topic, entry.value, partition=entry.partition)
         except (ValueError, KafkaTimeoutError) as error:  # ValueError: the topic has no such partition
             raise LogError(
                 f"Kafka at {self._bootstrap} took no entry for '{topic}': {error}. Check that the brokers run and that the "
                 "topic is there (Handraiser makes it when it starts). Sending again is safe."
             ) from error
-        self._count(len(entry.value))
-        future.add_both(lambda _: self._count(-len(entry.value)))
+        self._count(producer, len(entry.value))
+        future.add_both(lambda _: self._count(producer, -len(entry.value)))
         return future
 
-    def _count(self, size: int) -> None:
+    def _count(self, producer: Any, size: int) -> None:
         with self._counting:
-            self._undelivered += size
+            if producer is self._producer:  # what a stalled one held counts no longer
+                self._undelivered += size
 
     def close(self) -> None:
         self._producer.close(timeout=REACH_WITHIN_S)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any
 
+import msgspec
+
 from contracts.messages import LeadEvent, Place
 from detector.core import words
 from detector.core.account import Account
@@ -46,7 +48,9 @@ class Desk:
             if gone.kind == "gone":
                 self._gone(gone)
         here = [change for change in changes if change.kind != "gone"]
-        points = {now, *self._program.ladder.changes(self._account.facts, since - 1, now)} if self._closes(here) else set()
+        points = {now}
+        if since < now:
+            points.update(self._program.ladder.changes(self._account.facts, since - 1, now))
         steps: list[tuple[int, int, int, Change | None]] = [(point, 0, 0, None) for point in points]
         steps += [(_time(change), 1, self._program.rank(change.signal.lead_type), change) for change in here]
         for t, _, _, change in sorted(steps, key=itemgetter(0, 1, 2)):
@@ -55,10 +59,6 @@ class Desk:
             else:
                 self._close_by_plan(t)
         return self.lead_events
-
-    def _closes(self, changes: Sequence[Change]) -> bool:
-        """Whether there is, or may soon be, a lead to close."""
-        return bool(self._ledger.open_leads) or bool(changes)
 
     def _close_by_plan(self, t: int) -> None:
         """The plan went up: won. Down, or churned: lost. Nobody calls a customer who has just bought."""
@@ -70,7 +70,16 @@ class Desk:
             if closes(moment):
                 for lead in sorted(before, key=self._strength):
                     self.close(lead, status, moment)
+                    self._hush(lead)
                 return
+
+    def _hush(self, closed: OpenLead) -> None:
+        """A lead that was opened only now, by late events, and that a purchase of then closes at once is told to nobody."""
+        ours = [event for event in self.lead_events if event.data["lead_id"] == closed.lead_id]
+        if ours and ours[0].data["revision"] == 1:
+            self.lead_events = [
+                msgspec.structs.replace(event, notify=False) if event in ours else event for event in self.lead_events
+            ]
 
     def _take(self, change: Change) -> None:
         """A signal that is new, other than it was, or made again."""
@@ -100,7 +109,7 @@ class Desk:
         lead = self._ledger.lead(change.signal.lead_id)
         if lead is None or change.old is None:
             return
-        opener = lead.signals[0]["signal_id"] == self._signal_id(change)
+        opener = [signal["signal_id"] for signal in lead.signals[:1]] == [self._signal_id(change)]
         self._put_signal(lead, change)
         if opener:
             lead.qualified_at = change.signal.qualified_at
@@ -117,10 +126,10 @@ class Desk:
             return
         ours, name = self._signal_id(change), change.judged.name
         lead.signals = [signal for signal in lead.signals if signal["signal_id"] != ours]
-        if lead.signals:
+        if lead.signals or self._carries(lead):
             if name not in {signal["rule"] for signal in lead.signals}:
                 lead.evidence = [entry for entry in lead.evidence if entry["rule"] != name]
-            lead.summary = lead.signals[0]["text"]
+            lead.summary = lead.signals[0]["text"] if lead.signals else lead.summary
             gone = difference("signal", name, change.signal.step or name, None)
             self.send(lead, "lead.updated", [gone], change.moment, notify=lead.notified)
         elif lead.status == "open":
@@ -129,6 +138,10 @@ class Desk:
         else:
             lead.disputed = True
             self.send(lead, "lead.updated", [difference("disputed", name, False, True)], change.moment, notify=lead.notified)
+
+    def _carries(self, lead: OpenLead) -> bool:
+        """Whether a signal stands that it carries: it remembers not as many as it may have."""
+        return any(signal.lead_id == lead.lead_id for state in self._ledger.rules.values() for signal in state.signals)
 
     def _revive(self, retracted: OpenLead) -> None:
         """What a retracted lead had taken over still stands: its signals are told anew."""

@@ -56,7 +56,8 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
             session.in_order(judged)
         else:
             session.again(judged, since)
-    return session.told(event.timestamp if in_order else facts.newest, since)
+    at_its_own_time = in_order and ledger.judged_until <= event.timestamp
+    return session.told(event.timestamp if at_its_own_time else max(facts.newest, place.time), since)
 
 
 def advance(program: Program, account: Account, place: Place) -> list[LeadEvent]:
@@ -85,7 +86,10 @@ def import_ended(program: Program, account: Account, place: Place) -> list[LeadE
     session = Judgement(program, account, place, history=True)
     for judged in program.judged.values():
         session.again(judged, -1)
-        session.until(judged, account.ledger.state(judged.name), place.time)
+        state = account.ledger.rules.get(judged.name)
+        if state is not None:
+            session.until(judged, state, place.time)
+    session.scheduled()
     return session.told(max(account.facts.newest, place.time), -1)
 
 

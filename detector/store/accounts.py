@@ -47,6 +47,12 @@ class Accounts:
             rows = tx.execute(sa.select(c.due, c.project, c.account).where(c.partition == partition))
             return [(row[0], row[1], row[2]) for row in rows]
 
+    def first_due(self) -> int | None:
+        """The earliest time at which an account is due; None: none is, or what is due is an import that is being judged."""
+        with self._engine.connect() as tx:
+            first: int | None = tx.execute(sa.select(sa.func.min(tables.due.c.due)).where(tables.due.c.due > 0)).scalar_one()
+            return first
+
 
 class Seen:
     """The hashes of ids by hour, and the key that they are made with."""

@@ -82,3 +82,13 @@ def test_what_is_live_during_an_import_is_judged_with_the_history(world: World) 
     assert world.sent() == []
     _end(world)
     assert [type_ for type_, _, _ in _told(world)] == ["lead.created", "lead.won", "lead.created"]
+
+
+def test_an_import_that_qualifies_nobody_is_over_all_the_same(world: World) -> None:
+    world.send(contacts("h1", 3, at=NOON - DAY, historical=True))
+    _end(world)
+    world.restart()
+    world.now += 1_000
+    world.send(contacts("live", 487, at=world.now))
+    world.drain()
+    assert [type_ for type_, _, _ in _told(world)] == ["lead.created"]
