@@ -17,7 +17,7 @@ STATE = ["plan", "stage", "plan.change", "onboarding.done", "onboarding.took", "
 def _folded(rules: Program, case: Case) -> Detector:
     """The facts alone, with nothing judged; each restart keeps what is stored."""
     detector = Detector(rules)
-    for index, event in enumerate(case.order):
+    for index, event in enumerate(case.orders[0]):
         if event["id"] not in detector.seen:
             detector.seen.add(event["id"])
             fold(rules, detector.account.facts, usage(event))
@@ -36,7 +36,7 @@ def _times(case: Case) -> list[int]:
 @settings(CASES, max_examples=1_000 if SOAK else 150)
 @given(cases(most=14))
 def test_every_order_gives_the_answers_of_the_oracle_at_any_time(case: Case) -> None:
-    rules, account = program(case.book), Account(case.book, case.order)
+    rules, account = program(case.book), Account(case.book, case.log)
     facts = _folded(rules, case).account.facts
     names = [name for name in (*STATE, *case.book["measures"]) if name in rules.values]
     for t in _times(case):
