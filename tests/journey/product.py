@@ -177,9 +177,12 @@ class Product:
 
     def is_settled(self) -> bool:
         """The detector has read to the end, its outbox is empty, and no delivery is open."""
-        detector = self.api("detector", "GET", "/health")["checks"]["detector"]
-        notifier = self.api("notifier", "GET", "/health")["checks"]["notifier"]
+        detector, notifier = (self._health(service)["checks"][service] for service in ("detector", "notifier"))
         return not (detector["lag_events"] or detector["outbox_oldest_s"] or notifier["pending"])
+
+    def _health(self, service: str) -> Any:
+        """Also while it is down, which is answered with 503."""
+        return self.http.get(f"{self.url(service)}/health").json()
 
     def leads(self, project: str) -> list[dict[str, Any]]:
         """All leads of a project, page by page."""
