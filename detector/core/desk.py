@@ -38,6 +38,8 @@ class Desk:
         self._place = place
         self._now = now
         self.lead_events: list[LeadEvent] = []
+        self._left_by: str | None = None
+        """Who owned what was retracted: whatever takes its place is theirs too."""
 
     def tell(self, changes: Sequence[Change], since: int, now: int) -> list[LeadEvent]:
         """First what is gone; then in order of time what is new or different, with the closings by changes of plan in between.
@@ -145,6 +147,7 @@ class Desk:
 
     def _revive(self, retracted: OpenLead) -> None:
         """What a retracted lead had taken over still stands: its signals are told anew."""
+        self._left_by = retracted.owner or self._left_by
         for judged in self._program.judged.values():
             state = self._ledger.rules.get(judged.name)
             for signal in state.signals if state is not None else ():
@@ -193,7 +196,7 @@ class Desk:
             summary="",
             takes_over=weaker[0].lead_id if weaker else None,
             leads_before=before,
-            owner=next((each.owner for each in weaker if each.owner is not None), None),
+            owner=next((each.owner for each in weaker if each.owner is not None), self._left_by),
             superseded=[lead_id for lead in weaker for lead_id in (lead.lead_id, *lead.superseded)][:SUPERSEDED_MAX],
         )
 
