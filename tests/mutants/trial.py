@@ -14,6 +14,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 ROOT = Path(__file__).parents[2]
+PLUGINS = ("no:cacheprovider", "pytest_asyncio.plugin", "pytest_timeout", "tests.mutants.inside")
+"""Those that are installed besides take longer to load than most of the tests take."""
 SECONDS_MAX = 180
 TAIL = 2_000
 """Characters of what a run said that are told if it cannot be used."""
@@ -44,7 +46,7 @@ def _tried(patch: Path | None, tests: Sequence[str], tree: Path) -> tuple[str | 
         if applied.returncode:
             return None, f"does not apply any more: change the patch as the code has changed.\n{applied.stderr}"
     report = tree.parent / "report.xml"
-    plugins = ("-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "tests.mutants.inside")
+    plugins = [argument for plugin in PLUGINS for argument in ("-p", plugin)]
     command = [sys.executable, "-m", "pytest", "-q", "-x", *plugins, f"--junitxml={report}", *tests]
     try:
         done = _call(command, tree, environment)
@@ -75,10 +77,18 @@ def _copy(tree: Path) -> None:
 def _environment(tree: Path) -> dict[str, str]:
     """Modules come from the copy, here and in the processes that tests start; and git sees no repository around it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "PYTEST_"))}
-    return kept | {"PYTHONPATH": str(tree), "GIT_CEILING_DIRECTORIES": str(tree.parent.resolve())}
+    ours = {"PYTHONPATH": str(tree), "GIT_CEILING_DIRECTORIES": str(tree.parent.resolve()), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return kept | ours
 
 
 def _call(command: Sequence[str], tree: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, cwd=tree, env=environment, check=False, capture_output=True, text=True, timeout=SECONDS_MAX, stdin=subprocess.DEVNULL
+        command,
+        cwd=tree,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+        stdin=subprocess.DEVNULL,
     )
