@@ -30,7 +30,8 @@ def main() -> int:
             if outcome.failed is None:
                 survivors.append(_survived(mutant, outcome))
     print(f"{len(mutants) - len(survivors)} of {len(mutants)} mutants caught")
-    print(*survivors, sep="\n")
+    for survivor in survivors:
+        print(survivor)
     return 1 if survivors else 0
 
 
