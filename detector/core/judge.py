@@ -140,18 +140,15 @@ class Judgement:
         assert self._event is not None  # noqa: S101 - nothing else is in order
         t = self._event.timestamp
         moment = self.at(t)
-        state = self._account.ledger.rules.get(judged.name)
-        if state is None:
-            if not judged.moves and holds(judged, moment).rank == 0:
-                return
-            state = self._account.ledger.state(judged.name)
-        self._reach(judged, state, t)
+        if judged.name not in self._account.ledger.rules and not judged.moves and holds(judged, moment).rank == 0:
+            return
+        self._reach(judged, t)
 
     def at_partition_time(self, judged: Judged) -> None:
         """Once, now: the event at hand is too late to decide anything at its own time."""
         t = max(self._place.time, self._account.facts.newest)
         before = len(self._changes)
-        self._reach(judged, self._account.ledger.state(judged.name), t)
+        self._reach(judged, t)
         for change in self._changes[before:]:
             change.signal.version = 0
         self._judged_until(t)
@@ -160,7 +157,7 @@ class Judgement:
         """Partition time and every later instant that was judged already."""
         ledger, t = self._account.ledger, self._place.time
         if t > max(self._account.facts.newest, ledger.judged_until):
-            self._reach(judged, ledger.state(judged.name), t)
+            self._reach(judged, t)
             self._judged_until(t)
         else:
             self.again(judged, t)
@@ -194,7 +191,10 @@ class Judgement:
         desk = Desk(self._scene, self._account, self._place, None if self._history else self.at(now))
         return desk.tell(self._changes, min(since, now), now)
 
-    def _reach(self, judged: Judged, state: RuleState, t: int) -> None:
+    def _reach(self, judged: Judged, t: int) -> None:
+        """Time and events come to t. Where there is nothing to say no state is made: what is stored must not depend on when."""
+        ledger = self._account.ledger
+        state = ledger.rules.get(judged.name) or RuleState()
         told, due, changes = state.told, state.due, len(self._changes)
         while state.due < t:
             self._take(judged, state, state.due)
@@ -202,6 +202,7 @@ class Judgement:
             dip(judged, state, self.at(t).earlier())
         self._take(judged, state, t)
         if state.told != told or state.due != due or len(self._changes) > changes:
+            ledger.rules[judged.name] = state
             self._changed(due=state.due != due)
 
     def _take(self, judged: Judged, state: RuleState, t: int) -> None:

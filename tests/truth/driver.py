@@ -7,6 +7,7 @@ import msgspec
 
 from contracts.messages import LeadEvent, Place, UsageEvent
 from detector.core.account import Account
+from detector.core.ids import signal_id
 from detector.core.judge import advance, process
 from detector.core.rulebook.compile import Program, compile_rulebook
 from detector.core.rulebook.parse import parse
@@ -69,11 +70,21 @@ class Detector:
 
     @property
     def retracted(self) -> bool:
-        """Whether something that was told turned out not to hold."""
-        gone = ("signal", "disputed")
-        changes = [change for each in self.lead_events for change in each.data["changes"] if change["field"] in gone]
-        lost = any(change["field"] == "disputed" or change["new"] is None for change in changes)
-        return lost or any(each.type == "lead.retracted" for each in self.lead_events)
+        """Whether sales was told of something that turned out not to hold."""
+        changes = [change for each in self.lead_events for change in each.data["changes"]]
+        dropped = any(each["field"] == "signal" and each["old"] is not None and each["new"] is None for each in changes)
+        return dropped or any(each.type == "lead.retracted" for each in self.lead_events)
+
+    def told(self) -> set[tuple[str, str | None]]:
+        """Id and step of every signal that receivers, from what they got last of each lead, take for true."""
+        last = {each.data["lead_id"]: each for each in self.lead_events}
+        unfinished = [each for each in last.values() if each.type in ("lead.created", "lead.updated")]
+        return {(each["signal_id"], each["step"]) for lead in unfinished for each in lead.data["signals"]}
+
+    def stands(self) -> set[tuple[str, str | None]]:
+        """Id and step of every signal that the ledger holds for true."""
+        rules = self.account.ledger.rules.items()
+        return {(signal_id(PROJECT, rule, ACCOUNT, each.n), each.step) for rule, state in rules for each in state.signals}
 
 
 def newest(signals: set[Signal]) -> set[Signal]:

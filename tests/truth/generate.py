@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
@@ -145,7 +146,7 @@ def _events(draw: st.DrawFn, book: dict[str, Any], most: int, too_late: list[int
     delays = st.sampled_from([0, 0, 0, 1, min(6 * HOUR, allowed), allowed - 1, allowed, allowed, *too_late])
     plan_delays = st.sampled_from([0, 0, HOUR, allowed, 2 * DAY, 10 * DAY])
     at = st.builds(lambda t, ms: t + ms, st.sampled_from(times), st.sampled_from([0, 0, 0, 0, 1, -1]))
-    least = draw(st.sampled_from([1, 4, 8, 12]))
+    least = draw(st.sampled_from([4, 8, 12, 14]))
     drawn = draw(st.lists(st.tuples(at, st.sampled_from(deck), st.sampled_from(PEOPLE)), min_size=least, max_size=most))
     found = []
     begins_on = draw(st.sampled_from([None, *reversed(book["plans"]), None]))
@@ -217,11 +218,13 @@ def cases(draw: st.DrawFn, most: int = 22, *, too_late: bool = False) -> Case:
     firsts = _firsts(log)
     copies = [event for event in firsts if any(event["id"] == each["id"] for each in doubled)]
     newest = max(event["received_at"] for event in log)
+    order = [*firsts, *copies]
+    Random(draw(st.integers(0, 10_000))).shuffle(order)  # Hypothesis' own permutations are mostly the order as it was
     return Case(
         book=book,
         log=log,
         restarts=frozenset(draw(st.lists(indexes, max_size=6))),
         ticks=draw(st.dictionaries(indexes, st.sampled_from([0, 0, 0, 1, HOUR, DAY, 5 * DAY]), max_size=12)),
         horizon=newest + draw(st.sampled_from([40 * DAY, 20 * DAY, 4 * DAY, 0])),
-        order=draw(st.permutations([*firsts, *copies])),
+        order=order,
     )
