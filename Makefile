@@ -36,5 +36,6 @@ bench: setup
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.pipeline
 	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.late
 	$(BIN)/python -m benchmarks.seen
 	$(BIN)/python -m benchmarks.verify
