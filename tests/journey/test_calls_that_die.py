@@ -91,6 +91,7 @@ def test_who_calls_again_after_a_death_has_it_done_once(shop: Shop) -> None:
     assert [lead["qualified_at"][:10] for lead in old] == [MONTHS_AGO[:10]]
     product.settle(40)
     assert "old" not in {message["data"]["account"]["external_id"] for message in shop.receiver.messages}
+    product.verify()
 
 
 def one_more_lead(shop: Shop) -> list[dict[str, Any]]:
