@@ -175,6 +175,12 @@ class Product:
         """Wait until it is settled; asked rarely, for every question takes time from what is waited for."""
         wait_until("everything settled", self.is_settled, timeout_s, every_s=0.2)
 
+    def verify(self) -> None:
+        """`handraiser verify` beside the running processes: the log says the same as the database."""
+        command = [sys.executable, "-m", "handraiser", "verify", "--data", str(self.data)]
+        done = subprocess.run(command, env=self.environment, check=False, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def is_settled(self) -> bool:
         """The detector has read to the end, its outbox is empty, and no delivery is open."""
         detector, notifier = (self._health(service)["checks"][service] for service in ("detector", "notifier"))
