@@ -1,8 +1,8 @@
-# make setup | run | test | bench. Needs make, Python 3.11 or newer and its venv module; all else goes into .venv.
+# make setup | run | test | mutants | soak | bench. Needs make, Python 3.11 or newer and its venv module; all else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test bench
+.PHONY: setup run test mutants soak bench
 .DELETE_ON_ERROR:
 
 setup: .venv/stamp
@@ -24,10 +24,18 @@ test: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q -n 3 --dist worksteal -rs
+	$(BIN)/python -m tests.mutants
+
+mutants: setup
+	$(BIN)/python -m tests.mutants
+
+soak: mutants
+	HANDRAISER_SOAK=1 $(BIN)/pytest -q -n 3 --dist worksteal -rsP tests/truth tests/simulation tests/journey/test_crash_matrix.py
 
 bench: setup
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.pipeline
 	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.late
 	$(BIN)/python -m benchmarks.seen
 	$(BIN)/python -m benchmarks.verify

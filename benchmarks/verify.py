@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.measure import report
 from benchmarks.servers import place
-from tests.journey.p4saas_material import History
+from tests.journey.p4saas_material import History, rulebook
 from tests.journey.product import Product
 
 BATCH = 100
@@ -46,7 +46,7 @@ def measure(folder: Path) -> list[tuple[str, str]]:
         history, product = History(folder / "p4saas", int(time.time() * 1000)), Product(data, settings)
         product.start()
         key = product.create_project("p4saas")
-        product.apply(history.rulebook())
+        product.apply(rulebook(history.settings))
         began = time.monotonic()
         send(product, key, history.messages)
         product.settle(SETTLE_WITHIN_S)

@@ -12,6 +12,7 @@ from contracts.partition import partition_of
 from detector.changes import CommandRow
 from detector.store import DetectorStore
 from eventlog.port import Entry, LogError, Producer, TopicState
+from runtime.points import reach
 from runtime.web import ApiError
 
 APPEND_TIMEOUT_S = 5.0
@@ -51,6 +52,7 @@ class Commander:
         except LogError as error:
             message = "The log did not take it. Send it again; with the same Idempotency-Key it counts once."
             raise ApiError(503, "log_unavailable", message, str(error), headers={"Retry-After": "2"}) from error
+        reach("command.append.after")
 
     async def _wait(self, command_id: str) -> CommandRow | None:
         """The first looks come quickly: as a rule the detector needs some hundredths of a second."""

@@ -9,13 +9,15 @@ from fastapi.responses import JSONResponse
 
 from contracts.codec import encode
 from contracts.messages import EVENTS, UNATTRIBUTED, RulebookSwitch
-from detector.core.rulebook.parse import Problem, RulebookError, parse
+from detector.core.rulebook.parse import Parsed, Problem, RulebookError, parse
 from detector.rulebooks import bases
 from detector.shapes import AppliedRulebook, ProblemLine, RulebookLine, RulebookList, RulebookProblems, iso
 from detector.store import DetectorStore
 from detector.store.rulebooks import RulebookLine as StoredLine
+from detector.store.rulebooks import StoredRulebook
 from eventlog.port import Entry, LogError, Producer, TopicState
 from runtime.clock import Clock
+from runtime.points import reach
 from runtime.web import ApiError, ErrorBody, error_body
 
 BODY_BYTES_MAX = 1024 * 1024
@@ -94,14 +96,26 @@ def add_rulebook_routes(  # noqa: PLR0913, PLR0917 - what the routes stand on
             raise ApiError(422, "another_project", f"The rulebook says `project: {project}`, the request says {sent.project}.")
         if not project_exists(project):
             raise ApiError(422, "no_project", f"There is no project '{project}'. Make it: handraiser projects create {project}")
-        stored = store.rulebooks.add(project, sent.body, parsed.resolved, clock())
-        _switch(producer, topics, stored)
+        stored = adopt(store, producer, topics, sent.body, parsed, clock())
         return AppliedRulebook(**_line(stored), asleep=[_problem(problem) for problem in parsed.asleep])
 
     @router.get("/rulebooks", tags=["rulebooks"])
     def rulebooks(project: str | None = None) -> RulebookList:
         """Every version, newest first."""
         return RulebookList(data=[RulebookLine(**_line(stored)) for stored in store.rulebooks.all(project)])
+
+
+def adopt(  # noqa: PLR0913, PLR0917 - what it stands on
+    store: DetectorStore, producer: Producer, topics: Mapping[str, TopicState], body: str, parsed: Parsed, now: int
+) -> StoredRulebook:
+    """Store a rulebook, and switch every partition to it. Raises ApiError 503 if the log does not take the switch.
+
+    What dies in between leaves a version that nobody judges by; who sends the rulebook again has it adopted.
+    """
+    stored = store.rulebooks.add(parsed.rulebook.project, body, parsed.resolved, now)
+    reach("rulebook.store.after")
+    _switch(producer, topics, stored)
+    return stored
 
 
 def _switch(producer: Producer, topics: Mapping[str, TopicState], stored: StoredLine) -> None:

@@ -1,33 +1,40 @@
 """Ids already seen, per partition and hour: recent hours in memory, older ones loaded when an event needs them."""
 
-import sys
-from array import array
+from collections import defaultdict
 from collections.abc import Iterable
 
 from contracts.messages import UsageEvent
 from detector.cache import Cache
 from detector.changes import Changes, SeenRow
-from detector.core.seen import DAY_MS, WINDOW_DAYS, hash_of, hour_of, hours_around
+from detector.core.hashes import Hashes
+from detector.core.seen import DAY_MS, WINDOW_DAYS, hash_of, hasher, hour_of, hours_around
 from detector.partition import Partition
 from detector.store.accounts import Seen
 from eventlog.port import TopicPartition
 
-BYTES_PER_ID = 90
-"""In a dictionary with Python integers as keys: 36 for the number, the rest for the table."""
 BYTES_MAX = 128 * 1024 * 1024
+BYTES_PER_HOUR = 320
+"""Of an hour without any id: its key and its places in the cache."""
 
 _Hour = tuple[TopicPartition, int]
-_Ids = dict[int, int]
-"""Hash -> the day of partition time on which it came first."""
+_Days = dict[int, Hashes]
+"""The day of partition time -> the ids of the hour that came first on it."""
+_Home = tuple[Hashes, list[Hashes], bytearray]
+"""Where the open batch's ids of an hour go: those of today, those of earlier days that still count, and the new ones."""
 
 
 class SeenIds:
     def __init__(self, store: Seen, key: bytes, bytes_max: int = BYTES_MAX) -> None:
         self._store = store
-        self._key = key
-        self._hours: Cache[_Hour, _Ids] = Cache(bytes_max, lambda ids: 200 + BYTES_PER_ID * len(ids))
-        self._fresh: dict[tuple[TopicPartition, int, int], tuple[_Ids, bytearray, int]] = {}
-        """(partition, hour, day) that the open batch adds to: the hour's ids, the new ones, the day."""
+        self._hasher = hasher(key)
+        self._hours: Cache[_Hour, _Days] = Cache(bytes_max, _size)
+        self._fresh: dict[tuple[TopicPartition, int, int], _Home] = {}
+        """(partition, hour, day) that the open batch adds to."""
+
+    @property
+    def bytes(self) -> int:
+        """What the hours in memory take, without what the open batch has added."""
+        return self._hours.bytes
 
     def prepare(self, at: TopicPartition, events: Iterable[UsageEvent]) -> None:
         """Load the hours of all of them at once: old events may be spread over thousands."""
@@ -41,33 +48,33 @@ class SeenIds:
 
     def first(self, partition: Partition, event: UsageEvent) -> bool:
         """Is this the first of its copies in the partition, as far as is remembered? It is remembered."""
-        digest = hash_of(event, self._key)
-        number = int.from_bytes(digest, "little")
-        hour = hour_of(event)
-        ids, fresh, today = self._home(partition.at, hour, partition.time // DAY_MS)
-        since = today - WINDOW_DAYS
-        if ids.get(number, -1) >= since:
+        hashed = hash_of(event, self._hasher)
+        hour, today = hour_of(event), partition.time // DAY_MS
+        home = self._fresh.get((partition.at, hour, today))
+        ids, earlier, fresh = self._home(partition.at, hour, today) if home is None else home
+        if earlier and any(hashed in each for each in earlier):
             return False
         if event.original_timestamp is None and any(
-            self._ids(partition.at, near).get(number, -1) >= since for near in hours_around(hour)
+            hashed in each for near in hours_around(hour) for each in _counting(self._days(partition.at, near), today)
         ):
             return False
-        ids[number] = today
-        fresh += digest
+        if not ids.add(hashed):
+            return False
+        fresh += hashed
         return True
 
-    def _home(self, at: TopicPartition, hour: int, today: int) -> tuple[_Ids, bytearray, int]:
-        home = self._fresh.get((at, hour, today))
-        if home is None:
-            ids = self._ids(at, hour)
-            self._hours.touch((at, hour), ids)
-            home = self._fresh[at, hour, today] = (ids, bytearray(), today)
+    def _home(self, at: TopicPartition, hour: int, today: int) -> _Home:
+        days = self._days(at, hour)
+        self._hours.touch((at, hour), days)
+        ids = days.setdefault(today, Hashes())
+        earlier = [each for each in _counting(days, today) if each is not ids]
+        home = self._fresh[at, hour, today] = (ids, earlier, bytearray())
         return home
 
     def close(self, changes: Changes, partitions: dict[TopicPartition, Partition]) -> None:
         """Put the open batch's new ids into `changes`, one row per hour, day and partition."""
         self._hours.close()
-        for (at, hour, day), (_, ids, _) in self._fresh.items():
+        for (at, hour, day), (_, _, ids) in self._fresh.items():
             if not ids:
                 continue
             partition = partitions[at]
@@ -85,20 +92,29 @@ class SeenIds:
         self._hours.clear()
         self._fresh = {}
 
-    def _ids(self, at: TopicPartition, hour: int) -> _Ids:
-        ids = self._hours.get((at, hour))
-        return self._load(at, [hour])[hour] if ids is None else ids
+    def _days(self, at: TopicPartition, hour: int) -> _Days:
+        days = self._hours.get((at, hour))
+        return self._load(at, [hour])[hour] if days is None else days
 
-    def _load(self, at: TopicPartition, hours: Iterable[int]) -> dict[int, _Ids]:
+    def _load(self, at: TopicPartition, hours: Iterable[int]) -> dict[int, _Days]:
         """What is not in memory of `hours`."""
-        loaded: dict[int, _Ids] = {hour: {} for _, hour in self._hours.missing((at, hour) for hour in hours)}
+        loaded: dict[int, _Days] = {hour: {} for _, hour in self._hours.missing((at, hour) for hour in hours)}
         if not loaded:
             return loaded
+        rows: defaultdict[tuple[int, int], list[bytes]] = defaultdict(list)
         for hour, time, row in self._store.load(at, loaded):
-            numbers = array("Q", row)
-            if sys.byteorder == "big":
-                numbers.byteswap()
-            loaded[hour].update(dict.fromkeys(numbers, time // DAY_MS))
-        for hour, ids in loaded.items():
-            self._hours.put((at, hour), ids)
+            rows[hour, time // DAY_MS].append(row)
+        for (hour, day), each in rows.items():
+            loaded[hour][day] = Hashes(each)
+        for hour, days in loaded.items():
+            self._hours.put((at, hour), days)
         return loaded
+
+
+def _counting(days: _Days, today: int) -> Iterable[Hashes]:
+    """Those that came within the window."""
+    return (ids for day, ids in days.items() if day >= today - WINDOW_DAYS)
+
+
+def _size(days: _Days) -> int:
+    return BYTES_PER_HOUR + sum(ids.size for ids in days.values())

@@ -130,10 +130,11 @@ class Front:
 
 
 def _not_running(supervisor: Supervisor) -> dict[str, Any]:
+    said = f": {supervisor.last_words}" if supervisor.last_words else ""  # one that was killed says nothing
     return {
         "code": "detector_not_running",
         "since": None,
-        "what": f"The detector process has died {supervisor.restarts} times; it is started again: {supervisor.last_words}"[:500],
+        "what": f"The detector process has died {supervisor.restarts} times; it is started again{said}"[:500],
         "do": "Events are safe in the log. handraiser.log says why it died; the runbook's section detector_not_running goes on.",
     }
 

@@ -13,6 +13,7 @@ from ingest.access import check_may_import, find_key
 from ingest.batcher import Batcher, BusyError
 from ingest.core.placement import Partitions
 from ingest.keys import KeyRing
+from runtime.points import reach
 from runtime.web import ApiError, ErrorBody
 
 IMPORT_ID_LENGTH_MAX = 100
@@ -39,7 +40,7 @@ def add_import_end(router: APIRouter, keys: KeyRing, batcher: Batcher) -> None:
         key = find_key(request.headers, None, keys)
         check_may_import(key)
         try:
-            await batcher.append_alone(_entries(ImportEnd(project=key.project, import_id=end.import_id), batcher.partitions))
+            await append_end(batcher, ImportEnd(project=key.project, import_id=end.import_id))
         except BusyError:
             raise ApiError(
                 503,
@@ -49,6 +50,12 @@ def add_import_end(router: APIRouter, keys: KeyRing, batcher: Batcher) -> None:
             ) from None
         _log.info("import ended", extra={"project": key.project, "key_id": key.id, "import_id": end.import_id, "outcome": "ok"})
         return end
+
+
+async def append_end(batcher: Batcher, end: ImportEnd) -> None:
+    """Return when it is durable in every partition. Raises BusyError: it may be in some."""
+    await batcher.append_alone(_entries(end, batcher.partitions))
+    reach("import.end.after")
 
 
 def _entries(end: ImportEnd, partitions: Partitions) -> list[Entry]:

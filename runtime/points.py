@@ -15,6 +15,9 @@ from runtime.settings import SettingsError
 POINTS: Final = (
     "ingest.append.before",  # judged and placed, nothing in the log
     "ingest.append.after",  # in the log, no answer given
+    "import.end.after",  # the end of an import is in every partition, no answer given
+    "rulebook.store.after",  # a version is stored, nobody has switched to it
+    "command.append.after",  # in the log, no answer given
     "detector.acquire.after",  # partitions are ours, nothing read
     "attributor.forward.before",  # accounts found, the batch not yet handed over
     "detector.commit.before",  # computed, no transaction begun

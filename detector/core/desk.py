@@ -12,7 +12,7 @@ from detector.core.account import Account
 from detector.core.compare import Change
 from detector.core.evidence import evidence
 from detector.core.ids import lead_event_id, lead_id, signal_id
-from detector.core.ledger import EVIDENCE_BYTES_MAX, EVIDENCE_MAX, SIGNALS_BYTES_MAX, SIGNALS_MAX, OpenLead, kept
+from detector.core.ledger import EVIDENCE_BYTES_MAX, EVIDENCE_MAX, SIGNALS_BYTES_MAX, SIGNALS_MAX, OpenLead, Signal, kept
 from detector.core.measures.moment import Moment
 from detector.core.payload import difference, payload
 from detector.core.rulebook.compile import asked_properties
@@ -38,6 +38,8 @@ class Desk:
         self._place = place
         self._now = now
         self.lead_events: list[LeadEvent] = []
+        self._left_by: str | None = None
+        """Who owned what was retracted: whatever takes its place is theirs too."""
 
     def tell(self, changes: Sequence[Change], since: int, now: int) -> list[LeadEvent]:
         """First what is gone; then in order of time what is new or different, with the closings by changes of plan in between.
@@ -119,36 +121,42 @@ class Desk:
         self.send(lead, "lead.updated", [moved], change.moment, notify=False)
 
     def _gone(self, change: Change) -> None:
-        """Late events showed that it never held. Its lead is retracted with its last signal, unless somebody works on it."""
+        """Late events showed that it never held. Its lead is retracted with the last signal of its strength.
+
+        Unless somebody works on it: then it is disputed with its last signal.
+        """
         self._account.ledger_changed()
         lead = self._ledger.lead(change.signal.lead_id)
         if lead is None:
             return
         ours, name = self._signal_id(change), change.judged.name
         lead.signals = [signal for signal in lead.signals if signal["signal_id"] != ours]
-        if lead.signals or self._carries(lead):
+        standing = self._carried(lead)
+        strong = any(self._program.rank(each.lead_type) <= self._strength(lead) for each in standing)
+        if lead.status == "open" and not strong and (standing or not lead.signals):
+            self.close(lead, "retracted", change.moment)
+            self._revive(lead)
+        elif lead.signals or standing:
             if name not in {signal["rule"] for signal in lead.signals}:
                 lead.evidence = [entry for entry in lead.evidence if entry["rule"] != name]
             lead.summary = lead.signals[0]["text"] if lead.signals else lead.summary
             gone = difference("signal", name, change.signal.step or name, None)
             self.send(lead, "lead.updated", [gone], change.moment, notify=lead.notified)
-        elif lead.status == "open":
-            self.close(lead, "retracted", change.moment)
-            self._revive(lead)
         else:
             lead.disputed = True
             self.send(lead, "lead.updated", [difference("disputed", name, False, True)], change.moment, notify=lead.notified)
 
-    def _carries(self, lead: OpenLead) -> bool:
-        """Whether a signal stands that it carries: it remembers not as many as it may have."""
-        return any(signal.lead_id == lead.lead_id for state in self._ledger.rules.values() for signal in state.signals)
+    def _carried(self, lead: OpenLead) -> list[Signal]:
+        """The signals that stand and that it carries: more, maybe, than it remembers."""
+        return [signal for state in self._ledger.rules.values() for signal in state.signals if signal.lead_id == lead.lead_id]
 
     def _revive(self, retracted: OpenLead) -> None:
-        """What a retracted lead had taken over still stands: its signals are told anew."""
+        """What weaker signals say that it carried, or had taken over, still stands: they are told anew."""
+        self._left_by = retracted.owner or self._left_by
         for judged in self._program.judged.values():
             state = self._ledger.rules.get(judged.name)
             for signal in state.signals if state is not None else ():
-                if signal.lead_id in retracted.superseded:
+                if signal.lead_id in (retracted.lead_id, *retracted.superseded):
                     self._take(Change("new", judged, signal, self._at(signal.qualified_at)))
 
     def _repeat(self, change: Change) -> None:
@@ -193,7 +201,7 @@ class Desk:
             summary="",
             takes_over=weaker[0].lead_id if weaker else None,
             leads_before=before,
-            owner=next((each.owner for each in weaker if each.owner is not None), None),
+            owner=next((each.owner for each in weaker if each.owner is not None), self._left_by),
             superseded=[lead_id for lead in weaker for lead_id in (lead.lead_id, *lead.superseded)][:SUPERSEDED_MAX],
         )
 

@@ -4,6 +4,8 @@
 `reconcile` asks it at the instants that count, compares with the ledger, and tells what differs.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 from contracts.messages import LeadEvent, Place, UsageEvent
@@ -12,7 +14,7 @@ from detector.core.compare import Change, judge_again, of_onset
 from detector.core.desk import Desk
 from detector.core.fold import fold
 from detector.core.instants import NEVER
-from detector.core.ledger import SIGNALS_KEPT, RuleState
+from detector.core.ledger import SIGNALS_KEPT, Ledger, RuleState
 from detector.core.measures.moment import Moment
 from detector.core.rulebook.compile import Program
 from detector.core.rulebook.judged import Judged
@@ -45,10 +47,15 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
     in_order = since == event.timestamp > newest
     every = begins or (event.type == "group" and not in_order)
     touched = tuple(program.judged.values()) if every else program.touched(event)
-    if not touched and not ledger.open_leads and event.type != "group":
+    quiet = event.type != "group" and (not ledger.open_leads or (in_order and program.closes_at_plans_only))
+    if quiet and not touched:
+        return []
+    moment = _moment(program, account, event.timestamp, event)
+    late = event.received_at - event.timestamp
+    if quiet and in_order and _nothing_new(ledger, touched, moment, late):
         return []
     session = Judgement(program, account, place, event)
-    late = event.received_at - event.timestamp
+    session.knows(moment)
     for judged in touched:
         if late > judged.rule.lateness_ms and since == event.timestamp and event.type != "group":
             session.at_partition_time(judged)
@@ -110,6 +117,25 @@ def _wait_for_import(account: Account, event: UsageEvent, place: Place) -> None:
         account.ledger_changed()
 
 
+def _nothing_new(ledger: Ledger, touched: Iterable[Judged], moment: Moment, late: int) -> bool:
+    """Whether none of these rules stood anywhere, or does now. So it is with nearly every event: it must be cheap."""
+    for judged in touched:
+        state = ledger.rules.get(judged.name)
+        if state is not None and (state.told > 0 or state.due != NEVER):
+            return False
+        if judged.course is Course.MOVES or late > judged.rule.lateness_ms or holds(judged, moment).rank > 0:
+            return False
+    return True
+
+
+def _moment(program: Program, account: Account, t: int, event: UsageEvent | None) -> Moment:
+    """`event`: at hand, if it is of that time."""
+    overrides = account.ledger.overrides
+    if event is None or event.timestamp != t:
+        return Moment(account.facts, program.ladder, t, overrides=overrides)
+    return Moment(account.facts, program.ladder, t, event.person, event.id, overrides)
+
+
 class Judgement:
     """One account, judged because of one thing: collects what changed, rule by rule, then has the desk tell it."""
 
@@ -129,29 +155,27 @@ class Judgement:
         """Read once: several rules ask for the same instants."""
         moment = self._moments.get(t)
         if moment is None:
-            event = self._event if self._event is not None and self._event.timestamp == t else None
-            actor, event_id = (None, "") if event is None else (event.person, event.id)
-            facts, overrides = self._account.facts, self._account.ledger.overrides
-            moment = self._moments[t] = Moment(facts, self._program.ladder, t, actor, event_id, overrides)
+            moment = self._moments[t] = _moment(self._program, self._account, t, self._event)
         return moment
+
+    def knows(self, moment: Moment) -> None:
+        """It was read already."""
+        self._moments[moment.t] = moment
 
     def in_order(self, judged: Judged) -> None:
         """At the event's own instant, after those that time alone has brought since."""
         assert self._event is not None  # noqa: S101 - nothing else is in order
         t = self._event.timestamp
         moment = self.at(t)
-        state = self._account.ledger.rules.get(judged.name)
-        if state is None:
-            if not judged.moves and holds(judged, moment).rank == 0:
-                return
-            state = self._account.ledger.state(judged.name)
-        self._reach(judged, state, t)
+        if judged.name not in self._account.ledger.rules and not judged.moves and holds(judged, moment).rank == 0:
+            return
+        self._reach(judged, t)
 
     def at_partition_time(self, judged: Judged) -> None:
         """Once, now: the event at hand is too late to decide anything at its own time."""
         t = max(self._place.time, self._account.facts.newest)
         before = len(self._changes)
-        self._reach(judged, self._account.ledger.state(judged.name), t)
+        self._reach(judged, t)
         for change in self._changes[before:]:
             change.signal.version = 0
         self._judged_until(t)
@@ -160,7 +184,7 @@ class Judgement:
         """Partition time and every later instant that was judged already."""
         ledger, t = self._account.ledger, self._place.time
         if t > max(self._account.facts.newest, ledger.judged_until):
-            self._reach(judged, ledger.state(judged.name), t)
+            self._reach(judged, t)
             self._judged_until(t)
         else:
             self.again(judged, t)
@@ -194,7 +218,10 @@ class Judgement:
         desk = Desk(self._scene, self._account, self._place, None if self._history else self.at(now))
         return desk.tell(self._changes, min(since, now), now)
 
-    def _reach(self, judged: Judged, state: RuleState, t: int) -> None:
+    def _reach(self, judged: Judged, t: int) -> None:
+        """Time and events come to t. Where there is nothing to say no state is made: what is stored must not depend on when."""
+        ledger = self._account.ledger
+        state = ledger.rules.get(judged.name) or RuleState()
         told, due, changes = state.told, state.due, len(self._changes)
         while state.due < t:
             self._take(judged, state, state.due)
@@ -202,6 +229,7 @@ class Judgement:
             dip(judged, state, self.at(t).earlier())
         self._take(judged, state, t)
         if state.told != told or state.due != due or len(self._changes) > changes:
+            ledger.rules[judged.name] = state
             self._changed(due=state.due != due)
 
     def _take(self, judged: Judged, state: RuleState, t: int) -> None:

@@ -1,9 +1,10 @@
-"""The p4saas history as Segment messages: years pressed linearly into the last 23 hours, in order of time."""
+"""The p4saas history as Segment messages: years pressed linearly into the last 23 hours, in order of time, or of the files."""
 
 import csv
 import gzip
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,20 +54,24 @@ def day_ms(text: str) -> int:
 class History:
     """`messages` in order of time, ending at `now` (epoch ms), and the `settings` of rulebook and expectation on that scale."""
 
-    def __init__(self, folder: Path, now: int) -> None:
-        happened = sorted(self._happened(folder), key=lambda each: (each[0], each[1]))
-        first, last = happened[0][0], happened[-1][0] + DAY_MS
+    def __init__(self, folder: Path, now: int, every: int = 1) -> None:
+        """`every`: only each so many-th customer, with all that it did."""
+        filed = [each for each in happened(folder) if int(account_of(each[2])[1:]) % every == 0]
+        order = sorted(range(len(filed)), key=lambda n: filed[n][:2])
+        first, last = filed[order[0]][0], filed[order[-1]][0] + DAY_MS
         self.scale = SPAN_MS / (last - first)
-        per_day: dict[int, int] = {}
-        for day, _, _ in happened:
-            per_day[day] = per_day.get(day, 0) + 1
-        seen: dict[int, int] = {}
+        per_day = Counter(day for day, _, _ in filed)
+        seen: Counter[int] = Counter()
         self.messages: list[dict[str, Any]] = []
-        for n, (day, _, message) in enumerate(happened):
-            nth = seen[day] = seen.get(day, 0) + 1
-            at = now - SPAN_MS + round((day - first + DAY_MS * nth / (per_day[day] + 1)) * self.scale)
-            stamp = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            self.messages.append({**message, "timestamp": stamp, "messageId": f"p4-{n}"})
+        """In order of time."""
+        for n, place in enumerate(order):
+            day, _, message = filed[place]
+            seen[day] += 1
+            at = now - SPAN_MS + round((day - first + DAY_MS * seen[day] / (per_day[day] + 1)) * self.scale)
+            self.messages.append({**message, "timestamp": iso(at), "messageId": f"p4-{n}"})
+        by_place = dict(zip(order, self.messages, strict=True))
+        self.filed = [by_place[place] for place in range(len(filed))]
+        """The same in the order of the files: customers, subscriptions, events."""
         self.settings: dict[str, Any] = {
             "steps": [0.8, 1.0],
             "limits": {"exports": "export_data", "invites": "invite_sent"},
@@ -81,37 +86,51 @@ class History:
             "burst_window_ms": self._seconds(90) * 1000,
             # Not pressed like the rest: the oldest message comes 23 hours late, and a cooldown is longer than the lateness.
             "cooldown_ms": 25 * 3_600_000,
+            "until": now,
         }
 
     def _seconds(self, days: int) -> int:
         return round(days * DAY_MS * self.scale / 1000)
 
-    def rulebook(self) -> str:
-        of = self.settings
-        return RULEBOOK.format(
-            free=json.dumps(of["allows"]["Free"]).replace('"', ""),
-            basic=json.dumps(of["allows"]["Basic"]).replace('"', ""),
-            pro=json.dumps(of["allows"]["Pro"]).replace('"', ""),
-            within=of["within_ms"] // 1000,
-            burst_window=of["burst_window_ms"] // 1000,
-            burst=of["burst"],
-            cooldown=of["cooldown_ms"] // 1000,
-        )
 
-    @staticmethod
-    def _happened(folder: Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
-        """(day, order within the day, message): plans change before anything is done on a day."""
-        for row in rows(folder, "customers"):
-            yield day_ms(row["signup_date"]), 0, plan(row["customer_id"], row["initial_plan"])
-        for row in rows(folder, "subscriptions"):
-            yield day_ms(row["start_date"]), 1, plan(row["customer_id"], row["plan_name"])
-            if row["end_date"] > row["start_date"]:  # a few end before they begin: nobody can have sent that
-                yield day_ms(row["end_date"]), 2, plan(row["customer_id"], "none")
-        for row in rows(folder, "events"):
-            context = {"groupId": row["customer_id"]}
-            message = {"type": "track", "userId": f"u-{row['customer_id']}", "event": row["event_name"], "context": context}
-            yield day_ms(row["event_timestamp"]), 3, message
+def rulebook(settings: Mapping[str, Any]) -> str:
+    def allows(plan: str) -> str:
+        return json.dumps(settings["allows"][plan]).replace('"', "")
+
+    return RULEBOOK.format(
+        free=allows("Free"),
+        basic=allows("Basic"),
+        pro=allows("Pro"),
+        within=settings["within_ms"] // 1000,
+        burst_window=settings["burst_window_ms"] // 1000,
+        burst=settings["burst"],
+        cooldown=settings["cooldown_ms"] // 1000,
+    )
+
+
+def happened(folder: Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """(day, order within the day, message) in the files' order: plans change before anything is done on a day."""
+    for row in rows(folder, "customers"):
+        yield day_ms(row["signup_date"]), 0, plan(row["customer_id"], row["initial_plan"])
+    for row in rows(folder, "subscriptions"):
+        yield day_ms(row["start_date"]), 1, plan(row["customer_id"], row["plan_name"])
+        if row["end_date"] > row["start_date"]:  # a few end before they begin: nobody can have sent that
+            yield day_ms(row["end_date"]), 2, plan(row["customer_id"], "none")
+    for row in rows(folder, "events"):
+        yield day_ms(row["event_timestamp"]), 3, track(row["customer_id"], row["event_name"])
 
 
 def plan(customer: str, name: str) -> dict[str, Any]:
     return {"type": "group", "userId": f"u-{customer}", "groupId": customer, "traits": {"plan": name}}
+
+
+def track(customer: str, event: str) -> dict[str, Any]:
+    return {"type": "track", "userId": f"u-{customer}", "event": event, "context": {"groupId": customer}}
+
+
+def account_of(message: Mapping[str, Any]) -> str:
+    return str(message["context"]["groupId"] if message["type"] == "track" else message["groupId"])
+
+
+def iso(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -175,11 +175,20 @@ class Product:
         """Wait until it is settled; asked rarely, for every question takes time from what is waited for."""
         wait_until("everything settled", self.is_settled, timeout_s, every_s=0.2)
 
+    def verify(self) -> None:
+        """`handraiser verify` beside the running processes: the log says the same as the database."""
+        command = [sys.executable, "-m", "handraiser", "verify", "--data", str(self.data)]
+        done = subprocess.run(command, env=self.environment, check=False, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def is_settled(self) -> bool:
         """The detector has read to the end, its outbox is empty, and no delivery is open."""
-        detector = self.api("detector", "GET", "/health")["checks"]["detector"]
-        notifier = self.api("notifier", "GET", "/health")["checks"]["notifier"]
+        detector, notifier = (self._health(service)["checks"][service] for service in ("detector", "notifier"))
         return not (detector["lag_events"] or detector["outbox_oldest_s"] or notifier["pending"])
+
+    def _health(self, service: str) -> Any:
+        """Also while it is down, which is answered with 503."""
+        return self.http.get(f"{self.url(service)}/health").json()
 
     def leads(self, project: str) -> list[dict[str, Any]]:
         """All leads of a project, page by page."""

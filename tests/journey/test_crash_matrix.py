@@ -97,6 +97,7 @@ class Shop:
         assert told == set(expected), self.product.printed()
         assert [message["id"] for message in self.receiver.messages] == self.receiver.ids
         assert self.receiver.refused == []
+        self.product.verify()
 
     def close(self) -> None:
         self.product.close()

@@ -18,9 +18,9 @@ from tests.journey.receiver import Receiver
 from tests.journey.test_journey import contacts, open_shop
 
 KILLS = 5
-ANSWER_AFTER_S = 0.03
+ANSWER_AFTER_S = 0.1
 """So long a delivery stays open."""
-PAUSE_S = 0.03
+PAUSE_S = 0.05
 """Between two accounts."""
 WHILE_DOWN_S = 0.2
 """Between two accounts while a process starts again: enough for a backlog, few enough to work it off soon."""

@@ -4,12 +4,12 @@ import asyncio
 import shutil
 import sqlite3
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -18,15 +18,20 @@ from sqlalchemy.exc import SQLAlchemyError
 import detector.tables
 import notifier.tables
 from contracts.codec import encode
-from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED, LeadEvent, RulebookSwitch
+from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED, ImportEnd, LeadEvent, RulebookSwitch
+from detector.changes import CommandRow
+from detector.commander import Commander
+from detector.core.account import Account
 from detector.core.rulebook.parse import parse
 from detector.metrics import LOST
+from detector.rulebook_routes import adopt
 from detector.rulebooks import bases
 from detector.store import DetectorStore
 from detector.worker import Worker
 from eventlog.log_embedded import EmbeddedLog
-from eventlog.port import Entry, LogError, Record, Topic, TopicPartition
-from ingest.batcher import Batcher
+from eventlog.port import Entry, LogError, Record, Topic
+from ingest.batcher import Batcher, BusyError
+from ingest.importing import append_end
 from notifier.core.addresses import policy_for
 from notifier.core.matching import Filters
 from notifier.core.urls import parse_url
@@ -36,15 +41,18 @@ from notifier.vault import Vault, new_master_key
 from notifier.worker import Notifier
 from runtime.database import open_database
 from runtime.settings import Settings
+from runtime.web import ApiError
 from tests.detector.shell.samples import NOON
-from tests.detector.shell.world import RULEBOOK
 from tests.simulation.chaos import Chaos
 from tests.simulation.edges import Committer, FaultyLog, Inline, PlayedSender, Receiver, make_faulty
+from tests.simulation.rulebook import RULEBOOK
+from tests.simulation.story import ACCOUNTS
 
 TOPICS = [Topic(EVENTS, 2, 90 * 86_400), *(Topic(name, 1, 90 * 86_400) for name in (UNATTRIBUTED, DEAD_LETTERS, LEAD_EVENTS))]
-INPUTS = (EVENTS, UNATTRIBUTED, DEAD_LETTERS)
 _lead_events = msgspec.json.Decoder(LeadEvent)
 URL = "http://127.0.0.1:9/hook"
+
+T = TypeVar("T")
 
 
 class Site:
@@ -59,6 +67,7 @@ class Site:
         self.vault = Vault(new_master_key())
         self.tls = ssl.create_default_context()  # reading the certificates takes longer than a scenario's whole log
         self.policy = policy_for(production=False)
+        self.parsed = parse(RULEBOOK, bases())
         self.template.mkdir()
         self._set_up(self.template)
         # Engines outlive the machines: each would compile every statement anew, which takes longer than to run it.
@@ -77,8 +86,7 @@ class Site:
             if room == "notifier":
                 NotifierStore(engine, self.vault).add_endpoint("mail", "crm", parse_url(URL, self.policy), Filters(), NOON)
             else:
-                parsed = parse(RULEBOOK, bases())
-                DetectorStore(engine).rulebooks.add("mail", RULEBOOK, parsed.resolved, NOON)
+                DetectorStore(engine).rulebooks.add("mail", RULEBOOK, self.parsed.resolved, NOON)
             engine.dispose()
         log = EmbeddedLog(folder / "log.sqlite", lambda: NOON)
         log.ensure_topics(TOPICS)
@@ -112,12 +120,15 @@ class Machine:
         self.receiver = Receiver(chaos)
         self._producer = self.log.producer()
         self._consumer = self.log.consumer([LEAD_EVENTS], "notifier")
+        self.commander = Commander(self.store, self._producer, self.topics)
 
     def clock(self) -> int:
         return self.now
 
     def new_ingest(self) -> Batcher:
-        return Batcher(self._producer, {name: state.partitions for name, state in self.topics.items()})
+        batcher = Batcher(self._producer, {name: state.partitions for name, state in self.topics.items()})
+        batcher._thread = Inline()
+        return batcher
 
     def new_detector(self) -> Detector:
         committer = Committer(self.chaos)
@@ -140,20 +151,31 @@ class Machine:
         return Notifier(self.deliveries, sender, self.clock, intake=intake, jitter=lambda: 0.0)
 
     def notify(self, notifier: Notifier) -> int:
-        """One pass of the notifier. What it leaves undone because it dies here is gone."""
+        """One pass of the notifier."""
+        return self.run(notifier.run_once())
+
+    def apply_rulebook(self) -> None:
+        """The same once more: it changes nothing, and every partition hears of it."""
+        adopt(self.store, self._producer, self.topics, RULEBOOK, self._site.parsed, self.now)
+
+    def end_import(self, batcher: Batcher, end: ImportEnd) -> None:
+        self.run(append_end(batcher, end))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """What it leaves undone because it dies here is gone."""
         try:
-            return self._site.loop.run_until_complete(notifier.run_once())
+            return self._site.loop.run_until_complete(work)
         finally:
             for task in asyncio.all_tasks(self._site.loop):
                 task.cancel()
                 with suppress(BaseException):
                     self._site.loop.run_until_complete(task)
 
-    def is_quiet(self) -> bool:
-        """Nobody waits for an account, nothing lies in the outbox, and no delivery is open."""
+    def is_quiet(self, *, told: bool) -> bool:
+        """Nobody waits for an account, nothing lies in the outbox, and, if `told`, no delivery is open."""
         with self._looking() as database:
             left = database.execute("SELECT (SELECT count(*) FROM held) + (SELECT count(*) FROM outbox)").fetchone()[0]
-        return not (left or self.deliveries.deliveries.figures(self.now).pending)
+        return not (left or (told and self.deliveries.deliveries.figures(self.now).pending))
 
     def stored(self) -> dict[str, list[Any]]:
         """Every row of the detector's but the outbox's: a zombie may still send what is committed."""
@@ -166,15 +188,23 @@ class Machine:
         with closing(sqlite3.connect(self._site.folder / "detector.sqlite")) as database:
             yield database
 
+    def accounts(self) -> list[Account]:
+        stored = self.store.accounts.load(("mail", account) for account in ACCOUNTS)
+        return [Account.load(*key, *stored[key]) for key in sorted(stored)]
+
+    def commands(self, ids: Iterable[str]) -> dict[str, CommandRow | None]:
+        """What became of them."""
+        return {id_: self.store.commands.get(id_) for id_ in ids}
+
     def lead_events(self) -> dict[str, LeadEvent]:
         """By id, as they are stored."""
         with self._looking() as database:
             bodies = [body for (body,) in database.execute("SELECT body FROM lead_events")]
         return {event.id: event for event in map(_lead_events.decode, bodies)}
 
-    def input_records(self) -> list[Record]:
-        """Everything that the detector read, in order within each partition."""
-        consumer = self.log.consumer(INPUTS, "copy")
+    def deciding_records(self) -> list[Record]:
+        """All of `events`, in order within each partition: who belongs where is decided in it already."""
+        consumer = self.log.consumer([EVENTS], "copy")
         for at, offset in consumer.beginning_offsets().items():
             consumer.seek(at, offset)
         found: list[Record] = []
@@ -185,9 +215,8 @@ class Machine:
 
     def replay(self, records: Iterable[Record]) -> None:
         """Append what another machine's log holds, each at its own time."""
-        known = {at for topic in (EVENTS, UNATTRIBUTED) for at in (TopicPartition(topic, n) for n in range(2))}
         for record in records:
-            if record.offset == 0 and TopicPartition(record.topic, record.partition) in known:
+            if record.offset == 0:
                 continue  # the template has it: the switch to the rulebook
             self.now = record.timestamp
             self._producer.append([Entry(record.topic, record.partition, record.value)], 5)
@@ -207,6 +236,8 @@ def losses() -> float:
 
 TROUBLE = (SQLAlchemyError, LogError)
 """What a process waits out."""
+NO_ANSWER = (BusyError, ApiError)
+"""What a client answers by sending the same again."""
 
 
 def _careless(connection: Any, _entry: object) -> None:

@@ -11,15 +11,16 @@ from pathlib import Path
 
 import pytest
 
+import detector.commander
 import detector.programs
 from detector.core.rulebook.parse import parse
 from runtime.points import POINTS
 from tests.simulation.chaos import FAULTS
-from tests.simulation.scenario import Runs
+from tests.simulation.runs import HAPPENED, Runs
 
 SEEDS = 5_000 if os.environ.get("HANDRAISER_SOAK") else 300
 TIMES_MIN = 20
-"""Each fault, and a crash at each point, must have happened so often, or the run has shown nothing of it."""
+"""What is to be seen, each fault, and a crash at each point must have happened so often, or the run has shown nothing of it."""
 
 
 @pytest.fixture
@@ -29,6 +30,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
     monkeypatch.setattr(secrets, "token_hex", lambda n: f"{next(ids):0{2 * n}x}")  # chance, too, comes from the seed
     read_once = cache(lambda text: parse(text, {}))  # every start of a detector reads the same rulebook: 50 ms each time
     monkeypatch.setattr(detector.programs, "parse", lambda text, _bases: read_once(text))
+    monkeypatch.setattr(detector.commander, "WAIT_S", 0)  # what became of a command is looked up in the end
     logging.disable(logging.CRITICAL)
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as folder:
@@ -47,7 +49,8 @@ def test_whatever_goes_wrong_the_same_leads_come_of_it_and_all_are_told(runs: Ru
             error.add_note(f"This was seed {seed}: `runs.play({seed})` plays it alone.")
             raise
     print(f"{SEEDS} seeds, {runs.leads} leads")
-    happened = {fault: runs.faults[fault] for fault in FAULTS}
+    happened = {what: runs.happened[what] for what in HAPPENED}
+    happened |= {fault: runs.faults[fault] for fault in FAULTS}
     happened |= {f"crash at {label}": runs.crashes[label] for label in POINTS}
     for what, times in happened.items():
         print(f"{times:8} × {what}")

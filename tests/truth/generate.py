@@ -149,7 +149,7 @@ def _events(draw: st.DrawFn, book: dict[str, Any], most: int, too_late: list[int
     delays = st.sampled_from([0, 0, 0, 1, min(6 * HOUR, allowed), allowed - 1, allowed, allowed, *too_late])
     plan_delays = st.sampled_from([0, 0, HOUR, allowed, 2 * DAY, 10 * DAY])
     at = st.builds(lambda t, ms: t + ms, st.sampled_from(times), st.sampled_from([0, 0, 0, 0, 1, -1]))
-    least = draw(st.sampled_from([1, 4, 8, 12]))
+    least = draw(st.sampled_from([4, 8, 12, 14]))
     drawn = draw(st.lists(st.tuples(at, st.sampled_from(deck), st.sampled_from(PEOPLE)), min_size=least, max_size=most))
     found = []
     begins_on = draw(st.sampled_from([None, *reversed(book["plans"]), None]))

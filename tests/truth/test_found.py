@@ -51,3 +51,16 @@ def test_what_time_alone_brought_before_two_events_of_the_same_instant_is_told()
     rulebook = book({"low": {"each": "limit", "when": [("compare", "limit.percent", "<", ("%", 50))]}})
     log = Log().add("Emailed", 0).add("Emailed", 0).add("Other", 14).add("Emailed", 14)
     assert log.found(rulebook, 15) == {("low/emails", None, 5)}, "the month begins at day 5"
+
+
+def test_a_rule_that_has_nothing_to_say_leaves_nothing_in_the_ledger() -> None:
+    """Else what is stored depended on restarts: such a state was made in memory, and written only if something else was."""
+    rulebook = book({"busy": {"when": [("compare", "contacts", ">=", 9)]}}, measures={"contacts": {"count": "Counted"}})
+    log = Log().add("Other", 1).add("Counted", 0, late=3 * DAY)
+    calm, restarted = Detector(program(rulebook)), Detector(program(rulebook))
+    for each in log.events:
+        calm.arrives(each)
+        restarted.arrives(each)
+        restarted.restarts()
+    calm.restarts()
+    assert calm.account.ledger.rules == restarted.account.ledger.rules == {}

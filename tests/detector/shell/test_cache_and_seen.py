@@ -1,5 +1,7 @@
 """What is in memory is bounded, and nothing that is still to be written leaves it; copies meet their hour."""
 
+import gc
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ import sqlalchemy as sa
 from detector.cache import Cache
 from detector.changes import Changes, Move
 from detector.partition import Partition
-from detector.seen import SeenIds
+from detector.seen import BYTES_MAX, SeenIds
 from detector.store import DetectorStore
 from tests.detector.shell.samples import EVENTS_0, HOUR, NOON, usage_event
 
@@ -112,3 +114,33 @@ def test_hours_are_loaded_together_however_far_they_are_apart(store: DetectorSto
 
     assert all(seen.first(PARTITION, event) for event in events)
     assert sum("FROM seen" in query for query in queries) == 1
+
+
+@pytest.mark.parametrize(("hours", "ids"), [(1, 20_000), (2_000, 1), (2_000, 0)])
+def test_what_is_counted_of_the_hours_is_what_they_take(store: DetectorStore, hours: int, ids: int) -> None:
+    seen = SeenIds(store.seen, KEY)
+    seen.first(PARTITION, usage_event("warm", account="acme"))  # what is made once, on first use, is nobody's hour
+    seen.clear()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        seen.prepare(EVENTS_0, [usage_event("m", account="acme", original_timestamp=NOON - n * HOUR) for n in range(hours)])
+        for n in range(hours * ids):
+            seen.first(PARTITION, usage_event(f"m{n}", account="acme", original_timestamp=NOON - n % hours * HOUR))
+        seen.close(Changes(), {EVENTS_0: Partition(EVENTS_0, 1, 5, NOON)})
+        seen.settled()
+        gc.collect()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert 0.8 * taken < seen.bytes < 1.3 * taken, (taken / hours, seen.bytes / hours)
+
+
+def test_the_hour_at_hand_fits_the_bound_at_1000_events_a_second(store: DetectorStore) -> None:
+    seen = SeenIds(store.seen, KEY)
+    for n in range(36_000):
+        seen.first(PARTITION, usage_event(f"m{n}", account="acme"))
+    seen.close(Changes(), {EVENTS_0: Partition(EVENTS_0, 1, 5, NOON)})
+
+    assert 100 * seen.bytes < BYTES_MAX / 2

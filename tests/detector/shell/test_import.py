@@ -46,6 +46,15 @@ def test_a_timeline_is_judged_once_in_its_own_order_and_only_what_is_news_is_tol
     assert len(world.sent()) == 3
 
 
+def test_a_lead_that_qualified_long_ago_is_recorded_and_told_to_nobody_though_it_stays_open(world: World) -> None:
+    week_ago = NOON - 7 * DAY
+    for account, at in (("years", YEARS_AGO), ("over", week_ago - 1), ("week", week_ago)):
+        world.send(contacts(account, 487, account, at, historical=True))
+    _end(world)
+    assert {event.account: event.notify for event in world.sent()} == {"years": False, "over": False, "week": True}
+    assert len(world.leads()) == 3
+
+
 def test_an_import_without_an_end_is_judged_when_nothing_more_of_it_came_for_ten_minutes(world: World) -> None:
     _history(world)
     world.drain()

@@ -1,0 +1,61 @@
+"""A set of hashes in little memory: it knows what Python's own set knows, and what it says it takes is what it takes."""
+
+import random
+import tracemalloc
+
+import pytest
+
+from detector.core.hashes import Hashes
+
+BYTES_PER_HASH_MAX = 13
+
+
+@pytest.mark.parametrize("loaded", [0, 1, 31, 32, 2_000, 5_000])
+def test_it_knows_exactly_the_hashes_that_it_was_given(loaded: int) -> None:
+    dice = random.Random(loaded)
+    given = [dice.randbytes(8) for _ in range(5_000)]
+    others = [dice.randbytes(8) for _ in range(5_000)]
+    rows = [b"".join(given[at : min(at + 7, loaded)]) for at in range(0, loaded, 7)]
+
+    hashes = Hashes(rows)
+
+    assert [each in hashes for each in given] == [True] * loaded + [False] * (5_000 - loaded)
+    assert [hashes.add(each) for each in given] == [False] * loaded + [True] * (5_000 - loaded)
+    assert not any(hashes.add(each) for each in given)
+    assert all(each in hashes for each in given)
+    assert not any(each in hashes for each in others)
+
+
+def test_hashes_that_differ_in_few_bits_are_told_apart() -> None:
+    """All in one bucket until it is split many times over."""
+    given = [(n << 40).to_bytes(8, "little") for n in range(300)]
+    hashes = Hashes()
+
+    assert all(hashes.add(each) for each in given)
+    assert not any(hashes.add(each) for each in given)
+
+
+def test_the_end_of_one_hash_and_the_beginning_of_the_next_are_no_hash() -> None:
+    one, two = b"abcdefgh", b"ijklmnop"
+    hashes = Hashes([one + two])
+
+    assert b"efghijkl" not in hashes
+    assert hashes.add(b"efghijkl")
+    assert b"efghijkl" in hashes
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_hash_takes_little_memory_and_as_much_as_is_said(loaded: bool) -> None:
+    stored = random.Random(7).randbytes(8 * 200_000)
+    given = [stored[at : at + 8] for at in range(0, len(stored), 8)]
+    tracemalloc.start()
+    try:
+        hashes = Hashes([stored] if loaded else [])
+        for each in () if loaded else given:
+            hashes.add(each)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert taken < BYTES_PER_HASH_MAX * len(given)
+    assert taken <= hashes.size < 1.3 * taken, "allocation rounds up, by about a fifth"

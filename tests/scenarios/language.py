@@ -1,0 +1,106 @@
+"""What a line of a scenario may say: its verbs, the keys beside each, and how the value of a key is read."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from detector.core.rulebook import shapes, units
+from detector.core.rulebook.problems import Report
+from detector.core.rulebook.tree import Fields, Items, Node, Scalar, kind_of
+from tests.scenarios import times
+
+Keys = Mapping[str, tuple[str, ...]]
+"""Verb -> the keys that may stand beside it."""
+
+EVENTS: Final[Keys] = {
+    "track": ("at", "received", "id", "person", "anonymous", "properties"),
+    "page": ("at", "received", "id", "person", "anonymous", "properties"),
+    "group": ("at", "received", "id", "person", "traits"),
+    "identify": ("at", "received", "id", "traits"),
+}
+COMMANDS: Final[Keys] = {
+    "outcome": ("at", "lead", "reason", "amount", "by"),
+    "snooze": ("at", "lead"),
+    "owner": ("at", "lead"),
+    "override": ("at", "allowed"),
+    "opt_out": ("at",),
+    "opt_in": ("at",),
+}
+GIVEN: Final[Keys] = {**EVENTS, **COMMANDS, "import": ("at",), "now": ()}
+NEEDS: Final[Keys] = {
+    **dict.fromkeys((*EVENTS, "import", "opt_out", "opt_in"), ("at",)),
+    **dict.fromkeys(("outcome", "snooze", "owner"), ("at", "lead")),
+    "override": ("at", "allowed"),
+}
+_STATUSES: Final = ("accepted", "opportunity", "won", "lost", "rejected", "recycled", "superseded", "retracted")
+_HEARD: Final = (
+    *("at", "qualified_at", "says", "temperature", "person", "step", "adds", "loses", "owner", "disputed", "reason"),
+)
+HEARS: Final[Keys] = {
+    **dict.fromkeys(("created", "updated", "snoozed", *_STATUSES), _HEARD),
+    "refused": ("at",),
+}
+LEAD: Final = ("qualified_at", "says", "temperature", "owner", "disputed", "told", "signals")
+SIGNALS: Final[Keys] = {"rule": ("step", "at", "lead")}
+STATUSES: Final = ("open", *_STATUSES)
+EXAMPLES: Final = {"at": "day 1 10:00", "lead": "pql", "allowed": "1000"}
+
+
+def time(node: Node, what: str, report: Report) -> int | None:
+    found = times.parsed(node.text) if isinstance(node, Scalar) else None
+    if found is None:
+        remedy = "Write day 3 09:00 (day 1 is 1 May 2026), or 2026-05-03 09:00; all in UTC"
+        report.refuse(node.at, "value", f"{what} is a time, found {kind_of(node)}", remedy)
+    return found
+
+
+def _until(node: Node, what: str, report: Report) -> int | None:
+    return None if isinstance(node, Scalar) and node.is_null else time(node, what, report)
+
+
+def truth(node: Node, what: str, report: Report) -> bool:
+    return shapes.one_of(node, what, ("true", "false"), (), report) == "true"
+
+
+def _allowed(node: Node, what: str, report: Report) -> float | str | None:
+    """`none`: no cap; `plan`: what the plan allows, again."""
+    if isinstance(node, Scalar) and node.text in ("none", "plan"):
+        return node.text
+    return shapes.number(node, what, report)
+
+
+def _texts(node: Node, what: str, report: Report) -> tuple[str, ...]:
+    if isinstance(node, Items) and not node.items:
+        return ()
+    return shapes.each(node, what, shapes.text, report)
+
+
+def _object(node: Node, what: str, report: Report) -> dict[str, Any]:
+    return {name: _json(entry.value) for name, entry in shapes.entries(node, what, report).items()}
+
+
+def _json(node: Node) -> Any:
+    """A plain number, truth or null is one; all else is text."""
+    if isinstance(node, Fields):
+        return {name: _json(entry.value) for name, entry in node.entries.items()}
+    if isinstance(node, Items):
+        return [_json(item) for item in node.items]
+    if node.is_null:
+        return None
+    if node.plain and node.text in ("true", "false"):
+        return node.text == "true"
+    number = units.number(node.text) if node.plain else None
+    return node.text if number is None else number
+
+
+READERS: Final[Mapping[str, Callable[[Node, str, Report], Any]]] = {
+    **dict.fromkeys(("at", "received", "now", "qualified_at"), time),
+    "snooze": _until,
+    "amount": shapes.number,
+    "allowed": _allowed,
+    "properties": _object,
+    "traits": _object,
+    "signals": _texts,
+    "told": truth,
+    "disputed": truth,
+}
+"""All other keys are texts."""

@@ -1,0 +1,193 @@
+"""A scenario in; what sales heard, and how leads and signals stand in the end, out: played in memory, as the shell would."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from contracts.messages import Command, LeadEvent, Place, UsageEvent
+from detector.core.account import Account
+from detector.core.commands import apply
+from detector.core.judge import advance, import_ended, process
+from detector.core.ledger import Signal
+from detector.core.seen import DAY_MS, WINDOW_DAYS, hour_of
+from tests.scenarios import times
+from tests.scenarios.language import EVENTS
+from tests.scenarios.model import Line, Scenario
+
+Got = dict[str, Any]
+"""A line as a scenario would expect it, with all its keys."""
+
+
+class Played:
+    """`time` is partition time. Time passes between two lines, so what falls due in between is judged when it is due."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._project = scenario.program.rulebook.project
+        self.account = Account.new(self._project, scenario.account)
+        self._seen: dict[tuple[str, int], int] = {}
+        self._commands: set[str] = set()
+        self.time = self._offset = 0
+        self.lead_events: list[LeadEvent] = []
+        self.hears: list[Got] = []
+
+    def line(self, number: int, line: Line) -> None:
+        """A line at its time, after what time alone has brought until then. `number`: it and its copies have the same."""
+        self.passes(_arrival(line))
+        if line.verb in EVENTS:
+            self.arrives(number, line)
+        elif line.verb == "import":
+            self._imports(number, line)
+        elif line.verb != "now":
+            self._commanded(number, line)
+
+    def arrives(self, number: int, line: Line) -> None:
+        """An event, in a record of its own."""
+        place = self._place(_arrival(line))
+        self._fold(self._usage(str(number), line), place)
+        self._hear(advance(self._scenario.program, self.account, place))
+
+    def passes(self, until: int) -> None:
+        """What falls due is judged by a tick at that time."""
+        while self.account.ledger.due <= until:
+            self._hear(advance(self._scenario.program, self.account, self._place(self.account.ledger.due)))
+        self.time = max(self.time, until)
+
+    def _imports(self, number: int, line: Line) -> None:
+        place = self._place(line.values["at"])
+        for place_in_file, each in enumerate(line.what):
+            event = self._usage(f"{number}-{place_in_file:04}", each)
+            self._fold(msgspec.structs.replace(event, received_at=place.time, historical=True), place)
+        self._hear(import_ended(self._scenario.program, self.account, place))
+        self._hear(advance(self._scenario.program, self.account, place))
+
+    def _commanded(self, number: int, line: Line) -> None:
+        if str(number) in self._commands:
+            return
+        self._commands.add(str(number))
+        name, arguments = _ARGUMENTS[line.verb](line.values)
+        if "lead" in line.values:
+            arguments["lead"] = self._lead(line.values["lead"])
+        place = self._place(line.values["at"])
+        command = Command(id=str(number), project=self._project, account=self._scenario.account, name=name, arguments=arguments)
+        applied = apply(self._scenario.program, self.account, command, place)
+        self._hear(applied.lead_events)
+        if applied.code is not None:
+            self.hears.append({"at": place.time, "refused": applied.code})
+        self._hear(advance(self._scenario.program, self.account, place))
+
+    def _lead(self, lead_type: str) -> str:
+        """The newest of that type."""
+        ids = [each.data["lead_id"] for each in self.lead_events if each.data["lead_type"] == lead_type]
+        return ids[-1] if ids else f"no {lead_type}"
+
+    def _fold(self, event: UsageEvent, place: Place) -> None:
+        today, key = place.time // DAY_MS, (event.id, hour_of(event))
+        if self._seen.get(key, -1) < today - WINDOW_DAYS:
+            self._seen[key] = today
+            self._hear(process(self._scenario.program, self.account, event, place))
+
+    def _usage(self, number: str, line: Line) -> UsageEvent:
+        values = line.values
+        return UsageEvent(
+            project=self._project,
+            id=values.get("id", f"line-{number:>04}"),
+            type=line.verb,  # type: ignore[arg-type]
+            timestamp=values["at"],
+            original_timestamp=values["at"],
+            received_at=_arrival(line),
+            name=line.what if line.verb in ("track", "page") else None,
+            account=self._scenario.account,
+            person=line.what if line.verb == "identify" else values.get("person"),
+            anonymous=values.get("anonymous"),
+            properties=_raw(values.get("properties", {})),
+            traits=_raw(values.get("traits", {})),
+        )
+
+    def _place(self, time: int) -> Place:
+        self.time, self._offset = max(self.time, time), self._offset + 1
+        return Place(topic="events", partition=0, offset=self._offset, time=self.time)
+
+    def _hear(self, lead_events: Sequence[LeadEvent]) -> None:
+        self.lead_events += lead_events
+        self.hears += [_heard(each) for each in lead_events if each.notify]
+
+    def signals(self) -> list[Got]:
+        """In order of time."""
+        rules = self.account.ledger.rules.items()
+        found = [_signal(rule, each) for rule, state in rules for each in state.signals]
+        return sorted(found, key=lambda each: (each["at"], each["rule"]))
+
+    def leads(self) -> list[Got]:
+        """All that ever were, in order of creation."""
+        newest = {each.data["lead_id"]: each.data for each in self.lead_events}
+        told = {each.data["lead_id"] for each in self.lead_events if each.notify}
+        return [_lead(data, told=lead_id in told) for lead_id, data in newest.items()]
+
+
+def _arrival(line: Line) -> int:
+    at: int = line.values["now"] if line.verb == "now" else line.values.get("received", line.values["at"])
+    return at
+
+
+def _raw(of: Mapping[str, Any]) -> msgspec.Raw:
+    return msgspec.Raw(json.dumps(of).encode())
+
+
+def _outcome(values: Mapping[str, Any]) -> tuple[str, Got]:
+    return "outcome", {key: values[key] for key in ("reason", "amount", "by") if key in values} | {"status": values["outcome"]}
+
+
+def _override(values: Mapping[str, Any]) -> tuple[str, Got]:
+    allowed = values["allowed"]
+    if allowed == "plan":
+        return "override", {"limit": values["override"], "remove": True}
+    return "override", {"limit": values["override"], "allowed": None if allowed == "none" else allowed}
+
+
+def _opted(who: str, *, out: bool) -> tuple[str, Got]:
+    return "opt_out", {"opted_out": out} | ({} if who == "account" else {"person": who})
+
+
+_ARGUMENTS: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, Got]]] = {
+    "outcome": _outcome,
+    "snooze": lambda values: ("snooze", {"until": values["snooze"]}),
+    "owner": lambda values: ("owner", {"email": values["owner"]}),
+    "override": _override,
+    "opt_out": lambda values: _opted(values["opt_out"], out=True),
+    "opt_in": lambda values: _opted(values["opt_in"], out=False),
+}
+
+
+def _heard(event: LeadEvent) -> Got:
+    data = event.data
+    got: Got = {"at": event.timestamp, event.type.removeprefix("lead."): data["lead_type"], **_common(data)}
+    got["person"] = next((each["external_id"] for each in data["people"]), None)
+    for change in data["changes"]:
+        if change["field"] == "signal":
+            # A rule without steps is added as null -> null; what is gone was something before.
+            got["adds" if change["old"] is None else "loses"] = change["rule"]
+        elif change["field"] in ("step", "reason"):
+            got[change["field"]] = change["new"]
+    return got
+
+
+def _common(data: Mapping[str, Any]) -> Got:
+    return {
+        "qualified_at": times.of_iso(data["qualified_at"]),
+        "says": data["summary"],
+        "temperature": data["temperature"],
+        "owner": data["owner"]["email"],
+        "disputed": data["disputed"],
+    }
+
+
+def _lead(data: Mapping[str, Any], *, told: bool) -> Got:
+    signals = tuple(" ".join(filter(None, (each["rule"], each["step"]))) for each in data["signals"])
+    return {data["lead_type"]: data["status"], **_common(data), "told": told, "signals": signals}
+
+
+def _signal(rule: str, signal: Signal) -> Got:
+    return {"rule": rule, "step": signal.step, "at": signal.qualified_at, "lead": signal.lead_type}
