@@ -1,8 +1,8 @@
 """Which partitions are ours: the consumer's assignment in, acquired partitions with their positions out."""
 
 import logging
-from collections.abc import Mapping
 
+from detector.changes import Checkpoint
 from detector.compute import Compute
 from detector.partition import Partition
 from detector.programs import RulebookMissingError
@@ -40,9 +40,12 @@ class Ownership:
         """Take every assigned partition, before any of its facts are loaded."""
         self.release()
         assigned = self._consumer.assignment()
-        beginnings, ends = self._consumer.beginning_offsets(), self._consumer.end_offsets()
-        for at in sorted(assigned - self._stopped):
-            self._acquire(at, beginnings, ends)
+        beginnings = self._consumer.beginning_offsets()
+        taken = {at: self._take(at, beginnings[at]) for at in sorted(assigned - self._stopped)}
+        # Only now, when nobody else moves the checkpoints any more: an end of before may lie behind what another has read.
+        ends = self._consumer.end_offsets()
+        for at, checkpoint in taken.items():
+            self._begin(at, checkpoint, beginnings[at], ends[at])
         self._assigned = assigned
 
     def stop_before(self, at: TopicPartition, offset: int, reason: str) -> None:
@@ -66,10 +69,12 @@ class Ownership:
         self._stopped.add(at)
         _log.error("partition halted", extra={"topic": at.topic, "partition": at.partition, "reason": reason})
 
-    def _acquire(self, at: TopicPartition, beginnings: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]) -> None:
-        checkpoint = self._store.checkpoints.acquire(at, self._owner, beginnings[at], self._clock())
-        if not beginnings[at] <= checkpoint.next_offset <= ends[at]:
-            self._stop(at, _outside(checkpoint.next_offset, beginnings[at], ends[at]))
+    def _take(self, at: TopicPartition, beginning: int) -> Checkpoint:
+        return self._store.checkpoints.acquire(at, self._owner, beginning, self._clock())
+
+    def _begin(self, at: TopicPartition, checkpoint: Checkpoint, beginning: int, end: int) -> None:
+        if not beginning <= checkpoint.next_offset <= end:
+            self._stop(at, _outside(checkpoint.next_offset, beginning, end))
             return
         partition = Partition(at, checkpoint.version, checkpoint.next_offset, checkpoint.time)
         partition.barrier = self._barriers.get(at)
@@ -79,7 +84,7 @@ class Ownership:
         except RulebookMissingError as error:
             self._stop(at, f"stopped before offset {checkpoint.next_offset}: {error}")
         except OffsetOutOfRangeError:
-            self._stop(at, _outside(checkpoint.next_offset, beginnings[at], ends[at]))
+            self._stop(at, _outside(checkpoint.next_offset, beginning, end))
         else:
             self.owned[at] = partition
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -57,6 +58,28 @@ def test_a_checkpoint_outside_the_log_stops_the_partition_and_never_begins_anew(
     assert reason.startswith("the checkpoint is at offset 1000 and the log holds 0 to 2")
     assert world.leads() == []
     assert len(world.store.held_since(0)) == 1
+
+
+def test_what_another_worker_read_while_this_one_was_taking_its_partitions_does_not_stop_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.drain()
+    acquire = world.store.checkpoints.acquire
+    late = world.new_worker()
+
+    def after_a_pause(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        world.send(contacts("m1", 487))
+        world.drain()
+        return acquire(*arguments)
+
+    monkeypatch.setattr(world.store.checkpoints, "acquire", after_a_pause)
+    late.run_once(0)
+    late.run_once(0)
+    late.close()
+
+    assert world.halted() == []
+    assert len(world.leads()) == 1
 
 
 def test_another_log_is_refused_at_the_start(world: World) -> None:
