@@ -4,6 +4,8 @@
 `reconcile` asks it at the instants that count, compares with the ledger, and tells what differs.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 from contracts.messages import LeadEvent, Place, UsageEvent
@@ -12,7 +14,7 @@ from detector.core.compare import Change, judge_again, of_onset
 from detector.core.desk import Desk
 from detector.core.fold import fold
 from detector.core.instants import NEVER
-from detector.core.ledger import SIGNALS_KEPT, RuleState
+from detector.core.ledger import SIGNALS_KEPT, Ledger, RuleState
 from detector.core.measures.moment import Moment
 from detector.core.rulebook.compile import Program
 from detector.core.rulebook.judged import Judged
@@ -45,10 +47,15 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
     in_order = since == event.timestamp > newest
     every = begins or (event.type == "group" and not in_order)
     touched = tuple(program.judged.values()) if every else program.touched(event)
-    if not touched and not ledger.open_leads and event.type != "group":
+    quiet = event.type != "group" and (not ledger.open_leads or (in_order and program.closes_at_plans_only))
+    if quiet and not touched:
+        return []
+    moment = _moment(program, account, event.timestamp, event)
+    late = event.received_at - event.timestamp
+    if quiet and in_order and _nothing_new(ledger, touched, moment, late):
         return []
     session = Judgement(program, account, place, event)
-    late = event.received_at - event.timestamp
+    session.knows(moment)
     for judged in touched:
         if late > judged.rule.lateness_ms and since == event.timestamp and event.type != "group":
             session.at_partition_time(judged)
@@ -56,6 +63,8 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
             session.in_order(judged)
         else:
             session.again(judged, since)
+    if quiet and not session.found_something:
+        return []
     at_its_own_time = in_order and ledger.judged_until <= event.timestamp
     return session.told(event.timestamp if at_its_own_time else max(facts.newest, place.time), since)
 
@@ -110,6 +119,25 @@ def _wait_for_import(account: Account, event: UsageEvent, place: Place) -> None:
         account.ledger_changed()
 
 
+def _nothing_new(ledger: Ledger, touched: Iterable[Judged], moment: Moment, late: int) -> bool:
+    """Whether none of these rules stood anywhere, or does now. So it is with nearly every event: it must be cheap."""
+    for judged in touched:
+        state = ledger.rules.get(judged.name)
+        if state is not None and (state.told > 0 or state.due != NEVER):
+            return False
+        if judged.course is Course.MOVES or late > judged.rule.lateness_ms or holds(judged, moment).rank > 0:
+            return False
+    return True
+
+
+def _moment(program: Program, account: Account, t: int, event: UsageEvent | None) -> Moment:
+    """`event`: at hand, if it is of that time."""
+    overrides = account.ledger.overrides
+    if event is None or event.timestamp != t:
+        return Moment(account.facts, program.ladder, t, overrides=overrides)
+    return Moment(account.facts, program.ladder, t, event.person, event.id, overrides)
+
+
 class Judgement:
     """One account, judged because of one thing: collects what changed, rule by rule, then has the desk tell it."""
 
@@ -129,11 +157,16 @@ class Judgement:
         """Read once: several rules ask for the same instants."""
         moment = self._moments.get(t)
         if moment is None:
-            event = self._event if self._event is not None and self._event.timestamp == t else None
-            actor, event_id = (None, "") if event is None else (event.person, event.id)
-            facts, overrides = self._account.facts, self._account.ledger.overrides
-            moment = self._moments[t] = Moment(facts, self._program.ladder, t, actor, event_id, overrides)
+            moment = self._moments[t] = _moment(self._program, self._account, t, self._event)
         return moment
+
+    @property
+    def found_something(self) -> bool:
+        return bool(self._changes)
+
+    def knows(self, moment: Moment) -> None:
+        """It was read already."""
+        self._moments[moment.t] = moment
 
     def in_order(self, judged: Judged) -> None:
         """At the event's own instant, after those that time alone has brought since."""

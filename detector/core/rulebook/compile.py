@@ -68,6 +68,8 @@ class Program:
     onboarding: OnboardingReader | None
     close_won: Callable[[Moment], bool | None]
     close_lost: Callable[[Moment], bool | None]
+    closes_at_plans_only: bool
+    """Whether leads are closed where the plan goes up or down, and so by no other event in order."""
     looks_at_people: bool
     """Whether it must be kept who acted when."""
     strength: Mapping[str, int]
@@ -119,6 +121,7 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         onboarding=onboarding,
         close_won=_closing(rulebook.close_won, values),
         close_lost=_closing(rulebook.close_lost, values),
+        closes_at_plans_only=all(map(_is_change_of_plan, (rulebook.close_won, rulebook.close_lost))),
         looks_at_people=any(each.of_person for each in judged.values()),
         strength={lead_type.name: place for place, lead_type in enumerate(rulebook.lead_types)},
     )
@@ -147,7 +150,8 @@ def _judged(rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, 
     thresholds = tuple(int(left) for condition in rule.when for left in compared_with(condition.expr, "trial.left"))
 
     def read(path: str) -> Value:
-        return trial_left(thresholds) if path == "trial.left" else value_of(path, values, properties)
+        value = value_of(path, values, properties)
+        return trial_left(value, thresholds) if path == "trial.left" else value
 
     paths = tuple(dict.fromkeys(name.path for condition in rule.when for name in names_in(condition.expr)))
     judged = Judged(
@@ -193,6 +197,14 @@ def _closing(condition: Condition | None, values: Mapping[str, Value]) -> Callab
     if condition is None:
         return lambda _moment: False
     return _guard((condition,), lambda path: value_of(path, values, ()))
+
+
+def _is_change_of_plan(condition: Condition | None) -> bool:
+    match condition and condition.expr:
+        case None | Binary(operator="==", left=Name(path="plan.change"), right=Constant(value="up" | "down")):
+            return True
+        case _:
+            return False
 
 
 def _line(condition: Condition, read: Callable[[str], Value]) -> Line:

@@ -138,7 +138,7 @@ STATE_VALUES = {
     "plan": Value(lambda m: m.standing.name, _next_plan),
     "plan.change": Value(lambda m: m.ladder.change(m.before, m.standing) or "same", _next_change_of_plan, course=Course.MOVES),
     "stage": Value(lambda m: m.standing.stage, _next_plan),
-    "trial.left": Value(trial.left, _next_plan, course=Course.MOVES),
+    "trial.left": Value(trial.left, _next_plan),
     "trial.ends_on": Value(trial.ends_on, _next_plan),
     "event": Value(lambda m: None if m.asked is None else m.asked[0]),
 }
@@ -146,13 +146,13 @@ STATE_VALUES = {
 
 def where_trials_end(values: Mapping[str, Value]) -> dict[str, Value]:
     """The values of a rulebook with timed trials: time alone moves a plan, and what it allows."""
-    moved = {name for name in values if name in ("plan", "stage") or name.startswith("limit.")}
+    moved = {name for name in values if name in ("plan", "stage", "trial.left") or name.startswith("limit.")}
     return {name: value._replace(course=Course.MOVES) if name in moved else value for name, value in values.items()}
 
 
-def trial_left(thresholds: tuple[int, ...]) -> Value:
+def trial_left(value: Value, thresholds: tuple[int, ...]) -> Value:
     """What is left of a trial, where it is compared with these (ms)."""
-    return STATE_VALUES["trial.left"]._replace(next=lambda m: trial.next_left(m, thresholds))
+    return value._replace(next=lambda m: trial.next_left(m, thresholds))
 
 
 def onboarding_values(reader: OnboardingReader | None) -> dict[str, Value]:
