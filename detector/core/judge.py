@@ -63,6 +63,8 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
             session.in_order(judged)
         else:
             session.again(judged, since)
+    if quiet and not session.found_something:
+        return []
     at_its_own_time = in_order and ledger.judged_until <= event.timestamp
     return session.told(event.timestamp if at_its_own_time else max(facts.newest, place.time), since)
 

@@ -164,3 +164,10 @@ def test_a_plan_that_went_up_wins_though_its_event_came_out_of_order() -> None:
     story.contacts(8, 1)
     story.happens("Something Else", 3)
     assert types(story.happens(None, 2, kind="group", traits={"plan": "standard"}, arrives=3.5)) == [("lead.won", "pql")]
+
+
+def test_what_closes_leads_may_be_something_else_than_a_change_of_plan() -> None:
+    story = Story(compile_rulebook(replace(RULEBOOK, close_won=at_least("imports_ever", 1)), 3))
+    story.contacts(8, 1)
+    assert story.happens("Something Else", 2) == []
+    assert types(story.happens("Uploaded", 3)) == [("lead.won", "pql")]

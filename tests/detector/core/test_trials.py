@@ -280,3 +280,13 @@ rules: {stuck: {lead: pql, when: [idle], say: "stuck"}}
         (day(11), "acc_9's trial ends on 10 June 2026"),
         (day(14), "acc_9 has used 50 of 5 seats on starter (1,000 %)"),
     ]
+
+
+def test_a_rule_about_what_is_left_of_a_trial_needs_no_timer_where_no_trial_ends() -> None:
+    def needs_timer(tour: str) -> bool:
+        head = "project: p\nuse: b2b-saas@1\naccount: [group]\ncurrency: EUR\nplans:\n"
+        plans = f"  tour: {tour}\n  free: {{stage: free, price: 0, allows: {{}}, has: []}}\n"
+        return compile_rulebook(parse(head + plans, bases()).rulebook, 1).judged["trial-ends"].moves
+
+    assert needs_timer("{stage: trial, price: 0, allows: {}, has: [], days: 14, then: free}")
+    assert not needs_timer("{stage: trial, price: 0, allows: {}, has: []}")
