@@ -160,6 +160,10 @@ class Judgement:
             moment = self._moments[t] = _moment(self._program, self._account, t, self._event)
         return moment
 
+    @property
+    def found_something(self) -> bool:
+        return bool(self._changes)
+
     def knows(self, moment: Moment) -> None:
         """It was read already."""
         self._moments[moment.t] = moment
