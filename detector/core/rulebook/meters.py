@@ -107,6 +107,11 @@ def _distinct(node: Node, of: Selector, what: str, report: Report) -> str | None
             remedy = report.guess(node.text, [*_DISTINCT, "properties.…"])
             report.refuse(node.at, "value", f"`distinct` of {what} cannot be {kind_of(node)}", remedy)
             return None
+        if of.builtin == "premium":
+            report.refuse(
+                node.at, "not_supported_yet", "not supported yet: distinct properties of premium", "Write: of: Your Event Name"
+            )
+            return None
         return _path(node, f"`distinct` of {what}", report)
     if node.text == "feature" and of.builtin != "premium":
         report.refuse(
