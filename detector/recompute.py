@@ -1,6 +1,6 @@
 """The log's topic `events` from its beginning in; the leads that it makes, in a scratch database, out. Nothing is published.
 
-The same `Compute` as the worker's, so the same `holds` and `reconcile`: only what is stored of accounts, leads and seen ids is
+The same `Compute` as the worker's, so the same `holds` and `step`: only what is stored of accounts, leads and seen ids is
 not looked at. Records are read up to where the real detector's checkpoints stand, and no further.
 """
 
