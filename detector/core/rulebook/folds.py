@@ -85,10 +85,7 @@ class _Builder:
         return f"dig(p.{attribute}, {self.source.bind(tuple(rest))})" if rest else f"p.{attribute}"
 
     def _read(self, name: Name) -> str:
-        root, path = name.path.split(".", 1)
-        if root == "properties":
-            return f"scalar({self._path(path)})"
-        return f"facts.people.value(person or '', {self.source.bind(path)}, ts)"
+        return f"scalar({self._path(name.path)})"
 
     def _lines(self, sink: Sink) -> list[str]:
         body = [f"    {line}" for line in self._keep(sink)]

@@ -85,7 +85,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Track events named `name` on the wire for which `where` (over `properties.…`, `person.…`) holds."""
+    """Track events named `name` on the wire for which `where` (over `properties.…`) holds."""
 
     name: str
     where: Condition | None = None

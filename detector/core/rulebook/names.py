@@ -65,11 +65,13 @@ class Place:
     event: bool = False
     """One event at hand, with `event`, and its `properties.…`."""
     properties: bool = False
+    person: bool = True
+    """The traits of the person at hand. Not in `where`: what a person is may be said after what the person did."""
     text: bool = False
     """A `say` or `do`: whole things may be named, not only what can be compared."""
 
 
-WHERE: Final = Place("`where`", state=False, properties=True)
+WHERE: Final = Place("`where`", state=False, properties=True, person=False)
 CLOSE: Final = Place("`close`")
 DO: Final = Place("`do`", text=True)
 
@@ -112,7 +114,7 @@ class Names:
 
     @staticmethod
     def _has_traits(root: str, place: Place) -> bool:
-        return {"account": place.state, "person": True, "properties": place.properties}[root]
+        return {"account": place.state, "person": place.person, "properties": place.properties}[root]
 
     def _refusal(self, path: str, place: Place, offset: int, known: Mapping[str, Type]) -> Refusal:
         root, _, rest = path.partition(".")
@@ -130,13 +132,16 @@ class Names:
             return f"'{path}' is not known in {place.title}: no event is at hand", remedy
         if path == "trial.ends_on" and place.state:
             return f"'{path}' cannot be compared", "Write how much is left: trial.left <= 3d"
+        if root == "person" and not place.person:
+            remedy = "Send what you need as a property of the event, or ask for it in a line of `when`"
+            return f"'{path}' is not known in {place.title}: it may be said after the event", remedy
         if path in TEXT_NAMES and not place.text:
             trait = f"Name one of its traits, such as {path}.country"
             return f"'{path}' cannot be compared", trait if path in ("account", "person") else "Use it in `say` or `do`"
         if path in self.lists:
             return f"'{path}' is a list", f"Write: … in {path}"
         if not place.state and (root in (*STATE_NAMES, "onboarding", "account", "trial") or path in self.measures):
-            return f"'{path}' is not known in {place.title}", "There is: properties.…, person.…"
+            return f"'{path}' is not known in {place.title}", "There is: properties.…"
         near = closest(path, known)
         if near is not None or "." in path or place.text:
             return f"unknown name '{path}'", did_you_mean(path, known)

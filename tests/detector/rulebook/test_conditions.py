@@ -119,9 +119,21 @@ def test_types_that_do_not_fit_are_refused(text: str) -> None:
     assert refused.value.code == "type"
 
 
-@pytest.mark.parametrize("text", ["account.country == 'x'", "a > 1", "stage == free", "limit.percent > 1%", "event == asked"])
-def test_where_knows_the_event_and_its_person_only(text: str) -> None:
-    assert type_of(typed("properties.x == 1 and person.title == 'y'", NAMES, WHERE)) is Type.BOOL
+@pytest.mark.parametrize(
+    "text",
+    [
+        "account.country == 'x'",
+        "a > 1",
+        "stage == free",
+        "limit.percent > 1%",
+        "event == asked",
+        "person == 'x'",
+        "person.title == 'x'",
+    ],
+)
+def test_where_knows_the_event_alone(text: str) -> None:
+    """A person's title, too, may be said after the event: what is counted would depend on which came first."""
+    assert type_of(typed("properties.x == 1 and properties.title == 'y'", NAMES, WHERE)) is Type.BOOL
     with pytest.raises(Refusal) as refused:
         typed(text, NAMES, WHERE)
     assert refused.value.code == "unknown_name"
