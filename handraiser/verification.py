@@ -62,7 +62,12 @@ def lines(report: Report, took_s: float) -> Iterator[str]:
             f"{_number(report.leads_unverified, 'lead')} could not be recomputed. Of these only one thing was checked: that the "
             "row in the table leads says what the stored lead events say."
         )
-    if exit_code(report) == AGREEMENT:
+    if exit_code(report) == AGREEMENT and not report.leads:
+        yield (
+            "Agreement, and of nothing: no lead is stored, and the log makes none. If you named a project or an account, see that "
+            "it is spelt as in `handraiser leads list`."
+        )
+    elif exit_code(report) == AGREEMENT:
         yield "Agreement: every lead, its evidence and its life are as the log says."
 
 
