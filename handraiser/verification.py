@@ -64,8 +64,8 @@ def lines(report: Report, took_s: float) -> Iterator[str]:
         )
     if exit_code(report) == AGREEMENT and not report.leads:
         yield (
-            "Agreement, and of nothing: no lead is stored, and the log makes none. If you named a project or an account, see that "
-            "it is spelt as in `handraiser leads list`."
+            "Agreement, and of nothing: no lead is stored, and the log makes none. If you named a project or an account, see "
+            "that it is spelt as in `handraiser leads list`."
         )
     elif exit_code(report) == AGREEMENT:
         yield "Agreement: every lead, its evidence and its life are as the log says."
