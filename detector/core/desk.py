@@ -151,13 +151,20 @@ class Desk:
         return [signal for state in self._ledger.rules.values() for signal in state.signals if signal.lead_id == lead.lead_id]
 
     def _revive(self, retracted: OpenLead) -> None:
-        """What weaker signals say that it carried, or had taken over, still stands: they are told anew."""
+        """What weaker signals say that it carried, or had taken over, still stands: they are told anew.
+
+        The strongest first, and of equal ones the oldest: one lead is opened, and the others enrich it.
+        """
         self._left_by = retracted.owner or self._left_by
-        for judged in self._program.judged.values():
-            state = self._ledger.rules.get(judged.name)
-            for signal in state.signals if state is not None else ():
-                if signal.lead_id in (retracted.lead_id, *retracted.superseded):
-                    self._take(Change("new", judged, signal, self._at(signal.qualified_at)))
+        standing = [
+            Change("new", judged, signal, self._at(signal.qualified_at))
+            for name, judged in self._program.judged.items()
+            if (state := self._ledger.rules.get(name)) is not None
+            for signal in state.signals
+            if signal.lead_id in (retracted.lead_id, *retracted.superseded)
+        ]
+        for change in sorted(standing, key=lambda each: (self._program.rank(each.signal.lead_type), each.signal.qualified_at)):
+            self._take(change)
 
     def _repeat(self, change: Change) -> None:
         """A request that is made again within its cooldown adds to the evidence and sends nothing.
