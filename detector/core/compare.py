@@ -12,7 +12,7 @@ Kind = Literal["gone", "moved", "stepped", "raised", "new", "again"]
 
 
 class Change(NamedTuple):
-    """What the desk must tell. `at`: when it happened; `old`: the signal as it was told; `step`: what it reached.
+    """What the desk must tell. `moment`: when it happened; `old`: the signal as it was told.
 
     `moved`: the same, at another time. `stepped`: raised or lowered by late events, `raised`: by the passage of time.
     """
