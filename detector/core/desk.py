@@ -169,8 +169,12 @@ class Desk:
     def _repeat(self, change: Change) -> None:
         """A request that is made again within its cooldown adds to the evidence and sends nothing.
 
-        If its lead was taken over or closed meanwhile, to that of the strongest open lead.
+        If its lead was taken over or closed meanwhile, to that of the strongest open lead. If nobody was told, for who asked
+        had opted out, it is news: somebody else asks, or the same person, who has opted in.
         """
+        if not change.signal.lead_id:
+            self._route(change, lead_type_of(change.judged.rule, change.moment.standing.stage))
+            return
         lead = self._ledger.lead(change.signal.lead_id) or self._strongest()
         if lead is not None:
             self._add_evidence(lead, change)
@@ -226,7 +230,7 @@ class Desk:
         self.send(lead, "lead.updated", changes, change.moment, notify=not quiet)
 
     def _is_news(self, change: Change) -> bool:
-        return change.signal.changed_at >= self._place.time - NOTIFY_WITHIN_MS
+        return max(change.signal.changed_at, change.moment.t) >= self._place.time - NOTIFY_WITHIN_MS
 
     def _is_unwanted(self, change: Change) -> bool:
         """Whether nobody is to be told: the account opted out, or who asked did. The signal counts all the same."""
