@@ -33,7 +33,7 @@ def judge_again(scene: Scene, judged: Judged, state: RuleState, since: int, unti
     fixed, fresh, start = restart(scene, judged, state, min(since, state.due))
     told = state.signals
     onsets = walk(scene, judged, fresh, start, until)
-    newest = {id(onset.signal): onset for onset in onsets}
+    newest = {id(onset.signal): onset for onset in onsets if onset.kind != "again"}  # a repetition makes a signal no other
     base = [(told[fixed - 1], fresh.signals[0])] if fixed else []
     pairs, gone, new = _matched(told[fixed:], fresh.signals[1 if fixed else 0 :], judged.rule.cooldown_ms)
     changes = [Change("gone", judged, signal, scene.at(signal.qualified_at)) for signal in gone]
