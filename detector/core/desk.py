@@ -99,6 +99,8 @@ class Desk:
 
     def _stepped(self, change: Change) -> None:
         """Higher, or lower after late events. If its lead was closed meanwhile, what is higher is routed like a new one."""
+        if change.old is not None and not change.signal.lead_id:
+            change.signal.lead_id = change.old.lead_id  # both are told only now
         lead = self._ledger.lead(change.signal.lead_id)
         old = change.old.step if change.old is not None else None
         if lead is not None:
