@@ -11,11 +11,16 @@ from typing import NoReturn
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from tests.servers import MissingServerError, kafka_address, kafka_jars, once_a_run, postgres_address, start_kafka
 
 RUN = "HANDRAISER_TEST_RUN"
 """Names the folder that the processes of one test run share; xdist's workers inherit it."""
+
+
+settings.register_profile("handraiser", deadline=None)  # a slow machine is no failure
+settings.load_profile("handraiser")
 
 
 def pytest_configure(config: pytest.Config) -> None:
