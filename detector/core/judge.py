@@ -103,7 +103,12 @@ def import_ended(program: Program, account: Account, place: Place) -> list[LeadE
 
 
 def allowance_changed(program: Program, account: Account, limit: str, place: Place) -> list[LeadEvent]:
-    """Sales said what the account is allowed from partition time on: the rules for that limit are judged there."""
+    """Sales said what the account is allowed from partition time on: the rules for that limit are judged there.
+
+    During an import nothing is: at its end all is judged, by what was allowed at each time.
+    """
+    if account.ledger.importing:
+        return []
     session = Judgement(program, account, place)
     for judged in program.judged.values():
         if judged.limit is not None and judged.limit.limit.name == limit:

@@ -104,13 +104,6 @@ class Ledger(msgspec.Struct, array_like=True):
     opted_out_people: list[str] = []
     """Sorted."""
 
-    def state(self, rule: str) -> RuleState:
-        """Of a rule, made if there is none yet."""
-        state = self.rules.get(rule)
-        if state is None:
-            state = self.rules[rule] = RuleState()
-        return state
-
     def lead(self, lead_id: str) -> OpenLead | None:
         return next((lead for lead in self.open_leads.values() if lead.lead_id == lead_id), None)
 
