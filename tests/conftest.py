@@ -22,10 +22,6 @@ RUN = "HANDRAISER_TEST_RUN"
 """Names the folder that the processes of one test run share; xdist's workers inherit it."""
 
 
-settings.register_profile("handraiser", deadline=None)  # a slow machine is no failure
-settings.load_profile("handraiser")
-
-
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         os.environ[RUN] = tempfile.mkdtemp(prefix=f"handraiser-tests-{os.getpid()}-")
