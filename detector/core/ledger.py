@@ -126,12 +126,6 @@ class LedgerStore:
         self.dirty = False
         return {0: self.ledger}
 
-    @property
-    def size(self) -> int:
-        leads = self.ledger.open_leads.values()
-        told = 100 * sum(map(len, self.ledger.overrides.values())) + 100 * len(self.ledger.opted_out_people)
-        return 500 + told + 500 * len(self.ledger.rules) + sum(3_000 + 1_000 * len(lead.evidence) for lead in leads)
-
 
 _FIELDS_BEFORE = 6
 
