@@ -1,7 +1,7 @@
 """Every lead is what the log makes of it, or `verify` says where it is not; beside a running detector too."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
@@ -314,10 +314,12 @@ def test_a_record_that_cannot_be_processed_stops_the_reading_there(busy: World, 
     end = check(busy).events
     take = recompute.Narrowed.take
 
-    def poisoned(self: recompute.Narrowed, partition: Partition, place: Place, event: UsageEvent, changes: Changes) -> None:
-        if event.id == "up":
+    def poisoned(
+        self: recompute.Narrowed, partition: Partition, place: Place, events: Sequence[UsageEvent], changes: Changes
+    ) -> None:
+        if any(event.id == "up" for event in events):
             raise ZeroDivisionError
-        take(self, partition, place, event, changes)
+        take(self, partition, place, events, changes)
 
     monkeypatch.setattr(recompute.Narrowed, "take", poisoned)
     report = check(busy)
