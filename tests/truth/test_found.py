@@ -96,3 +96,12 @@ def test_the_first_event_from_before_an_allowance_is_judged_at_both() -> None:
     rulebook = book({"limit": {"each": "limit", "at": ["80%", "100%"]}})
     log = Log().says("override", 1, limit="contacts", allowed=5).add("Counted", 0.5, late=DAY, properties={"total": 8})
     assert log.found(rulebook, 9) == {("limit/contacts", "100%", 0.5)}
+
+
+def test_what_was_told_of_an_account_that_then_opted_out_is_still_put_right() -> None:
+    """A signal that late events lower was left as it had been told; one that they take away was not."""
+    rulebook = book({"limit": {"each": "limit", "at": ["80%", "100%"]}})
+    log = Log().add("Counted", 1, properties={"total": 8}).add("Counted", 2, properties={"total": 10})
+    log.says("opt_out", 2.1, opted_out=True).add("Counted", 2, late=DAY // 2, properties={"total": 8})
+    assert log.found(rulebook, 9) == {("limit/contacts", "80%", 1)}
+    assert log.played(rulebook, 9).overstated() == set()
