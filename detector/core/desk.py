@@ -86,7 +86,7 @@ class Desk:
     def _take(self, change: Change) -> None:
         """A signal that is new, other than it was, or made again."""
         self._account.ledger_changed()
-        if change.kind != "moved" and self._is_unwanted(change):
+        if not _corrects(change) and self._is_unwanted(change):
             return
         if change.kind == "new":
             self._route(change, change.signal.lead_type)
@@ -317,6 +317,11 @@ class Desk:
                 data=data,
             )
         )
+
+
+def _corrects(change: Change) -> bool:
+    """Whether it says no more than what was told already: the same at another time, or less of it."""
+    return change.kind == "moved" or (change.old is not None and change.signal.rank < change.old.rank)
 
 
 def _time(change: Change) -> int:

@@ -128,15 +128,15 @@ def import_ended(program: Program, account: Account, place: Place) -> list[LeadE
 def allowance_changed(program: Program, account: Account, limit: str, place: Place) -> list[LeadEvent]:
     """Sales said what the account is allowed from partition time on: the rules for that limit are judged there.
 
-    During an import nothing is: at its end all is judged, by what was allowed at each time.
+    Before the account's first event there is nothing to judge, and during an import only half of it: what comes next looks there.
     """
-    if account.ledger.importing:
-        return []
     session = Judgement(program, account, place)
-    for judged in program.judged.values():
+    waits = account.ledger.first_at < 0 or account.ledger.importing
+    for judged in () if waits else program.judged.values():
         if judged.limit is not None and judged.limit.limit.name == limit:
             session.since_now(judged)
-    return session.told(max(place.time, account.facts.newest))
+    session.came_to_now()
+    return [] if waits else session.told(max(place.time, account.facts.newest))
 
 
 def _wait_for_import(account: Account, event: UsageEvent, place: Place) -> None:
@@ -233,9 +233,12 @@ class Judgement:
         ledger, t = self._account.ledger, self._place.time
         if t > max(self._account.facts.newest, ledger.judged_until):
             self._reach(judged, t)
-            self._judged_until(t)
         else:
             self.again(judged, t)
+
+    def came_to_now(self) -> None:
+        """Whatever is judged again later is judged until partition time at least."""
+        self._judged_until(self._place.time)
 
     def again(self, judged: Judged, since: int) -> None:
         """Every instant from `since` on."""
