@@ -48,7 +48,9 @@ class Folding:
 
     def acquire(self, partition: Partition) -> None:
         """Load which of the partition's accounts are due when."""
-        partition.agenda = Agenda(self._store.due(partition.at.partition))
+        rows = self._store.due(partition.at.partition)
+        partition.agenda = Agenda((row.due, row.project, row.account) for row in rows)
+        partition.importing = {(row.project, row.account) for row in rows if row.importing}
 
     def prepare(
         self, events: Mapping[TopicPartition, Sequence[UsageEvent]], commands: Sequence[Command], due: Iterable[Key]
@@ -113,14 +115,16 @@ class Folding:
                 judge = import_ended if due == IMPORT_ENDED and account.ledger.importing else advance
                 self._tell(judge(program, account, place), place, changes)
                 self._accounts.touch(key, account)
+                partition.importing.discard(key)
             self._moved.add((partition.at, key))
             self._schedule(partition, key, account)
 
     def import_ended(self, partition: Partition, project: str) -> None:
         """Whoever has history that is not judged yet is due at once."""
-        for key in partition.agenda.keys(project):
-            partition.agenda.schedule(key, IMPORT_ENDED)
-            self._moved.add((partition.at, key))
+        for key in partition.importing:
+            if key[0] == project:
+                partition.agenda.schedule(key, IMPORT_ENDED)
+                self._moved.add((partition.at, key))
 
     def _tell(self, lead_events: Sequence[LeadEvent], place: Place, changes: Changes) -> None:
         for lead_event in lead_events:
@@ -131,8 +135,14 @@ class Folding:
             changes.outbox.append(OutboxRow(place.topic, place.partition, LEAD_EVENTS, target, value))
 
     def _schedule(self, partition: Partition, key: Key, account: Account) -> None:
-        due = account.ledger.due
-        if due != NEVER and partition.agenda.schedule(key, due):
+        ledger = account.ledger
+        if ledger.due == NEVER:
+            return
+        moved = partition.agenda.schedule(key, ledger.due)
+        if ledger.importing and key not in partition.importing:
+            partition.importing.add(key)
+            moved = True
+        if moved:
             self._moved.add((partition.at, key))
 
     def close(self, changes: Changes, partitions: dict[TopicPartition, Partition]) -> None:
@@ -148,7 +158,7 @@ class Folding:
             if due is None:
                 changes.no_longer_due.append(key)
             else:
-                changes.due.append(DueRow(*key, at.partition, due))
+                changes.due.append(DueRow(*key, at.partition, due, key in partitions[at].importing))
         self._moved = set()
         metrics.ACCOUNT_CACHE_BYTES.set(self._accounts.bytes)
 

@@ -1,5 +1,7 @@
 """History: folded when it comes, and each account's whole timeline judged once that is complete."""
 
+import sqlalchemy as sa
+
 from contracts.codec import encode
 from contracts.messages import EVENTS, Command, ImportEnd
 from eventlog.port import Entry
@@ -116,3 +118,23 @@ def test_an_allowance_that_changes_during_an_import_does_not_keep_it_from_being_
     world.drain()
 
     assert _told(world)[1:] == [("lead.updated", "pql", True)], "by the new allowance, and at once"
+
+
+def test_the_end_of_an_import_wakes_nobody_else(world: World) -> None:
+    """Though time alone will change them: there may be a million."""
+    for n, total in enumerate((480, 10, 480)):  # the second rise is told when the cooldown ends
+        world.send(contacts(f"m{n}", total, "other", NOON + n))
+    world.drain()
+    [before] = world.store.accounts.due(0)
+    assert (before.account, before.importing) == ("other", False)
+    _history(world)
+    world.drain()
+    assert {row.account: row.importing for row in world.store.accounts.due(0)} == {"acme": True, "other": False}
+
+    world.append(Entry(EVENTS, 0, encode(ImportEnd(project="mail", import_id="i1"))))
+    written: list[str] = []
+    sa.event.listen(world.store._engine, "before_cursor_execute", lambda *call: written.append(f"{call[2]} {call[3]}"))
+    world.drain()
+
+    assert before in world.store.accounts.due(0)
+    assert not any("INTO due" in statement and "other" in statement for statement in written)
