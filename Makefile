@@ -35,7 +35,9 @@ soak: mutants
 bench: setup
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.pipeline
+	$(BIN)/python -m benchmarks.hops
 	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.idle
 	$(BIN)/python -m benchmarks.late
 	$(BIN)/python -m benchmarks.seen
 	$(BIN)/python -m benchmarks.verify
