@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test mutants soak bench
+.PHONY: setup run test mutants soak peers bench
 .DELETE_ON_ERROR:
 
 setup: .venv/stamp
@@ -31,6 +31,10 @@ mutants: setup
 
 soak: mutants
 	HANDRAISER_SOAK=1 $(BIN)/pytest -q -n 3 --dist worksteal -rsP tests/truth tests/simulation tests/journey/test_crash_matrix.py tests/journey/test_p4saas_orders.py
+
+# Other engines for the benchmarks, into .peers: Maven and a JDK for one of them, the network for all.
+peers: setup
+	$(BIN)/python -m benchmarks.peers.install
 
 bench: setup
 	$(BIN)/python -m benchmarks.ingest
