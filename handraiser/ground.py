@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
-from eventlog.log_embedded import EmbeddedLog
+from eventlog import EMBEDDED_FILE, open_log
 from eventlog.port import Log, LogError, Topic, TopicState
 from handraiser.errors import CommandError
 from handraiser.migrate import require_migrated
@@ -42,7 +42,7 @@ def open_ground(settings: Settings) -> Ground:
     if settings.kill_at is not None:
         kill_at(settings.kill_at)
     with _explained(settings):
-        log = _open_log(settings)
+        log = open_log(settings, wall_clock)
         return Ground(settings, log, log.ensure_topics(_topics(settings)))
 
 
@@ -68,20 +68,12 @@ def open_to_read(settings: Settings) -> Ground:
             "HANDRAISER_DATA; on Kafka and PostgreSQL set HANDRAISER_KAFKA and HANDRAISER_DATABASE_URL as for its services.",
         )
     with _explained(settings):
-        log = _open_log(settings)
+        log = open_log(settings, wall_clock)
         return Ground(settings, log, log.topics([topic.name for topic in _topics(settings)]))
 
 
-def _open_log(settings: Settings) -> Log:
-    if settings.kafka:
-        from eventlog.log_kafka import KafkaLog  # noqa: PLC0415 - a second of imports that only Kafka needs
-
-        return KafkaLog(settings.kafka, settings.topic_prefix)
-    return EmbeddedLog(log_path(settings), wall_clock)
-
-
 def log_path(settings: Settings) -> Path:
-    return settings.data / "log.sqlite"
+    return settings.data / EMBEDDED_FILE
 
 
 def _topics(settings: Settings) -> list[Topic]:

@@ -130,6 +130,8 @@ class NotifierRoom:
         self._keys = keys
         self._clock = ground.clock
         self._consumer = ground.log.consumer([LEAD_EVENTS], INTAKE_GROUP)
+        self._ends = ground.log.consumer([LEAD_EVENTS], "health")
+        self._one_asks = threading.Lock()
         self.intake = Intake(self._consumer, self.store, ground.clock, base_url)
         self._sender = Sender(self._policy)
         self.notifier = Notifier(self.store, self._sender, ground.clock, on_settled, intake=self.intake)
@@ -142,7 +144,8 @@ class NotifierRoom:
         ]
 
     def check(self) -> dict[str, Any]:
-        return notifier.health.report(self.store, self._clock(), self.intake.halted)
+        with self._one_asks:
+            return notifier.health.report(self.store, self._ends.end_offsets(), self._clock(), self.intake.halted)
 
     async def run(self) -> None:
         await self.notifier.run()
@@ -151,3 +154,4 @@ class NotifierRoom:
         """After `run` has returned."""
         await self._sender.aclose()
         await asyncio.to_thread(self._consumer.close)
+        await asyncio.to_thread(self._ends.close)

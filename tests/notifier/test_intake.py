@@ -8,6 +8,7 @@ from contracts.messages import LEAD_EVENTS, Tick
 from notifier.core.addresses import policy_for
 from notifier.core.matching import Filters
 from notifier.core.urls import parse_url
+from notifier.health import report
 from notifier.intake import Intake, IntakeHaltedError
 from notifier.store import Endpoint, NotifierStore
 from notifier.tables import deliveries, notifier_checkpoints
@@ -201,3 +202,14 @@ def test_stop_wakes_the_poll(log: MemoryConsumer, intake: Intake) -> None:
     intake.stop()
     intake.run(lambda: None)
     assert log.woken == 1
+
+
+@pytest.mark.usefixtures("crm")
+def test_health_says_how_many_lead_events_are_not_taken_in_yet(
+    log: MemoryConsumer, intake: Intake, store: NotifierStore, lead_event: LeadEvents, clock: StandingClock
+) -> None:
+    log.append(lead_event(1), lead_event(2))
+    assert report(store, log.end_offsets(), clock())["lag_events"] == 2
+    intake.run_once(0)
+    log.append(lead_event(3))
+    assert report(store, log.end_offsets(), clock())["lag_events"] == 1

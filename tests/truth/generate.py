@@ -16,7 +16,6 @@ SOAK = os.environ.get("HANDRAISER_SOAK") == "1"
 """Ten times as many cases."""
 CASES = settings(
     max_examples=500,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )

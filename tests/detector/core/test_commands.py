@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.messages import Command, LeadEvent
@@ -320,7 +320,6 @@ VALUES = st.one_of(
 FIELDS = ("status", "reason", "amount", "by", "until", "email", "limit", "allowed", "remove", "person", "opted_out")
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(sorted(KINDS)), st.dictionaries(st.sampled_from(FIELDS), VALUES)), max_size=5))
 def test_whatever_a_command_says_the_partition_goes_on(said: list[tuple[str, dict[str, Any]]]) -> None:
     """A record that raises would stop its partition; a text with a NUL would stop it in the database."""
