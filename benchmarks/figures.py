@@ -33,11 +33,11 @@ class Effort:
     warm_up: int = 500_000
     events: int = 3_000_000
     peer_events: int = 1_200_000
-    hop_events: int = 1_300_000
+    hop_events: int = 1_400_000
     steady_s: float = 20.0
-    ingest_s: float = 3.0
+    ingest_s: float = 2.5
     leads: int = 100
-    rest_s: float = 8.0
+    rest_s: float = 5.0
 
 
 class InTurn:
@@ -85,7 +85,7 @@ class Detector:
         feed = self._feed(shape, effort, turns)
         with ground("kafka") as one, ground("kafka") as two:
             filled = fill(one, shape, effort.events, frame_events=self.frame_events, also=[feed.add] if feed else [])
-            both = fill_unattributed(two, replace(shape, persons=PERSONS), effort.hop_events) if self.hops else None
+            both = fill_unattributed(two, replace(shape, persons=PERSONS, warm_up=0), effort.hop_events) if self.hops else None
             if feed:
                 feed.close()
             for _ in range(effort.runs):
@@ -112,10 +112,10 @@ class Detector:
 
     def _rows(self, figure: str, turns: InTurn, bounds: list[float]) -> list[Row | Failed]:
         """One a peer, or one."""
-        if "ours" in turns.failed:
-            return [Failed(figure, turns.failed["ours"])]
-        row = Row(figure, turns.a_core("ours"), self.goal, bound=Beside("poll and decode", bounds), notes=turns.notes("ours"))
         failed = [Failed(ENGINES[name].title, turns.failed[name]) for name in self.peers if name in turns.failed]
+        if "ours" in turns.failed:
+            return [Failed(figure, turns.failed["ours"]), *failed]
+        row = Row(figure, turns.a_core("ours"), self.goal, bound=Beside("poll and decode", bounds), notes=turns.notes("ours"))
         peers = [turns.beside(name, ENGINES[name].title) for name in self.peers if name not in turns.failed] or [None]
         return [*(replace(row, figure="the same runs" if n else figure, peer=peer) for n, peer in enumerate(peers)), *failed]
 

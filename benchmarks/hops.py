@@ -22,7 +22,7 @@ from contracts.messages import EMPTY_OBJECT, EVENTS, UNATTRIBUTED, UsageEvent
 from handraiser.ground import Ground
 from tests.journey.product import wait_until
 
-EVENTS_DEFAULT = 1_300_000
+EVENTS_DEFAULT = 1_400_000
 PERSONS = 1
 DELETED_WITHIN_S = 30
 
@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--persons", type=int, default=PERSONS)
     parser.add_argument("--runs", type=int, default=1)
     arguments = parser.parse_args()
-    shape = Shape(arguments.accounts, persons=arguments.persons)
+    shape = Shape(arguments.accounts, persons=arguments.persons, warm_up=0)
     with ground("kafka") as opened:
         filled = fill_unattributed(opened, shape, arguments.events)
         rows = [("events", f"{filled.events:,} that name no account, {filled.bytes_each} bytes each, {shape}")]

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from benchmarks.measure import cpu_s, processes, report, resident_mb
 from benchmarks.servers import place
+from benchmarks.service import running
 from tests.journey.product import Product
 
-REST_S = 8.0
-SETTLE_S = 3.0
+REST_S = 5.0
+SETTLE_S = 2.0
 """After the start, before it counts as at rest."""
 
 
@@ -33,18 +34,15 @@ class Idle:
 
 def measure(seconds: float) -> Idle:
     with place("embedded") as (data, settings):
-        product = Product(data, settings)
         began = time.monotonic()
-        product.start()
-        start_s = time.monotonic() - began
-        pid = product.processes["up"].pid
-        time.sleep(SETTLE_S)
-        before = cpu_s(pid)
-        time.sleep(seconds)
-        cpu = (cpu_s(pid) - before) / seconds
-        found = Idle(start_s, resident_mb(pid), cpu, len(processes(pid)))
-        product.close()
-        return found
+        with running(Product(data, settings)) as product:
+            start_s = time.monotonic() - began
+            pid = product.processes["up"].pid
+            time.sleep(SETTLE_S)
+            before = cpu_s(pid)
+            time.sleep(seconds)
+            cpu = (cpu_s(pid) - before) / seconds
+            return Idle(start_s, resident_mb(pid), cpu, len(processes(pid)))
 
 
 def main() -> None:

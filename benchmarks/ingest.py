@@ -18,7 +18,7 @@ from fastapi import FastAPI, Request
 from benchmarks.load import CONNECTIONS, drive
 from benchmarks.measure import OTHERS, cpu_s, on, report
 from benchmarks.servers import KINDS, place
-from benchmarks.service import service
+from benchmarks.service import running, service
 from tests.journey.product import Product, free_port, wait_until
 
 SIZES = (100, 1)
@@ -67,10 +67,8 @@ class Served:
 def ours(kind: str) -> Iterator[Served]:
     """`handraiser ingest`."""
     with place(kind) as (data, settings):
-        product = Product(data, settings)
-        product.start()
-        key = product.create_project("bench")
-        product.close()
+        with running(Product(data, settings)) as product:
+            key = product.create_project("bench")
         arguments = [sys.executable, "-m", "handraiser", "ingest", "--data", str(data)]
         with _served(arguments, data.parent / "ingest.out", product.environment, key) as served:
             yield served

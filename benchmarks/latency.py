@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from benchmarks.load import steady
 from benchmarks.measure import percentile, report
 from benchmarks.servers import KINDS, place
+from benchmarks.service import running
 from detector.rulebooks import trial
 from tests.journey.product import Product
 from tests.journey.receiver import Receiver
@@ -27,7 +28,7 @@ BATCH = 100
 BATCHES_PER_S = 10
 LEADS = 100
 WARM_LEADS = 20
-PAUSE_MAX_S = 0.05
+PAUSE_MAX_S = 0.03
 WEBHOOK_WITHIN_S = 30
 
 
@@ -69,22 +70,22 @@ class Stack:
 @contextmanager
 def stack(kind: str) -> Iterator[Stack]:
     """Warm: WARM_LEADS have come through."""
-    with place(kind) as (data, settings):
-        product, receiver = Product(data, settings, services=kind == "kafka"), Receiver()
-        product.start()
-        key = product.create_project("acme-mail")
-        product.apply(trial())
-        receiver.secret = product.add_endpoint("acme-mail", receiver.url)
-        command = [sys.executable, "-m", "benchmarks.latency", "--background", product.url("ingest")]
-        with subprocess.Popen(command, env={**os.environ, "BENCH_KEY": key}) as background:
-            try:
-                started = Stack(product, receiver, key, background)
-                started.times(WARM_LEADS)
-                yield started
-            finally:
-                background.kill()
-                product.close()
-                receiver.close()
+    receiver = Receiver()
+    try:
+        with place(kind) as (data, settings), running(Product(data, settings, services=kind == "kafka")) as product:
+            key = product.create_project("acme-mail")
+            product.apply(trial())
+            receiver.secret = product.add_endpoint("acme-mail", receiver.url)
+            command = [sys.executable, "-m", "benchmarks.latency", "--background", product.url("ingest")]
+            with subprocess.Popen(command, env={**os.environ, "BENCH_KEY": key}) as background:
+                try:
+                    started = Stack(product, receiver, key, background)
+                    started.times(WARM_LEADS)
+                    yield started
+                finally:
+                    background.kill()
+    finally:
+        receiver.close()
 
 
 def in_words(times: list[float]) -> str:

@@ -1,4 +1,4 @@
-"""A process that is measured: on a core of its own; what it prints is told if something fails, and it ends with the measuring."""
+"""Processes that end with the measuring: a single one on a core of its own, whose last words are told if it fails; a product."""
 
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.measure import MEASURED, on
+from tests.journey.product import Product
 
 PRINTED_TOLD = 2_000
 """Characters of its end."""
@@ -28,3 +29,13 @@ def service(command: Sequence[str | Path], printed: Path, environment: Mapping[s
             raise
         finally:
             process.kill()
+
+
+@contextmanager
+def running(product: Product) -> Iterator[Product]:
+    """Started; ended in any case, also what did start of one that could not."""
+    try:
+        product.start()
+        yield product
+    finally:
+        product.close()
