@@ -105,3 +105,12 @@ def test_what_was_told_of_an_account_that_then_opted_out_is_still_put_right() ->
     log.says("opt_out", 2.1, opted_out=True).add("Counted", 2, late=DAY // 2, properties={"total": 8})
     assert log.found(rulebook, 9) == {("limit/contacts", "80%", 1)}
     assert log.played(rulebook, 9).overstated() == set()
+
+
+def test_a_request_about_something_else_does_not_make_its_rule_rest_through_the_next_one() -> None:
+    """Which line blocks is of the request at hand: the next one brings its own topic."""
+    rulebook = book({"asked": {"event": ["asked"], "when": [("compare", "properties.topic", "==", "weather")]}})
+    log = Log()
+    for day, topic in enumerate(("pricing", "pricing", "weather")):
+        log.add("Asked", day, properties={"topic": topic})
+    assert log.found(rulebook, 4) == {("asked", None, 2)}

@@ -18,7 +18,7 @@ EVERYTHING = -1
 
 class Touch(NamedTuple):
     """What an event can change of a rule. `parts`: bit n for `when` line n, the bit behind them for what is no line: the use of
-    the limit, or the event that asks; EVERYTHING if the rule can rise whatever its parts say.
+    the limit; EVERYTHING if the rule can rise whatever its parts say: an event that asks, a refusal.
     """
 
     judged: Judged
@@ -70,7 +70,7 @@ _OF_TYPE = "\0type "
 def _needs(rule: Rule, limit: LimitReader | None, rulebook: Rulebook) -> _Needs:
     used = set() if limit is None else _wires(limit.limit.of, rulebook) | {f"{_OF_TYPE}group"}
     needs = [(1 << n, _needs_of_line(condition, rule, used, rulebook)) for n, condition in enumerate(rule.when)]
-    needs += [(1 << len(rule.when), _wires(selector, rulebook)) for _, selector in rule.event]
+    needs += [(EVERYTHING, _wires(selector, rulebook)) for _, selector in rule.event]  # lines may look at the event itself
     needs.append((1 << len(rule.when), used))
     if limit is not None:
         needs.append((EVERYTHING, _wires(limit.limit.refused, rulebook)))
