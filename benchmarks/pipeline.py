@@ -86,7 +86,7 @@ def fill(log: Log, events: int) -> int:
 
 
 def _partitions(log: Log) -> int:
-    consumer = log.consumer([EVENTS], "benchmark")
+    consumer = log.consumer([EVENTS])
     try:
         return len(consumer.assignment())
     finally:
@@ -96,7 +96,7 @@ def _partitions(log: Log) -> int:
 def poll_and_decode(events: int) -> None:
     """The bound, run in a process of its own: everything in `events` polled and decoded."""
     log = open_log(read_settings(os.environ), wall_clock)
-    consumer = log.consumer([EVENTS], "bound")
+    consumer = log.consumer([EVENTS])
     for partition, offset in consumer.beginning_offsets().items():
         consumer.seek(partition, offset)
     count = 0

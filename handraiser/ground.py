@@ -1,5 +1,7 @@
 """What every room of a process stands on: in, settings; out, the log with its topics, and databases that were migrated."""
 
+import hashlib
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
+from detector.store import DetectorStore, TopicMismatchError
 from eventlog.log_embedded import EmbeddedLog
 from eventlog.port import Log, LogError, Topic, TopicState
 from handraiser.errors import CommandError
@@ -28,7 +31,13 @@ class Ground:
     settings: Settings
     log: Log
     topics: Mapping[str, TopicState]
+    installation: str = ""
+    """Says which database this is, so that another one on the same topics is no member of our groups and takes nothing away."""
     clock: Clock = wall_clock
+
+    def group(self, name: str) -> str:
+        """The consumer group in which the processes of this installation share what `name` reads."""
+        return f"{name}-{self.installation}"
 
     def database(self, room: str) -> sa.Engine:
         """Raises CommandError for tables that another version made, or a database that is not there."""
@@ -38,12 +47,23 @@ class Ground:
 
 
 def open_ground(settings: Settings) -> Ground:
-    """Raises CommandError if Kafka is not there."""
+    """Raises CommandError if Kafka is not there, or if the log is not the one that the database was filled from."""
     if settings.kill_at is not None:
         kill_at(settings.kill_at)
     with _explained(settings):
         log = _open_log(settings)
-        return Ground(settings, log, log.ensure_topics(_topics(settings)))
+        topics = log.ensure_topics(_topics(settings))
+    engine = Ground(settings, log, topics).database("detector")
+    try:
+        store = DetectorStore(engine)
+        # Who writes into a topic, and who reads it, goes by the number of partitions that it had at first.
+        topics = store.checkpoints.check_topics(topics.values())
+        key = store.seen.key(secrets.token_bytes(32))
+    except TopicMismatchError as error:
+        raise CommandError("another_log", str(error)) from error
+    finally:
+        engine.dispose()
+    return Ground(settings, log, topics, hashlib.sha256(key).hexdigest()[:8])
 
 
 @contextmanager

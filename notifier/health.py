@@ -1,18 +1,23 @@
 """The notifier's rows come in; its part of `/health` goes out."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from contracts.messages import LEAD_EVENTS
+from eventlog.port import TopicPartition
 from notifier.core.answers import ErrorKind, remedy
 from notifier.core.payload import iso
 from notifier.store import DISABLED, Endpoint, NotifierStore
 
 
-def report(store: NotifierStore, now: int, halted: str | None = None) -> dict[str, Any]:
+def report(store: NotifierStore, ends: Mapping[TopicPartition, int], now: int, halted: str | None = None) -> dict[str, Any]:
     """The `notifier` object of `/health` at `now` (epoch milliseconds) and, under `problems`, what an operator can do.
 
-    `halted` is `Intake.halted`. Blocks: call it off the event loop.
+    `ends`: offsets of `lead-events` that the next appends will get. `halted` is `Intake.halted`. Blocks: call it off the event
+    loop.
     """
     figures = store.deliveries.figures(now)
+    taken_in = store.checkpoints(LEAD_EVENTS)
     endpoints = store.endpoints()
     disabled = [each for each in endpoints if each.status == DISABLED]
     failing = [each for each in endpoints if each.status != DISABLED and each.failures > 0]
@@ -21,6 +26,9 @@ def report(store: NotifierStore, now: int, halted: str | None = None) -> dict[st
         problems.insert(0, {"code": "intake_halted", "since": None, "what": "Lead events are not taken in.", "do": halted})
     return {
         "status": "down" if halted else "degraded" if problems else "ok",
+        "lag_events": sum(
+            end - (taken_in[at.partition].next_offset if at.partition in taken_in else 0) for at, end in ends.items()
+        ),
         "pending": figures.pending,
         "first_try_p99_s": _p99_s(figures.first_tries_ms),
         "oldest_pending_s": None if figures.oldest_pending_at is None else max(0, now - figures.oldest_pending_at) // 1000,

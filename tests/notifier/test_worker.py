@@ -135,7 +135,7 @@ async def test_the_tries_go_on_through_75_hours_and_then_the_delivery_is_dead(be
     assert len({each.body for each in bench.receiver.received}) == 1
     timestamps = [int(each.headers["webhook-timestamp"]) for each in bench.receiver.received]
     assert timestamps == [begun // 1000 + 0 + int((begun % 1000) / 1000 + seconds) for seconds in made]
-    report = health.report(bench.store, bench.clock.now)
+    report = health.report(bench.store, {}, bench.clock.now)
     assert (report["dead_24h"], report["pending"]) == (1, 0)
 
 
@@ -175,7 +175,7 @@ async def test_410_disables_the_endpoint_and_holds_what_waits_until_it_is_enable
     disabled = bench.store.endpoint(endpoint.id)
     assert disabled is not None
     assert (disabled.status, disabled.disabled_reason) == ("disabled", "gone")
-    report = health.report(bench.store, bench.clock.now)
+    report = health.report(bench.store, {}, bench.clock.now)
     assert (report["held"], report["endpoints"], report["problems"][0]["code"]) == (
         2,
         {"ok": 0, "failing": 0, "disabled": 1},
@@ -408,7 +408,7 @@ async def test_a_failing_endpoint_is_named_in_health_by_scheme_and_host_only(ben
     bench.receiver.behave = says(404)
     await bench.deliver(lead_event())
     bench.clock.pass_(90)
-    report = health.report(bench.store, bench.clock.now)
+    report = health.report(bench.store, {}, bench.clock.now)
     assert report["status"] == "degraded"
     assert report["endpoints"] == {"ok": 0, "failing": 2, "disabled": 0}
     assert (report["pending"], report["oldest_pending_s"], report["first_try_p99_s"]) == (2, 90, 0.0)
@@ -420,13 +420,13 @@ async def test_a_failing_endpoint_is_named_in_health_by_scheme_and_host_only(ben
 
 
 async def test_a_halted_intake_is_down(bench: Bench) -> None:
-    report = health.report(bench.store, bench.clock.now, halted="delete that row")
+    report = health.report(bench.store, {}, bench.clock.now, halted="delete that row")
     assert (report["status"], report["problems"][0]["code"], report["problems"][0]["do"]) == (
         "down",
         "intake_halted",
         "delete that row",
     )
-    assert health.report(bench.store, bench.clock.now)["status"] == "ok"
+    assert health.report(bench.store, {}, bench.clock.now)["status"] == "ok"
 
 
 async def test_no_secret_or_path_is_in_the_database_or_the_log(
