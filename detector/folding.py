@@ -9,6 +9,7 @@ from contracts.messages import LEAD_EVENTS, Command, LeadEvent, Place, UsageEven
 from contracts.partition import partition_of
 from detector import metrics
 from detector.agenda import Agenda, Key
+from detector.busiest import Busiest
 from detector.cache import Cache
 from detector.changes import AccountRow, Buried, Changes, CommandRow, DueRow, FactRow, OutboxRow
 from detector.core.account import Account
@@ -41,6 +42,7 @@ class Folding:
         self._seen_commands = seen_commands
         self._partitions = partitions
         self._accounts: Cache[Key, Account] = Cache(bytes_max, lambda account: account.size)
+        self._busiest = Busiest()
         self._stored: dict[Key, tuple[bytes, Chunks]] = {}
         self._moved: set[tuple[TopicPartition, Key]] = set()
         """Whose due time the open batch changes."""
@@ -59,6 +61,7 @@ class Folding:
         self._stored = self._store.load(self._accounts.missing({*named, *due}))
         for at, each in events.items():
             self._seen.prepare(at, each)
+            self._busiest.look(each)
 
     def take(self, partition: Partition, place: Place, event: UsageEvent, changes: Changes) -> None:
         """One event of the record at `place`."""
