@@ -30,7 +30,7 @@ mutants: setup
 	$(BIN)/python -m tests.mutants
 
 soak: mutants
-	HANDRAISER_SOAK=1 $(BIN)/pytest -q -n 3 --dist worksteal -rsP tests/truth tests/simulation tests/journey/test_crash_matrix.py tests/journey/test_p4saas_orders.py
+	HANDRAISER_SOAK=1 $(BIN)/pytest -q -n 3 --dist worksteal -rsP tests/truth tests/simulation tests/journey/test_crash_matrix.py tests/journey/test_p4saas_orders.py tests/journey/test_pressure.py
 
 bench: setup
 	$(BIN)/python -m benchmarks.ingest

@@ -44,7 +44,7 @@ class Process:
         self.url = f"http://127.0.0.1:{self.port}"
         self._command = [sys.executable, "-m", "handraiser", name, "--data", str(data), "--port", str(self.port), *arguments]
         self._environment = dict(environment)
-        self._out = data.parent / f"{data.name}-{name}.out"
+        self._out = data.parent / f"{data.name}-{name}-{self.port}.out"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -125,6 +125,19 @@ class Product:
         self.processes[name].start()
         wait_until("ready again", self.processes[name].is_ready, READY_WITHIN_S)
 
+    def add(self, service: str) -> Process:
+        """One more process of a service, ready."""
+        process = Process(service, self.data, self.environment)
+        self.processes[f"{service}-{len(self.processes)}"] = process
+        process.start()
+        wait_until("ready", process.is_ready, READY_WITHIN_S)
+        return process
+
+    def metrics(self, process: Process) -> dict[str, float]:
+        """Prometheus's samples, by name with labels."""
+        lines = (line for line in self.http.get(f"{process.url}/metrics").text.splitlines() if not line.startswith("#"))
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
     def url(self, service: str) -> str:
         return (self.processes.get("up") or self.processes[service]).url
 
@@ -182,9 +195,10 @@ class Product:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def is_settled(self) -> bool:
-        """The detector has read to the end, its outbox is empty, and no delivery is open."""
+        """The detector has read to the end, its outbox is empty, lead events are taken in, and no delivery is open."""
         detector, notifier = (self._health(service)["checks"][service] for service in ("detector", "notifier"))
-        return not (detector["lag_events"] or detector["outbox_oldest_s"] or notifier["pending"])
+        waiting = detector["lag_events"] or detector["outbox_oldest_s"] or notifier["lag_events"] or notifier["pending"]
+        return not waiting
 
     def _health(self, service: str) -> Any:
         """Also while it is down, which is answered with 503."""
