@@ -1,8 +1,8 @@
-# make setup | run | test | mutants | soak | bench. Needs make, Python 3.11 or newer and its venv module; all else goes into .venv.
+# make setup | run | test | mutants | soak | bench | bench-long. Needs make, Python 3.11 or newer and its venv module; all else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test mutants soak bench
+.PHONY: setup run test mutants soak peers bench bench-long
 .DELETE_ON_ERROR:
 
 setup: .venv/stamp
@@ -32,10 +32,19 @@ mutants: setup
 soak: mutants
 	HANDRAISER_SOAK=1 $(BIN)/pytest -q -n 3 --dist worksteal -rsP tests/truth tests/simulation tests/journey/test_crash_matrix.py tests/journey/test_p4saas_orders.py tests/journey/test_pressure.py
 
+# Other engines for `bench` and `bench-long`, into .peers: Maven and a JDK for one of them, the network for all.
+peers: setup
+	$(BIN)/python -m benchmarks.peers.install
+
+# Each writes its table into docs/performance.md; a figure that could not be measured says so there.
 bench: setup
-	$(BIN)/python -m benchmarks.ingest
-	$(BIN)/python -m benchmarks.pipeline
-	$(BIN)/python -m benchmarks.latency
+	-$(BIN)/python -m benchmarks.peers.install
+	$(BIN)/python -m benchmarks
+
+bench-long: setup
+	-$(BIN)/python -m benchmarks.peers.install
+	$(BIN)/python -m benchmarks.pipeline embedded
 	$(BIN)/python -m benchmarks.late
 	$(BIN)/python -m benchmarks.seen
 	$(BIN)/python -m benchmarks.verify
+	$(BIN)/python -m benchmarks --long

@@ -1,1 +1,1 @@
-"""What is measured and how. `make bench` runs all; figures are ratios against a bound measured in the same run, never tests."""
+"""What is measured, and how: docs/performance.md says it, and `make bench` writes the figures there. Never tests."""

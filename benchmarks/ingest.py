@@ -1,27 +1,30 @@
-"""Ingest: `/v1/batch` of 100 events and of 1, acknowledged after durable, embedded log.
+"""Ingest: `/v1/batch` of 100 events and of 1, acknowledged after durable.
 
-`python -m benchmarks.ingest [--seconds N]`. The bound, in the same run with the same client: a bare FastAPI application that
-reads the body and answers.
+`python -m benchmarks.ingest [embedded|kafka] [--seconds N] [--runs N]`. The service on one core, the client on others. The bound,
+in the same run with the same client: a bare FastAPI application that reads the body and answers.
 """
 
 import argparse
-import asyncio
-import json
-import subprocess
+import http.client
+import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 from fastapi import FastAPI, Request
 
-from benchmarks.measure import cpu_s, report
-from benchmarks.servers import place
+from benchmarks.load import CONNECTIONS, drive
+from benchmarks.measure import OTHERS, cpu_s, on, report
+from benchmarks.servers import KINDS, place
+from benchmarks.service import running, service
 from tests.journey.product import Product, free_port, wait_until
 
-CONNECTIONS = 32
+SIZES = (100, 1)
+SECONDS = 3.0
+WARM_S = 1.0
+START_WITHIN_S = 30
 
 bare = FastAPI()
 
@@ -32,100 +35,89 @@ async def read_and_answer(request: Request) -> dict[str, bool]:
     return {"success": True}
 
 
-def body(size: int, n: int) -> bytes:
-    events = [
-        {
-            "type": "track",
-            "messageId": f"m-{n}-{k}",
-            "userId": f"user-{k % 50}",
-            "event": "Contact Count Changed",
-            "timestamp": "2026-01-01T00:00:00.000Z",
-            "properties": {"total": k, "source": "web", "campaign": "spring"},
-            "context": {"groupId": f"account-{(n * 7 + k) % 5000}", "library": {"name": "analytics-python", "version": "2.2.3"}},
-        }
-        for k in range(size)
-    ]
-    return json.dumps({"batch": events, "sentAt": "2026-01-01T00:00:00.000Z"}).encode()
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Events per CPU second of the service, and per second."""
+
+    a_core: float
+    a_second: float
+
+    def __str__(self) -> str:
+        return f"{self.a_core:,.0f} events/s a core; {self.a_second:,.0f} events/s wall"
 
 
-async def load(url: str, key: str, size: int, seconds: float) -> tuple[int, float]:
-    """(events acknowledged, wall seconds) of CONNECTIONS clients that each wait for their answer."""
-    acknowledged, end = 0, time.monotonic() + seconds
-    bodies = [body(size, n) for n in range(256)]
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running server of `/v1/batch`."""
 
-    async def client(number: int) -> None:
-        nonlocal acknowledged
-        async with httpx.AsyncClient(base_url=url, auth=(key, ""), timeout=30) as http:
-            n = number
-            while time.monotonic() < end:
-                answer = await http.post("/v1/batch", content=bodies[n % 256])
-                assert answer.status_code == 200, answer.text
-                acknowledged += size
-                n += 1
+    pid: int
+    url: str
+    key: str
 
-    began = time.monotonic()
-    await asyncio.gather(*(client(number) for number in range(CONNECTIONS)))
-    return acknowledged, time.monotonic() - began
+    def rate(self, size: int, seconds: float) -> Rate:
+        """With batches of `size`."""
+        with on(OTHERS):
+            drive(self.url, self.key, size, WARM_S)
+            before = cpu_s(self.pid)
+            events, wall = drive(self.url, self.key, size, seconds)
+            return Rate(events / (cpu_s(self.pid) - before), events / wall)
 
 
 @contextmanager
-def process(command: list[str], environment: dict[str, str], url: str) -> Iterator[subprocess.Popen[bytes]]:
-    running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_until(f"{command} answers", lambda: answers(url), 30)
-        yield running
-    finally:
-        running.terminate()
-        running.wait()
+def ours(kind: str) -> Iterator[Served]:
+    """`handraiser ingest`."""
+    with place(kind) as (data, settings):
+        with running(Product(data, settings)) as product:
+            key = product.create_project("bench")
+        arguments = [sys.executable, "-m", "handraiser", "ingest", "--data", str(data)]
+        with _served(arguments, data.parent / "ingest.out", product.environment, key) as served:
+            yield served
 
 
-def answers(url: str) -> bool:
+@contextmanager
+def bound() -> Iterator[Served]:
+    """The bare application under uvicorn, set up as ours is."""
+    with place("embedded") as (data, _):
+        arguments = [sys.executable, "-m", "uvicorn", "benchmarks.ingest:bare", "--no-access-log", "--log-level", "warning"]
+        with _served(arguments, data.parent / "bare.out", dict(os.environ), "") as served:
+            yield served
+
+
+@contextmanager
+def _served(arguments: list[str], printed: Path, environment: dict[str, str], key: str) -> Iterator[Served]:
+    port = free_port()
+    with service([*arguments, "--port", str(port)], printed, environment) as pid:
+        wait_until(f"{arguments} answers", lambda: _answers(port), START_WITHIN_S)
+        yield Served(pid, f"http://127.0.0.1:{port}", key)
+
+
+def _answers(port: int) -> bool:
+    asked = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        httpx.get(f"{url}/live")
-    except httpx.TransportError:
+        asked.request("GET", "/live")
+        asked.getresponse()
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        asked.close()
     return True
-
-
-def drive(pid: int, url: str, key: str, size: int, seconds: float) -> tuple[float, float]:
-    """(events/s a core of process `pid`, events/s wall)."""
-    asyncio.run(load(url, key, size, 1.0))  # warm
-    before = cpu_s(pid)
-    events, wall = asyncio.run(load(url, key, size, seconds))
-    return events / (cpu_s(pid) - before), events / wall
-
-
-def measure(seconds: float) -> list[tuple[str, str]]:
-    rows: list[tuple[str, str]] = []
-    with place("embedded") as (data, settings):
-        product = Product(data, settings)
-        product.start()
-        key = product.create_project("bench")
-        product.stop()
-        ours, theirs = free_port(), free_port()
-        ours_command = [sys.executable, "-m", "handraiser", "ingest", "--data", str(data), "--port", str(ours)]
-        bare_command = [sys.executable, "-m", "uvicorn", "benchmarks.ingest:bare", "--port", str(theirs), "--no-access-log"]
-        with (
-            process(ours_command, product.environment, f"http://127.0.0.1:{ours}") as service,
-            process([*bare_command, "--log-level", "warning"], product.environment, f"http://127.0.0.1:{theirs}") as bound,
-        ):
-            for size in (100, 1):
-                core, wall = drive(service.pid, f"http://127.0.0.1:{ours}", key, size, seconds)
-                bare_core, bare_wall = drive(bound.pid, f"http://127.0.0.1:{theirs}", key, size, seconds)
-                rows += [
-                    (f"{size} a request", f"{core:,.0f} events/s a core; {wall:,.0f} events/s wall, {CONNECTIONS} connections"),
-                    ("  bound: bare FastAPI", f"{bare_core:,.0f} events/s a core; {bare_wall:,.0f} events/s wall"),
-                    ("  ratio", f"{core / bare_core:.1%} of the bound"),
-                ]
-    return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=10.0)
-    report("Ingest, acknowledged after durable (embedded log)", measure(parser.parse_args().seconds))
+    parser.add_argument("kinds", nargs="*", default=KINDS)
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--runs", type=int, default=1)
+    arguments = parser.parse_args()
+    for kind in arguments.kinds:
+        rows: list[tuple[str, str]] = []
+        with ours(kind) as served, bound() as beside:
+            for size in SIZES * arguments.runs:
+                found, of = served.rate(size, arguments.seconds), beside.rate(size, arguments.seconds)
+                ratio = f"{found.a_core / of.a_core:.1%} of the bound"
+                rows += [(f"{size} a request", str(found)), ("  bound: bare FastAPI", str(of)), ("  ratio", ratio)]
+        report(f"Ingest, acknowledged after durable ({kind}, {CONNECTIONS} connections)", rows)
 
 
 if __name__ == "__main__":
-    assert Path("pyproject.toml").exists(), "run it from the project's folder"
     main()

@@ -24,12 +24,13 @@ EventType: TypeAlias = Literal["track", "identify", "group", "page", "screen", "
 EMPTY_OBJECT = msgspec.Raw(b"{}")
 
 
-class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One thing a person did, or that was reported, in Segment's words.
 
     `timestamp` is already corrected for the client's clock; `received_at` is ours. `properties` holds the JSON object of
     a track, page or screen, `traits` that of an identify or group (for other types `context.traits`); both are left
     undecoded, because most readers need only a field or two. `name` is the event of a track, the name of a page or screen.
+    Nothing in it can refer back to it, so the garbage collector need not look at it.
     """
 
     project: str

@@ -24,10 +24,6 @@ class Agenda:
         heappush(self._heap, (due, *key))
         return True
 
-    def keys(self, project: str) -> list[Key]:
-        """Everybody of a project."""
-        return sorted(key for key in self._due if key[0] == project)
-
     def due(self, key: Key) -> int | None:
         return self._due.get(key)
 

@@ -15,9 +15,11 @@ class Cache(Generic[K, V]):
         self._bytes_max = bytes_max
         self._size_of = size_of
         self._values: OrderedDict[K, V] = OrderedDict()
+        self.get: Callable[[K], V | None] = self._values.get
         self._sizes: dict[K, int] = {}
         self._bytes = 0
-        self._open: dict[K, V] = {}
+        self.open: dict[K, V] = {}
+        """What the open batch changes. Another dictionary from the next `close` on."""
         self._committing: dict[K, V] = {}
 
     @property
@@ -28,20 +30,17 @@ class Cache(Generic[K, V]):
         """Those of `keys` that must be loaded."""
         return {key for key in keys if key not in self._values}
 
-    def get(self, key: K) -> V | None:
-        return self._values.get(key)
-
     def put(self, key: K, value: V) -> None:
         self._values[key] = value
         self._measure(key, value)
 
     def touch(self, key: K, value: V) -> None:
         """The open batch changes `value`."""
-        self._open[key] = value
+        self.open[key] = value
 
     def close(self) -> dict[K, V]:
         """What the open batch changed, to be written; it stays pinned until `settled`."""
-        self._committing, self._open = self._open, {}
+        self._committing, self.open = self.open, {}
         for key, value in self._committing.items():
             self._values.move_to_end(key)
             self._measure(key, value)
@@ -55,14 +54,14 @@ class Cache(Generic[K, V]):
         for key in list(self._values):
             if self._bytes <= self._bytes_max:
                 return
-            if key not in self._open:
+            if key not in self.open:
                 del self._values[key]
                 self._bytes -= self._sizes.pop(key)
 
     def clear(self) -> None:
         self._values.clear()
         self._sizes.clear()
-        self._open, self._committing, self._bytes = {}, {}, 0
+        self.open, self._committing, self._bytes = {}, {}, 0
 
     def _measure(self, key: K, value: V) -> None:
         size = self._size_of(value)

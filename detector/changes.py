@@ -44,12 +44,13 @@ class FactRow(NamedTuple):
 
 
 class DueRow(NamedTuple):
-    """When time alone may change an account again; `due`: partition time."""
+    """When time alone may change an account again; `due`: partition time. `importing`: it has history that is not judged yet."""
 
     project: str
     account: str
     partition: int
     due: int
+    importing: bool
 
 
 class SeenRow(NamedTuple):

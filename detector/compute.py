@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from contracts.messages import EVENTS, UNATTRIBUTED, Command, DeadLetter, ImportEnd, RulebookSwitch, UsageEvent
+from contracts.messages import EVENTS, UNATTRIBUTED, Command, ImportEnd, RulebookSwitch, UsageEvent
 from detector import metrics
 from detector.attributor import Attributor
 from detector.changes import Buried, Changes, Move
 from detector.folding import TIMERS_MAX, Folding
 from detector.partition import Partition
 from detector.programs import Programs, RulebookMissingError
-from detector.reading import Content, read, undecodable
+from detector.reading import Content, Frame, read
 from eventlog.port import LogError, Record, TopicPartition
 
 BATCH_BYTES_MAX = 64 * 1024 * 1024
@@ -53,7 +53,7 @@ def _content(owned: dict[TopicPartition, Partition], record: Record) -> Content 
     partition = owned.get(TopicPartition(record.topic, record.partition))
     if partition is None:
         return None
-    return [] if partition.is_barred(record) else read(record)
+    return Frame(()) if partition.is_barred(record) else read(record)
 
 
 class Compute:
@@ -138,9 +138,8 @@ class Compute:
     def _prepare(self, owned: dict[TopicPartition, Partition], contents: Sequence[tuple[Record, Content]]) -> None:
         events: dict[TopicPartition, list[UsageEvent]] = defaultdict(list)
         for record, content in contents:
-            if isinstance(content, Sequence):
-                found = events[TopicPartition(record.topic, record.partition)]
-                found.extend(line for line in content if isinstance(line, UsageEvent))
+            if isinstance(content, Frame):
+                events[TopicPartition(record.topic, record.partition)].extend(content.events)
         commands = [content for record, content in contents if isinstance(content, Command) and record.topic == EVENTS]
         until = {TopicPartition(record.topic, record.partition): record.timestamp for record, _ in contents}
         due = [key for at, time in until.items() if at.topic == EVENTS for key in owned[at].agenda.coming(time, TIMERS_MAX)]
@@ -157,8 +156,8 @@ class Compute:
             self._folding.import_ended(partition, content.project)
         elif isinstance(content, Command) and record.topic == EVENTS:
             self._folding.command(partition, partition.place(record), content, self.batch.changes)
-        elif isinstance(content, Sequence):
-            self._lines(partition, record, content)
+        elif isinstance(content, Frame):
+            self._frame(partition, record, content)
         if record.topic == EVENTS:
             self._folding.advance(partition, partition.place(record), self.batch.changes)
 
@@ -169,19 +168,13 @@ class Compute:
             partition.programs[switch.project] = self._programs.get(switch.project, switch.version)
             self.batch.changes.adopted[partition.at, switch.project] = switch.version
 
-    def _lines(self, partition: Partition, record: Record, lines: Sequence[UsageEvent | DeadLetter | bytes]) -> None:
+    def _frame(self, partition: Partition, record: Record, frame: Frame) -> None:
         changes = self.batch.changes
-        place = partition.place(record)
-        events = 0
-        for index, line in enumerate(lines):
-            if isinstance(line, UsageEvent):
-                events += 1
-                if record.topic == UNATTRIBUTED:
-                    self._attributor.take(partition, record.offset, line, changes)
-                else:
-                    self._folding.take(partition, place, line, changes)
-            else:
-                letter = line if isinstance(line, DeadLetter) else undecodable(record, index, line)
-                changes.dead_letters.append(Buried(letter, partition.at, record.offset))
-        self.batch.events += events
-        metrics.EVENTS.labels(record.topic).inc(events)
+        if record.topic == UNATTRIBUTED:
+            for event in frame.events:
+                self._attributor.take(partition, record.offset, event, changes)
+        else:
+            self._folding.take(partition, partition.place(record), frame.events, changes)
+        changes.dead_letters += (Buried(letter, partition.at, record.offset) for letter in frame.letters)
+        self.batch.events += len(frame.events)
+        metrics.EVENTS.labels(record.topic).inc(len(frame.events))

@@ -1,11 +1,12 @@
 """Events and commands of `events` in; accounts' facts and ledgers changed and lead events out, each of them once."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 
 import msgspec
 
 from contracts.codec import encode
-from contracts.messages import LEAD_EVENTS, Command, LeadEvent, Place, UsageEvent
+from contracts.messages import LEAD_EVENTS, Command, DeadLetter, LeadEvent, Place, UsageEvent
 from contracts.partition import partition_of
 from detector import metrics
 from detector.agenda import Agenda, Key
@@ -41,7 +42,7 @@ class Folding:
         self._seen = seen
         self._seen_commands = seen_commands
         self._partitions = partitions
-        self._accounts: Cache[Key, Account] = Cache(bytes_max, lambda account: account.size)
+        self._accounts: Cache[Key, Account] = Cache(bytes_max, attrgetter("size"))
         self._busiest = Busiest()
         self._stored: dict[Key, tuple[bytes, Chunks]] = {}
         self._moved: set[tuple[TopicPartition, Key]] = set()
@@ -49,7 +50,9 @@ class Folding:
 
     def acquire(self, partition: Partition) -> None:
         """Load which of the partition's accounts are due when."""
-        partition.agenda = Agenda(self._store.due(partition.at.partition))
+        rows = self._store.due(partition.at.partition)
+        partition.agenda = Agenda((row.due, row.project, row.account) for row in rows)
+        partition.importing = {(row.project, row.account) for row in rows if row.importing}
 
     def prepare(
         self, events: Mapping[TopicPartition, Sequence[UsageEvent]], commands: Sequence[Command], due: Iterable[Key]
@@ -63,25 +66,30 @@ class Folding:
             self._seen.prepare(at, each)
             self._busiest.look(each)
 
-    def take(self, partition: Partition, place: Place, event: UsageEvent, changes: Changes) -> None:
-        """One event of the record at `place`."""
-        if event.account is None:
-            letter = unusable(event, "no_account", f"The event lies in {place.topic} and names no account: nobody may write so.")
-            changes.dead_letters.append(Buried(letter, partition.at, place.offset))
-            return
-        if not self._seen.first(partition, event):
-            metrics.DUPLICATES.inc()
-            return
-        program = partition.programs.get(event.project)
-        if program is None:
-            # Nothing says yet what to keep of it. A later rulebook's measures begin at its own first record.
-            metrics.WITHOUT_RULEBOOK.inc()
-            return
-        key = (event.project, event.account)
-        account = self._account(key)
-        self._tell(process(program, account, event, place), place, changes)
-        self._accounts.touch(key, account)
-        self._schedule(partition, key, account)
+    def take(self, partition: Partition, place: Place, events: Sequence[UsageEvent], changes: Changes) -> None:
+        """The events of the record at `place`."""
+        usable = [event for event in events if event.account is not None]
+        if len(usable) < len(events):
+            changes.dead_letters += (
+                Buried(_nobodys(event, place), partition.at, place.offset) for event in events if event.account is None
+            )
+        fresh = self._seen.without_copies(partition, usable)
+        metrics.DUPLICATES.inc(len(usable) - len(fresh))
+        programs, known, opened = partition.programs, self._accounts.get, self._accounts.open
+        for event in fresh:
+            program = programs.get(event.project)
+            if program is None:
+                # Nothing says yet what to keep of it. A later rulebook's measures begin at its own first record.
+                metrics.WITHOUT_RULEBOOK.inc()
+                continue
+            key = (event.project, event.account or "")
+            account = known(key) or self._account(key)
+            lead_events = process(program, account, event, place)
+            if lead_events:
+                self._tell(lead_events, place, changes)
+            opened[key] = account
+            if account.ledger.due != NEVER:
+                self._schedule(partition, key, account)
 
     def command(self, partition: Partition, place: Place, command: Command, changes: Changes) -> None:
         """The command in the record at `place`, with what becomes of it. A copy changes nothing."""
@@ -110,14 +118,16 @@ class Folding:
                 judge = import_ended if due == IMPORT_ENDED and account.ledger.importing else advance
                 self._tell(judge(program, account, place), place, changes)
                 self._accounts.touch(key, account)
+                partition.importing.discard(key)
             self._moved.add((partition.at, key))
             self._schedule(partition, key, account)
 
     def import_ended(self, partition: Partition, project: str) -> None:
         """Whoever has history that is not judged yet is due at once."""
-        for key in partition.agenda.keys(project):
-            partition.agenda.schedule(key, IMPORT_ENDED)
-            self._moved.add((partition.at, key))
+        for key in partition.importing:
+            if key[0] == project:
+                partition.agenda.schedule(key, IMPORT_ENDED)
+                self._moved.add((partition.at, key))
 
     def _tell(self, lead_events: Sequence[LeadEvent], place: Place, changes: Changes) -> None:
         for lead_event in lead_events:
@@ -128,8 +138,14 @@ class Folding:
             changes.outbox.append(OutboxRow(place.topic, place.partition, LEAD_EVENTS, target, value))
 
     def _schedule(self, partition: Partition, key: Key, account: Account) -> None:
-        due = account.ledger.due
-        if due != NEVER and partition.agenda.schedule(key, due):
+        ledger = account.ledger
+        if ledger.due == NEVER:
+            return
+        moved = partition.agenda.schedule(key, ledger.due)
+        if ledger.importing and key not in partition.importing:
+            partition.importing.add(key)
+            moved = True
+        if moved:
             self._moved.add((partition.at, key))
 
     def close(self, changes: Changes, partitions: dict[TopicPartition, Partition]) -> None:
@@ -145,7 +161,7 @@ class Folding:
             if due is None:
                 changes.no_longer_due.append(key)
             else:
-                changes.due.append(DueRow(*key, at.partition, due))
+                changes.due.append(DueRow(*key, at.partition, due, key in partitions[at].importing))
         self._moved = set()
         metrics.ACCOUNT_CACHE_BYTES.set(self._accounts.bytes)
 
@@ -169,6 +185,10 @@ class Folding:
             account = Account.new(*key) if stored is None else Account.load(*key, *stored)
             self._accounts.put(key, account)
         return account
+
+
+def _nobodys(event: UsageEvent, place: Place) -> DeadLetter:
+    return unusable(event, "no_account", f"The event lies in {place.topic} and names no account: nobody may write so.")
 
 
 def _row(command: Command, applied: Applied, place: Place) -> CommandRow:

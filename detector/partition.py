@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from contracts.messages import Place
-from detector.agenda import Agenda
+from detector.agenda import Agenda, Key
 from detector.core.rulebook.compile import Program
 from eventlog.port import Record, TopicPartition
 
@@ -28,6 +28,8 @@ class Partition:
     """The day of partition time before which no seen ids are stored any more."""
     agenda: Agenda = field(default_factory=Agenda)
     """Of `events`: the accounts that time alone can change. Of `unattributed`: the people who have events waiting."""
+    importing: set[Key] = field(default_factory=set)
+    """Of `events`: those of the agenda's accounts that have history which is not judged yet."""
     held: Counter[str] = field(default_factory=Counter)
     """project -> how many of its events wait."""
     ticked_at: int = 0

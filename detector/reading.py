@@ -1,24 +1,51 @@
-"""Records of the log in, messages out; what does not decode stays bytes, line by line, so that its neighbours live."""
+"""Records of the log in, messages out; a line that does not decode is a dead letter, and its neighbours live."""
 
 import hashlib
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
-from contracts.codec import Message, UndecodableError, decode, decode_lines, encode_event, kind_of
+from contracts.codec import Alone, UndecodableError, decode, decode_lines, encode_event, kind_of
 from contracts.messages import DeadLetter, RecordKind, UsageEvent
 from eventlog.port import Record
 
 BODY_CHARACTERS_MAX = 64 * 1024
 
-Content: TypeAlias = Message | Sequence[UsageEvent | DeadLetter | bytes]
+
+class Frame(NamedTuple):
+    """What the lines of one record are."""
+
+    events: Sequence[UsageEvent]
+    letters: Sequence[DeadLetter] = ()
+
+
+Content: TypeAlias = Alone | Frame
 
 
 def read(record: Record) -> Content:
-    """The record's message; or a frame's lines, those as bytes that do not decode; or the whole value as such a line."""
+    """The record's message, or its lines; what cannot be read at all is one line."""
     try:
-        return decode(record.value)
+        message = decode(record.value)
     except UndecodableError:
-        return decode_lines(record.value) if _is_frame(record.value) else [record.value]
+        return _frame(record, decode_lines(record.value) if _is_frame(record.value) else [record.value])
+    if not isinstance(message, list):
+        return message
+    if record.value[1:2] == _EVENTS:
+        return Frame(cast("list[UsageEvent]", message))
+    return Frame((), cast("list[DeadLetter]", message))
+
+
+_EVENTS = RecordKind.EVENTS.encode()
+
+
+def _frame(record: Record, lines: Sequence[UsageEvent | DeadLetter | bytes]) -> Frame:
+    events: list[UsageEvent] = []
+    letters: list[DeadLetter] = []
+    for index, line in enumerate(lines):
+        if isinstance(line, UsageEvent):
+            events.append(line)
+        else:
+            letters.append(line if isinstance(line, DeadLetter) else _undecodable(record, index, line))
+    return Frame(events, letters)
 
 
 def _is_frame(value: bytes) -> bool:
@@ -28,7 +55,7 @@ def _is_frame(value: bytes) -> bool:
         return False
 
 
-def undecodable(record: Record, index: int, line: bytes) -> DeadLetter:
+def _undecodable(record: Record, index: int, line: bytes) -> DeadLetter:
     """The dead letter of one line, keyed by its place: reading it again makes the same one."""
     place = f"{record.topic}/{record.partition}/{record.offset}/{index}"
     text = line.decode("utf-8", "replace").replace("\0", "\ufffd")

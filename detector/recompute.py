@@ -54,9 +54,8 @@ class Narrowed(Folding):
         covered = {at: [event for event in each if self._covers(event)] for at, each in events.items()}
         super().prepare(covered, [command for command in commands if self._covers(command)], due)
 
-    def take(self, partition: Partition, place: Place, event: UsageEvent, changes: Changes) -> None:
-        if self._covers(event):
-            super().take(partition, place, event, changes)
+    def take(self, partition: Partition, place: Place, events: Sequence[UsageEvent], changes: Changes) -> None:
+        super().take(partition, place, [event for event in events if self._covers(event)], changes)
 
     def command(self, partition: Partition, place: Place, command: Command, changes: Changes) -> None:
         if self._covers(command):

@@ -1,7 +1,8 @@
 """Ids already seen, per partition and hour: recent hours in memory, older ones loaded when an event needs them."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from contracts.messages import UsageEvent
 from detector.cache import Cache
@@ -36,32 +37,33 @@ class SeenIds:
         """What the hours in memory take, without what the open batch has added."""
         return self._hours.bytes
 
-    def prepare(self, at: TopicPartition, events: Iterable[UsageEvent]) -> None:
+    def prepare(self, at: TopicPartition, events: Sequence[UsageEvent]) -> None:
         """Load the hours of all of them at once: old events may be spread over thousands."""
-        hours: set[int] = set()
-        for event in events:
-            hour = hour_of(event)
-            hours.add(hour)
-            if event.original_timestamp is None:
-                hours.update(hours_around(hour))
+        hours = {hour_of(event) for event in events}
+        hours.update(near for event in events if event.original_timestamp is None for near in hours_around(hour_of(event)))
         self._load(at, hours)
 
-    def first(self, partition: Partition, event: UsageEvent) -> bool:
-        """Is this the first of its copies in the partition, as far as is remembered? It is remembered."""
-        hashed = hash_of(event, self._hasher)
-        hour, today = hour_of(event), partition.time // DAY_MS
-        home = self._fresh.get((partition.at, hour, today))
-        ids, earlier, fresh = self._home(partition.at, hour, today) if home is None else home
-        if earlier and any(hashed in each for each in earlier):
-            return False
-        if event.original_timestamp is None and any(
-            hashed in each for near in hours_around(hour) for each in _counting(self._days(partition.at, near), today)
-        ):
-            return False
-        if not ids.add(hashed):
-            return False
-        fresh += hashed
-        return True
+    def without_copies(self, partition: Partition, events: Iterable[UsageEvent]) -> list[UsageEvent]:
+        """Those that are the first of their copies in the partition, as far as is remembered. They are remembered."""
+        at, today, keyed = partition.at, partition.time // DAY_MS, self._hasher
+        found: list[UsageEvent] = []
+        for (hour, is_timed), run in groupby(events, _hour_and_whether_timed):
+            ids, earlier, fresh = self._fresh.get((at, hour, today)) or self._home(at, hour, today)
+            together = list(run)
+            hashes = [hash_of(event, keyed) for event in together]
+            elsewhere = earlier if is_timed else [*earlier, *self._around(at, hour, today)]
+            if elsewhere:
+                news = [n for n, hashed in enumerate(hashes) if not any(hashed in each for each in elsewhere)]
+                together, hashes = [together[n] for n in news], [hashes[n] for n in news]
+            known = ids.add(hashes)
+            for n in reversed(known):
+                del together[n], hashes[n]
+            fresh += b"".join(hashes)
+            found += together
+        return found
+
+    def _around(self, at: TopicPartition, hour: int, today: int) -> Iterable[Hashes]:
+        return (ids for near in hours_around(hour) for ids in _counting(self._days(at, near), today))
 
     def _home(self, at: TopicPartition, hour: int, today: int) -> _Home:
         days = self._days(at, hour)
@@ -109,6 +111,11 @@ class SeenIds:
         for hour, days in loaded.items():
             self._hours.put((at, hour), days)
         return loaded
+
+
+def _hour_and_whether_timed(event: UsageEvent) -> tuple[int, bool]:
+    """A copy of an event without any time of its own comes to another hour."""
+    return hour_of(event), event.original_timestamp is not None
 
 
 def _counting(days: _Days, today: int) -> Iterable[Hashes]:

@@ -75,6 +75,7 @@ due = sa.Table(
     sa.Column("account", sa.Text, primary_key=True),
     sa.Column("partition", sa.Integer, nullable=False),
     sa.Column("due", sa.BigInteger, nullable=False),
+    sa.Column("importing", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Index("due_by_partition", "partition"),
 )
 

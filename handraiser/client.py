@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -58,6 +59,11 @@ def find_server(environ: Mapping[str, str], data: Path | None, url: str | None =
     return Found(address.rstrip("/"), api_key)
 
 
+def path_of(*parts: str) -> str:
+    """`/v1/leads/ld_…`, of these. An id that somebody typed stays one part: no `/` or `?` in it leads to another route."""
+    return "/v1/" + "/".join(quote(part, safe="") for part in parts)
+
+
 class Client:
     """The server's JSON API. Every method raises CommandError for an answer that is an error, or for none at all."""
 
@@ -97,9 +103,6 @@ class Client:
 
     def post(self, path: str, body: Any = None) -> Any:
         return self._send("POST", path, json=body)
-
-    def post_text(self, path: str, text: str, content_type: str, **query: str) -> Any:
-        return self._send("POST", path, content=text.encode(), headers={"Content-Type": content_type}, params=query)
 
     def delete(self, path: str) -> Any:
         return self._send("DELETE", path)

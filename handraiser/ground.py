@@ -4,14 +4,14 @@ import hashlib
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
 from detector.store import DetectorStore, TopicMismatchError
-from eventlog.log_embedded import EmbeddedLog
+from eventlog import EMBEDDED_FILE, open_log
 from eventlog.port import Log, LogError, Topic, TopicState
 from handraiser.errors import CommandError
 from handraiser.migrate import require_migrated
@@ -50,20 +50,25 @@ def open_ground(settings: Settings) -> Ground:
     """Raises CommandError if Kafka is not there, or if the log is not the one that the database was filled from."""
     if settings.kill_at is not None:
         kill_at(settings.kill_at)
-    with _explained(settings):
-        log = _open_log(settings)
-        topics = log.ensure_topics(_topics(settings))
-    engine = Ground(settings, log, topics).database("detector")
+    ground = open_topics(settings)
+    engine = ground.database("detector")
     try:
         store = DetectorStore(engine)
         # Who writes into a topic, and who reads it, goes by the number of partitions that it had at first.
-        topics = store.checkpoints.check_topics(topics.values())
+        topics = store.checkpoints.check_topics(ground.topics.values())
         key = store.seen.key(secrets.token_bytes(32))
     except TopicMismatchError as error:
         raise CommandError("another_log", str(error)) from error
     finally:
         engine.dispose()
-    return Ground(settings, log, topics, hashlib.sha256(key).hexdigest()[:8])
+    return replace(ground, topics=topics, installation=hashlib.sha256(key).hexdigest()[:8])
+
+
+def open_topics(settings: Settings) -> Ground:
+    """The log, its topics made, and no database asked. Raises CommandError if Kafka is not there."""
+    with _explained(settings):
+        log = open_log(settings, wall_clock)
+        return Ground(settings, log, log.ensure_topics(_topics(settings)))
 
 
 @contextmanager
@@ -88,20 +93,12 @@ def open_to_read(settings: Settings) -> Ground:
             "HANDRAISER_DATA; on Kafka and PostgreSQL set HANDRAISER_KAFKA and HANDRAISER_DATABASE_URL as for its services.",
         )
     with _explained(settings):
-        log = _open_log(settings)
+        log = open_log(settings, wall_clock)
         return Ground(settings, log, log.topics([topic.name for topic in _topics(settings)]))
 
 
-def _open_log(settings: Settings) -> Log:
-    if settings.kafka:
-        from eventlog.log_kafka import KafkaLog  # noqa: PLC0415 - a second of imports that only Kafka needs
-
-        return KafkaLog(settings.kafka, settings.topic_prefix)
-    return EmbeddedLog(log_path(settings), wall_clock)
-
-
 def log_path(settings: Settings) -> Path:
-    return settings.data / "log.sqlite"
+    return settings.data / EMBEDDED_FILE
 
 
 def _topics(settings: Settings) -> list[Topic]:

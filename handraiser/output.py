@@ -33,6 +33,11 @@ def note(line: str) -> None:
     sys.stderr.flush()
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 lead`, `1,200 leads`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Colours on a terminal only; long cells fold there, and stay whole elsewhere."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH_UNWRAPPED, highlight=False)

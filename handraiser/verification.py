@@ -8,6 +8,7 @@ from contracts.messages import EVENTS
 from detector.comparing import LeadDifference
 from detector.core.differences import ABSENT
 from detector.verify import Report
+from handraiser.output import counted
 
 AGREEMENT, MISMATCH, UNVERIFIABLE, ERASED = 0, 1, 3, 4
 """Exit codes. ERASED is kept for `erase`, which is not there yet."""
@@ -48,21 +49,26 @@ def document(report: Report, took_s: float) -> dict[str, Any]:
 def lines(report: Report, took_s: float) -> Iterator[str]:
     """What was read, what differs, what could not be verified, and what to do."""
     yield (
-        f"Read {_number(report.events, 'event')} again in {took_s:.1f} s ({report.events / max(took_s, 0.001):,.0f} events/s). "
-        f"Compared {_number(report.leads, 'lead')} and {_number(report.lead_events, 'recomputed lead event')}."
+        f"Read {counted(report.events, 'event')} again in {took_s:.1f} s ({report.events / max(took_s, 0.001):,.0f} events/s). "
+        f"Compared {counted(report.leads, 'lead')} and {counted(report.lead_events, 'recomputed lead event')}."
     )
     if report.differences_total:
-        yield f"MISMATCH: {_number(report.leads_differing, 'lead')} not as the log says."
+        yield f"MISMATCH: {counted(report.leads_differing, 'lead')} not as the log says."
         yield from _differences(report)
         yield f"What to do: {_REMEDY}"
     for number, why in sorted(report.unverifiable.items()):
         yield f"Unverifiable, {EVENTS}/{number}: {why}"
     if report.unverifiable:
         yield (
-            f"{_number(report.leads_unverified, 'lead')} could not be recomputed. Of these only one thing was checked: that the "
+            f"{counted(report.leads_unverified, 'lead')} could not be recomputed. Of these only one thing was checked: that the "
             "row in the table leads says what the stored lead events say."
         )
-    if exit_code(report) == AGREEMENT:
+    if exit_code(report) == AGREEMENT and not report.leads:
+        yield (
+            "Agreement, and of nothing: no lead is stored, and the log makes none. If you named a project or an account, see "
+            "that it is spelt as in `handraiser leads list`."
+        )
+    elif exit_code(report) == AGREEMENT:
         yield "Agreement: every lead, its evidence and its life are as the log says."
 
 
@@ -81,7 +87,7 @@ def _differences(report: Report) -> Iterator[str]:
             yield f"      stored:     {_value(each.stored)}"
             yield f"      recomputed: {_value(each.recomputed)}"
     more = report.differences_total - len(report.differences)
-    yield f"\n{_number(more, 'more difference')}.\n" if more else ""
+    yield f"\n{counted(more, 'more difference')}.\n" if more else ""
 
 
 def _whole(each: LeadDifference) -> str:
@@ -96,7 +102,3 @@ def _whole(each: LeadDifference) -> str:
 def _value(value: Any) -> str:
     text = str(value) if value is ABSENT else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= VALUE_CHARACTERS_MAX else f"{text[:VALUE_CHARACTERS_MAX]}… ({len(text):,} characters)"
-
-
-def _number(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"

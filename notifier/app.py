@@ -17,6 +17,7 @@ from runtime.clock import Clock, wall_clock
 from runtime.web import ERROR_RESPONSES, ApiError, Authenticate, api_key_required
 
 EndpointId = Annotated[str, Path(examples=["ep_0123456789abcdef"])]
+_NO_NUL = r"^[^\x00]*$"
 TypePattern = Annotated[str, Field(pattern=r"^([a-z_]+\.)*(\*|[a-z_]+)$", examples=["lead.*", "lead.created"])]
 
 
@@ -26,8 +27,10 @@ class NewEndpoint(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     url: str = Field(examples=["https://hooks.example.com/leads"])
-    project: str = Field(min_length=1, max_length=100)
-    name: str | None = Field(None, min_length=1, max_length=100, description="For people; without one, the host.")
+    project: str = Field(min_length=1, max_length=100, pattern=_NO_NUL)
+    name: str | None = Field(
+        None, min_length=1, max_length=100, pattern=_NO_NUL, description="For people; without one, the host."
+    )
     types: list[TypePattern] = Field(["*"], min_length=1, max_length=50, description="Lead event types, or patterns `lead.*`.")
     lead_types: list[str] = Field([], max_length=50, description="Only these lead types; empty: all.")
 

@@ -16,8 +16,9 @@ def report(store: NotifierStore, ends: Mapping[TopicPartition, int], now: int, h
     `ends`: offsets of `lead-events` that the next appends will get. `halted` is `Intake.halted`. Blocks: call it off the event
     loop.
     """
-    figures = store.deliveries.figures(now)
     taken_in = store.checkpoints(LEAD_EVENTS)
+    lags = (end - (taken_in[at.partition].next_offset if at.partition in taken_in else 0) for at, end in ends.items())
+    figures = store.deliveries.figures(now)
     endpoints = store.endpoints()
     disabled = [each for each in endpoints if each.status == DISABLED]
     failing = [each for each in endpoints if each.status != DISABLED and each.failures > 0]
@@ -26,9 +27,7 @@ def report(store: NotifierStore, ends: Mapping[TopicPartition, int], now: int, h
         problems.insert(0, {"code": "intake_halted", "since": None, "what": "Lead events are not taken in.", "do": halted})
     return {
         "status": "down" if halted else "degraded" if problems else "ok",
-        "lag_events": sum(
-            end - (taken_in[at.partition].next_offset if at.partition in taken_in else 0) for at, end in ends.items()
-        ),
+        "lag_events": sum(max(0, lag) for lag in lags),
         "pending": figures.pending,
         "first_try_p99_s": _p99_s(figures.first_tries_ms),
         "oldest_pending_s": None if figures.oldest_pending_at is None else max(0, now - figures.oldest_pending_at) // 1000,

@@ -75,6 +75,22 @@ class BodyBound:
         await self._app(scope, bounded, send)
 
 
+class NoNul:
+    """Middleware: 422 where the address has a NUL. No id of ours has one, and PostgreSQL takes none, not even to look for it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and ("\0" in scope["path"] or b"%00" in scope["query_string"]):
+            refusal = error_response(
+                422, "invalid_request", "The address has a NUL (%00) in it, and no id has one. Leave it out."
+            )
+            await refusal(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
 _CODES = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "request_too_big"}
 
 
@@ -107,6 +123,7 @@ def install_error_answers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(Exception, internal)
     app.add_middleware(BodyBound)
+    app.add_middleware(NoNul)
 
 
 def _http_message(request: Request, error: HTTPException) -> str:

@@ -11,8 +11,12 @@ from typing import NoReturn
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from tests.servers import MissingServerError, kafka_address, kafka_jars, once_a_run, postgres_address, start_kafka
+
+settings.register_profile("untimed", deadline=None)  # how fast a case is depends on what else the machine does
+settings.load_profile("untimed")
 
 RUN = "HANDRAISER_TEST_RUN"
 """Names the folder that the processes of one test run share; xdist's workers inherit it."""

@@ -9,6 +9,9 @@ from detector.core.ledger import Ledger, LedgerStore
 
 HOT_BYTES_MAX = 1_800
 """A row of this size stays out of PostgreSQL's TOAST, which makes it five times as dear to write."""
+BYTES_EMPTY = 7_500
+BYTES_EACH = 8
+"""Of memory: an account without facts, and each byte that is stored of it. Measured."""
 _LEDGER = "ledger"
 
 
@@ -25,14 +28,27 @@ class Account:
     A small store lies in the hot row. When the row gets too long, its largest stores move out into chunks, for good.
     """
 
+    __slots__ = (
+        *("_hot", "_ledger", "_outside", "_sizes", "_stored", "external_id"),
+        *("facts", "judged_by", "ledger", "project", "resting"),
+    )
+
     def __init__(self, project: str, external_id: str, facts: Facts, ledger: LedgerStore) -> None:
         self.project = project
         self.external_id = external_id
         self.facts = facts
         self.ledger: Ledger = ledger.ledger
         self._ledger = ledger
+        self.judged_by: object = None
+        """The rulebook that `resting` is about."""
+        self.resting: dict[str, list[int]] = {}
+        """What is judged -> [what keeps it from rising, how many events that change this can be ignored]. Never stored."""
         self._hot: dict[str, dict[int, bytes]] = {}
         self._outside: set[str] = set()
+        self._sizes: dict[tuple[str, int], int] = {}
+        """Of the chunks outside the row, as stored."""
+        self._stored = 0
+        """The row and all of them, in bytes."""
 
     @classmethod
     def new(cls, project: str, external_id: str) -> "Account":
@@ -53,32 +69,40 @@ class Account:
         account = cls(project, external_id, facts, ledger)
         account._hot = dict(inline)
         account._outside = set(outside)
+        account._sizes = {chunk: len(data) for chunk, data in chunks.items()}
+        account._stored = len(hot) + sum(account._sizes.values())
         return account
 
     def ledger_changed(self) -> None:
         self._ledger.dirty = True
+        self.resting.clear()
 
     def dump(self) -> Dump:
         """What must be written since the last dump; marks everything clean."""
         chunks: dict[tuple[str, int], bytes] = {}
-        for key, store in self._stores():
-            if not store.dirty:
-                continue
-            if key in self._outside:
-                chunks.update({(key, number): data for number, data in _packed(store, everything=False).items()})
-            else:
-                self._hot[key] = {number: data for number, data in _packed(store, everything=True).items() if data}
-        hot = self._row()
+        outside = self._outside
+        for key, store in self.facts.stores.items():
+            if store.dirty:
+                self._pack(key, store, chunks)
+        if self._ledger.dirty:
+            self._pack(_LEDGER, self._ledger, chunks)
+        hot = pack((self.facts.newest, self._hot, sorted(outside)))
         if len(hot) > HOT_BYTES_MAX:
             self._move_out(chunks)
-            hot = self._row()
+            hot = pack((self.facts.newest, self._hot, sorted(outside)))
+        if chunks:
+            self._sizes.update({chunk: len(data) for chunk, data in chunks.items()})
+        self._stored = len(hot) + sum(self._sizes.values())
         return Dump(hot, chunks)
 
-    def _row(self) -> bytes:
-        return pack((self.facts.newest, self._hot, sorted(self._outside)))
-
-    def _stores(self) -> list[tuple[str, Store]]:
-        return [*self.facts.stores.items(), (_LEDGER, self._ledger)]
+    def _pack(self, key: str, store: Store, chunks: dict[tuple[str, int], bytes]) -> None:
+        """Into the row, or those of its chunks that changed into `chunks`."""
+        if key in self._outside:
+            for number, part in store.chunks(everything=False).items():
+                chunks[key, number] = b"" if part is None else pack(part)
+        else:
+            content = store.chunks(everything=True)
+            self._hot[key] = {number: pack(part) for number, part in content.items() if part is not None}
 
     def _move_out(self, chunks: dict[tuple[str, int], bytes]) -> None:
         sizes = {key: sum(map(len, data.values())) + len(key) + 8 for key, data in self._hot.items()}
@@ -92,10 +116,5 @@ class Account:
 
     @property
     def size(self) -> int:
-        """Rough bytes in memory."""
-        return 1_000 + self.facts.size + self._ledger.size
-
-
-def _packed(store: Store, *, everything: bool) -> dict[int, bytes]:
-    content = store.chunks(everything=everything)
-    return {number: b"" if part is None else pack(part) for number, part in content.items()}
+        """Rough bytes in memory, as of the last dump."""
+        return BYTES_EMPTY + BYTES_EACH * self._stored

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+import msgspec
+
+from detector.core import words
 from detector.core.ledger import SIGNALS_KEPT, RuleState, Signal
 from detector.core.measures.moment import Moment
 from detector.core.rulebook.judged import Judged
@@ -12,7 +15,7 @@ Kind = Literal["gone", "moved", "stepped", "raised", "new", "again"]
 
 
 class Change(NamedTuple):
-    """What the desk must tell. `at`: when it happened; `old`: the signal as it was told; `step`: what it reached.
+    """What the desk must tell. `moment`: when it happened; `old`: the signal as it was told.
 
     `moved`: the same, at another time. `stepped`: raised or lowered by late events, `raised`: by the passage of time.
     """
@@ -33,7 +36,7 @@ def judge_again(scene: Scene, judged: Judged, state: RuleState, since: int, unti
     fixed, fresh, start = restart(scene, judged, state, min(since, state.due))
     told = state.signals
     onsets = walk(scene, judged, fresh, start, until)
-    newest = {id(onset.signal): onset for onset in onsets}
+    newest = {id(onset.signal): onset for onset in onsets if onset.kind != "again"}  # a repetition makes a signal no other
     base = [(told[fixed - 1], fresh.signals[0])] if fixed else []
     pairs, gone, new = _matched(told[fixed:], fresh.signals[1 if fixed else 0 :], judged.rule.cooldown_ms)
     changes = [Change("gone", judged, signal, scene.at(signal.qualified_at)) for signal in gone]
@@ -43,11 +46,22 @@ def judge_again(scene: Scene, judged: Judged, state: RuleState, since: int, unti
     for signal in new:
         state.n += 1
         signal.n = state.n
-        changes.append(Change("new", judged, signal, newest[id(signal)].moment))
+        first = next(onset for onset in onsets if onset.signal is signal)
+        changes += _from_the_start(judged, first, newest[id(signal)])
     changes += [of_onset(judged, onset) for onset in onsets if onset.kind == "again" and onset.moment.t == since]
     state.signals = [*told[: max(0, fixed - 1)], *fresh.signals][-SIGNALS_KEPT:]
     state.told, state.due = fresh.told, fresh.due
     return changes
+
+
+def _from_the_start(judged: Judged, first: Onset, last: Onset) -> list[Change]:
+    """A new signal as it stands, at once. In two, if the plan changed before it was raised: its lead may be closed there."""
+    signal, moment = last.signal, first.moment
+    if not moment.ladder.changes(moment.facts, moment.t, last.moment.t):
+        return [Change("new", judged, signal, last.moment)]
+    rank, step = first.verdict.rank, words.step(first.verdict.step)
+    low = msgspec.structs.replace(signal, rank=rank, step=step, changed_at=moment.t)
+    return [Change("new", judged, low, moment), Change("raised", judged, signal, last.moment, low)]
 
 
 def _matched(

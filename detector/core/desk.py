@@ -86,7 +86,7 @@ class Desk:
     def _take(self, change: Change) -> None:
         """A signal that is new, other than it was, or made again."""
         self._account.ledger_changed()
-        if change.kind != "moved" and self._is_unwanted(change):
+        if not _corrects(change) and self._is_unwanted(change):
             return
         if change.kind == "new":
             self._route(change, change.signal.lead_type)
@@ -99,6 +99,8 @@ class Desk:
 
     def _stepped(self, change: Change) -> None:
         """Higher, or lower after late events. If its lead was closed meanwhile, what is higher is routed like a new one."""
+        if change.old is not None and not change.signal.lead_id:
+            change.signal.lead_id = change.old.lead_id  # both are told only now
         lead = self._ledger.lead(change.signal.lead_id)
         old = change.old.step if change.old is not None else None
         if lead is not None:
@@ -151,19 +153,30 @@ class Desk:
         return [signal for state in self._ledger.rules.values() for signal in state.signals if signal.lead_id == lead.lead_id]
 
     def _revive(self, retracted: OpenLead) -> None:
-        """What weaker signals say that it carried, or had taken over, still stands: they are told anew."""
+        """What weaker signals say that it carried, or had taken over, still stands: they are told anew.
+
+        The strongest first, and of equal ones the oldest: one lead is opened, and the others enrich it.
+        """
         self._left_by = retracted.owner or self._left_by
-        for judged in self._program.judged.values():
-            state = self._ledger.rules.get(judged.name)
-            for signal in state.signals if state is not None else ():
-                if signal.lead_id in (retracted.lead_id, *retracted.superseded):
-                    self._take(Change("new", judged, signal, self._at(signal.qualified_at)))
+        standing = [
+            Change("new", judged, signal, self._at(signal.qualified_at))
+            for name, judged in self._program.judged.items()
+            if (state := self._ledger.rules.get(name)) is not None
+            for signal in state.signals
+            if signal.lead_id in (retracted.lead_id, *retracted.superseded)
+        ]
+        for change in sorted(standing, key=lambda each: (self._program.rank(each.signal.lead_type), each.signal.qualified_at)):
+            self._take(change)
 
     def _repeat(self, change: Change) -> None:
         """A request that is made again within its cooldown adds to the evidence and sends nothing.
 
-        If its lead was taken over or closed meanwhile, to that of the strongest open lead.
+        If its lead was taken over or closed meanwhile, to that of the strongest open lead. If nobody was told, for who asked
+        had opted out, it is news: somebody else asks, or the same person, who has opted in.
         """
+        if not change.signal.lead_id:
+            self._route(change, lead_type_of(change.judged.rule, change.moment.standing.stage))
+            return
         lead = self._ledger.lead(change.signal.lead_id) or self._strongest()
         if lead is not None:
             self._add_evidence(lead, change)
@@ -219,7 +232,7 @@ class Desk:
         self.send(lead, "lead.updated", changes, change.moment, notify=not quiet)
 
     def _is_news(self, change: Change) -> bool:
-        return change.signal.changed_at >= self._place.time - NOTIFY_WITHIN_MS
+        return max(change.signal.changed_at, change.moment.t) >= self._place.time - NOTIFY_WITHIN_MS
 
     def _is_unwanted(self, change: Change) -> bool:
         """Whether nobody is to be told: the account opted out, or who asked did. The signal counts all the same."""
@@ -304,6 +317,11 @@ class Desk:
                 data=data,
             )
         )
+
+
+def _corrects(change: Change) -> bool:
+    """Whether it says no more than what was told already: the same at another time, or less of it."""
+    return change.kind == "moved" or (change.old is not None and change.signal.rank < change.old.rank)
 
 
 def _time(change: Change) -> int:

@@ -10,24 +10,16 @@ from detector.core.facts.people import PLAN
 from detector.core.measures.plan import OWN
 from detector.core.rulebook.compile import Program
 from detector.core.rulebook.decode import scalar
-from detector.core.rulebook.judged import ACTING
 
 
 def fold(program: Program, facts: Facts, event: UsageEvent) -> int:
     """From when on facts differ: the event's time, or -1 (since ever) for the first known plan. The caller has dropped copies."""
-    facts.newest = max(facts.newest, event.timestamp)
-    if program.looks_at_people:
-        facts.series(ACTING).add(event.timestamp, event.id, event.person)
-    if event.person is not None:
-        facts.activity.saw(event.person, event.timestamp)
-    elif event.anonymous is not None:
-        facts.activity.saw_anonymous(event.timestamp)
-    if event.type == "track":
-        function = program.folds.get(event.name or "", program.fold_other)
-        if function is not None:
-            function(facts, event)
-    if event.traits is EMPTY_OBJECT:
-        return event.timestamp
+    program.reactions.of(event).fold(facts, event)
+    return event.timestamp if event.traits is EMPTY_OBJECT else fold_traits(program, facts, event)
+
+
+def fold_traits(program: Program, facts: Facts, event: UsageEvent) -> int:
+    """What an event says of its account or person, after all else of it was folded. The same answer."""
     if event.type == "group":
         first_plan = program.ladder.since_ever(facts)
         # A browser must not upgrade itself. Ingest drops such traits too; this is where they would do harm.

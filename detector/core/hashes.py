@@ -8,6 +8,8 @@ from sys import byteorder
 BYTES_PER_HASH = 9
 BYTES_PER_BUCKET = 64
 """A bytes object's head, its place in the list, and what allocation rounds up."""
+_FIRST = 7 if byteorder == "little" else 0
+"""The byte of a hash that says least about its bucket."""
 BYTES_EMPTY = 240
 """With the set's own place in a dictionary."""
 BUCKET_HASHES = 32
@@ -48,22 +50,28 @@ class Hashes:
         at = number & self._high
         if at >= len(self._buckets):
             at &= self._low
-        return hashed in self._buckets[at] and number in array("Q", self._buckets[at])
+        return number in array("Q", self._buckets[at])
 
-    def add(self, hashed: bytes) -> bool:
-        """Was it new?"""
-        number, buckets = int.from_bytes(hashed, byteorder), self._buckets
-        at = number & self._high
-        if at >= len(buckets):
-            at &= self._low
-        bucket = buckets[at]
-        if hashed in bucket and number in array("Q", bucket):  # the first finds it across two neighbours, too
-            return False
-        buckets[at] = bucket + hashed
-        self._left -= 1
-        if not self._left:
-            self._split()
-        return True
+    def add(self, hashes: Sequence[bytes]) -> list[int]:
+        """The places of those that came before, here or in the set; the others are in it from now on."""
+        known: list[int] = []
+        buckets, low, high, left = self._buckets, self._low, self._high, self._left
+        for place, (hashed, number) in enumerate(zip(hashes, array("Q", b"".join(hashes)), strict=True)):
+            at = number & high
+            if at >= len(buckets):
+                at &= low
+            bucket = buckets[at]
+            # Nearly every hash is new, and no other of the bucket begins like it: that is faster to see than all of it.
+            if hashed[_FIRST] in bucket[_FIRST::8] and number in array("Q", bucket):
+                known.append(place)
+                continue
+            buckets[at] = bucket + hashed
+            left -= 1
+            if not left:
+                self._split()
+                low, high, left = self._low, self._high, self._left
+        self._left = left
+        return known
 
     def _split(self) -> None:
         """The next bucket's hashes go to it and to a new one, by one bit more."""

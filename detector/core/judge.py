@@ -8,15 +8,16 @@ from collections.abc import Iterable
 
 import msgspec
 
-from contracts.messages import LeadEvent, Place, UsageEvent
+from contracts.messages import EMPTY_OBJECT, LeadEvent, Place, UsageEvent
 from detector.core.account import Account
 from detector.core.compare import Change, judge_again, of_onset
 from detector.core.desk import Desk
-from detector.core.fold import fold
+from detector.core.fold import fold, fold_traits
 from detector.core.instants import NEVER
-from detector.core.ledger import SIGNALS_KEPT, Ledger, RuleState
+from detector.core.ledger import SIGNALS_KEPT, RuleState
 from detector.core.measures.moment import Moment
 from detector.core.rulebook.compile import Program
+from detector.core.rulebook.depends import EVERYTHING, Touch
 from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.values import Course
 from detector.core.timeline import Scene, dip, step
@@ -31,11 +32,39 @@ IMPORT_QUIET_MS = 10 * 60_000
 def process(program: Program, account: Account, event: UsageEvent, place: Place) -> list[LeadEvent]:
     """Folds the event and judges what it can change.
 
+    Nearly every event comes in order, in time, and can neither move the plan nor close a lead: it can only let rules rise. This
+    is the short way of those; `_judged` knows all cases.
+    """
+    facts, ledger = account.facts, account.ledger
+    newest, t = max(facts.newest, ledger.judged_until), event.timestamp
+    if (
+        t > newest >= 0 <= ledger.first_at
+        and event.type != "group"
+        and not (event.historical or ledger.importing)
+        and event.received_at - t <= program.lateness_ms
+        and (program.closes_at_plans_only or not ledger.open_leads)
+    ):
+        reaction = program.reactions.of(event)
+        reaction.fold(facts, event)
+        if event.traits is not EMPTY_OBJECT:
+            fold_traits(program, facts, event)
+        if not _may_rise(program, account, event, reaction.touches):
+            return []
+        session = Judgement(program, account, place, event)
+        for judged, _ in reaction.touches:
+            session.in_order(judged)
+        return session.told(t, t) if session.found_something else []
+    account.resting.clear()
+    return _judged(program, account, event, place, newest)
+
+
+def _judged(program: Program, account: Account, event: UsageEvent, place: Place, newest: int) -> list[LeadEvent]:
+    """Of any event.
+
     In order: at its own timestamp. At or before the newest: every instant from its timestamp on is judged again. Later than a
     rule's lateness: the rule is judged once, at partition time; only a plan is never too late.
     """
     facts, ledger = account.facts, account.ledger
-    newest = max(facts.newest, ledger.judged_until)
     since = fold(program, facts, event)
     begins = ledger.first_at < 0 or event.timestamp < ledger.first_at
     if begins:
@@ -46,17 +75,11 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
         return []
     in_order = since == event.timestamp > newest
     every = begins or (event.type == "group" and not in_order)
-    touched = tuple(program.judged.values()) if every else program.touched(event)
+    rules = program.judged.values() if every else [judged for judged, _ in program.reactions.of(event).touches]
     quiet = event.type != "group" and (not ledger.open_leads or (in_order and program.closes_at_plans_only))
-    if quiet and not touched:
-        return []
-    moment = _moment(program, account, event.timestamp, event)
     late = event.received_at - event.timestamp
-    if quiet and in_order and _nothing_new(ledger, touched, moment, late):
-        return []
     session = Judgement(program, account, place, event)
-    session.knows(moment)
-    for judged in touched:
+    for judged in rules:
         if late > judged.rule.lateness_ms and since == event.timestamp and event.type != "group":
             session.at_partition_time(judged)
         elif in_order:
@@ -103,12 +126,17 @@ def import_ended(program: Program, account: Account, place: Place) -> list[LeadE
 
 
 def allowance_changed(program: Program, account: Account, limit: str, place: Place) -> list[LeadEvent]:
-    """Sales said what the account is allowed from partition time on: the rules for that limit are judged there."""
+    """Sales said what the account is allowed from partition time on: the rules for that limit are judged there.
+
+    Before the account's first event there is nothing to judge, and during an import only half of it: what comes next looks there.
+    """
     session = Judgement(program, account, place)
-    for judged in program.judged.values():
+    waits = account.ledger.first_at < 0 or account.ledger.importing
+    for judged in () if waits else program.judged.values():
         if judged.limit is not None and judged.limit.limit.name == limit:
             session.since_now(judged)
-    return session.told(max(place.time, account.facts.newest))
+    session.came_to_now()
+    return [] if waits else session.told(max(place.time, account.facts.newest))
 
 
 def _wait_for_import(account: Account, event: UsageEvent, place: Place) -> None:
@@ -119,15 +147,33 @@ def _wait_for_import(account: Account, event: UsageEvent, place: Place) -> None:
         account.ledger_changed()
 
 
-def _nothing_new(ledger: Ledger, touched: Iterable[Judged], moment: Moment, late: int) -> bool:
-    """Whether none of these rules stood anywhere, or does now. So it is with nearly every event: it must be cheap."""
-    for judged in touched:
-        state = ledger.rules.get(judged.name)
-        if state is not None and (state.told > 0 or state.due != NEVER):
-            return False
-        if judged.course is Course.MOVES or late > judged.rule.lateness_ms or holds(judged, moment).rank > 0:
-            return False
-    return True
+def _may_rise(program: Program, account: Account, event: UsageEvent, touched: Iterable[Touch]) -> bool:
+    """Whether a rule that a plain event touches stands somewhere, or does now. Hardly ever: it must be cheap.
+
+    A rule that stands nowhere rests until an event could change that.
+    """
+    if account.judged_by is not program:
+        account.judged_by = program
+        account.resting.clear()
+    resting, moment = account.resting, None
+    for judged, parts in touched:
+        rest = resting.get(judged.name)
+        if rest is not None:
+            if not parts & rest[0]:
+                continue
+            rest[1] -= 1
+            if rest[1] > 0 and parts != EVERYTHING:
+                continue
+        state = account.ledger.rules.get(judged.name)
+        if judged.course is Course.MOVES or (state is not None and (state.told > 0 or state.due != NEVER)):
+            return True
+        if moment is None:
+            moment = _moment(program, account, event.timestamp, event)
+        rest = judged.rest(moment)
+        if rest is None:
+            return True
+        resting[judged.name] = rest
+    return False
 
 
 def _moment(program: Program, account: Account, t: int, event: UsageEvent | None) -> Moment:
@@ -164,10 +210,6 @@ class Judgement:
     def found_something(self) -> bool:
         return bool(self._changes)
 
-    def knows(self, moment: Moment) -> None:
-        """It was read already."""
-        self._moments[moment.t] = moment
-
     def in_order(self, judged: Judged) -> None:
         """At the event's own instant, after those that time alone has brought since."""
         assert self._event is not None  # noqa: S101 - nothing else is in order
@@ -191,9 +233,12 @@ class Judgement:
         ledger, t = self._account.ledger, self._place.time
         if t > max(self._account.facts.newest, ledger.judged_until):
             self._reach(judged, t)
-            self._judged_until(t)
         else:
             self.again(judged, t)
+
+    def came_to_now(self) -> None:
+        """Whatever is judged again later is judged until partition time at least."""
+        self._judged_until(self._place.time)
 
     def again(self, judged: Judged, since: int) -> None:
         """Every instant from `since` on."""

@@ -104,13 +104,6 @@ class Ledger(msgspec.Struct, array_like=True):
     opted_out_people: list[str] = []
     """Sorted."""
 
-    def state(self, rule: str) -> RuleState:
-        """Of a rule, made if there is none yet."""
-        state = self.rules.get(rule)
-        if state is None:
-            state = self.rules[rule] = RuleState()
-        return state
-
     def lead(self, lead_id: str) -> OpenLead | None:
         return next((lead for lead in self.open_leads.values() if lead.lead_id == lead_id), None)
 
@@ -132,12 +125,6 @@ class LedgerStore:
     def chunks(self, *, everything: bool) -> dict[int, Any]:  # noqa: ARG002  there is one chunk
         self.dirty = False
         return {0: self.ledger}
-
-    @property
-    def size(self) -> int:
-        leads = self.ledger.open_leads.values()
-        told = 100 * sum(map(len, self.ledger.overrides.values())) + 100 * len(self.ledger.opted_out_people)
-        return 500 + told + 500 * len(self.ledger.rules) + sum(3_000 + 1_000 * len(lead.evidence) for lead in leads)
 
 
 _FIELDS_BEFORE = 6

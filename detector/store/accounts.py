@@ -40,12 +40,12 @@ class Accounts:
                     found[project, account][1][measure, chunk] = body
         return found
 
-    def due(self, partition: int) -> list[tuple[int, str, str]]:
-        """(due, project, account) of every account of a partition of `events` that time alone can change."""
+    def due(self, partition: int) -> list[DueRow]:
+        """Of every account of a partition of `events` that time alone can change."""
         c = tables.due.c
         with self._engine.connect() as tx:
-            rows = tx.execute(sa.select(c.due, c.project, c.account).where(c.partition == partition))
-            return [(row[0], row[1], row[2]) for row in rows]
+            rows = tx.execute(sa.select(*(c[name] for name in DueRow._fields)).where(c.partition == partition))
+            return [DueRow(*row) for row in rows]
 
     def first_due(self) -> int | None:
         """The earliest time at which an account is due; None: none is, or what is due is an import that is being judged."""
@@ -85,7 +85,7 @@ def write_accounts(tx: sa.Connection, accounts: Sequence[AccountRow], facts: Seq
 
 def write_due(tx: sa.Connection, due: Sequence[DueRow], no_longer: Sequence[tuple[str, str]]) -> None:
     delete(tx, tables.due, DueRow._fields[:2], no_longer)
-    conflict = "ON CONFLICT (project, account) DO UPDATE SET due = excluded.due"
+    conflict = "ON CONFLICT (project, account) DO UPDATE SET due = excluded.due, importing = excluded.importing"
     insert(tx, tables.due, DueRow._fields, due, conflict)
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from handraiser.client import path_of
 from handraiser.options import Data, Json, Limit, Project, server
 from handraiser.output import print_fields, print_json, print_table, say
 
@@ -30,7 +31,7 @@ def show(
 ) -> None:
     """One of them, whole."""
     with server(data) as client:
-        found = client.get(f"/v1/deadletters/{dead_letter}")
+        found = client.get(path_of("deadletters", dead_letter))
     if json:
         print_json(found)
     else:

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from handraiser.client import path_of
 from handraiser.options import Data, Json, Project, server
 from handraiser.output import note, print_fields, print_json, print_table, say
 
@@ -51,7 +52,7 @@ def list_(project: Project = None, data: Data = None, json: Json = False) -> Non
 def send_test(endpoint: EndpointId, data: Data = None, json: Json = False) -> None:
     """Send a signed `endpoint.test` and say what came back. Exit code 1 if it was not taken."""
     with server(data) as client:
-        outcome = client.post(f"/v1/endpoints/{endpoint}/test")
+        outcome = client.post(path_of("endpoints", endpoint, "test"))
     delivered = outcome["outcome"] == "delivered"
     if json:
         print_json(outcome)
@@ -68,7 +69,7 @@ def send_test(endpoint: EndpointId, data: Data = None, json: Json = False) -> No
 def enable(endpoint: EndpointId, data: Data = None, json: Json = False) -> None:
     """Switch a disabled endpoint on again; what was held for it is delivered."""
     with server(data) as client:
-        enabled = client.post(f"/v1/endpoints/{endpoint}/enable")
+        enabled = client.post(path_of("endpoints", endpoint, "enable"))
     if json:
         print_json(enabled)
     else:
@@ -79,7 +80,7 @@ def enable(endpoint: EndpointId, data: Data = None, json: Json = False) -> None:
 def remove(endpoint: EndpointId, data: Data = None, json: Json = False) -> None:
     """Send nothing there any more."""
     with server(data) as client:
-        answer = client.delete(f"/v1/endpoints/{endpoint}")
+        answer = client.delete(path_of("endpoints", endpoint))
     if json:
         print_json(answer or {"id": endpoint, "removed": True})
     else:

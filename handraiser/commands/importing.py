@@ -10,9 +10,9 @@ from handraiser.client import data_folder, find_server
 from handraiser.data_folder import read_secret
 from handraiser.errors import CommandError
 from handraiser.importing.access import WriteKey
-from handraiser.importing.result import Result, counted
+from handraiser.importing.result import Result
 from handraiser.options import Data, Json, Project
-from handraiser.output import note, print_json, say
+from handraiser.output import counted, note, print_json, say
 
 INTERRUPTED = 130
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from handraiser.client import path_of
 from handraiser.options import Data, Json, Project, server
 from handraiser.output import note, print_json, print_table, say
 
@@ -67,7 +68,7 @@ def revoke(
 ) -> None:
     """Take a write key back: what it sends from now on is refused."""
     with server(data) as client:
-        answer = client.delete(f"/v1/keys/{key_id}")
+        answer = client.delete(path_of("keys", key_id))
     if json:
         print_json(answer or {"id": key_id, "revoked": True})
     else:

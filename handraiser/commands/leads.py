@@ -1,15 +1,21 @@
 """`handraiser leads list|show|outcome|snooze|owner`."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, TypeAlias
 
 import typer
 
+from handraiser.client import path_of
 from handraiser.commands.telling import tell
 from handraiser.options import Data, Json, Limit, Project, server
 from handraiser.output import print_fields, print_json, print_table, say
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+AMOUNT_MAX = 1e15
+"""As the API takes it."""
 
 
 class Status(StrEnum):
@@ -58,7 +64,7 @@ def _row(lead: dict[str, Any]) -> list[str]:
 def show(lead: Lead, data: Data = None, json: Json = False) -> None:
     """One lead with the evidence for it."""
     with server(data) as client:
-        found = client.get(f"/v1/leads/{lead}")
+        found = client.get(path_of("leads", lead))
     if json:
         print_json(found)
         return
@@ -87,7 +93,8 @@ def outcome(  # noqa: PLR0913, PLR0917 - one option each
     status: Annotated[Status, typer.Argument(help="Forward only; nothing more of a finished one.", show_default=False)],
     reason: Annotated[str | None, typer.Option(help="Why; best said of a lost or rejected one.", show_default=False)] = None,
     amount: Annotated[
-        float | None, typer.Option(min=0, help="What it is worth, in the rulebook's currency.", show_default=False)
+        float | None,
+        typer.Option(min=0, max=AMOUNT_MAX, help="What it is worth, in the rulebook's currency.", show_default=False),
     ] = None,
     data: Data = None,
     json: Json = False,
@@ -95,7 +102,7 @@ def outcome(  # noqa: PLR0913, PLR0917 - one option each
     """Report what became of a lead."""
     said = {"status": status.value, "reason": reason, "amount": amount}
     body = {name: value for name, value in said.items() if value is not None}
-    tell(f"/v1/leads/{lead}/outcome", body, f"{lead} is {status}.", data, as_json=json)
+    tell(path_of("leads", lead, "outcome"), body, f"{lead} is {status}.", data, as_json=json)
 
 
 @app.command()
@@ -107,8 +114,17 @@ def snooze(
 ) -> None:
     """Hear nothing of a lead's further signals until then; they are kept with it."""
     ends = until == "off"
+    if not (ends or _is_time(until)):
+        raise typer.BadParameter(f"{until!r} is no time with a zone: write it like 2026-06-01T09:00:00Z, or: off.")
     done = f"{lead} is not snoozed any more." if ends else f"{lead} is snoozed until {until}."
-    tell(f"/v1/leads/{lead}/snooze", {"until": None if ends else until}, done, data, as_json=json)
+    tell(path_of("leads", lead, "snooze"), {"until": None if ends else until}, done, data, as_json=json)
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 @app.command()
@@ -116,4 +132,6 @@ def owner(
     lead: Lead, email: Annotated[str, typer.Argument(help="Who works on it.")], data: Data = None, json: Json = False
 ) -> None:
     """Say who works on a lead."""
-    tell(f"/v1/leads/{lead}/owner", {"email": email}, f"{email} owns {lead}.", data, as_json=json)
+    if "@" not in email:
+        raise typer.BadParameter(f"{email!r} is no e-mail address.")
+    tell(path_of("leads", lead, "owner"), {"email": email}, f"{email} owns {lead}.", data, as_json=json)

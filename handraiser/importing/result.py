@@ -67,7 +67,3 @@ class Result:
             "examples": {file: msgspec.json.decode(event) for file, event in self.examples.items()},
             "ended": self.ended,
         }
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -15,11 +15,11 @@ from handraiser.importing.posting import Posted, Poster
 from handraiser.importing.progress import Shown, shown
 from handraiser.importing.reading import HistoryFile
 from handraiser.importing.rehearsal import Rehearsal
-from handraiser.importing.result import Result, counted
+from handraiser.importing.result import Result
 from handraiser.importing.rows import Row
 from handraiser.importing.sending import send_all
 from handraiser.importing.settling import settle
-from handraiser.output import note
+from handraiser.output import counted, note
 from runtime.clock import wall_clock
 
 TELL_S = 5.0

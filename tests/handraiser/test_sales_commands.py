@@ -43,5 +43,24 @@ def test_what_cannot_be_told_is_an_error_that_says_why(trial: Running) -> None:
     assert trial.handraiser("leads", "outcome", "ld_x", "sold").returncode == 2
     missing = trial.handraiser("leads", "owner", "ld_x", "jo@us.io")
     assert (missing.returncode, "There is no lead" in missing.stderr) == (1, True)
-    unclear = trial.handraiser("leads", "snooze", "ld_x", "tomorrow")
-    assert (unclear.returncode, "until" in unclear.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (("snooze", "ld_x", "tomorrow"), "2026-06-01T09:00:00Z"),
+        (("snooze", "ld_x", "2100-01-01"), "with a zone"),
+        (("owner", "ld_x", "jo"), "no e-mail address"),
+        (("outcome", "ld_x", "won", "--amount", "inf"), "--amount"),
+    ],
+)
+def test_what_is_no_time_no_address_and_no_number_is_a_wrong_command_line(
+    trial: Running, said: tuple[str, ...], why: str
+) -> None:
+    refused = trial.handraiser("leads", *said)
+    assert (refused.returncode, why in refused.stderr) == (2, True)
+
+
+def test_an_id_leads_to_no_other_route_whatever_it_holds(trial: Running, lead: str) -> None:
+    for odd in (f"x/../{lead}", f"{lead}?", f"{lead}#", f"{lead}/"):
+        assert trial.handraiser("leads", "show", odd).returncode == 1

@@ -195,10 +195,9 @@ class Product:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def is_settled(self) -> bool:
-        """The detector has read to the end, its outbox is empty, lead events are taken in, and no delivery is open."""
+        """Detector and notifier have read to the end, the outbox between them is empty, and no delivery is open."""
         detector, notifier = (self._health(service)["checks"][service] for service in ("detector", "notifier"))
-        waiting = detector["lag_events"] or detector["outbox_oldest_s"] or notifier["lag_events"] or notifier["pending"]
-        return not waiting
+        return not (detector["lag_events"] or detector["outbox_oldest_s"] or notifier["lag_events"] or notifier["pending"])
 
     def _health(self, service: str) -> Any:
         """Also while it is down, which is answered with 503."""

@@ -120,7 +120,10 @@ async def test_a_url_that_may_not_be_is_refused_with_the_reason(
     assert (await production.get("/v1/endpoints")).json()["data"] == []
 
 
-@pytest.mark.parametrize("change", [{"types": []}, {"types": ["lead.*.x"]}, {"unknown": 1}, {"project": ""}, {"url": None}])
+@pytest.mark.parametrize(
+    "change",
+    [{"types": []}, {"types": ["lead.*.x"]}, {"unknown": 1}, {"project": ""}, {"url": None}, {"name": "a\0"}, {"project": "a\0"}],
+)
 async def test_a_request_of_another_shape_is_refused(client: httpx.AsyncClient, change: dict[str, object]) -> None:
     answer = await client.post("/v1/endpoints", json=NEW | change)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")

@@ -138,7 +138,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.dictionaries(st.text(max_size=8), json_values, max_size=5), times=st.sampled_from([1, 50, 400]))
 def test_whatever_a_lead_holds_its_body_stays_under_64_kib(data: dict[str, Any], times: int) -> None:
     big = {

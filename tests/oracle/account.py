@@ -4,9 +4,9 @@ An event is a dict: id, type, timestamp, received_at, name, person, anonymous, p
 first in the list is the event.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from tests.oracle.conditions import duration, truth
 from tests.oracle.plans import UNKNOWN, Plans, Standing
@@ -17,11 +17,24 @@ DAY = 86_400_000
 NAMES_A_PERSON = ("track", "page", "screen", "identify", "group")
 
 
+class Override(NamedTuple):
+    """What sales said that the account is allowed of a limit, from `since` on.
+
+    `allowed`: a number, "none" (no cap), or "plan" (what the plan allows counts again).
+    """
+
+    since: int
+    limit: str
+    allowed: Any
+
+
 class Account:
     """Slow on purpose: whatever it is asked for, it looks through all the events again."""
 
-    def __init__(self, rulebook: dict[str, Any], events: list[Event]) -> None:
+    def __init__(self, rulebook: dict[str, Any], events: list[Event], overrides: Sequence[Override] = ()) -> None:
+        """`overrides`: in the order in which they were said."""
         self.rulebook = rulebook
+        self.overrides = overrides
         first = {event["id"]: event for event in reversed(events)}
         self.events = sorted(first.values(), key=lambda event: (event["timestamp"], event["id"]))
         said = [(e["timestamp"], e["traits"]["plan"]) for e in self.events if e["type"] == "group" and "plan" in e["traits"]]
@@ -146,8 +159,11 @@ class Account:
 
     def allowed(self, name: str, t: int) -> float | None:
         """None: no cap, or unknown."""
+        said = [override.allowed for override in self.overrides if override.limit == name and override.since <= t]
         plan = self.standing(t).plan
         most = None if plan is None else plan.get("allows", {}).get(name)
+        if said and said[-1] != "plan":
+            most = said[-1]
         return None if most == "none" else most
 
     def percent(self, name: str, t: int) -> float | None:

@@ -4,10 +4,11 @@ Each rule is looked at on its own, from the first instant to the last: at every 
 rulebook is a dict as its YAML text says it, but conditions are tuples (see `conditions.py`).
 """
 
+from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
 
-from tests.oracle.account import DAY, Account, Event, dig, month_of
+from tests.oracle.account import DAY, Account, Event, Override, dig, month_of
 from tests.oracle.conditions import duration, leaves, plain, truth
 
 REFUSED = 1e9
@@ -23,9 +24,9 @@ class Signal(NamedTuple):
     qualified_at: int
 
 
-def signals(rulebook: dict[str, Any], events: list[Event], horizon: int) -> set[Signal]:
+def signals(rulebook: dict[str, Any], events: list[Event], horizon: int, overrides: Sequence[Override] = ()) -> set[Signal]:
     """Of all rules. `horizon`: the last instant that is looked at."""
-    account = Account(rulebook, events)
+    account = Account(rulebook, events, overrides)
     found: set[Signal] = set()
     for name, rule in rulebook["rules"].items():
         for limit in rulebook.get("limits", {}) if "each" in rule else [None]:
@@ -100,21 +101,23 @@ class Rule:
     # --- when it may change ---
 
     def instants(self, horizon: int) -> set[int]:
-        """Every instant at which the rank can change, and many more."""
+        """Every instant at which the rank can change, and many more; before its first event an account is not judged."""
         times = {event["timestamp"] for event in self.account.events}
+        if not times:
+            return set()
         found = times | {t + 1 for t in times} | set(self.account.plans.turns())
+        found |= {override.since for override in self.account.overrides}
         for after in self.delays():
             found |= {t + after for t in times}
-        if times:
-            day = min(times) - min(times) % DAY
-            while day <= horizon:  # a counter begins again with the month
-                if month_of(day) != month_of(day - 1):
-                    found.add(day)
-                day += DAY
+        day = min(times) - min(times) % DAY
+        while day <= horizon:  # a counter begins again with the month
+            if month_of(day) != month_of(day - 1):
+                found.add(day)
+            day += DAY
         for leaf in (leaf for condition in self.conditions for leaf in leaves(condition) if leaf[1] == "trial.left"):
             lefts = [plain(value) for value in leaf[2:] if isinstance(value, tuple)]
             found |= {turn - left + more for turn in self.account.plans.turns() for left in lefts for more in (0, 1)}
-        return {t for t in found if min(times, default=0) <= t <= horizon}
+        return {t for t in found if min(times) <= t <= horizon}
 
     def delays(self) -> set[int]:
         """How long after an event it may still matter: windows run out, an answer is overdue."""

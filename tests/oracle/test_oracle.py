@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.oracle.account import Account, Event
+from tests.oracle.account import Account, Event, Override
 from tests.oracle.conditions import truth
 from tests.oracle.oracle import Signal, signals
 
@@ -277,6 +277,23 @@ def test_of_copies_the_first_in_the_log_is_the_event_and_order_does_not_matter()
     assert signals(rulebook, story.events, T0 + 50 * DAY) == expected
     assert signals(rulebook, [story.events[1], story.events[0]], T0 + 50 * DAY) == expected
     assert signals(rulebook, [copy, *story.events], T0 + 50 * DAY) == set()
+
+
+def test_what_sales_allows_counts_from_then_on_until_it_says_otherwise() -> None:
+    said = [Override(T0 + day * DAY, "contacts", allowed) for day, allowed in ((2, "none"), (3, 8), (3, 5), (4, "plan"))]
+    account = Account(book(rules={}), Story().contacts(8, 1).events, said)
+    assert [account.allowed("contacts", T0 + day * DAY) for day in (1, 2, 3, 4)] == [10, None, 5, 10]
+    assert account.allowed("emails", T0 + 3 * DAY) == 4
+
+
+def test_less_allowed_is_an_instant_that_raises_the_signal_before() -> None:
+    rulebook, events = book(rules={"limit": STEPS}), Story().contacts(8, 1).events
+    lowered, earlier = Override(T0 + 2 * DAY, "contacts", 8), Override(T0, "contacts", 8)
+    at_once, until = Signal("pql", "limit/contacts", "100%", T0 + DAY), T0 + 9 * DAY
+    assert signals(rulebook, events, until, [lowered]) == {at_once}
+    assert signals(rulebook, events, T0 + 2 * DAY - 1, [lowered]) == {at_once._replace(step="80%")}
+    assert signals(rulebook, [], until, [earlier]) == set()
+    assert signals(rulebook, events, until, [earlier]) == {at_once}
 
 
 def test_unknown_never_fires() -> None:

@@ -40,7 +40,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
     logging.disable(logging.NOTSET)
 
 
-@pytest.mark.timeout(SEEDS)
+@pytest.mark.timeout(3 * SEEDS)
 def test_whatever_goes_wrong_the_same_leads_come_of_it_and_all_are_told(runs: Runs) -> None:
     for seed in range(SEEDS):
         try:

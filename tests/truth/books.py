@@ -112,7 +112,7 @@ def conditions(book: dict[str, Any], extra: list[st.SearchStrategy[Any]]) -> st.
 
 @st.composite
 def rules(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
-    form = draw(st.sampled_from(["when", "when", "at", "at", "event", "each"]))
+    form = draw(st.sampled_from(["when", "when", "at", "at", "at", "event", "each"]))
     family = draw(st.sampled_from(["usage_limit", "usage_growth", "upgrade_intent"]))
     rule: dict[str, Any] = {"lead": "sales_sql"} if draw(st.integers(0, 4)) == 0 else {"family": family}
     rule["say"] = "x"
@@ -128,7 +128,7 @@ def rules(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
     else:
         guards = draw(st.sampled_from([1, 1, 2]))
     if guards:
-        extra = {"event": OF_EVENT, "when": []}.get(form, OF_LIMIT)
+        extra = {"event": OF_EVENT, "when": []}.get(form, OF_LIMIT * 4)
         rule["when"] = draw(st.lists(conditions(book, extra), min_size=guards, max_size=guards))
     for key, values in (("cooldown", [None, None, "2d", "3d", "25h"]), ("lateness", [None, None, "1h", "12h"])):
         value = draw(st.sampled_from(values))

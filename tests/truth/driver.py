@@ -1,23 +1,38 @@
 """The core of the detector, driven as its shell drives it: one account, whose bytes are all that survives a restart."""
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+from contracts import messages
 from contracts.messages import LeadEvent, Place, UsageEvent
 from detector.core.account import Account
-from detector.core.ids import signal_id
+from detector.core.commands import apply
+from detector.core.ids import lead_id, signal_id
 from detector.core.judge import advance, process
+from detector.core.payload import UNFINISHED
 from detector.core.rulebook.compile import Program, compile_rulebook
 from detector.core.rulebook.parse import parse
 from tests.oracle.account import Event
-from tests.oracle.oracle import Signal
+from tests.oracle.oracle import REFUSED, Signal
+from tests.truth.sales import Command
 from tests.truth.writing import yaml
 
 SIGNALS_KEPT = 8
 """Of each rule the ledger keeps so many: the newest."""
 PROJECT, ACCOUNT = "acme-mail", "acc_9"
+
+
+class Told(NamedTuple):
+    """A signal as receivers know it."""
+
+    signal_id: str
+    step: str | None
+
+    @property
+    def height(self) -> float:
+        return REFUSED if self.step == "refused" else float((self.step or "0%")[:-1])
 
 
 def program(book: dict[str, Any]) -> Program:
@@ -47,6 +62,30 @@ class Detector:
             self.seen.add(event["id"])
             self.lead_events += process(self.program, self.account, usage(event), place)
 
+    def says(self, command: Command, *, times: int = 1) -> None:
+        """A record of its own: what the record before has made due comes first, and what is due by then last.
+
+        `times`: as if it were said so often, with ids that differ.
+        """
+        self.passes(self.time)
+        place = self._place(command.time)
+        assert place.time == command.time, "the oracle counts it from another time on"
+        if command.id not in self.seen:
+            self.seen.add(command.id)
+            about = {"lead": self._lead(command.lead)} if command.name in ("outcome", "snooze", "owner") else {}
+            arguments = {**command.arguments, **about}
+            said = messages.Command(id=command.id, project=PROJECT, account=ACCOUNT, name=command.name, arguments=arguments)
+            for _ in range(times):
+                self.lead_events += apply(self.program, self.account, said, place).lead_events
+        self.lead_events += advance(self.program, self.account, place)
+
+    def _lead(self, number: int) -> str:
+        """One that is open; else one that was."""
+        ledger = self.account.ledger
+        opened = [lead_id(PROJECT, ACCOUNT, lead_type, n) for lead_type, n in sorted(ledger.leads_opened.items())]
+        leads = sorted(lead.lead_id for lead in ledger.open_leads.values()) or opened or ["ld_of_nobody"]
+        return leads[number % len(leads)]
+
     def passes(self, time: int) -> None:
         """A tick: whatever is due until then is judged."""
         self.lead_events += advance(self.program, self.account, self._place(time))
@@ -75,16 +114,42 @@ class Detector:
         dropped = any(each["field"] == "signal" and each["old"] is not None and each["new"] is None for each in changes)
         return dropped or any(each.type == "lead.retracted" for each in self.lead_events)
 
-    def told(self) -> set[tuple[str, str | None]]:
-        """Id and step of every signal that receivers, from what they got last of each lead, take for true."""
-        last = {each.data["lead_id"]: each for each in self.lead_events}
-        unfinished = [each for each in last.values() if each.type in ("lead.created", "lead.updated")]
-        return {(each["signal_id"], each["step"]) for lead in unfinished for each in lead.data["signals"]}
+    def overstated(self) -> set[Told]:
+        """What somebody was left with that does not hold, or not so high."""
+        heights = {each.signal_id: each.height for each, _ in self._stands()}
+        return {each for each in self._told() if each.height > heights.get(each.signal_id, -1)}
 
-    def stands(self) -> set[tuple[str, str | None]]:
-        """Id and step of every signal that the ledger holds for true."""
+    def untold(self) -> set[Told]:
+        """What holds and nobody was told: its lead does not say so, or was taken back, or there is none."""
+        status = {each.data["lead_id"]: each.data["status"] for each in self.lead_events}
+        told, heirs = self._told(), self._heirs()
+        silent = {signal for signal, lead in self._stands() if status.get(lead) in UNFINISHED and signal not in told}
+        lost = {signal for signal, lead in self._stands() if status.get(heirs.get(lead, lead), "retracted") == "retracted"}
+        return silent | lost
+
+    def _heirs(self) -> dict[str, str]:
+        """Lead -> the one that stands in its place now: stronger ones took over, each created just before."""
+        heirs: dict[str, str] = {}
+        created = ""
+        for each in self.lead_events:
+            lead = each.data["lead_id"]
+            if each.type == "lead.created":
+                created = lead
+            elif each.type == "lead.superseded":
+                heirs = {name: created if heir == lead else heir for name, heir in heirs.items()} | {lead: created}
+        return heirs
+
+    def _told(self) -> set[Told]:
+        """What receivers, from what they got last of each lead, take for true of those that are not finished."""
+        last = {each.data["lead_id"]: each.data for each in self.lead_events}
+        unfinished = [lead for lead in last.values() if lead["status"] in UNFINISHED]
+        return {Told(each["signal_id"], each["step"]) for lead in unfinished for each in lead["signals"]}
+
+    def _stands(self) -> set[tuple[Told, str]]:
+        """What the ledger holds for true, each with the id of the lead that carries it."""
         rules = self.account.ledger.rules.items()
-        return {(signal_id(PROJECT, rule, ACCOUNT, each.n), each.step) for rule, state in rules for each in state.signals}
+        signals = [(signal_id(PROJECT, rule, ACCOUNT, each.n), each) for rule, state in rules for each in state.signals]
+        return {(Told(name, each.step), each.lead_id) for name, each in signals}
 
 
 def newest(signals: set[Signal]) -> set[Signal]:

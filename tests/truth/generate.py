@@ -1,4 +1,4 @@
-"""Cases that Hypothesis makes up: a rulebook, the log of one account (late, doubled, out of order), restarts and timers."""
+"""Cases that Hypothesis makes up: a rulebook, the log of one account (late, doubled, out of order), commands, restarts, ticks."""
 
 import os
 from dataclasses import dataclass
@@ -8,21 +8,20 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from tests.oracle.account import DAY, Event
+from tests.oracle.account import DAY, Event, Override
 from tests.oracle.conditions import duration, leaves
 from tests.truth.books import EVENTS, LIMITS, TITLES, TOPICS, rulebooks
+from tests.truth.sales import HOUR, Command, commands, overrides_in
 
 SOAK = os.environ.get("HANDRAISER_SOAK") == "1"
 """Ten times as many cases."""
 CASES = settings(
     max_examples=500,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )
 ORDERS = 4
 """To play a case once more costs a tenth of making it up."""
-HOUR = 3_600_000
 T0 = 1_779_840_000_000  # 2026-05-27T00:00:00Z: June begins at day 5
 LATENESS = "24h"
 TRACKED = [
@@ -64,17 +63,36 @@ USED = {
 class Case:
     """`log` is in order of arrival, copies included. A restart comes after the arrival at its index, and so does a tick.
 
-    Between two ticks all arrivals are as if in one record: timers act at the end of a record.
+    Between two ticks all arrivals are as if in one record: timers act at the end of a record. A command is a record of its own.
     """
 
     book: dict[str, Any]
     log: list[Event]
     restarts: frozenset[int]
     ticks: dict[int, int]
-    """Index of an arrival -> how much later partition time has got before the next."""
+    """Index of an arrival -> partition time at the tick after it."""
     horizon: int
-    orders: list[list[Event]]
-    """The same events in other orders, some doubled."""
+    commands: list[Command]
+    orders: list[list[Event | Command]]
+    """The same events in other orders, some doubled. A command has its partition time; what was received later comes later."""
+
+    def said_after(self, index: int) -> list[Command]:
+        """Between the arrival at this index and the next."""
+        return [command for command in self.commands if command.after == index]
+
+    @property
+    def newest(self) -> int:
+        """When the last of it was received, or said."""
+        return max([*(int(event["received_at"]) for event in self.log), *(command.time for command in self.commands)])
+
+    @property
+    def overrides(self) -> list[Override]:
+        return overrides_in(self.commands)
+
+    @property
+    def opts_out(self) -> bool:
+        """Whether somebody wants to hear nothing, at least for a while."""
+        return any(command.name == "opt_out" for command in self.commands)
 
     @property
     def late(self) -> bool:
@@ -102,7 +120,7 @@ def _spans(book: dict[str, Any]) -> list[int]:
 _BEHIND: dict[str, Any] = {
     "premium": ["AI Opened", "AI Refused", "AB Opened", "group"],
     "active": ["Other"],
-    "limit": [each[key] for each in LIMITS.values() for key in ("count", "of", "refused") if key in each],
+    "limit": [each[key] for each in LIMITS.values() for key in ("count", "of", "count", "of", "refused") if key in each],
     "onboarding": ["signed", "imported", "sent"],
     "person": ["identify"],
     "properties": [],
@@ -220,14 +238,37 @@ def cases(draw: st.DrawFn, most: int = 22, *, too_late: bool = False) -> Case:
     doubled = draw(st.lists(st.sampled_from(log), max_size=4))
     firsts = _firsts(log)
     copies = [event for event in firsts if any(event["id"] == each["id"] for each in doubled)]
-    newest = max(event["received_at"] for event in log)
+    horizon = max(event["received_at"] for event in log) + draw(st.sampled_from([40 * DAY, 20 * DAY, 4 * DAY, 0]))
+    later = draw(st.dictionaries(indexes, st.sampled_from([0, 0, 0, 1, HOUR, DAY, 5 * DAY]), max_size=12))
+    clock = _clock(log, later, horizon)
+    said = draw(commands(book, log, clock, horizon))
     random = Random(draw(st.integers(0, 10_000)))  # Hypothesis' own permutations are mostly the order as it was
-    orders = [random.sample([*firsts, *copies], len(firsts) + len(copies)) for _ in range(ORDERS)]
     return Case(
         book=book,
         log=log,
         restarts=frozenset(draw(st.lists(indexes, max_size=6))),
-        ticks=draw(st.dictionaries(indexes, st.sampled_from([0, 0, 0, 1, HOUR, DAY, 5 * DAY]), max_size=12)),
-        horizon=newest + draw(st.sampled_from([40 * DAY, 20 * DAY, 4 * DAY, 0])),
-        orders=orders,
+        ticks={index: clock[index + 1] for index in later},
+        horizon=horizon,
+        commands=said,
+        orders=[_shuffled([*firsts, *copies], said, random) for _ in range(ORDERS)],
     )
+
+
+def _clock(log: list[Event], later: dict[int, int], horizon: int) -> list[int]:
+    """Partition time before the first arrival, and after each with its tick."""
+    clock = [log[0]["received_at"] - HOUR]
+    for index, event in enumerate(log):
+        clock.append(min(max(clock[-1], event["received_at"]) + later.get(index, 0), horizon))
+    return clock
+
+
+def _shuffled(events: list[Event], said: list[Command], random: Random) -> list[Event | Command]:
+    """The commands keep their order; an event comes before or after any of them, but for those from before it was received."""
+    found: list[Event | Command] = []
+    stretches: list[list[Event | Command]] = [[] for _ in range(len(said) + 1)]
+    for event in random.sample(events, len(events)):
+        first = sum(command.time < event["received_at"] for command in said)
+        stretches[random.randint(first, len(said))].append(event)
+    for stretch, command in zip(stretches, [*said, None], strict=True):
+        found += stretch if command is None else [*stretch, command]
+    return found

@@ -10,6 +10,7 @@ from detector.core.rulebook.compile import Program
 from tests.oracle.account import Account
 from tests.truth.driver import Detector, program, usage
 from tests.truth.generate import CASES, SOAK, Case, cases
+from tests.truth.sales import Command
 
 STATE = ["plan", "stage", "plan.change", "onboarding.done", "onboarding.took", "trial.left"]
 
@@ -17,10 +18,10 @@ STATE = ["plan", "stage", "plan.change", "onboarding.done", "onboarding.took", "
 def _folded(rules: Program, case: Case) -> Detector:
     """The facts alone, with nothing judged; each restart keeps what is stored."""
     detector = Detector(rules)
-    for index, event in enumerate(case.orders[0]):
-        if event["id"] not in detector.seen:
-            detector.seen.add(event["id"])
-            fold(rules, detector.account.facts, usage(event))
+    for index, step in enumerate(case.orders[0]):
+        if not isinstance(step, Command) and step["id"] not in detector.seen:
+            detector.seen.add(step["id"])
+            fold(rules, detector.account.facts, usage(step))
         if index in case.restarts:
             detector.restarts()
     return detector

@@ -7,6 +7,7 @@ from tests.oracle.oracle import Signal, signals
 from tests.truth.books import EVENTS, FEATURES, LEAD_TYPES, LIMITS, PLANS
 from tests.truth.driver import Detector, program
 from tests.truth.generate import T0, event
+from tests.truth.sales import Command, overrides_in
 
 
 def book(rules: dict[str, Any], *, no_plan: str | None = "free", **sections: Any) -> dict[str, Any]:
@@ -18,25 +19,39 @@ def book(rules: dict[str, Any], *, no_plan: str | None = "free", **sections: Any
 
 
 class Log:
-    """Events of one account in order of arrival; days count from T0. An event arrives at once, or `late` ms after."""
+    """Events of one account in order of arrival, and commands; days count from T0. What is `late` arrives so many ms after."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.steps: list[Event | Command] = []
 
     def add(self, what: str, day: float, *, late: int = 0, person: str | None = "ada", **more: Any) -> "Log":
         made = event(f"m{len(self.events)}", T0 + round(day * DAY), what, person)
         self.events.append({**made, **more, "received_at": made["timestamp"] + late})
+        self.steps.append(self.events[-1])
         return self
 
-    def found(self, rulebook: dict[str, Any], horizon: float) -> set[tuple[str, str | None, float]]:
-        """Of the product, with all events in one record; the oracle must agree."""
-        until = T0 + round(horizon * DAY)
+    def says(self, name: str, day: float, **arguments: Any) -> "Log":
+        self.steps.append(Command(f"c{len(self.steps)}", 0, T0 + round(day * DAY), name, arguments, 0))
+        return self
+
+    def played(self, rulebook: dict[str, Any], horizon: float) -> Detector:
+        """By the product, with all events between two commands in one record."""
         detector = Detector(program(rulebook))
-        for each in self.events:
-            detector.arrives(each)
-        detector.passes(until)
-        assert signals(rulebook, self.events, until) == detector.signals()
-        return {(rule, step, (at - T0) / DAY) for _, rule, step, at in map(Signal._make, detector.signals())}
+        for step in self.steps:
+            if isinstance(step, Command):
+                detector.says(step)
+            else:
+                detector.arrives(step)
+        detector.passes(T0 + round(horizon * DAY))
+        return detector
+
+    def found(self, rulebook: dict[str, Any], horizon: float) -> set[tuple[str, str | None, float]]:
+        """The oracle must agree."""
+        overrides = overrides_in(step for step in self.steps if isinstance(step, Command))
+        expected = signals(rulebook, self.events, T0 + round(horizon * DAY), overrides)
+        assert expected == self.played(rulebook, horizon).signals()
+        return {(rule, step, (at - T0) / DAY) for _, rule, step, at in map(Signal._make, expected)}
 
 
 def test_whoever_comes_after_an_anonymous_visitor_ends_the_stage_visitor() -> None:
@@ -64,3 +79,29 @@ def test_a_rule_that_has_nothing_to_say_leaves_nothing_in_the_ledger() -> None:
         restarted.restarts()
     calm.restarts()
     assert calm.account.ledger.rules == restarted.account.ledger.rules == {}
+
+
+BELOW = {"low": {"each": "limit", "when": [("compare", "limit.percent", "<", ("%", 50))]}}
+
+
+def test_an_allowance_opens_no_lead_for_an_account_of_which_nothing_was_heard() -> None:
+    """Such an account was judged, and told of, where its allowance was said."""
+    rulebook = book(BELOW)
+    assert Log().says("override", 0, limit="emails", allowed=9).found(rulebook, 9) == set()
+    log = Log().says("override", 0, limit="emails", allowed=9).add("Other", 1)
+    assert log.found(rulebook, 9) == {("low/emails", None, 1)}
+
+
+def test_the_first_event_from_before_an_allowance_is_judged_at_both() -> None:
+    rulebook = book({"limit": {"each": "limit", "at": ["80%", "100%"]}})
+    log = Log().says("override", 1, limit="contacts", allowed=5).add("Counted", 0.5, late=DAY, properties={"total": 8})
+    assert log.found(rulebook, 9) == {("limit/contacts", "100%", 0.5)}
+
+
+def test_what_was_told_of_an_account_that_then_opted_out_is_still_put_right() -> None:
+    """A signal that late events lower was left as it had been told; one that they take away was not."""
+    rulebook = book({"limit": {"each": "limit", "at": ["80%", "100%"]}})
+    log = Log().add("Counted", 1, properties={"total": 8}).add("Counted", 2, properties={"total": 10})
+    log.says("opt_out", 2.1, opted_out=True).add("Counted", 2, late=DAY // 2, properties={"total": 8})
+    assert log.found(rulebook, 9) == {("limit/contacts", "80%", 1)}
+    assert log.played(rulebook, 9).overstated() == set()

@@ -11,6 +11,7 @@ from tests.oracle.account import Event
 from tests.oracle.oracle import signals
 from tests.truth.driver import SIGNALS_KEPT, Detector, newest, program
 from tests.truth.generate import CASES, SOAK, Case, cases
+from tests.truth.sales import Command
 
 PARTS = 40 if SOAK else 4
 """A part is a test of its own, so that the workers of a test run share them."""
@@ -24,19 +25,14 @@ class Tally:
         self.cases = 0
         self.had: Counter[str] = Counter()
 
-    def count(self, case: Case, *, found: bool, retracted: bool) -> None:
+    def count(self, **had: bool) -> None:
         self.cases += 1
-        for name, had in {
-            "signals": found,
-            "retractions": retracted,
-            "duplicates": case.doubled,
-            "late events": case.late,
-        }.items():
-            self.had[name] += had
-            note(f"{name}: {'yes' if had else 'no'}")
+        for name, yes in had.items():
+            self.had[name] += yes
+            note(f"{name}: {'yes' if yes else 'no'}")
 
     def check(self) -> None:
-        shares = {name: self.had[name] / self.cases for name in ("signals", "retractions", "duplicates", "late events")}
+        shares = {name.replace("_", " "): had / self.cases for name, had in self.had.items()}
         print("share of cases:", ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
         assert min(shares.values()) >= 0.1, shares
 
@@ -48,43 +44,62 @@ def test_signals_are_those_of_the_oracle_in_any_order_doubled_late_and_restarted
     @CASES
     @given(cases())
     def holds(case: Case) -> None:
-        found = signals(case.book, case.log, case.horizon)
+        found = signals(case.book, case.log, case.horizon, case.overrides)
         expected = newest(found)
         rules = program(case.book)
         detectors = [_as_received(rules, case), *(_in_order(rules, case, order) for order in case.orders)]
-        tally.count(case, found=bool(expected), retracted=any(detector.retracted for detector in detectors))
+        tally.count(
+            signals=bool(expected),
+            retractions=any(detector.retracted for detector in detectors),
+            duplicates=case.doubled,
+            late_events=case.late,
+            commands=bool(case.commands),
+            overrides_that_change_signals=bool(case.overrides) and _as_received(rules, case, mute=True).signals() != expected,
+        )
         for number, detector in enumerate(detectors):
             which = f"order {number}" if number else "as received"
             assert detector.signals() == expected, which
             if len(expected) < SIGNALS_KEPT:  # of more the ledger forgets the oldest
-                assert detector.told() <= detector.stands(), f"{which}: somebody was left with what does not hold"
+                assert not detector.overstated(), f"{which}: somebody was left with what does not hold"
+                assert case.opts_out or not detector.untold(), f"{which}: nobody was told what holds"
 
     holds()
     tally.check()
 
 
-def _as_received(rules: Program, case: Case) -> Detector:
+def _as_received(rules: Program, case: Case, *, mute: bool = False) -> Detector:
+    """`mute`: sales says nothing."""
     detector = Detector(rules)
-    for index, event in enumerate(case.log):
-        detector.arrives(event)
+    for index in range(-1, len(case.log)):
+        if index >= 0:
+            detector.arrives(case.log[index])
         if index in case.ticks:
-            detector.passes(detector.time + min(case.ticks[index], case.horizon - detector.time))
+            detector.passes(case.ticks[index])
         if index in case.restarts:
             detector.restarts()
+        for command in () if mute else case.said_after(index):
+            detector.says(command)
+            if index in case.restarts:
+                detector.restarts()
     detector.passes(case.horizon)
     return detector
 
 
-def _in_order(rules: Program, case: Case, order: list[Event]) -> Detector:
-    """All of it long after it happened, as when a queue that stood still catches up.
+def _in_order(rules: Program, case: Case, order: list[Event | Command]) -> Detector:
+    """All of it long after it happened, as when a queue that stood still catches up; between commands by the time of the next.
 
     Each event is in a record of its own: what is known so far is told, and may have to be taken back.
     """
     detector = Detector(rules)
-    detector.time = max(event["received_at"] for event in case.log)
-    for index, event in enumerate(order):
-        detector.arrives(event)
-        detector.passes(detector.time)
+    times = [*(command.time for command in case.commands), case.newest]
+    for index, step in enumerate(order):
+        if isinstance(step, Command):
+            detector.says(step)
+            del times[0]
+        else:
+            detector.time = max(detector.time, times[0])
+            detector.arrives(step)
+            detector.passes(detector.time)
         if index in case.restarts:
             detector.restarts()
     detector.passes(case.horizon)
@@ -94,18 +109,25 @@ def _in_order(rules: Program, case: Case, order: list[Event]) -> Detector:
 @settings(CASES, max_examples=2_000 if SOAK else 200)
 @given(cases(too_late=True))
 def test_on_the_same_log_restarts_change_no_byte_of_what_is_said(case: Case) -> None:
+    """Nor does what sales says once more."""
     rules = program(case.book)
     calm, restarted = Detector(rules), Detector(rules)
-    for index, event in enumerate(case.log):
+    for index in range(-1, len(case.log)):
         for detector in (calm, restarted):
-            detector.arrives(event)
+            if index >= 0:
+                detector.arrives(case.log[index])
             if index in case.ticks:
-                detector.passes(detector.time + case.ticks[index])
+                detector.passes(case.ticks[index])
         if index in case.restarts:
             restarted.restarts()
+        for command in case.said_after(index):
+            calm.says(command)
+            restarted.says(command, times=2)
+            if index in case.restarts:
+                restarted.restarts()
         assert calm.said() == restarted.said()
     for detector in (calm, restarted):
         detector.restarts()
-        detector.passes(max(detector.time, case.horizon))
+        detector.passes(case.horizon)
     assert calm.said() == restarted.said()
     assert calm.account.ledger == restarted.account.ledger

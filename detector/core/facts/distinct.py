@@ -35,8 +35,15 @@ class Distinct:
         self.dirty = False
 
     def add(self, value: object, timestamp: int, message_id: str) -> None:
-        day = _FOREVER if self.window_ms is None else timestamp // DAY_MS
+        window = self.window_ms
+        day = _FOREVER if window is None else timestamp // DAY_MS
         cells = self.cells.get(day)
+        if cells is not None and (cell := cells.get(value)) is not None and len(cell) == 3 and timestamp > cell[2]:
+            if window is not None:  # nearly always: one more of a day
+                cell[2] = timestamp
+                self.dirty = True
+                self._changed.add(day // _CHUNK_DAYS)
+            return
         if cells is None:
             if self._forgot is not None and day <= self._forgot:
                 return
@@ -152,10 +159,6 @@ class Distinct:
                 self._forgot = max(self._forgot or 0, forgot)
             for day, cells in days:
                 self.cells[day] = dict(cells)
-
-    @property
-    def size(self) -> int:
-        return 300 + sum(120 + 330 * len(cells) for cells in self.cells.values())
 
 
 def _inside(cell: list[Any], start: int, t: int) -> bool:

@@ -50,11 +50,6 @@ class Facts:
     def people(self) -> Traits:
         return cast("Traits", self.store("people"))
 
-    @property
-    def size(self) -> int:
-        undecoded = sum(len(data) for chunks in self._stored.values() for data in chunks.values())
-        return 500 + 4 * undecoded + sum(int(store.size) for store in self.stores.values())
-
 
 def _new(key: str) -> Store:
     if key[0] == "s":

@@ -23,7 +23,3 @@ class Milestones:
 
     def load(self, chunks: Mapping[int, Any]) -> None:
         self.firsts = {key: (timestamp, message_id) for key, (timestamp, message_id) in chunks[0].items()}
-
-    @property
-    def size(self) -> int:
-        return 100 + 250 * len(self.firsts)

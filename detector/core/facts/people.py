@@ -59,16 +59,16 @@ class Activity:
 
     def saw(self, person: str, timestamp: int) -> None:
         seen = self.people.get(person)
-        if seen is None:
+        if seen is not None and timestamp > seen[1]:
+            seen[1] = timestamp
+            seen[2] += 1
+        elif seen is None:
             if len(self.people) >= PEOPLE_MAX:
                 self._make_room()
             seen = self.people[person] = [timestamp, timestamp, 1, self._places.take(len(self.people))]
         else:
             seen[2] += 1
-            if timestamp > seen[1]:
-                seen[1] = timestamp
-            elif timestamp < seen[0]:
-                seen[0] = timestamp
+            seen[0] = min(seen[0], timestamp)
         self._changed.add(seen[3])
         self.dirty = True
 
@@ -97,6 +97,10 @@ class Activity:
         return min(self.people, key=lambda person: (-self.people[person][2], -self.people[person][1], person))
 
     def chunks(self, *, everything: bool) -> dict[int, Any]:
+        self.dirty = False
+        if everything and len(self.people) <= _PEOPLE_PER_CHUNK and not self._places.free:  # nearly always
+            self._changed = set()
+            return {0: (self.anonymous_since, [(person, *seen[:3]) for person, seen in self.people.items()])}
         wanted = {0, *(seen[3] for seen in self.people.values())} if everything else self._changed
         content: dict[int, list[Any]] = {number: [self.anonymous_since if number == 0 else None, []] for number in wanted}
         for person, (first, last, events, number) in self.people.items():
@@ -114,10 +118,6 @@ class Activity:
             for person, *seen in people:
                 self.people[person] = [*seen, number]
         self._places.load(seen[3] for seen in self.people.values())
-
-    @property
-    def size(self) -> int:
-        return 200 + 330 * len(self.people)
 
 
 class Traits:
@@ -199,10 +199,6 @@ class Traits:
                 self._numbers[owner] = number
                 self.bytes += _bytes(self.owners[owner])
         self._places.load(self._numbers.values())
-
-    @property
-    def size(self) -> int:
-        return 200 + 500 * len(self.owners) + 3 * self.bytes
 
 
 _NONE: dict[str, History] = {}

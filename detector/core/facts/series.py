@@ -213,7 +213,3 @@ class Series:
             self.values += values[skip:]
         self._dirty_from = self._base + len(self.times)
         self._chunks_from = min((number for number in chunks if number != _TOTALS), default=0)
-
-    @property
-    def size(self) -> int:
-        return 300 + 150 * len(self.times) + 70 * len(self._days)

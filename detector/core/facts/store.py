@@ -21,10 +21,6 @@ class Store(Protocol):
     def chunks(self, *, everything: bool) -> dict[int, Any]:
         """Chunk number -> content that packs, of all chunks or of those that changed; None: the chunk is gone. Marks clean."""
 
-    @property
-    def size(self) -> int:
-        """Rough bytes in memory."""
-
 
 def pack(content: object) -> bytes:
     return _pack((SCHEMA, content))

@@ -1,9 +1,11 @@
 """A limit at a moment: how much is used, how much the plan allows, which step is reached."""
 
+from math import ceil
 from typing import Any
 
 from detector.core import words
 from detector.core.facts.series import DAY_MS, Count, Series, month_begun, month_of, month_start
+from detector.core.instants import NEVER
 from detector.core.measures.keys import events_key, limit_key
 from detector.core.measures.moment import Moment
 from detector.core.overrides import override_at
@@ -88,6 +90,19 @@ class LimitReader:
 
     def refused_ids(self, moment: Moment, number: int, window_ms: int | None = None) -> list[str]:
         return moment.facts.series(self.refused_key).newest_ids(moment.t, number, window_ms)
+
+    def events_left(self, moment: Moment, steps: tuple[Step, ...]) -> int:
+        """So many events of use, at least, must come before a step is reached; 0: one may be reached now."""
+        allowed = self.allowed(moment)
+        if allowed is None:
+            return 1 if moment.overrides.get(self.limit.name) else NEVER  # one may begin to act later
+        if "refused" in steps and self.refused_now(moment):
+            return 0
+        used, least = self.used(moment), min((step for step in steps if step != "refused"), default=None)
+        share = None if least is None else _share(used, allowed)
+        if used is None or least is None or share is None or self.limit.kind == "gauge" or moment.overrides:
+            return 1 if share is None or least is None or share < least else 0  # a gauge can jump
+        return 0 if share >= least else max(1, ceil(least * allowed - used) - 1)  # one less, for a share is rounded
 
     def step(self, moment: Moment, steps: tuple[Step, ...]) -> Step | bool | None:
         """The highest step reached; False: none; None: unknown, and so for a limit without a cap."""

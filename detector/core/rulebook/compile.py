@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import ceil, floor
 from typing import Any
 
-from contracts.messages import UsageEvent
 from detector.core.measures.keys import asked_key, events_key, feature_key, limit_key, measure_key, step_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.plan import Ladder
 from detector.core.measures.usage import LimitReader
-from detector.core.rulebook.depends import Dependencies
-from detector.core.rulebook.folds import Fold, Sink, fold_functions
+from detector.core.rulebook.folds import Sink, fold_functions
 from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import Judged, Line
 from detector.core.rulebook.model import (
@@ -26,6 +25,7 @@ from detector.core.rulebook.model import (
     Selector,
     Type,
 )
+from detector.core.rulebook.reactions import Reactions
 from detector.core.rulebook.tree_walk import compared_with, names_in
 from detector.core.rulebook.values import (
     LIMIT_VALUES,
@@ -56,12 +56,10 @@ class Program:
     rulebook: Rulebook
     version: int
     ladder: Ladder
-    folds: Mapping[str, Fold]
-    fold_other: Fold | None
     person_traits: frozenset[str]
     account_traits: frozenset[str]
     judged: Mapping[str, Judged]
-    dependencies: Dependencies
+    reactions: Reactions
     values: Mapping[str, Value]
     limits: Mapping[str, LimitReader]
     features: Mapping[str, str]
@@ -70,14 +68,10 @@ class Program:
     close_lost: Callable[[Moment], bool | None]
     closes_at_plans_only: bool
     """Whether leads are closed where the plan goes up or down, and so by no other event in order."""
-    looks_at_people: bool
-    """Whether it must be kept who acted when."""
+    lateness_ms: int
+    """An event that is later than this is too late for some rule."""
     strength: Mapping[str, int]
     """Lead type -> place in the order, 0 is the strongest."""
-
-    def touched(self, event: UsageEvent) -> tuple[Judged, ...]:
-        """What this event can change, in the rulebook's order."""
-        return self.dependencies.of(event)
 
     def lead_type(self, name: str) -> LeadType:
         place = self.strength.get(name)
@@ -102,19 +96,18 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     if ladder.timed:
         values = where_trials_end(values)
     limits = {name: LimitReader(limit) for name, limit in rulebook.limits.items()}
-    judged = {each.name: each for rule in rulebook.rules for each in _judged(rule, limits, values)}
-    folds, other = fold_functions(_sinks(rulebook))
+    counts = frozenset(measure.name for measure in rulebook.measures.values() if measure.kind in ("count", "distinct"))
+    judged = {each.name: each for rule in rulebook.rules for each in _judged(rule, limits, values, counts)}
     traits = {path for path in _paths(rulebook) if path.startswith(("person.", "account."))}
+    folds = fold_functions(_sinks(rulebook), acting=any(each.of_person for each in judged.values()))
     return Program(
         rulebook=rulebook,
         version=version,
         ladder=ladder,
-        folds=folds,
-        fold_other=other,
         person_traits=PERSON_TRAITS | {path.removeprefix("person.") for path in traits if path.startswith("person.")},
         account_traits=ACCOUNT_TRAITS | {path.removeprefix("account.") for path in traits if path.startswith("account.")},
         judged=judged,
-        dependencies=Dependencies(rulebook, judged.values()),
+        reactions=Reactions(rulebook, judged.values(), folds),
         values=values,
         limits=limits,
         features=features,
@@ -122,7 +115,7 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         close_won=_closing(rulebook.close_won, values),
         close_lost=_closing(rulebook.close_lost, values),
         closes_at_plans_only=all(map(_is_change_of_plan, (rulebook.close_won, rulebook.close_lost))),
-        looks_at_people=any(each.of_person for each in judged.values()),
+        lateness_ms=min((each.rule.lateness_ms for each in judged.values()), default=0),
         strength={lead_type.name: place for place, lead_type in enumerate(rulebook.lead_types)},
     )
 
@@ -144,7 +137,8 @@ def asked_properties(rule: Rule) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for path in paths if path.startswith("properties."))) if rule.event else ()
 
 
-def _judged(rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, Value]) -> list[Judged]:
+def _judged(rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, Value], counts: frozenset[str]) -> list[Judged]:
+    """`counts`: the measures that no event raises by more than one."""
     properties = asked_properties(rule)
 
     thresholds = tuple(int(left) for condition in rule.when for left in compared_with(condition.expr, "trial.left"))
@@ -157,7 +151,7 @@ def _judged(rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, 
     judged = Judged(
         name=rule.name,
         rule=rule,
-        lines=tuple(_line(condition, read) for condition in rule.when),
+        lines=tuple(_line(condition, read, counts) for condition in rule.when),
         guard=_guard(rule.when, read),
         sources=tuple(read(path) for path in paths),
         of_person=not rule.event and any(path.startswith("person.") for path in paths),
@@ -207,14 +201,25 @@ def _is_change_of_plan(condition: Condition | None) -> bool:
             return False
 
 
-def _line(condition: Condition, read: Callable[[str], Value]) -> Line:
+def _line(condition: Condition, read: Callable[[str], Value], counts: frozenset[str]) -> Line:
     compared = condition.expr if isinstance(condition.expr, Binary) and condition.expr.operator not in ("and", "or") else None
     left = condition.expr if compared is None else compared.left
     names = names_in(condition.expr)
     source = read(names[0].path) if names else Value(lambda _moment: None)
     kind = left.type if isinstance(left, Name) else Type.ANY
     threshold = _calculation(compared.right, read) if compared is not None else lambda _moment: None
-    return Line(condition.text, _calculation(left, read), threshold, source, kind)
+    holds = _guard((condition,), read)
+    return Line(condition.text, _calculation(left, read), threshold, source, kind, holds, _counted_to(condition.expr, counts))
+
+
+def _counted_to(expr: Expr, counts: frozenset[str]) -> int | None:
+    match expr:
+        case Binary(operator=">=", left=Name(path=path), right=Constant(value=int() | float() as number)) if path in counts:
+            return ceil(number)
+        case Binary(operator=">", left=Name(path=path), right=Constant(value=int() | float() as number)) if path in counts:
+            return floor(number) + 1
+        case _:
+            return None
 
 
 def _calculation(expr: Expr, read: Callable[[str], Value]) -> Callable[[Moment], Any]:

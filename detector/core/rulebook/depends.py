@@ -1,56 +1,94 @@
-"""Which rules an event can change: the index that keeps a judgement to the few that matter."""
+"""Which rules an event can change, and what in them: the index that keeps a judgement to the few that matter."""
 
 from collections.abc import Iterable
+from typing import Final, NamedTuple, TypeAlias
 
-from contracts.messages import UsageEvent
+from contracts.messages import EventType
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.judged import Judged
-from detector.core.rulebook.model import Name, Rule, Rulebook, Selector
+from detector.core.rulebook.model import Condition, Name, Rule, Rulebook, Selector
 from detector.core.rulebook.tree_walk import names_in
 
 _PLAN = {"plan", "plan.change", "stage"}
-_TYPES = ("track", "group", "identify", "page", "screen", "alias")
+TYPES: Final[tuple[EventType, ...]] = ("track", "group", "identify", "page", "screen", "alias")
+
+
+EVERYTHING = -1
+
+
+class Touch(NamedTuple):
+    """What an event can change of a rule. `parts`: bit n for `when` line n, the bit behind them for what is no line: the use of
+    the limit, or the event that asks; EVERYTHING if the rule can rise whatever its parts say.
+    """
+
+    judged: Judged
+    parts: int
+
+
+_Needs: TypeAlias = list[tuple[int, set[str]]]
 
 
 class Dependencies:
     """What is judged, by the wire name of a track event, else by its type; in the rulebook's order."""
 
     def __init__(self, rulebook: Rulebook, judged: Iterable[Judged]) -> None:
-        self._by_name: dict[str, tuple[Judged, ...]] = {}
-        self._by_type: dict[str, tuple[Judged, ...]] = {}
         needs = [(each, _needs(each.rule, each.limit, rulebook)) for each in judged]
-        wires = {wire for _, need in needs for wire in need if not wire.startswith(_OF_TYPE)}
-        for wire in wires:
-            self._by_name[wire] = tuple(each for each, need in needs if wire in need or f"{_OF_TYPE}track" in need)
-        for type_ in _TYPES:
-            self._by_type[type_] = tuple(each for each, need in needs if f"{_OF_TYPE}{type_}" in need)
+        wires = {wire for _, parts in needs for _, need in parts for wire in need if not wire.startswith(_OF_TYPE)}
+        self._by_name = {wire: _touched(needs, wire, f"{_OF_TYPE}track") for wire in wires}
+        self._by_type = {type_: _touched(needs, f"{_OF_TYPE}{type_}") for type_ in TYPES}
 
-    def of(self, event: UsageEvent) -> tuple[Judged, ...]:
-        if event.type == "track":
-            named = self._by_name.get(event.name or "")
-            if named is not None:
-                return named
-        return self._by_type.get(event.type, ())
+    @property
+    def names(self) -> frozenset[str]:
+        """Track events that are more to a rule than any other."""
+        return frozenset(self._by_name)
+
+    def of(self, name: str) -> tuple[Touch, ...]:
+        """What a track event so named can change, in the rulebook's order."""
+        return self._by_name.get(name) or self._by_type["track"]
+
+    def of_type(self, type_: EventType) -> tuple[Touch, ...]:
+        """What any event of this type can change."""
+        return self._by_type[type_]
+
+
+def _touched(needs: Iterable[tuple[Judged, _Needs]], *wires: str) -> tuple[Touch, ...]:
+    found = []
+    for judged, parts in needs:
+        bits = 0
+        for bit, need in parts:
+            if not need.isdisjoint(wires):
+                bits |= bit
+        if bits:
+            found.append(Touch(judged, bits))
+    return tuple(found)
 
 
 _OF_TYPE = "\0type "
 """Before a type, so that no event's name can be taken for one."""
 
 
-def _needs(rule: Rule, limit: LimitReader | None, rulebook: Rulebook) -> set[str]:
-    needs: set[str] = set()
-    for _, selector in rule.event:
-        needs |= _wires(selector, rulebook)
+def _needs(rule: Rule, limit: LimitReader | None, rulebook: Rulebook) -> _Needs:
+    used = set() if limit is None else _wires(limit.limit.of, rulebook) | {f"{_OF_TYPE}group"}
+    needs = [(1 << n, _needs_of_line(condition, rule, used, rulebook)) for n, condition in enumerate(rule.when)]
+    needs += [(1 << len(rule.when), _wires(selector, rulebook)) for _, selector in rule.event]
+    needs.append((1 << len(rule.when), used))
     if limit is not None:
-        needs |= _wires(limit.limit.of, rulebook) | _wires(limit.limit.refused, rulebook) | {f"{_OF_TYPE}group"}
-    for condition in rule.when:
-        for name in names_in(condition.expr):
-            needs |= _needs_of_name(name, rulebook)
-            if name.path.startswith("person."):
-                # Any event can change who is at hand; of a request that is who asked, whatever else happens.
-                needs |= {f"{_OF_TYPE}{type_}" for type_ in (("identify",) if rule.event else _TYPES)}
-            if name.path == "stage" and rulebook.no_plan is None:
-                needs |= {f"{_OF_TYPE}{type_}" for type_ in _TYPES}  # whoever comes first is a visitor, or ends that stage
+        needs.append((EVERYTHING, _wires(limit.limit.refused, rulebook)))
+    return needs
+
+
+def _needs_of_line(condition: Condition, rule: Rule, used: set[str], rulebook: Rulebook) -> set[str]:
+    """`used`: what changes the limit at hand."""
+    needs: set[str] = set()
+    for name in names_in(condition.expr):
+        if name.path.startswith("limit."):
+            needs |= used
+        needs |= _needs_of_name(name, rulebook)
+        if name.path.startswith("person."):
+            # Any event can change who is at hand; of a request that is who asked, whatever else happens.
+            needs |= {f"{_OF_TYPE}{type_}" for type_ in (("identify",) if rule.event else TYPES)}
+        if name.path == "stage" and rulebook.no_plan is None:
+            needs |= {f"{_OF_TYPE}{type_}" for type_ in TYPES}  # whoever comes first is a visitor, or ends that stage
     return needs
 
 

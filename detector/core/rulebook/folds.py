@@ -5,7 +5,7 @@ Of an event's properties only those are decoded that some rule uses; they become
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -14,6 +14,7 @@ from detector.core.facts.facts import Facts
 from detector.core.facts.series import DAY_MS
 from detector.core.rulebook import decode
 from detector.core.rulebook.generate import Source
+from detector.core.rulebook.judged import ACTING
 from detector.core.rulebook.model import Name, Selector
 
 Fold = Callable[[Facts, UsageEvent], None]
@@ -35,20 +36,28 @@ class Sink:
     """asked: the event's name in the rulebook."""
 
 
-def fold_functions(sinks: list[Sink]) -> tuple[dict[str, Fold], Fold | None]:
-    """Wire name -> fold of a track event so named; and the fold of all other track events, if any measure wants them."""
+class Folds(NamedTuple):
+    """`named`: wire name -> fold of a track event so named; `other`: of every other track event; `untracked`: of what is none."""
+
+    named: dict[str, Fold]
+    other: Fold
+    untracked: Fold
+
+
+def fold_functions(sinks: list[Sink], *, acting: bool) -> Folds:
+    """`acting`: whether it must be kept who acted when."""
     unique = list({(sink.key, sink.title): sink for sink in sinks}.values())  # measures that share facts fold once
     names = {term.name for sink in unique for term in sink.selector.terms}
-    folds = {name: _Builder(name, unique).build() for name in sorted(names)}
-    others = _Builder(None, unique)
-    return folds, others.build() if others.sinks else None
+    named = {name: _Builder(name, unique, acting=acting).build() for name in sorted(names)}
+    return Folds(named, _Builder(None, unique, acting=acting).build(), _Builder(None, [], acting=acting).build())
 
 
 class _Builder:
     """One event name's function."""
 
-    def __init__(self, name: str | None, sinks: list[Sink]) -> None:
+    def __init__(self, name: str | None, sinks: list[Sink], *, acting: bool) -> None:
         self.name = name
+        self.acting = acting
         self.sinks = [sink for sink in sinks if self._wanted(sink)]
         self.source = Source()
         self.fields: dict[str, str] = {}
@@ -60,7 +69,13 @@ class _Builder:
 
     def build(self) -> Fold:
         written = [line for sink in self.sinks for line in self._lines(sink)]
-        body = ["ts = event.timestamp; mid = event.id; person = event.person"]
+        body = ["ts = event.timestamp; mid = event.id; person = event.person", "if ts > facts.newest: facts.newest = ts"]
+        if self.sinks:
+            body.append("stores = facts.stores")
+        if self.acting:
+            body.append(f"facts.store({self.source.bind(ACTING)}).add(ts, mid, person)")
+        body.append("if person is not None: facts.activity.saw(person, ts)")
+        body.append("elif event.anonymous is not None: facts.activity.saw_anonymous(ts)")
         if self.fields:
             body.append(f"p = {self._decoder()}(event.properties)")
         return self.source.build("fold", "facts, event", body + written)
@@ -102,7 +117,7 @@ class _Builder:
 
     def _keep(self, sink: Sink) -> list[str]:
         key = self.source.bind(sink.key)
-        add = f"facts.store({key}).add"
+        add = f"(stores.get({key}) or facts.store({key})).add"
         match sink.kind:
             case "milestone":
                 return [f"facts.milestones.add({key}, ts, mid)"]

@@ -23,6 +23,16 @@ class Line:
     threshold: Callable[[Moment], Any]
     source: Value
     type: Type
+    holds: Callable[[Moment], Any]
+    counted_to: int | None = None
+    """`count >= 5`: the number from which on it holds, where no event raises the value by more than one."""
+
+    def events_left(self, moment: Moment) -> int:
+        """So many events that change it, at least, must come before it holds; 0: it does."""
+        if self.counted_to is None:
+            return 0 if self.holds(moment) is True else 1
+        value = self.value(moment)
+        return 1 if value is None else max(0, self.counted_to - value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,20 @@ class Judged:
         if self.limit is not None:
             found = min(found, self.limit.next(moment))
         return min(found, moment.facts.series(ACTING).next(moment.t)) if self.of_person else found
+
+    def rest(self, moment: Moment) -> list[int] | None:
+        """[a part of it that keeps it from standing anywhere, how many events must change that before it may rise]; None: it may
+        stand somewhere.
+
+        The part is a bit of `Touch.parts`. True as long as events come in order, and time alone cannot make it hold.
+        """
+        if not self.look(moment):
+            return [1 << len(self.lines), 1]
+        for n, line in enumerate(self.lines):
+            if left := line.events_left(moment):
+                return [1 << n, left]
+        left = self.limit.events_left(moment, self.rule.steps) if self.limit is not None and self.rule.steps else 0
+        return [1 << len(self.lines), left] if left else None
 
     @property
     def moves(self) -> bool:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from detector.core.facts.facts import Facts
 from detector.core.facts.series import KEPT_MAX
+from detector.core.fold import fold
 from detector.core.instants import NEVER
 from detector.core.measures.absence import AbsenceReader
 from detector.core.measures.moment import Moment
@@ -147,8 +148,8 @@ lead_types: {pql: {to: sales, answer_in: 1h, do: Call.}}
 """
     program, facts = compile_rulebook(parse(text, bases()).rulebook, 1), Facts()
     for event in (usage("m1", T0, "Invited"), usage("m2", T0 + DAY, "Imported", properties={"rows": 0})):
-        program.folds[event.name or ""](facts, event)
-        assert {judged.name for judged in program.touched(event)} == {"stuck", "busy"}
+        fold(program, facts, event)
+        assert {judged.name for judged, _ in program.reactions.of(event).touches} == {"stuck", "busy"}
     guards = [[program.judged[rule].guard(at(facts, T0 + day * DAY)) for day in (6, 7)] for rule in ("stuck", "busy")]
     assert guards == [[False, True], [True, False]]
     line = program.judged["stuck"].lines[0]

@@ -6,12 +6,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.messages import Command, LeadEvent
 from detector.core.account import Account
 from detector.core.commands import KINDS, OPTED_OUT_PEOPLE_MAX, TIME_MAX, Applied, apply
+from detector.core.judge import import_ended
 from detector.core.overrides import OVERRIDES_MAX, Override, override_at
 from detector.core.rulebook.compile import Program, compile_rulebook
 from tests.detector.core.sample import DAY, RULEBOOK, T0, at_least, place
@@ -190,6 +191,17 @@ def test_an_override_counts_from_its_partition_time_on() -> None:
     assert override_at(overrides, "emails", T0 + DAY) is None
 
 
+def test_an_override_in_an_import_is_judged_with_the_whole_of_it_at_its_end() -> None:
+    desk = Desk()
+    desk.contacts(8, 1, historical=True)
+    assert desk.says("override", 2, limit="contacts", allowed=8).lead_events == []
+    desk.contacts(9, 1.5, historical=True)
+
+    [created] = import_ended(PROGRAM, desk.account, place(T0 + 3 * DAY, 9))
+
+    assert (created.data["signals"][0]["step"], created.data["qualified_at"]) == ("100%", "2026-05-28T00:00:00.000Z")
+
+
 def test_of_two_overrides_at_one_time_the_later_in_the_log_counts() -> None:
     desk = Desk()
     desk.says("override", 1, limit="contacts", allowed=25)
@@ -320,7 +332,6 @@ VALUES = st.one_of(
 FIELDS = ("status", "reason", "amount", "by", "until", "email", "limit", "allowed", "remove", "person", "opted_out")
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(sorted(KINDS)), st.dictionaries(st.sampled_from(FIELDS), VALUES)), max_size=5))
 def test_whatever_a_command_says_the_partition_goes_on(said: list[tuple[str, dict[str, Any]]]) -> None:
     """A record that raises would stop its partition; a text with a NUL would stop it in the database."""

@@ -179,7 +179,7 @@ def test_people_who_say_long_things_of_themselves_again_and_again_stay_within_tw
         identify = usage(f"m{number}", T0 + number, kind="identify", person=f"p{number % 8}", traits=said)
         fold(PROGRAM, account.facts, identify)
     chunks = account.dump().chunks
-    assert sum(map(len, chunks.values())) < 8 * OWNER_BYTES_MAX < account.facts.people.size
+    assert sum(map(len, chunks.values())) < 8 * OWNER_BYTES_MAX < account.size
     for number in range(1_000):
         person = f"q{number}"
         fold(PROGRAM, account.facts, usage(person, T0 + DAY + number, kind="identify", person=person, traits=said))

@@ -8,6 +8,7 @@ from detector.core import who
 from detector.core.account import Account
 from detector.core.facts.facts import Facts
 from detector.core.facts.people import PLAN
+from detector.core.fold import fold
 from detector.core.instants import NEVER
 from detector.core.judge import advance, process
 from detector.core.measures import trial
@@ -235,13 +236,13 @@ no_plan: starter
 
 def test_the_shipped_rule_holds_once_three_days_are_left_and_says_when_the_trial_ends() -> None:
     program, facts = program_with_trials(), said((0, "tour"))
-    program.folds["Signed Up"](facts, usage("m1", day(1), "Signed Up"))
+    fold(program, facts, usage("m1", day(1), "Signed Up"))
     rule = program.judged["trial-ends"]
     times = (day(11) - 1, day(11), day(14) - 1, day(14))
     assert [rule.guard(at(facts, t, program.ladder)) for t in times] == [False, True, True, None]
     text = Speaker(program, at(facts, day(11), program.ladder), "acc_9").text(rule.rule.say)
     assert text == "acc_9's trial ends on 10 June 2026"
-    assert rule in program.touched(usage("m2", day(2), None, kind="group"))
+    assert rule in [judged for judged, _ in program.reactions.of(usage("m2", day(2), None, kind="group")).touches]
 
 
 def test_in_a_trial_the_plans_above_the_one_that_follows_are_offered_and_never_a_trial() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from detector.core.rulebook.parse import Problem, RulebookError, parse
 from detector.rulebooks import bases, trial
 
-calm = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+calm = settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 
 BASES = bases()
 WORDS = [

@@ -66,6 +66,29 @@ def test_a_lead_comes_with_its_evidence_and_its_life(api: Api, world: World) -> 
 
 
 @pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/leads/ld_%00"),
+        ("GET", "/v1/leads?project=a%00"),
+        ("GET", "/v1/leads?cursor=1.%00"),
+        ("GET", "/v1/accounts/a%00?project=mail"),
+        ("GET", "/v1/accounts/acme?project=%00"),
+        ("GET", "/v1/rulebooks?project=%00"),
+        ("GET", "/v1/deadletters?code=%00"),
+        ("GET", "/v1/deadletters/%00"),
+        ("GET", "/v1/commands/%00"),
+        ("POST", "/v1/leads/ld_%00/outcome"),
+        ("POST", "/v1/accounts/a%00b/opt-out?project=mail"),
+    ],
+)
+def test_an_address_with_a_nul_is_refused_and_no_database_is_asked(api: Api, method: str, path: str) -> None:
+    answer = api.get(path) if method == "GET" else api.post(path, json={"status": "won"})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert "NUL" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
     ("query", "code"),
     [
         ({"updated_since": "yesterday"}, "invalid_time"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from contracts.messages import UsageEvent
 from detector.cache import Cache
 from detector.changes import Changes, Move
 from detector.partition import Partition
@@ -17,6 +18,10 @@ from tests.detector.shell.samples import EVENTS_0, HOUR, NOON, usage_event
 KEY = b"k" * 32
 DAY = 24 * HOUR
 PARTITION = Partition(EVENTS_0, 1, 5, NOON)
+
+
+def first(seen: SeenIds, partition: Partition, event: UsageEvent) -> bool:
+    return bool(seen.without_copies(partition, [event]))
 
 
 def test_the_oldest_go_first_and_dirty_values_stay() -> None:
@@ -39,23 +44,23 @@ def test_the_oldest_go_first_and_dirty_values_stay() -> None:
 def test_a_copy_is_recognised_at_once_and_after_a_restart(store: DetectorStore) -> None:
     seen = SeenIds(store.seen, KEY)
     event = usage_event("m1", account="acme")
-    assert seen.first(PARTITION, event)
-    assert not seen.first(PARTITION, event)
+    assert first(seen, PARTITION, event)
+    assert not first(seen, PARTITION, event)
     changes = Changes()
     seen.close(changes, {EVENTS_0: Partition(EVENTS_0, 1, 5, NOON)})
     store.commit(changes, NOON)
 
     again = SeenIds(store.seen, KEY)
 
-    assert not again.first(PARTITION, usage_event("m1", account="acme", at=NOON + HOUR, original_timestamp=NOON))
-    assert again.first(PARTITION, usage_event("m1", account="bolt"))
-    assert again.first(PARTITION, usage_event("m2", account="acme"))
+    assert not first(again, PARTITION, usage_event("m1", account="acme", at=NOON + HOUR, original_timestamp=NOON))
+    assert first(again, PARTITION, usage_event("m1", account="bolt"))
+    assert first(again, PARTITION, usage_event("m2", account="acme"))
 
 
 def test_one_row_an_hour_however_many_ids(store: DetectorStore) -> None:
     seen = SeenIds(store.seen, KEY)
     for n in range(100):
-        seen.first(PARTITION, usage_event(f"m{n}", account="acme", at=NOON + HOUR * (n % 2)))
+        first(seen, PARTITION, usage_event(f"m{n}", account="acme", at=NOON + HOUR * (n % 2)))
     changes = Changes()
     seen.close(changes, {EVENTS_0: Partition(EVENTS_0, 1, 5, NOON)})
 
@@ -68,11 +73,11 @@ def test_one_row_an_hour_however_many_ids(store: DetectorStore) -> None:
 def test_a_copy_without_any_time_is_recognised_within_two_hours_of_receipt(store: DetectorStore) -> None:
     seen = SeenIds(store.seen, KEY)
     untimed: dict[str, Any] = {"account": "acme", "original_timestamp": None}
-    assert seen.first(PARTITION, usage_event("m1", **untimed))
+    assert first(seen, PARTITION, usage_event("m1", **untimed))
 
-    assert not seen.first(PARTITION, usage_event("m1", at=NOON + 2 * HOUR, **untimed))
-    assert not seen.first(PARTITION, usage_event("m1", at=NOON - 2 * HOUR, **untimed))
-    assert seen.first(PARTITION, usage_event("m1", at=NOON + 4 * HOUR, **untimed))
+    assert not first(seen, PARTITION, usage_event("m1", at=NOON + 2 * HOUR, **untimed))
+    assert not first(seen, PARTITION, usage_event("m1", at=NOON - 2 * HOUR, **untimed))
+    assert first(seen, PARTITION, usage_event("m1", at=NOON + 4 * HOUR, **untimed))
 
 
 @pytest.mark.parametrize("restarts", [False, True])
@@ -83,8 +88,8 @@ def test_memory_forgets_an_id_when_the_database_does(store: DetectorStore, resta
     for n, days in enumerate((0, 7, 8, 15, 16)):
         now = Partition(EVENTS_0, checkpoint.version + n, 6 + n, NOON + days * DAY)
         seen = SeenIds(store.seen, KEY) if restarts else seen
-        seen.first(now, usage_event(f"another {n}", account="acme", at=now.time))
-        firsts.append(seen.first(now, usage_event("m1", account="acme")))
+        first(seen, now, usage_event(f"another {n}", account="acme", at=now.time))
+        firsts.append(first(seen, now, usage_event("m1", account="acme")))
         changes = Changes(moves=[Move(EVENTS_0, now.version, now.next_offset, now.time)])
         seen.close(changes, {EVENTS_0: now})
         store.commit(changes, NOON)
@@ -97,7 +102,7 @@ def test_a_batch_over_midnight_remembers_each_id_by_its_own_day(store: DetectorS
     midnight = NOON // DAY * DAY + DAY
     seen = SeenIds(store.seen, KEY)
     for n, time in enumerate((midnight - 1, midnight)):
-        assert seen.first(Partition(EVENTS_0, 1, n, time), usage_event(f"m{n}", account="acme"))
+        assert first(seen, Partition(EVENTS_0, 1, n, time), usage_event(f"m{n}", account="acme"))
     changes = Changes()
     seen.close(changes, {EVENTS_0: Partition(EVENTS_0, 1, 2, midnight)})
     store.commit(changes, NOON)
@@ -112,21 +117,21 @@ def test_hours_are_loaded_together_however_far_they_are_apart(store: DetectorSto
     seen = SeenIds(store.seen, KEY)
     seen.prepare(EVENTS_0, [*events, usage_event("untimed", account="acme", original_timestamp=None)])
 
-    assert all(seen.first(PARTITION, event) for event in events)
+    assert all(first(seen, PARTITION, event) for event in events)
     assert sum("FROM seen" in query for query in queries) == 1
 
 
 @pytest.mark.parametrize(("hours", "ids"), [(1, 20_000), (2_000, 1), (2_000, 0)])
 def test_what_is_counted_of_the_hours_is_what_they_take(store: DetectorStore, hours: int, ids: int) -> None:
     seen = SeenIds(store.seen, KEY)
-    seen.first(PARTITION, usage_event("warm", account="acme"))  # what is made once, on first use, is nobody's hour
+    first(seen, PARTITION, usage_event("warm", account="acme"))  # what is made once, on first use, is nobody's hour
     seen.clear()
     gc.collect()
     tracemalloc.start()
     try:
         seen.prepare(EVENTS_0, [usage_event("m", account="acme", original_timestamp=NOON - n * HOUR) for n in range(hours)])
         for n in range(hours * ids):
-            seen.first(PARTITION, usage_event(f"m{n}", account="acme", original_timestamp=NOON - n % hours * HOUR))
+            first(seen, PARTITION, usage_event(f"m{n}", account="acme", original_timestamp=NOON - n % hours * HOUR))
         seen.close(Changes(), {EVENTS_0: Partition(EVENTS_0, 1, 5, NOON)})
         seen.settled()
         gc.collect()
@@ -140,7 +145,7 @@ def test_what_is_counted_of_the_hours_is_what_they_take(store: DetectorStore, ho
 def test_the_hour_at_hand_fits_the_bound_at_1000_events_a_second(store: DetectorStore) -> None:
     seen = SeenIds(store.seen, KEY)
     for n in range(36_000):
-        seen.first(PARTITION, usage_event(f"m{n}", account="acme"))
+        first(seen, PARTITION, usage_event(f"m{n}", account="acme"))
     seen.close(Changes(), {EVENTS_0: Partition(EVENTS_0, 1, 5, NOON)})
 
     assert 100 * seen.bytes < BYTES_MAX / 2

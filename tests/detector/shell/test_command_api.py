@@ -82,9 +82,8 @@ def test_a_finished_lead_refuses_and_a_lead_that_is_not_there_is_a_404(api: Api,
         api.post(f"/v1/leads/{lead}/outcome", json={"status": "rejected", "reason": "a student"})
         late = api.post(f"/v1/leads/{lead}/owner", json={"email": "jo@us.io"})
     assert (late.status_code, late.json()["code"]) == (409, "lead_finished")
-    for id_ in ("ld_x", "ld_%00"):
-        missing = api.post(f"/v1/leads/{id_}/outcome", json={"status": "won"})
-        assert (missing.status_code, missing.json()["code"]) == (404, "lead_not_found")
+    missing = api.post("/v1/leads/ld_x/outcome", json={"status": "won"})
+    assert (missing.status_code, missing.json()["code"]) == (404, "lead_not_found")
 
 
 def test_an_account_gets_an_override_and_an_opt_out_also_before_it_is_heard_of(api: Api, world: World) -> None:

@@ -1,7 +1,9 @@
 """History: folded when it comes, and each account's whole timeline judged once that is complete."""
 
+import sqlalchemy as sa
+
 from contracts.codec import encode
-from contracts.messages import EVENTS, ImportEnd
+from contracts.messages import EVENTS, Command, ImportEnd
 from eventlog.port import Entry
 from tests.detector.shell.samples import NOON, contacts, usage_event
 from tests.detector.shell.world import World
@@ -101,3 +103,38 @@ def test_an_import_that_qualifies_nobody_is_over_all_the_same(world: World) -> N
     world.send(contacts("live", 487, at=world.now))
     world.drain()
     assert [type_ for type_, _, _ in _told(world)] == ["lead.created"]
+
+
+def test_an_allowance_that_changes_during_an_import_does_not_keep_it_from_being_judged(world: World) -> None:
+    world.send(*[contacts(f"live{n}", total, at=NOON - DAY + n) for n, total in enumerate((400, 100, 450))])
+    world.send(contacts("h1", 3, at=NOON - 100 * DAY, historical=True))
+    allowed = {"limit": "contacts", "allowed": 2_000.0}
+    world.append(Entry(EVENTS, 0, encode(Command(id="c1", project="mail", account="acme", name="override", arguments=allowed))))
+    world.drain()
+    assert len(_told(world)) == 1, "before the import"
+
+    world.now += 11 * 60_000
+    world.send(contacts("more", 1_900, at=world.now))
+    world.drain()
+
+    assert _told(world)[1:] == [("lead.updated", "pql", True)], "by the new allowance, and at once"
+
+
+def test_the_end_of_an_import_wakes_nobody_else(world: World) -> None:
+    """Though time alone will change them: there may be a million."""
+    for n, total in enumerate((480, 10, 480)):  # the second rise is told when the cooldown ends
+        world.send(contacts(f"m{n}", total, "other", NOON + n))
+    world.drain()
+    [before] = world.store.accounts.due(0)
+    assert (before.account, before.importing) == ("other", False)
+    _history(world)
+    world.drain()
+    assert {row.account: row.importing for row in world.store.accounts.due(0)} == {"acme": True, "other": False}
+
+    world.append(Entry(EVENTS, 0, encode(ImportEnd(project="mail", import_id="i1"))))
+    written: list[str] = []
+    sa.event.listen(world.store._engine, "before_cursor_execute", lambda *call: written.append(f"{call[2]} {call[3]}"))
+    world.drain()
+
+    assert before in world.store.accounts.due(0)
+    assert not any("INTO due" in statement and "other" in statement for statement in written)

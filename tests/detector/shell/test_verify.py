@@ -1,7 +1,7 @@
 """Every lead is what the log makes of it, or `verify` says where it is not; beside a running detector too."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
@@ -10,7 +10,8 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from contracts.messages import EVENTS, LEAD_EVENTS, Place, UsageEvent
+from contracts.codec import encode
+from contracts.messages import EVENTS, LEAD_EVENTS, ImportEnd, Place, UsageEvent
 from detector import recompute
 from detector.changes import Changes
 from detector.comparing import ROW, WHOLE
@@ -22,6 +23,7 @@ from detector.store.audit import Scope
 from detector.tables import checkpoints, lead_events, leads, metadata, rulebooks, topics
 from detector.verify import NoSuchLeadError, Report, verify
 from eventlog.log_embedded import EmbeddedLog
+from eventlog.port import Entry
 from tests.detector.shell.samples import EVENTS_0, HOUR, MINUTE, NOON, contacts, upgrade, usage_event
 from tests.detector.shell.world import RULEBOOK, TOPICS, World
 
@@ -85,6 +87,24 @@ def test_a_busy_story_agrees(busy: World) -> None:
     assert report.leads == len(busy.leads()) >= 5
     assert report.lead_events == len(busy.sent()) >= 8
     assert {status for _, _, status in busy.leads()} >= {"open", "won", "superseded"}
+
+
+def test_an_account_that_was_judged_later_than_it_was_due_for_the_many_others_agrees_by_itself(
+    world: World, engine: sa.Engine
+) -> None:
+    """An import ends, and one record judges 1,000 accounts at most."""
+    accounts = [f"acc_{n:04}" for n in range(1_001)]
+    world.send(*[contacts(name, 487, name, NOON - DAY, historical=True) for name in accounts])
+    world.append(Entry(EVENTS, 0, encode(ImportEnd(project="mail", import_id="i1"))))
+    world.drain()
+    world.now += 1_000
+    world.drain()
+    last = lead_of(world, accounts[-1])
+
+    assert clean(check(world, Scope(lead_id=last)))
+    assert clean(check(world, Scope("mail", accounts[-1])))
+    change(engine, sa.update(leads).where(leads.c.lead_id == last).values(status="won"))
+    assert told(check(world, Scope(lead_id=last))) == [(ROW, "status", "won", "open")]
 
 
 def test_a_row_of_the_table_leads_edited_by_hand_is_caught(busy: World, engine: sa.Engine) -> None:
@@ -294,10 +314,12 @@ def test_a_record_that_cannot_be_processed_stops_the_reading_there(busy: World, 
     end = check(busy).events
     take = recompute.Narrowed.take
 
-    def poisoned(self: recompute.Narrowed, partition: Partition, place: Place, event: UsageEvent, changes: Changes) -> None:
-        if event.id == "up":
+    def poisoned(
+        self: recompute.Narrowed, partition: Partition, place: Place, events: Sequence[UsageEvent], changes: Changes
+    ) -> None:
+        if any(event.id == "up" for event in events):
             raise ZeroDivisionError
-        take(self, partition, place, event, changes)
+        take(self, partition, place, events, changes)
 
     monkeypatch.setattr(recompute.Narrowed, "take", poisoned)
     report = check(busy)

@@ -1,0 +1,56 @@
+"""A rule that stands nowhere rests until an event could change that: not one event longer, and whatever it is."""
+
+import pytest
+
+from detector.core.rulebook.compile import compile_rulebook
+from tests.detector.core.sample import RULEBOOK
+from tests.detector.core.story import Story, types
+
+
+def resting(emails: int) -> Story:
+    """An account that may send 40 a month, and has sent so many: its limit rests."""
+    story = Story()
+    story.plan("standard", 0)
+    for n in range(emails):
+        assert story.happens("Email Sent", 1, ms=n) == []
+    assert "limit/emails" in story.account.resting
+    return story
+
+
+def test_a_counter_rests_until_the_very_event_that_reaches_a_step() -> None:
+    story = resting(31)
+    [created] = story.happens("Email Sent", 2)
+    assert created.data["signals"][0]["step"] == "80%"
+
+
+def test_what_rests_is_not_looked_at() -> None:
+    story = resting(1)
+    [_, left] = story.account.resting["limit/emails"]
+    story.happens("Email Sent", 2)
+    story.happens("Shared", 2, ms=1)
+    assert story.account.resting["limit/emails"][1] == left - 1 > 20
+
+
+def test_a_refusal_wakes_a_limit() -> None:
+    assert types(resting(2).happens("Send Refused", 2)) == [("lead.created", "xql")]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_smaller_plan_wakes_a_limit(late: bool) -> None:
+    story = resting(5)
+    told = story.plan("free", 0.5 if late else 2)
+    assert ("lead.created", "pql") in types(told)
+
+
+def test_late_events_count() -> None:
+    """So many that the next one in order is enough."""
+    story = resting(29)
+    assert story.happens("Email Sent", 0.5) == story.happens("Email Sent", 0.6) == []
+    assert types(story.happens("Email Sent", 2)) == [("lead.created", "xql")]
+
+
+def test_another_rulebook_begins_anew() -> None:
+    story = resting(10)
+    story.program = compile_rulebook(RULEBOOK, 4)
+    assert story.happens("Email Sent", 2) == []
+    assert story.account.resting["limit/emails"][1] == 20

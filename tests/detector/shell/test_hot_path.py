@@ -1,0 +1,164 @@
+"""What the hot path costs, counted instead of timed: statements a commit, bytes written, decodes a frame, hashes an event.
+
+A number that rises here is paid for by every event; change an expectation only knowingly.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+
+import contracts.codec
+from contracts.messages import UNATTRIBUTED, UsageEvent
+from detector.core.seen import hash_of
+from tests.detector.shell.samples import NOON, contacts, usage_event
+from tests.detector.shell.world import World
+
+ACCOUNTS = 50
+HASH_BYTES = 8
+ROWS_BYTES = 8_040
+"""Of the accounts of `pages`, packed."""
+COMMIT = ["UPDATE checkpoints", "INSERT accounts", "INSERT seen"]
+PUBLISH = ["SELECT outbox", "DELETE outbox", "SELECT outbox"]
+"""Rows are read until none is left."""
+
+
+class Statements:
+    """Everything that is sent to the database."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._sent: list[tuple[str, Any]] = []
+        sa.event.listen(engine, "before_cursor_execute", self._take)
+
+    def _take(self, _c: object, _cursor: object, statement: str, parameters: Any, _context: object, _many: object) -> None:
+        words = statement.split()
+        if words[0] != "BEGIN":
+            table = words[1 if words[0] == "UPDATE" else words.index("FROM" if words[0] in ("SELECT", "DELETE") else "INTO") + 1]
+            self._sent.append((f"{words[0]} {table}", parameters))
+
+    def of(self, work: Callable[[], None]) -> list[str]:
+        """Those of `work`: verb and table."""
+        self._sent.clear()
+        work()
+        return [name for name, _ in self._sent]
+
+    def bytes(self, name: str) -> int:
+        """Of all binary values that the last work sent with this statement."""
+        return sum(_bytes(parameters) for sent, parameters in self._sent if sent == name)
+
+
+def _bytes(value: Any) -> int:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return len(value)
+    return sum(map(_bytes, value)) if isinstance(value, list | tuple) else 0
+
+
+@pytest.fixture
+def statements(engine: sa.Engine) -> Statements:
+    return Statements(engine)
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often a frame, a line by itself and properties were decoded, an id hashed, a line encoded."""
+    counted: Counter[str] = Counter()
+
+    def counting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            counted[name] += 1
+            return function(*arguments)
+
+        return call
+
+    class Events:
+        decode_lines = staticmethod(counting("frame", contracts.codec._event_decoder.decode_lines))
+        decode = staticmethod(counting("line", contracts.codec._event_decoder.decode))
+
+    class Properties:
+        """What a rulebook makes for itself when it is compiled."""
+
+        def __init__(self, type_: Any) -> None:
+            self.decode = counting("properties", decoder(type_).decode)
+
+    decoder = msgspec.json.Decoder
+    monkeypatch.setattr(contracts.codec, "_event_decoder", Events)
+    monkeypatch.setattr(msgspec.json, "Decoder", Properties)
+    monkeypatch.setattr("detector.seen.hash_of", counting("hash", hash_of))
+    monkeypatch.setattr("detector.attributor.encode_event", counting("encode", contracts.codec.encode_event))
+    return counted
+
+
+def pages(begin: int, count: int) -> list[UsageEvent]:
+    """Track events that no rule reads, of ACCOUNTS accounts in turn."""
+    return [
+        usage_event(f"m{n}", name="Page Viewed", person="ada", account=f"account-{n % ACCOUNTS}", at=NOON + n)
+        for n in range(begin, begin + count)
+    ]
+
+
+@pytest.mark.parametrize("events", [ACCOUNTS, 40 * ACCOUNTS])
+def test_a_commit_takes_three_statements_and_a_row_an_account_however_many_events(
+    world: World, statements: Statements, events: int
+) -> None:
+    world.send(*pages(0, ACCOUNTS))
+    world.drain()
+    world.send(*pages(1_000, events))
+
+    assert statements.of(world.drain) == COMMIT
+    assert statements.bytes("INSERT accounts") == ROWS_BYTES
+    assert statements.bytes("INSERT seen") == events * HASH_BYTES
+
+
+@pytest.mark.parametrize("accounts", [1, ACCOUNTS])
+def test_accounts_that_are_not_in_memory_are_loaded_together(world: World, statements: Statements, accounts: int) -> None:
+    world.send(*pages(0, ACCOUNTS))
+    world.drain()
+    world.restart()
+    world.send(contacts("c1", 1, "another"))
+    world.drain()
+    world.send(*pages(1_000, accounts))
+
+    assert statements.of(world.drain) == ["SELECT accounts", "SELECT facts", *COMMIT]
+
+
+@pytest.mark.parametrize("leads", [1, 20])
+def test_leads_take_seven_statements_more_however_many_they_are(world: World, statements: Statements, leads: int) -> None:
+    world.send(*pages(0, ACCOUNTS))
+    world.drain()
+    world.send(*[contacts(f"g{n}", 480, f"account-{n}", NOON + 5_000) for n in range(leads)])
+
+    assert statements.of(world.drain) == [
+        *COMMIT[:2],
+        "SELECT lead_events",
+        "INSERT lead_events",
+        "INSERT leads",
+        "INSERT outbox",
+        *COMMIT[2:],
+        *PUBLISH,
+    ]
+
+
+def test_a_frame_is_decoded_once_an_id_hashed_once_and_properties_only_where_a_rule_reads_them(
+    world: World, calls: Counter[str]
+) -> None:
+    gauges = [contacts(f"g{n}", n, f"account-{n}") for n in range(30)]
+    world.send(*pages(0, 500), *gauges)
+    world.drain()
+
+    assert calls == {"frame": 1, "hash": 530, "properties": 30}
+
+
+def test_the_first_hop_encodes_an_event_once_and_takes_one_statement_for_all(
+    world: World, statements: Statements, calls: Counter[str]
+) -> None:
+    world.arrive(usage_event("g1", "group", person="ada", account="acme"))
+    world.drain()
+    calls.clear()
+    views = [usage_event(f"m{n}", name="Page Viewed", person="ada", at=NOON + n) for n in range(200)]
+    world.send(*views, topic=UNATTRIBUTED)
+
+    assert statements.of(world.drain) == ["UPDATE checkpoints", "INSERT outbox", *PUBLISH, *COMMIT]
+    assert calls == {"frame": 2, "encode": 200, "hash": 200}
