@@ -20,7 +20,7 @@ from detector.store import DetectorStore
 from eventlog import EMBEDDED_FILE
 from eventlog.port import Consumer
 from handraiser.errors import CommandError
-from handraiser.ground import Ground, open_ground
+from handraiser.ground import Ground, open_topics
 from handraiser.migrate import migrate
 from runtime.clock import wall_clock
 from runtime.database import open_database
@@ -35,7 +35,7 @@ def patient_ground(settings: Settings) -> Ground:
     """A broker that was just started may take longer to make 128 partitions than we wait for it."""
     for left in reversed(range(OPEN_TRIES)):
         try:
-            return open_ground(settings)
+            return open_topics(settings)
         except CommandError:
             if left == 0:
                 raise
@@ -46,7 +46,7 @@ class LogOutput:
     """Our lead events in the embedded log."""
 
     def __init__(self, ground: Ground) -> None:
-        self._consumer: Consumer = ground.log.consumer([LEAD_EVENTS], "bench")
+        self._consumer: Consumer = ground.log.consumer([LEAD_EVENTS])
         for at, end in self._consumer.end_offsets().items():
             self._consumer.seek(at, end)
 

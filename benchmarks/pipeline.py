@@ -82,7 +82,7 @@ def _kafka_values(settings: Settings) -> Iterator[bytes]:
 
 
 def _embedded_values(settings: Settings) -> Iterator[bytes]:
-    consumer = open_log(settings, wall_clock).consumer([EVENTS], "bound")
+    consumer = open_log(settings, wall_clock).consumer([EVENTS])
     for partition, offset in consumer.beginning_offsets().items():
         consumer.seek(partition, offset)
     while True:

@@ -10,6 +10,7 @@ from contracts.messages import LEAD_EVENTS, Command, DeadLetter, LeadEvent, Plac
 from contracts.partition import partition_of
 from detector import metrics
 from detector.agenda import Agenda, Key
+from detector.busiest import Busiest
 from detector.cache import Cache
 from detector.changes import AccountRow, Buried, Changes, CommandRow, DueRow, FactRow, OutboxRow
 from detector.core.account import Account
@@ -42,6 +43,7 @@ class Folding:
         self._seen_commands = seen_commands
         self._partitions = partitions
         self._accounts: Cache[Key, Account] = Cache(bytes_max, attrgetter("size"))
+        self._busiest = Busiest()
         self._stored: dict[Key, tuple[bytes, Chunks]] = {}
         self._moved: set[tuple[TopicPartition, Key]] = set()
         """Whose due time the open batch changes."""
@@ -62,6 +64,7 @@ class Folding:
         self._stored = self._store.load(self._accounts.missing({*named, *due}))
         for at, each in events.items():
             self._seen.prepare(at, each)
+            self._busiest.look(each)
 
     def take(self, partition: Partition, place: Place, events: Sequence[UsageEvent], changes: Changes) -> None:
         """The events of the record at `place`."""

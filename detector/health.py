@@ -1,6 +1,9 @@
 """The `detector` object of /health: stored checkpoints and the log's ends in; figures, a status and what to do out."""
 
-from collections.abc import Mapping
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from contracts.messages import EVENTS
@@ -16,6 +19,20 @@ OUTBOX_STUCK_S = 60
 HOUR_MS = 3_600_000
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long the next record of a partition has waited, and how many there are."""
+
+    at: TopicPartition
+    seconds: float
+    records: int
+    standing: Standing | None
+
+    def committed_s(self, now: int) -> float:
+        """How long ago something of it was committed; ever so long, if nothing was."""
+        return math.inf if self.standing is None else (now - self.standing.committed_at) / 1000
+
+
 class HealthReporter:
     """Judges from the database alone, so that another process than the detector's can ask. One thread at a time."""
 
@@ -25,17 +42,23 @@ class HealthReporter:
 
     def report(self, ends: Mapping[TopicPartition, int], now: int) -> dict[str, Any]:
         """`ends`: offsets of the detector's topics that the next appends will get. May block on the database."""
-        standings = {standing.partition: standing for standing in self._store.checkpoints.standings()}
+        added = self._added(ends)
+        ends = {at: end for at, end in ends.items() if at not in added}
+        standings = {s.partition: s for s in self._store.checkpoints.standings() if s.partition in ends}
         lags = {at: end - (standings[at].next_offset if at in standings else 0) for at, end in ends.items()}
-        lag_s = max((self._behind_s(at, lag, standings.get(at), now) for at, lag in lags.items()), default=0.0)
+        waits = {at: self._behind_s(at, lag, standings.get(at), now) for at, lag in lags.items()}
         halted = {f"{at.topic}/{at.partition}": s for at, s in standings.items() if s.halted}
         oldest = self._store.outbox.oldest()
         first_due = self._store.accounts.first_due()
         commit_age_s = max(0, now - max((s.committed_at for s in standings.values()), default=now)) / 1000
         figures: dict[str, Any] = {
-            "partitions": {"owned": sum(at in ends and not s.halted for at, s in standings.items()), "total": len(ends)},
+            "partitions": {
+                "owned": sum(not s.halted for s in standings.values()),
+                "total": len(ends),
+                "owners": dict(Counter(s.owner for s in standings.values())),
+            },
             "lag_events": sum(max(0, lag) for lag in lags.values()),
-            "lag_s": lag_s,
+            "lag_s": max(waits.values(), default=0.0),
             "commit_age_s": commit_age_s,
             "halted": {place: s.halted for place, s in halted.items()} or None,
             "timers_overdue_s": 0 if first_due is None else max(0, now - first_due) / 1000,
@@ -44,10 +67,20 @@ class HealthReporter:
             "unattributed_1h": self._store.dead_letters.count("unattributed", now - HOUR_MS),
             "rulebooks": self._rulebooks(),
         }
-        problems = _halts(halted) + _problems(figures, now)
+        waiting = [
+            Wait(at, seconds, lags[at], standings.get(at))
+            for at, seconds in waits.items()
+            if at not in standings or not standings[at].halted
+        ]
+        problems = _halts(halted) + _waits(waiting, now) + _outbox(figures["outbox_oldest_s"], now) + _additions(added)
         down = any(problem["code"] in ("detector_halted", "detector_stalled") for problem in problems)
         status = "down" if down else "degraded" if problems else "ok"
         return {"status": status, **figures, "problems": problems}
+
+    def _added(self, ends: Iterable[TopicPartition]) -> list[TopicPartition]:
+        """Partitions that their topic did not have when the database was filled from it."""
+        known = self._store.checkpoints.topics()
+        return [at for at in ends if at.topic in known and at.partition >= known[at.topic].partitions]
 
     def _behind_s(self, at: TopicPartition, lag: int, standing: Standing | None, now: int) -> float:
         """How long the next record has waited: since we first saw it wait, or, while commits go on, by partition time."""
@@ -75,22 +108,42 @@ def _halts(halted: Mapping[str, Standing]) -> list[dict[str, Any]]:
     ]
 
 
-def _problems(figures: Mapping[str, Any], now: int) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-
-    def problem(code: str, age_s: float, what: str, do: str) -> None:
-        found.append({"code": code, "since": iso(now - round(age_s * 1000)), "what": what, "do": do})
-
-    lag_s = figures["lag_s"]
-    if figures["halted"] is None and lag_s > STALLED_S and figures["commit_age_s"] > STALLED_S:
-        what = f"{figures['lag_events']} records wait and nothing was committed for {figures['commit_age_s']:.0f} s"
-        problem("detector_stalled", lag_s, what, "Look at the detector's log; start it again: it goes on where it stopped.")
-    elif figures["halted"] is None and lag_s > BEHIND_S:
-        what = f"The detector is {lag_s:.0f} s behind ({figures['lag_events']} records)"
-        problem(
-            "detector_behind", lag_s, what, "It catches up by itself; if it does not, add a detector process or a faster disk."
+def _waits(waiting: Sequence[Wait], now: int) -> list[dict[str, Any]]:
+    """Of the partitions that do not stand still on purpose."""
+    stalled = [w for w in waiting if w.seconds > STALLED_S and w.committed_s(now) > STALLED_S]
+    if stalled:
+        first = max(stalled, key=lambda w: w.seconds)
+        more = f" and {len(stalled) - 1} more" if len(stalled) > 1 else ""
+        owner = f", which {first.standing.owner} had last" if first.standing is not None else ""
+        what = (
+            f"{sum(w.records for w in stalled)} records wait and nothing was committed for {STALLED_S} s in "
+            f"{first.at.topic}/{first.at.partition}{more}{owner}"
         )
-    if figures["outbox_oldest_s"] > OUTBOX_STUCK_S:
-        what = f"Lead events wait {figures['outbox_oldest_s']:.0f} s to be sent to the log"
-        problem("outbox_stuck", figures["outbox_oldest_s"], what, "See whether the log takes appends: its check, its disk.")
-    return found
+        do = "Look at that detector's log; start it again: it goes on where it stopped."
+        return [_problem("detector_stalled", first.seconds, what, do, now)]
+    behind = [w for w in waiting if w.seconds > BEHIND_S]
+    if behind:
+        what = f"The detector is {max(w.seconds for w in behind):.0f} s behind ({sum(w.records for w in behind)} records)"
+        do = "It catches up by itself; if it does not, add a detector process or a faster disk."
+        return [_problem("detector_behind", max(w.seconds for w in behind), what, do, now)]
+    return []
+
+
+def _outbox(oldest_s: float, now: int) -> list[dict[str, Any]]:
+    if oldest_s <= OUTBOX_STUCK_S:
+        return []
+    what = f"Lead events wait {oldest_s:.0f} s to be sent to the log"
+    return [_problem("outbox_stuck", oldest_s, what, "See whether the log takes appends: its check, its disk.", now)]
+
+
+def _additions(added: Sequence[TopicPartition]) -> list[dict[str, Any]]:
+    if not added:
+        return []
+    places = ", ".join(f"{at.topic}/{at.partition}" for at in added[:3]) + (" …" if len(added) > 3 else "")
+    what = f"{len(added)} partitions were added to topics after the first start ({places}): nothing is written or read there"
+    do = "Nothing is lost, and nothing gained. The runbook's section partitions_added says how to get more."
+    return [{"code": "partitions_added", "since": None, "what": what, "do": do}]
+
+
+def _problem(code: str, age_s: float, what: str, do: str, now: int) -> dict[str, Any]:
+    return {"code": code, "since": iso(now - round(age_s * 1000)), "what": what, "do": do}

@@ -19,7 +19,7 @@ from detector.comparing import LeadDifference, compare
 from detector.programs import Programs
 from detector.recompute import OnProgress, Recompute
 from detector.shapes import iso
-from detector.store import DetectorStore, TopicMismatchError
+from detector.store import DetectorStore, TopicMismatchError, refuse_another
 from detector.store.audit import Kept, Scope, Snapshot, scratch, snapshot
 from eventlog.port import Consumer, Log, TopicPartition
 
@@ -75,7 +75,7 @@ def _verify(log: Log, store: DetectorStore, scope: Scope, folded: Scope, on_prog
         checkpoints = now.checkpoints(EVENTS)
         partitions, report.unverifiable = _readable(log, now, scope, checkpoints)
     with tempfile.TemporaryDirectory(prefix="handraiser-verify-") as folder, scratch(Path(folder)) as engine:
-        consumer = log.consumer([EVENTS], "verify")
+        consumer = log.consumer([EVENTS])
         recompute = Recompute(
             consumer,
             DetectorStore(engine),
@@ -92,7 +92,7 @@ def _verify(log: Log, store: DetectorStore, scope: Scope, folded: Scope, on_prog
                 recompute.until(now.checkpoints(EVENTS))
                 with snapshot(engine) as again:
                     ends = dict.fromkeys(report.unverifiable, 0) | {n: offset for n, (offset, _) in recompute.stops.items()}
-                    _compare_all(now, again, scope, _Ends(ends, log.topics([EVENTS])[EVENTS].partitions), report)
+                    _compare_all(now, again, scope, _Ends(ends, now.known(log.topics([EVENTS])[EVENTS]).partitions), report)
     report.events = recompute.events
     report.unverifiable |= {number: f"from offset {offset} on: {why}" for number, (offset, why) in recompute.stops.items()}
     return report
@@ -114,14 +114,15 @@ def _whose(now: Snapshot, scope: Scope) -> Scope:
 def _readable(log: Log, now: Snapshot, scope: Scope, checkpoints: Mapping[int, int]) -> tuple[list[int], dict[int, str]]:
     """The partitions that must be read and can be, and why the others cannot."""
     state = log.topics([EVENTS])[EVENTS]
+    known = now.known(state)
     wanted = set(checkpoints)
     if scope.project is not None and scope.account is not None:
-        wanted &= {partition_of(scope.project, scope.account, state.partitions)}
+        wanted &= {partition_of(scope.project, scope.account, known.partitions)}
     try:
-        now.check_topic(state)
+        refuse_another(state, known)
     except TopicMismatchError as error:
         return [], dict.fromkeys(wanted, str(error))
-    consumer = log.consumer([EVENTS], "verify")
+    consumer = log.consumer([EVENTS])
     with closing(consumer):
         begins, ends = consumer.beginning_offsets(), consumer.end_offsets()
         why: dict[int, str] = {}

@@ -29,7 +29,6 @@ from eventlog.port import Log, LogError, Producer, Record, TopicPartition, Topic
 from runtime.clock import Clock
 from runtime.points import reach
 
-GROUP = "detector"
 TOPICS = (EVENTS, UNATTRIBUTED, DEAD_LETTERS)
 POLL_BYTES_MAX = 4 * 1024 * 1024
 BATCH_MS_MAX = 1_000
@@ -63,25 +62,28 @@ class Worker:
         clock: Clock,
         owner: str,
         random_bytes: Callable[[int], bytes],
+        group: str = "detector",
         committer: Executor | None = None,
     ) -> None:
-        """`topics`: as they are. `owner`: who acquires, for people. `committer`: runs the commits, one after the other.
+        """`topics`: as they are. `owner`: who acquires, for people. `group`: with whom the partitions are shared.
+
+        `committer`: runs the commits, one after the other.
 
         Raises TopicMismatchError if the log is another one.
         """
-        store.checkpoints.check_topics(topics.values())
+        topics = store.checkpoints.check_topics(topics.values())
         seen = SeenIds(store.seen, store.seen.key(random_bytes(32)))
         folding = Folding(store.accounts, seen, SeenCommands(store.commands), topics[LEAD_EVENTS].partitions)
         attributor = Attributor(store.people, topics[EVENTS].partitions)
         self._store = store
         self._producer = producer
         self._clock = clock
-        self._consumer = log.consumer(TOPICS, GROUP)
+        self._consumer = log.consumer(TOPICS, group)
         self._compute = Compute(Programs(store.rulebooks), folding, attributor)
         self._publisher = Publisher(store.outbox, producer, clock)
-        self._ownership = Ownership(self._consumer, store, self._compute, clock, owner)
+        self._ownership = Ownership(log, self._consumer, store, self._compute, clock=clock, owner=owner)
         self._committer = committer or ThreadPoolExecutor(max_workers=1, thread_name_prefix="detector-commit")
-        self._committing: Future[None] | None = None
+        self._committing: Future[dict[TopicPartition, int]] | None = None
         self._left: list[Record] = []
         """Polled, and too much for the batch before."""
         self._suspect: Record | None = None
@@ -198,15 +200,15 @@ class Worker:
         if self._committing is None:
             return
         committing, self._committing = self._committing, None
-        committing.result()
+        self._consumer.show_progress(committing.result())
         self._compute.settled()
 
     def _hand_over(self, batch: Batch) -> None:
         self._committing = self._committer.submit(self._commit, batch)
         metrics.HALTED.set(self._ownership.halted())
 
-    def _commit(self, batch: Batch) -> None:
-        """In the second thread: one transaction, then what it put into the outbox."""
+    def _commit(self, batch: Batch) -> dict[TopicPartition, int]:
+        """In the second thread: one transaction, then what it put into the outbox. Where the partitions stand now."""
         changes = batch.changes
         with metrics.COMMIT_SECONDS.time():
             reach("detector.commit.before")
@@ -217,6 +219,7 @@ class Worker:
             self._publisher.publish(self._ownership.sources())
         self._sweep()
         _count(batch)
+        return {move.partition: move.next_offset for move in changes.moves}
 
     def _sweep(self) -> None:
         """Old dead letters and commands go, so many at a time. By the thread that commits, or by the other while none does."""
@@ -229,8 +232,8 @@ class Worker:
     def _drop(self) -> None:
         """Forget everything in memory; the next turn acquires the partitions again."""
         committing, self._committing = self._committing, None
-        if committing is not None:
-            committing.exception()  # it may succeed still: the checkpoints will tell
+        if committing is not None and committing.exception() is None:
+            self._consumer.show_progress(committing.result())  # it has succeeded still
         self._left, self._suspect = [], None
         self._compute.clear()
         self._ownership.release()

@@ -12,13 +12,18 @@ REACH_WITHIN_S = 5
 """How long one request to the brokers is tried before we say that they cannot be reached."""
 
 
-def open_client(kind: Any, bootstrap: str, **settings: Any) -> Any:
-    """A KafkaProducer, KafkaConsumer or KafkaAdminClient (`kind`) that has reached a broker. Raises LogError."""
+def open_client(kind: Any, bootstrap: str, opened: Callable[[Any], None] | None = None, **settings: Any) -> Any:
+    """A KafkaProducer, KafkaConsumer or KafkaAdminClient (`kind`) that has reached a broker. Raises LogError.
+
+    `opened` gets its network client, which knows what the brokers say of topics.
+    """
     connections: list[Any] = []
     connect: Callable[..., Any] = kind.DEFAULT_CONFIG["kafka_client"]
 
     def remember(*arguments: Any, **config: Any) -> Any:
         connections.append(connect(*arguments, **config))
+        if opened is not None:
+            opened(connections[-1])
         return connections[-1]
 
     with errors_explained(bootstrap):

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import kafka
@@ -12,7 +12,7 @@ import kafka.errors
 from kafka import KafkaConsumer
 
 from eventlog.kafka_client import REACH_WITHIN_S, errors_explained, open_client
-from eventlog.port import LogError, OffsetOutOfRangeError, Record, TopicPartition
+from eventlog.port import LogError, OffsetOutOfRangeError, Record, TopicPartition, TopicState
 
 WAKE_WITHIN_S = 0.1
 """kafka-python cannot be woken, so a poll waits in slices of this length."""
@@ -20,28 +20,27 @@ POLL_RECORDS_MAX = 1000
 FETCH_BYTES_MAX = 16 * 1024 * 1024
 PARTITION_FETCH_BYTES_MAX = 4 * 1024 * 1024
 STALLED_AFTER_S = 10.0
+LOOK_AT_TOPICS_S = 10
+"""A topic that is deleted and created again between two fetches is noticed within this time."""
 
 _log = logging.getLogger("eventlog")
 
 
 class KafkaLogConsumer:
-    """Reads `partitions` (how many, by topic).
+    """Reads all partitions of `topics` (by name, as they are).
 
     The client is built anew when polls of `stalled_after_s` together gave nothing, though the brokers had something for us:
     releases of kafka-python 3.0 were seen to stall, and nothing else helped.
     """
 
     def __init__(
-        self, bootstrap: str, prefix: str, partitions: Mapping[str, int], client_id: str, stalled_after_s: float = STALLED_AFTER_S
+        self, bootstrap: str, prefix: str, topics: Mapping[str, TopicState], stalled_after_s: float = STALLED_AFTER_S
     ) -> None:
         self._bootstrap = bootstrap
-        self._client_id = client_id
-        self._theirs = {
-            TopicPartition(name, number): kafka.TopicPartition(prefix + name, number)
-            for name, count in partitions.items()
-            for number in range(count)
-        }
-        self._ours = {theirs: ours for ours, theirs in self._theirs.items()}
+        self._prefix = prefix
+        self._topic_ids = {name: state.id for name, state in topics.items()}
+        self._assignment = frozenset(TopicPartition(name, n) for name, s in topics.items() for n in range(s.partitions))
+        self._generation = 1
         self._positions: dict[TopicPartition, int] = {}
         """The next offset to give to our caller."""
         self._surplus: deque[Record] = deque()
@@ -52,12 +51,11 @@ class KafkaLogConsumer:
         """How long polls have waited since the last record; the time between polls does not count."""
         self._consumer = self._connect()
 
-    def _connect(self) -> Any:
+    def _connect(self, **group: Any) -> Any:
         return open_client(
             KafkaConsumer,
             self._bootstrap,
-            client_id=self._client_id,
-            group_id=None,
+            self._opened,
             enable_auto_commit=False,
             auto_offset_reset="none",
             allow_auto_create_topics=False,
@@ -65,27 +63,38 @@ class KafkaLogConsumer:
             max_partition_fetch_bytes=PARTITION_FETCH_BYTES_MAX,
             max_poll_records=POLL_RECORDS_MAX,
             reconnect_backoff_max_ms=1000,
+            metadata_max_age_ms=LOOK_AT_TOPICS_S * 1000,
+            **{"client_id": "handraiser", "group_id": None, **group},
         )
 
+    def _opened(self, network: Any) -> None:
+        self._network = network
+
+    @property
+    def generation(self) -> int:
+        return self._generation
+
     def assignment(self) -> frozenset[TopicPartition]:
-        return frozenset(self._theirs)
+        return self._assignment
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
-        theirs = self._theirs[partition]
-        with errors_explained(self._bootstrap):
-            first = self._consumer.beginning_offsets([theirs], timeout_ms=REACH_WITHIN_S * 1000)[theirs]
-            end = self._consumer.end_offsets([theirs], timeout_ms=REACH_WITHIN_S * 1000)[theirs]
+        first = self._offsets("beginning_offsets", [partition])[partition]
+        end = self._offsets("end_offsets", [partition])[partition]
         if not first <= offset <= end:
             raise OffsetOutOfRangeError(
-                f"Offset {offset} of {theirs.topic}/{theirs.partition} is not in Kafka, which holds {first} to {end}: its "
-                "retention passed it, or the topic was replaced. Restore the topic that belongs to this database."
+                f"Offset {offset} of {self._prefix}{partition.topic}/{partition.partition} is not in Kafka, which holds {first} "
+                f"to {end}: its retention passed it, or the topic was replaced. Restore the topic that belongs to this database."
             )
         self._surplus = deque(record for record in self._surplus if (record.topic, record.partition) != partition)
         is_new = partition not in self._positions
         self._positions[partition] = offset
+        self._place(partition, offset, is_new)
+
+    def _place(self, partition: TopicPartition, offset: int, is_new: bool) -> None:
+        """Let the client fetch from `offset`."""
         if is_new:  # the client is assigned only what has a position, or it would look for one by itself
-            self._consumer.assign([self._theirs[each] for each in self._positions])
-        self._consumer.seek(theirs, offset)
+            self._consumer.assign([self._theirs(each) for each in self._positions])
+        self._consumer.seek(self._theirs(partition), offset)
 
     def poll(self, timeout_s: float, max_bytes: int) -> list[Record]:
         deadline = time.monotonic() + timeout_s
@@ -98,7 +107,7 @@ class KafkaLogConsumer:
         return self._take(max_bytes)
 
     def _fetch(self, timeout_s: float) -> None:
-        if not self._positions:
+        if not self._is_reading():
             self._woken.wait(timeout_s)
             return
         began = time.monotonic()
@@ -112,12 +121,30 @@ class KafkaLogConsumer:
                     "it. Give the topics a longer retention, and restore what was lost from a backup."
                 ) from error
             raise
+        if another := self._made_anew():
+            self._drop_another(another)
+            return
         for theirs, records in polled.items():
-            topic, partition = self._ours[theirs]
+            topic, partition = self._ours(theirs)
             self._surplus += (Record(topic, partition, got.offset, got.timestamp, got.value) for got in records)
         self._quiet_s = 0.0 if polled else self._quiet_s + time.monotonic() - began
         if self._quiet_s > self._stalled_after_s:
             self._look_for_stall()
+
+    def _made_anew(self) -> str | None:
+        """A topic that is another one than it was. To the client the name is enough: it reads on at the same offset."""
+        for name, known in self._topic_ids.items():
+            now = self._network.cluster.topic_id(self._prefix + name)
+            if now is not None and str(now) != known:
+                self._topic_ids[name] = str(now)
+                return name
+        return None
+
+    def _drop_another(self, topic: str) -> None:
+        raise LogError(f"Topic {self._prefix}{topic} was deleted and created again while it was being read. Begin again.")
+
+    def _is_reading(self) -> bool:
+        return bool(self._positions)
 
     def _take(self, max_bytes: int) -> list[Record]:
         taken: list[Record] = []
@@ -140,19 +167,30 @@ class KafkaLogConsumer:
         fresh = self._connect()
         self._consumer.close()
         self._consumer = fresh
-        self._consumer.assign([self._theirs[partition] for partition in self._positions])
+        self._consumer.assign([self._theirs(partition) for partition in self._positions])
         for partition, position in self._positions.items():
-            self._consumer.seek(self._theirs[partition], position)
+            self._consumer.seek(self._theirs(partition), position)
 
     def beginning_offsets(self) -> Mapping[TopicPartition, int]:
-        with errors_explained(self._bootstrap):
-            offsets = self._consumer.beginning_offsets(list(self._theirs.values()), timeout_ms=REACH_WITHIN_S * 1000)
-        return {self._ours[theirs]: offset for theirs, offset in offsets.items()}
+        return self._offsets("beginning_offsets", self._assignment)
 
     def end_offsets(self) -> Mapping[TopicPartition, int]:
+        return self._offsets("end_offsets", self._assignment)
+
+    def _offsets(self, which: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        theirs = [self._theirs(partition) for partition in partitions]
         with errors_explained(self._bootstrap):
-            offsets = self._consumer.end_offsets(list(self._theirs.values()), timeout_ms=REACH_WITHIN_S * 1000)
-        return {self._ours[theirs]: offset for theirs, offset in offsets.items()}
+            offsets = getattr(self._consumer, which)(theirs, timeout_ms=REACH_WITHIN_S * 1000)
+        return {self._ours(partition): offset for partition, offset in offsets.items()}
+
+    def show_progress(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Without a group there is nobody to show it to."""
+
+    def _theirs(self, partition: TopicPartition) -> kafka.TopicPartition:
+        return kafka.TopicPartition(self._prefix + partition.topic, partition.partition)
+
+    def _ours(self, partition: kafka.TopicPartition) -> TopicPartition:
+        return TopicPartition(partition.topic.removeprefix(self._prefix), partition.partition)
 
     def wake(self) -> None:
         self._woken.set()

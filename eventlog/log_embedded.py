@@ -45,7 +45,7 @@ class EmbeddedLog:
     def producer(self) -> "EmbeddedProducer":
         return EmbeddedProducer(self._path, self._clock)
 
-    def consumer(self, topics: Sequence[str], group: str) -> "EmbeddedConsumer":  # noqa: ARG002 - one reader of a group here
+    def consumer(self, topics: Sequence[str], group: str | None = None) -> "EmbeddedConsumer":  # noqa: ARG002 - see there
         return EmbeddedConsumer(self._path, topics)
 
     def close(self) -> None:
@@ -166,7 +166,12 @@ class EmbeddedProducer:
 
 
 class EmbeddedConsumer:
-    """Reads every partition of its topics, taking turns, so that a busy one does not starve another."""
+    """Reads every partition of its topics, taking turns, so that a busy one does not starve another.
+
+    A group has one member here: on SQLite there is one detector, and one notifier (`handraiser` sees to it).
+    """
+
+    generation = 1
 
     def __init__(self, path: Path, topics: Sequence[str]) -> None:
         self._path = path
@@ -240,6 +245,9 @@ class EmbeddedConsumer:
 
     def end_offsets(self) -> Mapping[TopicPartition, int]:
         return {partition: end for partition, (_, end) in self._bounds().items()}
+
+    def show_progress(self, positions: Mapping[TopicPartition, int]) -> None:
+        """There are no tools that would look."""
 
     def _bounds(self) -> dict[TopicPartition, tuple[int, int]]:
         with errors_explained(self._path):

@@ -14,6 +14,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError,
 
 from eventlog.kafka_client import REACH_WITHIN_S, errors_explained, open_client
 from eventlog.kafka_consumer import KafkaLogConsumer
+from eventlog.kafka_group import KafkaGroupConsumer
 from eventlog.port import Entry, LogError, Topic, TopicState
 
 RECORD_BYTES_MAX = 2 * 1024 * 1024
@@ -82,15 +83,11 @@ class KafkaLog:
     def producer(self) -> "KafkaLogProducer":
         return KafkaLogProducer(self._bootstrap, self._prefix)
 
-    def consumer(self, topics: Sequence[str], group: str) -> KafkaLogConsumer:
-        """All partitions of `topics`, whatever others of `group` read: it is the name that the brokers see for this client."""
-        with errors_explained(self._bootstrap), self._admin() as admin:
-            partitions: dict[str, int] = {}
-            for name in topics:
-                if (found := self._describe(admin, name)) is None:
-                    raise self._no_topic(name)
-                partitions[name] = len(found["partitions"])
-            return KafkaLogConsumer(self._bootstrap, self._prefix, partitions, f"handraiser-{group}")
+    def consumer(self, topics: Sequence[str], group: str | None = None) -> KafkaLogConsumer:
+        states = self.topics(topics)
+        if group is not None:
+            return KafkaGroupConsumer(self._bootstrap, self._prefix, states, group)
+        return KafkaLogConsumer(self._bootstrap, self._prefix, states)
 
     def close(self) -> None:
         """Nothing is held between calls."""

@@ -78,8 +78,16 @@ class Producer(Protocol):
 class Consumer(Protocol):
     """Reads partitions in order. One thread at a time, except `wake`."""
 
+    @property
+    def generation(self) -> int:
+        """Grows whenever a group shares its partitions out anew, which happens within a `poll`.
+
+        From then on every partition, also one that stays ours, yields nothing before a seek: another may have read on in it.
+        """
+        ...
+
     def assignment(self) -> frozenset[TopicPartition]:
-        """The partitions that are ours to read now."""
+        """The partitions that are ours to read in this generation."""
         ...
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
@@ -94,10 +102,16 @@ class Consumer(Protocol):
         """
         ...
 
-    def beginning_offsets(self) -> Mapping[TopicPartition, int]: ...
+    def beginning_offsets(self) -> Mapping[TopicPartition, int]:
+        """Per partition that is ours, the oldest offset that is there."""
+        ...
 
     def end_offsets(self) -> Mapping[TopicPartition, int]:
-        """Per partition, the offset that the next append will get."""
+        """Per partition that is ours, the offset that the next append will get."""
+        ...
+
+    def show_progress(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Where our own checkpoints stand, for tools that show how far a group is. Soon or never; nobody reads it back."""
         ...
 
     def wake(self) -> None:
@@ -123,8 +137,8 @@ class Log(Protocol):
 
     def producer(self) -> Producer: ...
 
-    def consumer(self, topics: Sequence[str], group: str) -> Consumer:
-        """A consumer of all partitions of `topics`, which must exist."""
+    def consumer(self, topics: Sequence[str], group: str | None = None) -> Consumer:
+        """A consumer of all partitions of `topics`, which must exist; with a `group`, of those that its members leave to it."""
         ...
 
     def close(self) -> None: ...

@@ -46,8 +46,6 @@ class Front:
         self.ingest = IngestRoom(ground, keys, self._producer)
         self.detector = DetectorApi(ground, keys, self._producer)
         self.notifier = NotifierRoom(ground, keys, vault, url, on_settled)
-        if ground.settings.database_url is None:  # the data folder's lock says that no other notifier sends from here
-            self.notifier.store.deliveries.end_leases(ground.clock())
         self.supervisor = Supervisor(detector_command(ground.settings.data), os.environ)
         self.catching: list[str] = []
         """Secrets of the catcher: none but in a trial."""

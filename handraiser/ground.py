@@ -1,13 +1,16 @@
 """What every room of a process stands on: in, settings; out, the log with its topics, and databases that were migrated."""
 
+import hashlib
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
+from detector.store import DetectorStore, TopicMismatchError
 from eventlog import EMBEDDED_FILE, open_log
 from eventlog.port import Log, LogError, Topic, TopicState
 from handraiser.errors import CommandError
@@ -28,7 +31,13 @@ class Ground:
     settings: Settings
     log: Log
     topics: Mapping[str, TopicState]
+    installation: str = ""
+    """Says which database this is, so that another one on the same topics is no member of our groups and takes nothing away."""
     clock: Clock = wall_clock
+
+    def group(self, name: str) -> str:
+        """The consumer group in which the processes of this installation share what `name` reads."""
+        return f"{name}-{self.installation}"
 
     def database(self, room: str) -> sa.Engine:
         """Raises CommandError for tables that another version made, or a database that is not there."""
@@ -38,9 +47,25 @@ class Ground:
 
 
 def open_ground(settings: Settings) -> Ground:
-    """Raises CommandError if Kafka is not there."""
+    """Raises CommandError if Kafka is not there, or if the log is not the one that the database was filled from."""
     if settings.kill_at is not None:
         kill_at(settings.kill_at)
+    ground = open_topics(settings)
+    engine = ground.database("detector")
+    try:
+        store = DetectorStore(engine)
+        # Who writes into a topic, and who reads it, goes by the number of partitions that it had at first.
+        topics = store.checkpoints.check_topics(ground.topics.values())
+        key = store.seen.key(secrets.token_bytes(32))
+    except TopicMismatchError as error:
+        raise CommandError("another_log", str(error)) from error
+    finally:
+        engine.dispose()
+    return replace(ground, topics=topics, installation=hashlib.sha256(key).hexdigest()[:8])
+
+
+def open_topics(settings: Settings) -> Ground:
+    """The log, its topics made, and no database asked. Raises CommandError if Kafka is not there."""
     with _explained(settings):
         log = open_log(settings, wall_clock)
         return Ground(settings, log, log.ensure_topics(_topics(settings)))

@@ -20,6 +20,7 @@ from detector.store import DetectorStore
 from eventlog.port import Producer
 from handraiser.errors import CommandError
 from handraiser.ground import Ground
+from handraiser.locks import only_one
 from ingest.batcher import Batcher
 from ingest.keys import KeyRing
 from ingest.store import IngestStore
@@ -31,7 +32,6 @@ from notifier.vault import MasterKeyError, Vault
 from notifier.worker import Notifier, OnSettled
 from runtime.web import Authenticate
 
-INTAKE_GROUP = "notifier"
 INGEST_REFUSING = {
     "code": "ingest_refusing",
     "since": None,
@@ -92,7 +92,7 @@ class DetectorApi:
         self._keys = keys
         self._clock = ground.clock
         self._reporter = HealthReporter(self.store)
-        self._ends = ground.log.consumer(DETECTOR_TOPICS, "health")
+        self._ends = ground.log.consumer(DETECTOR_TOPICS)
         self._one_asks = threading.Lock()
 
     def routers(self) -> list[APIRouter]:
@@ -121,16 +121,19 @@ class NotifierRoom:
     def __init__(
         self, ground: Ground, keys: Keys, vault: Vault, base_url: str | None = None, on_settled: OnSettled | None = None
     ) -> None:
+        self._lock = only_one(ground.settings, "notifier")
         self.store = NotifierStore(ground.database("notifier"), vault)
         try:
             self.store.check_master_key()
         except MasterKeyError as error:
             raise CommandError("master_key", str(error)) from error
+        if self._lock is not None:  # whatever was being sent here was so by a process that is gone
+            self.store.deliveries.end_leases(ground.clock())
         self._policy = policy_for(ground.settings.production)
         self._keys = keys
         self._clock = ground.clock
-        self._consumer = ground.log.consumer([LEAD_EVENTS], INTAKE_GROUP)
-        self._ends = ground.log.consumer([LEAD_EVENTS], "health")
+        self._consumer = ground.log.consumer([LEAD_EVENTS], ground.group("notifier"))
+        self._ends = ground.log.consumer([LEAD_EVENTS])
         self._one_asks = threading.Lock()
         self.intake = Intake(self._consumer, self.store, ground.clock, base_url)
         self._sender = Sender(self._policy)

@@ -15,6 +15,7 @@ from fastapi import APIRouter
 
 from handraiser.data_folder import DataFolder
 from handraiser.detecting import Detecting
+from handraiser.disks import refuse_shared_disk
 from handraiser.errors import CommandError
 from handraiser.front import check_database, check_log
 from handraiser.ground import Ground, open_ground
@@ -50,6 +51,8 @@ def run_service(name: str, data: Path | None, host: str, port: int, as_json: boo
     folder = DataFolder(settings.data)
     refuse_unsafe_production(settings, folder, trial=False)
     folder.make()
+    if settings.database_url is None:
+        refuse_shared_disk(folder.path)
     listener = bind(host, port)
     ground = open_ground(settings)
     keys = Keys(ground)
@@ -117,11 +120,21 @@ def _detector(ground: Ground, keys: Keys) -> Service:
 def _notifier(ground: Ground, keys: Keys) -> Service:
     settings = ground.settings
     room = NotifierRoom(ground, keys, vault(settings, DataFolder(settings.data), make=settings.kafka is None))
+    ended = asyncio.Event()
+
+    async def run() -> None:
+        try:
+            await room.run()
+        finally:
+            ended.set()
 
     async def leave() -> None:
+        """What is in flight is settled, and the others get our partitions at once."""
         room.notifier.stop()
+        await ended.wait()
+        await room.close()
 
-    return Service(room.routers(), room.check, run=[room.run], leave=[leave])
+    return Service(room.routers(), room.check, run=[run], leave=[leave])
 
 
 def _closing(close: Callable[[], None]) -> Callable[[], Coroutine[Any, Any, None]]:

@@ -22,6 +22,7 @@ import uvloop
 
 from handraiser import VERSION
 from handraiser.data_folder import DataFolder, read_secret
+from handraiser.disks import refuse_shared_disk
 from handraiser.errors import CommandError
 from handraiser.front import Front
 from handraiser.ground import open_ground
@@ -68,6 +69,8 @@ def run_up(options: Options) -> None:
     folder = DataFolder(settings.data)
     refuse_unsafe_production(settings, folder, options.trial)
     folder.make()
+    if settings.database_url is None:
+        refuse_shared_disk(folder.path)
     lock = lock_file(folder.path / "up.lock", 0, _running_already(folder))
     listener = bind(options.host, options.port)
     if options.host not in LOOPBACK and not settings.production:

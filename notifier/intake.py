@@ -28,12 +28,8 @@ RETRY_S = 1.0
 logger = logging.getLogger("notifier")
 
 
-class IntakeHaltedError(Exception):
-    """Lead events cannot be read on without losing some; the message says what to do."""
-
-
 class Intake:
-    """Reads on from the stored checkpoints. One thread at a time, except `stop`."""
+    """Reads on from the stored checkpoints what its group leaves to it. One thread at a time, except `stop`."""
 
     def __init__(self, consumer: Consumer, store: NotifierStore, clock: Clock, base_url: str | None = None) -> None:
         self._consumer = consumer
@@ -41,21 +37,29 @@ class Intake:
         self._clock = clock
         self._base_url = base_url
         self._at: dict[TopicPartition, Checkpoint] = {}
+        self._generation: int | None = None
+        self._stopped: dict[TopicPartition, str] = {}
         self._stopping = threading.Event()
-        self.halted: str | None = None
-        """Why nothing more is taken in, for health; None while all is well."""
+        self._broken: str | None = None
+
+    @property
+    def halted(self) -> str | None:
+        """Why some or all lead events are not taken in, for health; None while all is well."""
+        return self._broken or " ".join(self._stopped.values()) or None
 
     def run_once(self, timeout_s: float) -> int:
         """Take in what the log has, waiting up to `timeout_s` for the first record; how many deliveries were opened.
 
-        Raises IntakeHaltedError, and what log or database raise when they are not there: then call it again.
+        A partition that cannot be read on without losing something stands still and says why (`halted`), until the group is
+        shared out anew. Raises what log or database raise when they are not there: then call it again.
         """
         self._seek_new_partitions()
         opened = 0
-        records = self._consumer.poll(timeout_s, POLL_BYTES_MAX)
         try:
+            records = self._consumer.poll(timeout_s, POLL_BYTES_MAX)
             for at, group in groupby(records, key=lambda record: TopicPartition(record.topic, record.partition)):
-                opened += self._take_in(at, list(group))
+                if at in self._at:
+                    opened += self._take_in(at, list(group))
         except CheckpointMovedError:
             logger.warning("another process took in these lead events; reading its checkpoint")
             self._at.clear()
@@ -70,16 +74,11 @@ class Intake:
             try:
                 if self.run_once(POLL_S):
                     opened()
-                self.halted = None
-            except IntakeHaltedError as error:
-                self.halted = str(error)
-                logger.error("lead events are not taken in: %s", error)  # noqa: TRY400 - the message says it all
-                return
             except (LogError, sa.exc.DBAPIError) as error:
                 logger.warning("lead events could not be taken in, trying again", extra={"error": str(error)[:500]})
                 self._stopping.wait(RETRY_S)
             except Exception as error:
-                self.halted = f"Taking in lead events broke off ({type(error).__name__}, see the log): restart; nothing is lost."
+                self._broken = f"Taking in lead events broke off ({type(error).__name__}, see the log): restart; nothing is lost."
                 logger.exception("lead events are not taken in")
                 return
 
@@ -89,7 +88,10 @@ class Intake:
         self._consumer.wake()
 
     def _seek_new_partitions(self) -> None:
-        new = [at for at in self._consumer.assignment() if at not in self._at]
+        if self._generation != self._consumer.generation:
+            self._generation = self._consumer.generation
+            self._at, self._stopped = {}, {}
+        new = [at for at in self._consumer.assignment() if at not in self._at and at not in self._stopped]
         if not new:
             return
         stored = self._store.checkpoints(LEAD_EVENTS)
@@ -99,12 +101,32 @@ class Intake:
             try:
                 self._consumer.seek(at, checkpoint.next_offset)
             except OffsetOutOfRangeError as error:
-                raise IntakeHaltedError(_outside(at, checkpoint, str(error))) from error
-            self._at[at] = checkpoint
+                self._stop(at, _outside(at, checkpoint, str(error)))
+            else:
+                self._at[at] = checkpoint
+        self._consumer.show_progress({at: self._at[at].next_offset for at in new if at in self._at})
+
+    def _stop(self, at: TopicPartition, reason: str) -> None:
+        self._stopped[at] = reason
+        self._at.pop(at, None)
+        logger.error("lead events of a partition are not taken in", extra={"partition": at.partition, "reason": reason})
 
     def _take_in(self, at: TopicPartition, records: Sequence[Record]) -> int:
-        events = [_lead_event(record) for record in records]
+        """What comes before a record that is no lead event, too."""
+        events: list[LeadEvent] = []
+        reason = None
+        for record in records:
+            event = _lead_event(record)
+            if isinstance(event, str):
+                reason = event
+                break
+            events.append(event)
+        opened = self._open(at, events, records[len(events) - 1].next_offset) if events else 0
+        if reason is not None:
+            self._stop(at, reason)
+        return opened
 
+    def _open(self, at: TopicPartition, events: Sequence[LeadEvent], next_offset: int) -> int:
         def plan(subscriptions: Sequence[Subscription]) -> list[NewDelivery]:
             return [
                 NewDelivery(subscription.endpoint_id, event, FORMATS[subscription.format](event, self._base_url))
@@ -112,11 +134,11 @@ class Intake:
             ]
 
         checkpoint = self._at[at]
-        next_offset = records[-1].next_offset
         reach("notifier.intake.before")
         opened = self._store.take_in(at, checkpoint, next_offset, plan, self._clock())
         reach("notifier.intake.after")
         self._at[at] = Checkpoint(next_offset, checkpoint.version + 1)
+        self._consumer.show_progress({at: next_offset})
         OPENED.inc(opened)
         logger.info(
             "lead events taken in",
@@ -125,19 +147,16 @@ class Intake:
         return opened
 
 
-def _lead_event(record: Record) -> LeadEvent:
+def _lead_event(record: Record) -> LeadEvent | str:
+    """The lead event, or why nothing may be taken in from here on."""
     where = f"{record.topic}[{record.partition}] offset {record.offset}"
     try:
         message = decode(record.value)
     except UndecodableError as error:
-        raise IntakeHaltedError(
-            f"The lead event at {where} cannot be read ({error}). Nothing is skipped: "
-            "run the version that wrote it, or a newer one."
-        ) from error
+        remedy = "Nothing is skipped: run the version that wrote it, or a newer one."
+        return f"The lead event at {where} cannot be read ({error}). {remedy}"
     if not isinstance(message, LeadEvent):
-        raise IntakeHaltedError(
-            f"The record at {where} is a {type(message).__name__}, not a lead event: another program wrote it."
-        )
+        return f"The record at {where} is a {type(message).__name__}, not a lead event: another program wrote it."
     return message
 
 

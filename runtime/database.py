@@ -9,6 +9,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from runtime.settings import Settings
 
 BUSY_TIMEOUT_S = 15
+IDLE_IN_TRANSACTION_S = 10
+"""A process that stands still in the middle of a transaction (stopped, swapped out, cut off) gives up its locks."""
 
 
 def database_url(settings: Settings, room: str) -> sa.URL:
@@ -19,14 +21,25 @@ def database_url(settings: Settings, room: str) -> sa.URL:
 
 
 def open_database(settings: Settings, room: str) -> sa.Engine:
-    """An engine with durable defaults. SQLite: WAL, synchronous=FULL, writers wait up to BUSY_TIMEOUT_S for one another."""
+    """An engine with durable defaults. SQLite: WAL, synchronous=FULL, writers wait up to BUSY_TIMEOUT_S for one another.
+
+    PostgreSQL: whoever does nothing for IDLE_IN_TRANSACTION_S in a transaction loses it, so that others need not wait for ever.
+    """
     url = database_url(settings, room)
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_size=4, max_overflow=4, pool_pre_ping=True)
+        engine = sa.create_engine(url, pool_size=4, max_overflow=4, pool_pre_ping=True)
+        sa.event.listen(engine, "connect", _configure_postgresql)
+        return engine
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
     sa.event.listen(engine, "connect", _configure_sqlite)
     sa.event.listen(engine, "begin", _begin)
     return engine
+
+
+def _configure_postgresql(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    raw: Any = connection
+    raw.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_S}s'")
+    raw.commit()
 
 
 def _configure_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

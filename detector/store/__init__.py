@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from detector.changes import Changes
 from detector.store.accounts import Accounts, Seen, write_accounts, write_due, write_seen
 from detector.store.audit import Snapshot, snapshot
-from detector.store.checkpoints import Checkpoints, PartitionLostError, TopicMismatchError, swap
+from detector.store.checkpoints import Checkpoints, PartitionLostError, TopicMismatchError, refuse_another, swap
 from detector.store.commands import Commands, write_commands
 from detector.store.leads import LeadEventConflictError, Leads, write_leads
 from detector.store.letters import DeadLetters, StoredLetter, write_dead_letters
@@ -16,7 +16,15 @@ from detector.store.people import People, Waiting, write_people
 from detector.store.rulebooks import Rulebooks, write_adopted
 from runtime.points import reach
 
-__all__ = ["DetectorStore", "LeadEventConflictError", "PartitionLostError", "StoredLetter", "TopicMismatchError", "Waiting"]
+__all__ = [
+    "DetectorStore",
+    "LeadEventConflictError",
+    "PartitionLostError",
+    "StoredLetter",
+    "TopicMismatchError",
+    "Waiting",
+    "refuse_another",
+]
 
 
 class DetectorStore:

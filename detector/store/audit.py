@@ -10,7 +10,6 @@ import sqlalchemy as sa
 
 from detector import tables
 from detector.store.bulk import one_of
-from detector.store.checkpoints import refuse_another
 from detector.store.leads import LeadEventRow, LeadRow
 from eventlog.port import TopicState
 from runtime.database import open_database
@@ -57,12 +56,11 @@ class Snapshot:
         key = self._tx.execute(sa.select(tables.seen_keys.c.key)).scalar_one_or_none()
         return None if key is None else bytes(key)
 
-    def check_topic(self, state: TopicState) -> None:
-        """Raises TopicMismatchError if the topic is another one than the database was filled from."""
+    def known(self, state: TopicState) -> TopicState:
+        """The topic as the database was filled from it; as it is, if nothing was read of it yet."""
         t = tables.topics.c
-        row = self._tx.execute(sa.select(t.partitions, t.topic_id).where(t.name == state.name)).one_or_none()
-        if row is not None:
-            refuse_another(state, partitions=row[0], topic_id=row[1])
+        row = self._tx.execute(sa.select(t.name, t.partitions, t.topic_id).where(t.name == state.name)).one_or_none()
+        return state if row is None else TopicState(*row)
 
     def account_of(self, lead_id: str) -> tuple[str, str] | None:
         """(project, account) of a lead; None: nothing is stored of it."""
@@ -111,6 +109,7 @@ def snapshot(engine: sa.Engine) -> Iterator[Snapshot]:
     with engine.connect() as tx:
         if tx.dialect.name == "postgresql":
             tx.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            tx.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")  # it reads the log meanwhile
         yield Snapshot(tx)
 
 

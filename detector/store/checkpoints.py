@@ -1,12 +1,13 @@
 """Checkpoints: who owns a partition, where it stands, and what stopped it; and the topics that they belong to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from detector import tables
 from detector.changes import Checkpoint, Move
+from detector.store.bulk import insert
 from eventlog.port import TopicPartition, TopicState
 
 
@@ -47,30 +48,12 @@ class Checkpoints:
 
     def acquire(self, partition: TopicPartition, owner: str, earliest: int, now: int) -> Checkpoint:
         """Take the partition: whoever had it fails at its next swap. No checkpoint yet: it begins at `earliest`."""
-        table = tables.checkpoints
-        take = (
-            sa.update(table)
-            .where(_is(partition))
-            .values(version=table.c.version + 1, owner=owner, halted=None)
-            .returning(table.c.next_offset, table.c.version, table.c.partition_time)
-        )
-        with self._engine.begin() as tx:
-            row = tx.execute(take).one_or_none()
-            if row is not None:
-                return Checkpoint(next_offset=row[0], version=row[1], time=row[2])
-            tx.execute(
-                sa.insert(table).values(
-                    topic=partition.topic,
-                    partition=partition.partition,
-                    next_offset=earliest,
-                    version=1,
-                    owner=owner,
-                    partition_time=0,
-                    halted=None,
-                    committed_at=now,
-                )
-            )
-        return Checkpoint(next_offset=earliest, version=1, time=0)
+        return self.acquire_all({partition: earliest}, owner, now)[partition]
+
+    def acquire_all(self, earliest: Mapping[TopicPartition, int], owner: str, now: int) -> dict[TopicPartition, Checkpoint]:
+        """Take these partitions, all or none of them."""
+        with self._engine.begin() as tx:  # in the order of `swap`
+            return {at: _acquire(tx, at, owner, earliest[at], now) for at in sorted(earliest)}
 
     def halt(self, partition: TopicPartition, reason: str) -> None:
         """Say why a partition stands still; where it stands does not change. `acquire` clears it."""
@@ -85,31 +68,61 @@ class Checkpoints:
             rows = tx.execute(query.order_by(c.topic, c.partition)).all()
         return [Standing(TopicPartition(r[0], r[1]), *r[2:]) for r in rows]
 
-    def check_topics(self, states: Iterable[TopicState]) -> None:
-        """Remember each topic's id and number of partitions at first sight; refuse another log later (TopicMismatchError)."""
-        t = tables.topics
+    def check_topics(self, states: Iterable[TopicState]) -> dict[str, TopicState]:
+        """The topics as this database knows them, by name; each is remembered as it is at first sight.
+
+        Where an account's events lie follows from the number of partitions of then: what was added later is nobody's. Raises
+        TopicMismatchError for a topic that is another one.
+        """
+        states = list(states)
         with self._engine.begin() as tx:
-            for state in states:
-                touched = tx.execute(sa.update(t).where(t.c.name == state.name).values(name=state.name)).rowcount
-                if not touched:
-                    tx.execute(sa.insert(t).values(name=state.name, partitions=state.partitions, topic_id=state.id))
-                    continue
-                row = tx.execute(sa.select(t.c.partitions, t.c.topic_id).where(t.c.name == state.name)).one()
-                refuse_another(state, partitions=row[0], topic_id=row[1])
+            rows = [(state.name, state.partitions, state.id) for state in states]
+            insert(tx, tables.topics, ("name", "partitions", "topic_id"), rows, "ON CONFLICT (name) DO NOTHING")
+        known = self.topics()
+        for state in states:
+            refuse_another(state, known[state.name])
+        return {state.name: known[state.name] for state in states}
+
+    def topics(self) -> dict[str, TopicState]:
+        """Every topic as it was at first sight, by name."""
+        t = tables.topics.c
+        with self._engine.connect() as tx:
+            return {row[0]: TopicState(*row) for row in tx.execute(sa.select(t.name, t.partitions, t.topic_id))}
 
 
-def refuse_another(state: TopicState, partitions: int, topic_id: str) -> None:
-    """Raises TopicMismatchError unless the topic is as the database knows it."""
-    remedy = "Point Handraiser at the log that this database belongs to, or start with an empty database."
-    if state.id != topic_id:
-        raise TopicMismatchError(
-            f"Topic {state.name} was deleted and created again (its id is {state.id}, the database knows {topic_id}): "
-            f"the stored checkpoints mean nothing in it. {remedy}"
+def _acquire(tx: sa.Connection, partition: TopicPartition, owner: str, earliest: int, now: int) -> Checkpoint:
+    table = tables.checkpoints
+    take = (
+        sa.update(table)
+        .where(_is(partition))
+        .values(version=table.c.version + 1, owner=owner, halted=None)
+        .returning(table.c.next_offset, table.c.version, table.c.partition_time)
+    )
+    row = tx.execute(take).one_or_none()
+    if row is not None:
+        return Checkpoint(next_offset=row[0], version=row[1], time=row[2])
+    tx.execute(
+        sa.insert(table).values(
+            topic=partition.topic,
+            partition=partition.partition,
+            next_offset=earliest,
+            version=1,
+            owner=owner,
+            partition_time=0,
+            halted=None,
+            committed_at=now,
         )
-    if state.partitions != partitions:
+    )
+    return Checkpoint(next_offset=earliest, version=1, time=0)
+
+
+def refuse_another(state: TopicState, known: TopicState) -> None:
+    """Raises TopicMismatchError unless the topic is the one that the database knows."""
+    if state.id != known.id:
         raise TopicMismatchError(
-            f"Topic {state.name} has {state.partitions} partitions, the database was filled with {partitions}: accounts would "
-            f"be read in two places. {remedy}"
+            f"Topic {state.name} was deleted and created again (its id is {state.id}, the database knows {known.id}): the stored "
+            "checkpoints mean nothing in it. Point Handraiser at the log that this database belongs to, or start with an empty "
+            "database."
         )
 
 

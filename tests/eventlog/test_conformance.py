@@ -40,7 +40,7 @@ def producer(log: Log) -> Iterator[Producer]:
 
 @pytest.fixture
 def consumer(log: Log) -> Iterator[Consumer]:
-    made = log.consumer(["a", "b"], "tests")
+    made = log.consumer(["a", "b"])
     yield made
     made.close()
 
@@ -126,9 +126,23 @@ def test_a_partition_yields_nothing_before_its_first_seek(producer: Producer, co
 
 def test_the_assignment_is_all_partitions_of_its_topics(log: Log, consumer: Consumer) -> None:
     assert consumer.assignment() == {A0, A1, B0}
-    only_b = log.consumer(["b"], "tests")
+    only_b = log.consumer(["b"])
     assert only_b.assignment() == {B0}
     only_b.close()
+
+
+def test_the_only_member_of_a_group_reads_everything(log: Log, producer: Producer) -> None:
+    producer.append(entries(A0, b"1") + entries(A1, b"2") + entries(B0, b"3"), IN_TIME_S)
+    member = log.consumer(["a", "b"], "readers")
+    first = member.generation
+    deadline = time.monotonic() + IN_TIME_S
+    while member.assignment() != {A0, A1, B0}:
+        assert time.monotonic() < deadline
+        assert member.poll(0.1, 1000) == []
+    assert member.generation >= first
+    assert sorted(record.value for record in read(from_the_beginning(member), 3)) == [b"1", b"2", b"3"]
+    member.show_progress({A0: 1})
+    member.close()
 
 
 def test_a_poll_stays_within_its_bytes_and_loses_nothing(producer: Producer, consumer: Consumer) -> None:
@@ -214,7 +228,7 @@ def test_an_idle_poll_uses_no_cpu(consumer: Consumer) -> None:
 
 def test_consumers_read_independently_of_each_other(log: Log, producer: Producer, consumer: Consumer) -> None:
     producer.append(entries(A0, b"1", b"2"), IN_TIME_S)
-    other = log.consumer(["a"], "others")
+    other = log.consumer(["a"])
     other.seek(A0, 1)
     assert values(read(other, 1), A0) == [b"2"]
     assert values(read(from_the_beginning(consumer), 2), A0) == [b"1", b"2"]
@@ -224,7 +238,7 @@ def test_consumers_read_independently_of_each_other(log: Log, producer: Producer
 def test_a_consumer_made_later_reads_on_from_a_stored_offset(log: Log, producer: Producer, consumer: Consumer) -> None:
     producer.append(entries(A0, b"1", b"2", b"3"), IN_TIME_S)
     stored = read(from_the_beginning(consumer), 3)[1].next_offset
-    later = log.consumer(["a"], "tests")
+    later = log.consumer(["a"])
     later.seek(A0, stored)
     assert values(read(later, 1), A0) == [b"3"]
     later.close()
@@ -281,4 +295,4 @@ def test_an_append_to_a_topic_that_is_not_there_fails_and_says_so(producer: Prod
 
 def test_a_consumer_of_a_topic_that_is_not_there_is_refused(log: Log) -> None:
     with pytest.raises(LogError, match="nowhere"):
-        log.consumer(["nowhere"], "tests")
+        log.consumer(["nowhere"])

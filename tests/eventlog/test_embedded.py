@@ -58,13 +58,13 @@ def log(path: Path, clock: HandClock) -> EmbeddedLog:
 
 @pytest.fixture
 def consumer(log: EmbeddedLog) -> Iterator[Consumer]:
-    made = log.consumer(["a", "b"], "tests")
+    made = log.consumer(["a", "b"])
     yield made
     made.close()
 
 
 def all_records(log: EmbeddedLog) -> list[Record]:
-    consumer = log.consumer(["a", "b"], "tests")
+    consumer = log.consumer(["a", "b"])
     for partition, offset in consumer.beginning_offsets().items():
         consumer.seek(partition, offset)
     records: list[Record] = []
@@ -149,7 +149,7 @@ def test_several_processes_append_to_one_file(log: EmbeddedLog, path: Path) -> N
 def test_a_reader_in_another_process_is_woken_within_milliseconds(path: Path) -> None:
     """The reader is this process and the appender another one; the log's own times say when an append was on its way."""
     live = EmbeddedLog(path, wall_clock)
-    consumer = live.consumer(["b"], "tests")
+    consumer = live.consumer(["b"])
     consumer.seek(B0, 0)
     lateness: list[int] = []
     with start_appender(path, 5) as appender:
@@ -186,7 +186,7 @@ def test_what_a_killed_reader_left_is_cleared_away(log: EmbeddedLog, path: Path)
 
 
 def test_a_closed_reader_leaves_nothing(log: EmbeddedLog, path: Path) -> None:
-    consumer = log.consumer(["a"], "tests")
+    consumer = log.consumer(["a"])
     folder = path.with_name("log.sqlite.wake")
     assert [stat.S_ISFIFO(entry.stat().st_mode) for entry in folder.iterdir()] == [True]
     consumer.close()

@@ -91,7 +91,7 @@ def test_a_topic_made_anew_has_another_id(log: KafkaLog, admin: Any, prefix: str
 
 
 def test_a_seek_to_what_retention_took_is_refused(log: KafkaLog, producer: Producer, admin: Any, prefix: str) -> None:
-    consumer = log.consumer(["a"], "tests")
+    consumer = log.consumer(["a"])
     producer.append([Entry("a", 0, b"%d" % number) for number in range(5)], 10)
     admin.delete_records({TheirPartition(f"{prefix}a", 0): 3})
     with pytest.raises(OffsetOutOfRangeError, match="holds 3 to 5"):
@@ -103,7 +103,7 @@ def test_a_seek_to_what_retention_took_is_refused(log: KafkaLog, producer: Produ
 
 
 def test_a_reader_that_retention_overtook_is_told(log: KafkaLog, producer: Producer, admin: Any, prefix: str) -> None:
-    consumer = log.consumer(["a"], "tests")
+    consumer = log.consumer(["a"])
     producer.append([Entry("a", 0, b"%d" % number) for number in range(5)], 10)
     consumer.seek(A0, 1)
     admin.delete_records({TheirPartition(f"{prefix}a", 0): 3})
@@ -113,9 +113,9 @@ def test_a_reader_that_retention_overtook_is_told(log: KafkaLog, producer: Produ
 
 
 def test_a_client_that_stalls_is_built_anew(
-    kafka: str, producer: Producer, prefix: str, caplog: pytest.LogCaptureFixture
+    kafka: str, log: KafkaLog, producer: Producer, prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    consumer = KafkaLogConsumer(kafka, prefix, {"a": 2}, "tests", stalled_after_s=0.3)
+    consumer = KafkaLogConsumer(kafka, prefix, log.topics(["a"]), stalled_after_s=0.3)
     producer.append([Entry("a", 0, b"1"), Entry("a", 0, b"2")], 10)
     consumer.seek(A0, 0)
     consumer.seek(A1, 0)
@@ -130,8 +130,7 @@ def test_a_client_that_stalls_is_built_anew(
 
 
 def test_an_idle_client_is_not_built_anew(kafka: str, log: KafkaLog, prefix: str) -> None:
-    log.ensure_topics([Topic("a", 2, DAY_S)])
-    consumer = KafkaLogConsumer(kafka, prefix, {"a": 2}, "tests", stalled_after_s=0.1)
+    consumer = KafkaLogConsumer(kafka, prefix, log.topics(["a"]), stalled_after_s=0.1)
     consumer.seek(A0, 0)
     client = consumer._consumer
     assert consumer.poll(0.5, 1) == []
@@ -145,7 +144,7 @@ def test_resending_after_an_unknown_outcome_is_all_that_a_caller_must_do(log: Ka
     with pytest.raises(LogError):
         producer.append([Entry("a", 0, b"2"), Entry("a", 1, b"2")], 0)
     producer.append([Entry("a", 0, b"2"), Entry("a", 1, b"2")], 10)
-    consumer = log.consumer(["a"], "tests")
+    consumer = log.consumer(["a"])
     consumer.seek(A0, 0)
     values: list[bytes] = []
     while len(values) < consumer.end_offsets()[A0]:
@@ -180,7 +179,7 @@ def test_a_broker_that_falls_silent_fails_appends_in_time_and_serves_again(
             producer.append([Entry("a", 0, b"3")], 10)
     os.kill(pid, signal.SIGCONT)
     producer.append([Entry("a", 0, b"2"), Entry("a", 0, b"3")], 20)
-    consumer = log.consumer(["a"], "tests")
+    consumer = log.consumer(["a"])
     consumer.seek(A0, 0)
     values: list[bytes] = []
     while len(values) < consumer.end_offsets()[A0]:

@@ -128,10 +128,12 @@ def test_two_ups_on_one_data_folder_are_one_too_many(start: Callable[..., Runnin
     assert f"runs on {running.data} already, at {running.url}" in said
 
 
-def test_a_second_detector_on_sqlite_is_refused(start: Callable[..., Running]) -> None:
+def test_a_second_detector_or_notifier_on_sqlite_is_refused(start: Callable[..., Running]) -> None:
     running = start()
-    said = refused("detector", "--data", str(running.data), "--port", "0")
-    assert "SQLite means exactly one" in said
+    for room in ("detector", "notifier"):
+        said = refused(room, "--data", str(running.data), "--port", "0")
+        assert f"Another {room} runs on {running.data}: SQLite means exactly one." in said
+        assert "Kafka and PostgreSQL" in said
 
 
 def test_a_service_refuses_a_database_that_was_never_migrated(tmp_path: Path) -> None:

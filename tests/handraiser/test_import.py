@@ -48,7 +48,7 @@ def write(path: Path, *events: dict[str, Any]) -> Path:
 
 def in_log(running: Running, topic: str) -> list[Any]:
     log = EmbeddedLog(running.data / "log.sqlite", wall_clock)
-    consumer = log.consumer([topic], "tests")
+    consumer = log.consumer([topic])
     for partition in consumer.assignment():
         consumer.seek(partition, 0)
     messages: list[Any] = []

@@ -34,7 +34,7 @@ class Reader:
     """Reads what was appended since it last read."""
 
     def __init__(self, log: EmbeddedLog, topics: Sequence[str] = TOPICS) -> None:
-        self._consumer = log.consumer(topics, "tests")
+        self._consumer = log.consumer(topics)
         for partition in sorted(self._consumer.assignment()):
             self._consumer.seek(partition, 0)
 

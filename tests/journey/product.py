@@ -44,7 +44,7 @@ class Process:
         self.url = f"http://127.0.0.1:{self.port}"
         self._command = [sys.executable, "-m", "handraiser", name, "--data", str(data), "--port", str(self.port), *arguments]
         self._environment = dict(environment)
-        self._out = data.parent / f"{data.name}-{name}.out"
+        self._out = data.parent / f"{data.name}-{name}-{self.port}.out"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -124,6 +124,19 @@ class Product:
         """Start a killed process again, and wait for it."""
         self.processes[name].start()
         wait_until("ready again", self.processes[name].is_ready, READY_WITHIN_S)
+
+    def add(self, service: str) -> Process:
+        """One more process of a service, ready."""
+        process = Process(service, self.data, self.environment)
+        self.processes[f"{service}-{len(self.processes)}"] = process
+        process.start()
+        wait_until("ready", process.is_ready, READY_WITHIN_S)
+        return process
+
+    def metrics(self, process: Process) -> dict[str, float]:
+        """Prometheus's samples, by name with labels."""
+        lines = (line for line in self.http.get(f"{process.url}/metrics").text.splitlines() if not line.startswith("#"))
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
     def url(self, service: str) -> str:
         return (self.processes.get("up") or self.processes[service]).url

@@ -8,12 +8,16 @@ import random
 import signal
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import sqlalchemy as sa
+from kafka import KafkaAdminClient
+from kafka.admin import MemberToRemove
 
 from detector.core.ids import lead_id
 from runtime.points import POINTS
@@ -44,8 +48,10 @@ def places(room: str, seed: int) -> list[str]:
 class Shop:
     """A running product, whoever sends it accounts, and what must come of them."""
 
-    def __init__(self, product: Product, seed: int) -> None:
+    def __init__(self, product: Product, seed: int, before_a_start: Callable[[], None] = lambda: None) -> None:
+        """`before_a_start`: called after a death, before the next life."""
         self.product = product
+        self.before_a_start = before_a_start
         self.receiver = Receiver()
         self.dice = random.Random(seed)
         self.burst = 1 if seed == 0 else 4
@@ -73,6 +79,7 @@ class Shop:
 
     def dies_at(self, process: Process, place: str) -> None:
         """Start a process that is to die at `place`, and send accounts until it does."""
+        self.before_a_start()
         process.start(kill_at=place)
         deadline = time.monotonic() + DIES_WITHIN_S
         next_at = 0.0
@@ -126,6 +133,25 @@ def waited_long_enough(url: sa.URL) -> None:
     with engine.begin() as tx:
         assert tx.execute(sa.text("UPDATE held SET until = until - 600000")).rowcount == 1
     engine.dispose()
+
+
+class Groups:
+    """The consumer groups of an installation, whose dead members leave at once, and not only after the session's 6 s."""
+
+    def __init__(self, kafka: str, prefix: str) -> None:
+        self._admin: Any = KafkaAdminClient(bootstrap_servers=kafka)
+        self._prefix = prefix
+
+    def forget(self, room: str) -> None:
+        """None of the room's processes lives."""
+        for group in self._admin.list_groups():
+            name = group["group_id"]
+            if name.startswith(f"{self._prefix}{room}-"):
+                members = self._admin.describe_groups([name])[name]["members"]
+                self._admin.remove_group_members(name, [MemberToRemove(member_id=member["member_id"]) for member in members])
+
+    def close(self) -> None:
+        self._admin.close()
 
 
 def buried(shop: Shop) -> list[str]:
@@ -190,16 +216,20 @@ def test_each_service_dies_at_every_place(seed: int, tmp_path: Path, kafka: str,
         "HANDRAISER_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:8]}.",
         "HANDRAISER_MASTER_KEY": "k" * 43 + "=",
     }
+    groups = Groups(kafka, environment["HANDRAISER_TOPIC_PREFIX"])
     shop = Shop(Product(tmp_path / "data", environment, services=True), seed)
     shops.append(shop)
     hold_a_stranger(shop)
     for room in ROOMS:
         process = shop.product.processes[room]
         process.kill()
+        shop.before_a_start = partial(groups.forget, room)
         if room == "detector":
             waited_long_enough(sa.make_url(postgres).set(drivername="postgresql+psycopg"))
         for place in places(room, seed):
             shop.dies_at(process, place)
+        groups.forget(room)
         shop.product.restart(room)
+    groups.close()
     shop.check()
     assert buried(shop) == ["unattributed"]

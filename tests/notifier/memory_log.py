@@ -17,6 +17,8 @@ class MemoryConsumer:
         self.begin = 0
         self.position: int | None = None
         self.woken = 0
+        self.generation = 1
+        self.shown: dict[TopicPartition, int] = {}
 
     def append(self, *messages: LeadEvent) -> None:
         self.values += [encode(message) for message in messages]
@@ -30,7 +32,8 @@ class MemoryConsumer:
         self.position = offset
 
     def poll(self, timeout_s: float, max_bytes: int) -> list[Record]:  # noqa: ARG002
-        assert self.position is not None
+        if self.position is None:
+            return []
         first, self.position = self.position, len(self.values)
         return [Record(ONLY.topic, ONLY.partition, offset, 0, self.values[offset]) for offset in range(first, self.position)]
 
@@ -39,6 +42,9 @@ class MemoryConsumer:
 
     def end_offsets(self) -> Mapping[TopicPartition, int]:
         return {ONLY: len(self.values)}
+
+    def show_progress(self, positions: Mapping[TopicPartition, int]) -> None:
+        self.shown |= positions
 
     def wake(self) -> None:
         self.woken += 1

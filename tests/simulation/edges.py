@@ -33,7 +33,7 @@ class FaultyLog:
     def producer(self) -> Producer:
         return _FaultyProducer(self._log.producer(), self._chaos, self.late)
 
-    def consumer(self, topics: Sequence[str], group: str) -> Consumer:
+    def consumer(self, topics: Sequence[str], group: str | None = None) -> Consumer:
         return _FaultyConsumer(self._log.consumer(topics, group), self._chaos)
 
     def close(self) -> None:
@@ -75,6 +75,10 @@ class _FaultyConsumer:
             raise LogError("poll failed, says the simulation")
         return self._consumer.poll(timeout_s, 1 if self._chaos.happens("poll cut", 0.3) else max_bytes)
 
+    @property
+    def generation(self) -> int:
+        return self._consumer.generation
+
     def assignment(self) -> frozenset[TopicPartition]:
         return self._consumer.assignment()
 
@@ -86,6 +90,9 @@ class _FaultyConsumer:
 
     def end_offsets(self) -> Mapping[TopicPartition, int]:
         return self._consumer.end_offsets()
+
+    def show_progress(self, positions: Mapping[TopicPartition, int]) -> None:
+        self._consumer.show_progress(positions)
 
     def wake(self) -> None:
         self._consumer.wake()

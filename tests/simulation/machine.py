@@ -204,7 +204,7 @@ class Machine:
 
     def deciding_records(self) -> list[Record]:
         """All of `events`, in order within each partition: who belongs where is decided in it already."""
-        consumer = self.log.consumer([EVENTS], "copy")
+        consumer = self.log.consumer([EVENTS])
         for at, offset in consumer.beginning_offsets().items():
             consumer.seek(at, offset)
         found: list[Record] = []

@@ -1,5 +1,6 @@
 """Health is judged from the database and the log's ends, by another process than the detector's."""
 
+from detector.changes import Changes, Move
 from detector.health import HealthReporter
 from eventlog.port import Entry, TopicPartition
 from tests.detector.shell.samples import HOUR, MINUTE, usage_event
@@ -7,7 +8,7 @@ from tests.detector.shell.world import World
 
 
 def ends(world: World) -> dict[TopicPartition, int]:
-    consumer = world.log.consumer(("events", "unattributed", "dead-letters"), "health")
+    consumer = world.log.consumer(("events", "unattributed", "dead-letters"))
     found = dict(consumer.end_offsets())
     consumer.close()
     return found
@@ -21,7 +22,7 @@ def test_a_detector_that_keeps_up_is_ok(world: World) -> None:
     report = HealthReporter(world.store).report(ends(world), world.now)
 
     assert report["status"] == "ok"
-    assert report["partitions"] == {"owned": 3, "total": 3}
+    assert report["partitions"] == {"owned": 3, "total": 3, "owners": {"worker 1": 3}}
     assert (report["lag_events"], report["lag_s"], report["commit_age_s"], report["halted"]) == (0, 0.0, 0.4, None)
     assert (report["held"], report["outbox_oldest_s"], report["rulebooks"]) == (1, 0, {"mail": {"version": 1}})
 
@@ -74,3 +75,31 @@ def test_a_halt_is_as_old_as_its_own_partitions_last_commit(world: World) -> Non
     report = HealthReporter(world.store).report(ends(world), world.now)
 
     assert {problem["since"] for problem in report["problems"]} == {"2026-05-28T20:26:40.000Z"}
+
+
+def test_of_two_detectors_the_one_that_stands_still_is_named_though_the_other_commits(world: World) -> None:
+    world.drain()
+    reporter = HealthReporter(world.store)
+    world.send(usage_event("m1", account="acme"))
+    waiting = ends(world)
+    reporter.report(waiting, world.now)
+    world.now += 3 * MINUTE
+    checkpoint = world.store.checkpoints.acquire(TopicPartition("dead-letters", 0), "worker 2", 0, world.now)
+    move = Move(TopicPartition("dead-letters", 0), checkpoint.version, checkpoint.next_offset, world.now)
+    world.store.commit(Changes(moves=[move]), world.now)
+
+    report = reporter.report(waiting, world.now)
+
+    (problem,) = report["problems"]
+    assert (report["status"], report["commit_age_s"]) == ("down", 0.0)
+    assert (problem["code"], "in events/0, which worker 1 had last" in problem["what"]) == ("detector_stalled", True)
+
+
+def test_partitions_that_were_added_are_told_and_do_no_harm(world: World) -> None:
+    world.drain()
+
+    report = HealthReporter(world.store).report({**ends(world), TopicPartition("events", 1): 7}, world.now)
+
+    assert (report["status"], report["partitions"]["total"], report["lag_events"]) == ("degraded", 3, 0)
+    assert [problem["code"] for problem in report["problems"]] == ["partitions_added"]
+    assert "(events/1)" in report["problems"][0]["what"]

@@ -265,7 +265,7 @@ def test_a_log_that_begins_later_is_unverifiable_and_says_where_it_begins(busy: 
 
     assert report.leads_unverified == report.leads == len(busy.leads())
     assert report.differences == []
-    begin = busy.log.consumer([EVENTS], "test").beginning_offsets()[EVENTS_0]
+    begin = busy.log.consumer([EVENTS]).beginning_offsets()[EVENTS_0]
     assert begin > 0
     assert f"the log begins at offset {begin}, 2026-" in report.unverifiable[0]
 

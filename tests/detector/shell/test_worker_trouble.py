@@ -64,7 +64,7 @@ def test_what_another_worker_read_while_this_one_was_taking_its_partitions_does_
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.drain()
-    acquire = world.store.checkpoints.acquire
+    acquire = world.store.checkpoints.acquire_all
     late = world.new_worker()
 
     def after_a_pause(*arguments: Any) -> Any:
@@ -73,7 +73,7 @@ def test_what_another_worker_read_while_this_one_was_taking_its_partitions_does_
         world.drain()
         return acquire(*arguments)
 
-    monkeypatch.setattr(world.store.checkpoints, "acquire", after_a_pause)
+    monkeypatch.setattr(world.store.checkpoints, "acquire_all", after_a_pause)
     late.run_once(0)
     late.run_once(0)
     late.close()
@@ -120,7 +120,7 @@ def test_a_database_that_is_away_is_waited_for_and_nothing_is_lost(world: World,
 
 @pytest.mark.parametrize(
     ("room", "read"),
-    [("seen", "load"), ("accounts", "load"), ("people", "load"), ("rulebooks", "get"), ("checkpoints", "acquire")],
+    [("seen", "load"), ("accounts", "load"), ("people", "load"), ("rulebooks", "get"), ("checkpoints", "acquire_all")],
 )
 def test_a_database_that_is_away_for_a_moment_is_no_defect(
     world: World, monkeypatch: pytest.MonkeyPatch, room: str, read: str

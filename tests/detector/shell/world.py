@@ -94,7 +94,7 @@ class World:
 
     def records(self, topic: str) -> list[Record]:
         at = TopicPartition(topic, 0)
-        consumer = self.log.consumer([topic], "test")
+        consumer = self.log.consumer([topic])
         consumer.seek(at, 0)
         end = consumer.end_offsets()[at]
         found: list[Record] = []

@@ -1,0 +1,29 @@
+"""How much of what is read one account makes: its events are read one after the other, so it has a ceiling of its own."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from contracts.messages import UsageEvent
+from detector import metrics
+
+ONE_IN = 13
+"""So many events are passed over for one that is looked at, or the looking would cost more than it tells."""
+LOOKED_AT = 300
+"""Among fewer, one account's share says nothing."""
+
+
+class Busiest:
+    """Tells the busiest account's share of some 4,000 events, then begins again."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str | None]] = Counter()
+        self._pass = 0
+
+    def look(self, events: Sequence[UsageEvent]) -> None:
+        """These are read now."""
+        self._counts.update((event.project, event.account) for event in events[self._pass :: ONE_IN])
+        self._pass = (self._pass - len(events)) % ONE_IN
+        total = self._counts.total()
+        if total >= LOOKED_AT:
+            metrics.BUSIEST_ACCOUNT.set(max(self._counts.values()) / total)
+            self._counts.clear()

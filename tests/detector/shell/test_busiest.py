@@ -1,0 +1,27 @@
+"""The share of the busiest account, as the metric tells it."""
+
+from prometheus_client import REGISTRY
+
+from detector.busiest import LOOKED_AT, ONE_IN, Busiest
+from tests.detector.shell.samples import contacts
+
+
+def ratio() -> float | None:
+    return REGISTRY.get_sample_value("handraiser_detector_busiest_account_ratio")
+
+
+def test_an_account_that_makes_a_fourth_of_all_events_shows_as_a_fourth_however_they_are_read() -> None:
+    events = [contacts(f"m{n}", n, "hot" if n % 4 == 0 else f"acc-{n}") for n in range(LOOKED_AT * ONE_IN)]
+    for size in (1, 37, len(events)):
+        busiest = Busiest()
+        for begin in range(0, len(events), size):
+            busiest.look(events[begin : begin + size])
+        assert ratio() == 0.25
+
+
+def test_few_events_tell_nothing() -> None:
+    before = ratio()
+    busiest = Busiest()
+    for n in range(LOOKED_AT * ONE_IN // 2):
+        busiest.look([contacts(f"m{n}", n, "only")])
+    assert ratio() == before
