@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 
 from detector.core.fold import fold
@@ -11,6 +12,8 @@ from tests.oracle.account import Account
 from tests.truth.driver import Detector, program, usage
 from tests.truth.generate import CASES, SOAK, Case, cases
 from tests.truth.sales import Command
+
+pytestmark = pytest.mark.timeout(600)  # ten times as many cases in a soak
 
 STATE = ["plan", "stage", "plan.change", "onboarding.done", "onboarding.took", "trial.left"]
 
