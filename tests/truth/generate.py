@@ -120,7 +120,7 @@ def _spans(book: dict[str, Any]) -> list[int]:
 _BEHIND: dict[str, Any] = {
     "premium": ["AI Opened", "AI Refused", "AB Opened", "group"],
     "active": ["Other"],
-    "limit": [each[key] for each in LIMITS.values() for key in ("count", "of", "count", "of", "refused") if key in each],
+    "limit": [each[key] for each in LIMITS.values() for key in ("count", "of", "refused") if key in each],
     "onboarding": ["signed", "imported", "sent"],
     "person": ["identify"],
     "properties": [],
@@ -164,6 +164,8 @@ def _events(draw: st.DrawFn, book: dict[str, Any], most: int, too_late: list[int
     deck = draw(
         st.lists(st.sampled_from([*used_by(book) * 8, *TRACKED, *more, "group", "identify", "page"]), min_size=2, max_size=5)
     )
+    if any("each" in rule for rule in book["rules"].values()):
+        deck.append(draw(st.sampled_from(["Counted", "Emailed"])))
     delays = st.sampled_from([0, 0, 0, 1, min(6 * HOUR, allowed), allowed - 1, allowed, allowed, *too_late])
     plan_delays = st.sampled_from([0, 0, HOUR, allowed, 2 * DAY, 10 * DAY])
     at = st.builds(lambda t, ms: t + ms, st.sampled_from(times), st.sampled_from([0, 0, 0, 0, 1, -1]))

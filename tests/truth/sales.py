@@ -50,7 +50,7 @@ def _overrides(log: list[Event]) -> list[_Said]:
     for limit in [name for name in used if used[name]] or used:
         amounts = sorted(used[limit])
         allowed = dict.fromkeys([*amounts, 1, None, *(2 * amount for amount in amounts)])
-        found += [("override", {"limit": limit, "allowed": each}) for each in allowed]
+        found += [("override", {"limit": limit, "allowed": each}) for each in (*amounts, *amounts, *allowed)]
         found.append(("override", {"limit": limit, "remove": True}))
     return found
 
