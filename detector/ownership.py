@@ -102,7 +102,7 @@ class Ownership:
         return len(self._stopped & self._assigned) + sum(p.halted is not None for p in self.owned.values())
 
     def _stop(self, at: TopicPartition, reason: str) -> None:
-        """Stand still, and do not take the partition again in this process. What cannot be said is tried again first."""
+        """Stand still until the group is shared out anew. What cannot be written down is tried again first."""
         self._store.checkpoints.halt(at, reason)
         self._stopped.add(at)
         _log.error("partition halted", extra={"topic": at.topic, "partition": at.partition, "reason": reason})
