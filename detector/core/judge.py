@@ -52,6 +52,7 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
             return []
         session = Judgement(program, account, place, event)
         for judged, _ in reaction.touches:
+            account.resting.pop(judged.name, None)  # this event was not counted for each of them
             session.in_order(judged)
         return session.told(t, t) if session.found_something else []
     account.resting.clear()

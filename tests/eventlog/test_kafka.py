@@ -7,13 +7,10 @@ import socket
 import sys
 import threading
 import time
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient
 from kafka import TopicPartition as TheirPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
@@ -32,29 +29,10 @@ left_to_the_collector = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisa
 
 
 @pytest.fixture
-def prefix() -> str:
-    return f"test-{uuid.uuid4().hex[:12]}."
-
-
-@pytest.fixture
 def log(kafka: str, prefix: str) -> KafkaLog:
     made = KafkaLog(kafka, prefix)
     made.ensure_topics([Topic("a", 2, DAY_S)])
     return made
-
-
-@pytest.fixture
-def producer(log: KafkaLog) -> Iterator[Producer]:
-    made = log.producer()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def admin(kafka: str) -> Iterator[Any]:
-    made = KafkaAdminClient(bootstrap_servers=kafka)
-    yield made
-    made.close()
 
 
 def settings_of(admin: Any, topic: str) -> dict[str, str]:

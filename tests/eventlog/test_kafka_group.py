@@ -2,13 +2,11 @@
 
 import threading
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient
 
 from eventlog.kafka_group import SESSION_TIMEOUT_S, KafkaGroupConsumer
 from eventlog.log_kafka import KafkaLog
@@ -21,22 +19,10 @@ IN_TIME_S = 15.0
 
 
 @pytest.fixture
-def prefix() -> str:
-    return f"test-{uuid.uuid4().hex[:12]}."
-
-
-@pytest.fixture
 def log(kafka: str, prefix: str) -> KafkaLog:
     made = KafkaLog(kafka, prefix)
     made.ensure_topics([BUSY, QUIET])
     return made
-
-
-@pytest.fixture
-def producer(log: KafkaLog) -> Iterator[Producer]:
-    made = log.producer()
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -51,13 +37,6 @@ def join(log: KafkaLog) -> Iterator[Callable[[], Consumer]]:
     yield join
     for member in made:
         member.close()
-
-
-@pytest.fixture
-def admin(kafka: str) -> Iterator[Any]:
-    made = KafkaAdminClient(bootstrap_servers=kafka)
-    yield made
-    made.close()
 
 
 def until(check: Callable[[], object], *members: Consumer) -> float:

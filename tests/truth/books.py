@@ -16,7 +16,10 @@ LIMITS: dict[str, Any] = {
     "contacts": {"last": "properties.total", "of": "Counted", "refused": "Count Refused"},
     "emails": {"count": "Emailed", "resets": "month", "refused": ["Send Refused"]},
 }
-FEATURES: dict[str, Any] = {"ai": {"used": "AI Opened", "refused": "AI Refused"}, "ab": {"used": "AB Opened"}}
+FEATURES: dict[str, Any] = {
+    "ai": {"used": "AI Opened", "refused": "AI Refused"},
+    "ab": {"used": ["AB Opened", "AI Opened"]},  # one event can be the use of both
+}
 PLANS: dict[str, Any] = {
     "free": {"stage": "free", "price": 0, "allows": {"contacts": 10, "emails": 3}, "has": []},
     "standard": {"stage": "paying", "price": 20, "allows": {"contacts": 20, "emails": 6}, "has": ["ai"]},

@@ -114,3 +114,28 @@ def test_a_request_about_something_else_does_not_make_its_rule_rest_through_the_
     for day, topic in enumerate(("pricing", "pricing", "weather")):
         log.add("Asked", day, properties={"topic": topic})
     assert log.found(rulebook, 4) == {("asked", None, 2)}
+
+
+def test_events_that_are_judged_at_length_for_another_rule_count_for_one_that_rests() -> None:
+    """The first rule must be asked at each of its events, for time alone can make it hold; the second rests meanwhile."""
+    rulebook = book(
+        {
+            "quiet": {"when": [("not", ("is", "shared"))]},
+            "busy": {"when": [("compare", "uses", ">=", 4)]},
+        },
+        measures={"shared": {"absent": "sent", "after": "imported", "within": "3d"}, "uses": {"count": ["imported", "Shared"]}},
+    )
+    log = Log()
+    for day, name in enumerate(("Other", "Imported", "Shared", "Imported", "Shared")):
+        log.add(name, day / 10)
+    assert ("busy", None, 0.4) in log.found(rulebook, 1)
+
+
+def test_one_event_can_be_the_first_use_of_two_premium_features() -> None:
+    rulebook = book(
+        {"all": {"when": [("compare", "names", ">=", 3)]}},
+        features={"ai": {"used": "AI Opened"}, "ab": {"used": "AB Opened"}, "lab": {"used": "AB Opened"}},
+        measures={"names": {"distinct": "feature", "of": "premium"}},
+    )
+    log = Log().add("Other", 0).add("AI Opened", 0.1).add("AB Opened", 0.2)
+    assert log.found(rulebook, 1) == {("all", None, 0.2)}

@@ -19,6 +19,7 @@ from detector.core.rulebook.model import (
     Constant,
     Expr,
     LeadType,
+    Measure,
     Name,
     Rule,
     Rulebook,
@@ -96,7 +97,7 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     if ladder.timed:
         values = where_trials_end(values)
     limits = {name: LimitReader(limit) for name, limit in rulebook.limits.items()}
-    counts = frozenset(measure.name for measure in rulebook.measures.values() if measure.kind in ("count", "distinct"))
+    counts = frozenset(name for name, measure in rulebook.measures.items() if _by_one_at_most(measure))
     judged = {each.name: each for rule in rulebook.rules for each in _judged(rule, limits, values, counts)}
     traits = {path for path in _paths(rulebook) if path.startswith(("person.", "account."))}
     folds = fold_functions(_sinks(rulebook), acting=any(each.of_person for each in judged.values()))
@@ -210,6 +211,11 @@ def _line(condition: Condition, read: Callable[[str], Value], counts: frozenset[
     threshold = _calculation(compared.right, read) if compared is not None else lambda _moment: None
     holds = _guard((condition,), read)
     return Line(condition.text, _calculation(left, read), threshold, source, kind, holds, _counted_to(condition.expr, counts))
+
+
+def _by_one_at_most(measure: Measure) -> bool:
+    """Whether no event raises it by more. Of premium one can: it may be the use of several features."""
+    return measure.kind in ("count", "distinct") and measure.of.builtin != "premium"
 
 
 def _counted_to(expr: Expr, counts: frozenset[str]) -> int | None:
