@@ -23,14 +23,14 @@ test: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -n 3 --dist worksteal -rs
+	$(BIN)/pytest -q -n 4 --dist worksteal -rs
 	$(BIN)/python -m tests.mutants
 
 mutants: setup
 	$(BIN)/python -m tests.mutants
 
 soak: mutants
-	HANDRAISER_SOAK=1 $(BIN)/pytest -q -n 3 --dist worksteal -rsP tests/truth tests/simulation tests/journey/test_crash_matrix.py tests/journey/test_p4saas_orders.py tests/journey/test_pressure.py
+	HANDRAISER_SOAK=1 $(BIN)/pytest -q -n 3 --dist worksteal -rsP tests/truth tests/simulation tests/journey/test_crash_matrix.py tests/journey/test_crashes.py tests/journey/test_p4saas_orders.py tests/journey/test_pressure.py
 
 # Other engines for `bench` and `bench-long`, into .peers: Maven and a JDK for one of them, the network for all.
 peers: setup

@@ -3,7 +3,8 @@
 One strict pass over the bytes; only if that fails, or something must be repaired, a lenient one (repair.py).
 """
 
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,11 +19,6 @@ NOTHING = msgspec.Raw(b"null")
 T = TypeVar("T")
 _list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _text_decoder = msgspec.json.Decoder(str)
-# An array of JSON read as a struct: what lies beyond the last field is skipped, not kept.
-_FirstEvents = msgspec.defstruct(
-    "_FirstEvents", [(f"event{index}", msgspec.Raw, NOTHING) for index in range(EVENTS_MAX + 1)], array_like=True
-)
-_first_events_decoder = msgspec.json.Decoder(_FirstEvents)
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -48,8 +44,15 @@ class Envelope(msgspec.Struct, frozen=True):
             raise not_a_batch("The events must stand in a JSON array.") from None
 
 
+@cache
+def _first_events_decoder() -> msgspec.json.Decoder[Any]:
+    """An array of JSON read as a struct: what lies beyond the last field is skipped, not kept. Slow to make, seldom needed."""
+    fields = [(f"event{index}", msgspec.Raw, NOTHING) for index in range(EVENTS_MAX + 1)]
+    return msgspec.json.Decoder(msgspec.defstruct("_FirstEvents", fields, array_like=True))
+
+
 def _check_count(events: msgspec.Raw) -> None:
-    first = reread(events, _first_events_decoder)
+    first = reread(events, _first_events_decoder())
     if getattr(first, f"event{EVENTS_MAX}") is not NOTHING:
         raise RequestError(
             "too_many_events", f"A request may hold {EVENTS_MAX:,} events; this one has more. Send smaller batches.", too_big=True

@@ -18,7 +18,9 @@ from runtime.points import POINTS
 from tests.simulation.chaos import FAULTS
 from tests.simulation.runs import HAPPENED, Runs
 
-SEEDS = 5_000 if os.environ.get("HANDRAISER_SOAK") else 300
+SEEDS = 500 if os.environ.get("HANDRAISER_SOAK") else 300
+PARTS = 10 if os.environ.get("HANDRAISER_SOAK") else 1
+"""A part is a test of its own, so that the workers of a test run share them."""
 TIMES_MIN = 20
 """What is to be seen, each fault, and a crash at each point must have happened so often, or the run has shown nothing of it."""
 
@@ -41,8 +43,9 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
 
 
 @pytest.mark.timeout(3 * SEEDS)
-def test_whatever_goes_wrong_the_same_leads_come_of_it_and_all_are_told(runs: Runs) -> None:
-    for seed in range(SEEDS):
+@pytest.mark.parametrize("part", range(PARTS))
+def test_whatever_goes_wrong_the_same_leads_come_of_it_and_all_are_told(runs: Runs, part: int) -> None:
+    for seed in range(part * SEEDS, (part + 1) * SEEDS):
         try:
             runs.play(seed)
         except BaseException as error:
