@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 import detector.tables
+import notifier.health
 import notifier.tables
 from contracts.codec import encode
 from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED, ImportEnd, LeadEvent, RulebookSwitch
@@ -172,10 +173,13 @@ class Machine:
                     self._site.loop.run_until_complete(task)
 
     def is_quiet(self, *, told: bool) -> bool:
-        """Nobody waits for an account, nothing lies in the outbox, and, if `told`, no delivery is open."""
+        """Nobody waits for an account, the outbox is empty; if `told`, lead events are taken in and no delivery is open."""
         with self._looking() as database:
             left = database.execute("SELECT (SELECT count(*) FROM held) + (SELECT count(*) FROM outbox)").fetchone()[0]
-        return not (left or (told and self.deliveries.deliveries.figures(self.now).pending))
+        if not told:
+            return not left
+        health = notifier.health.report(self.deliveries, self._consumer.end_offsets(), self.now)
+        return not (left or health["lag_events"] or health["pending"])
 
     def stored(self) -> dict[str, list[Any]]:
         """Every row of the detector's but the outbox's: a zombie may still send what is committed."""
