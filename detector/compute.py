@@ -18,6 +18,8 @@ from eventlog.port import LogError, Record, TopicPartition
 
 BATCH_BYTES_MAX = 64 * 1024 * 1024
 """Of what is read and what is made of it."""
+BATCH_ACCOUNTS_MAX = 16_000
+"""None that a batch changes may leave the memory before it is written. An account takes some 15 KB."""
 
 
 class PoisonError(Exception):
@@ -43,10 +45,6 @@ class Batch:
     read: int = 0
     """Bytes of the records."""
 
-    @property
-    def is_full(self) -> bool:
-        return self.read + self.changes.made >= BATCH_BYTES_MAX
-
 
 def _content(owned: dict[TopicPartition, Partition], record: Record) -> Content | None:
     """None: not ours. What lies behind a barrier is not looked at: already what it names may be what cannot be loaded."""
@@ -64,6 +62,11 @@ class Compute:
         self._folding = folding
         self._attributor = attributor
         self.batch = Batch()
+
+    @property
+    def is_full(self) -> bool:
+        """The open batch must be handed over before more is taken."""
+        return self.batch.read + self.batch.changes.made >= BATCH_BYTES_MAX or self._folding.accounts_open >= BATCH_ACCOUNTS_MAX
 
     def acquire(self, partition: Partition, adopted: dict[str, int]) -> None:
         """Load what a partition's records are judged by. Raises RulebookMissingError."""
@@ -88,7 +91,7 @@ class Compute:
         except Exception as error:
             raise UnreadableError(repr(error)) from error
         for n, (record, content) in enumerate(contents):
-            if self.batch.is_full:
+            if self.is_full:
                 return [left for left, _ in contents[n:]]
             partition = owned[TopicPartition(record.topic, record.partition)]
             if partition.halted is not None or record.offset < partition.next_offset:

@@ -48,6 +48,11 @@ class Folding:
         self._moved: set[tuple[TopicPartition, Key]] = set()
         """Whose due time the open batch changes."""
 
+    @property
+    def accounts_open(self) -> int:
+        """How many the open batch changes."""
+        return len(self._accounts.open)
+
     def acquire(self, partition: Partition) -> None:
         """Load which of the partition's accounts are due when."""
         rows = self._store.due(partition.at.partition)

@@ -153,7 +153,7 @@ class Recompute:
                 self.stops[poison.at.partition] = (poison.offset, f"{poison} ({poison.__cause__!r}): a defect; please report it")
                 self._acquire()
                 return
-            if records or self._compute.batch.is_full:
+            if records or self._compute.is_full:
                 self._commit()
         self._tell()
 

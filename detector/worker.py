@@ -34,6 +34,8 @@ POLL_BYTES_MAX = 4 * 1024 * 1024
 BATCH_MS_MAX = 1_000
 BEHIND_BYTES = POLL_BYTES_MAX // 2
 """A poll that gives as much means that the log is ahead of us: the batch stays open, for fewer and larger writes."""
+BEHIND_MS_MAX = 4_000
+"""How long it stays open then: an account is written once a batch, however many of its events were read."""
 IDLE_POLL_S = 0.25
 KEPT_MS = 90 * 86_400_000
 """How long dead letters and the results of commands are kept: as long as the log that they came from."""
@@ -186,8 +188,8 @@ class Worker:
             return
         while records:
             self._left = self._compute.take(self._ownership.owned, records)
-            full = self._compute.batch.is_full or self._clock() - began_at >= BATCH_MS_MAX
             is_behind = sum(len(record.value) for record in records) >= BEHIND_BYTES
+            full = self._compute.is_full or self._clock() - began_at >= (BEHIND_MS_MAX if is_behind else BATCH_MS_MAX)
             if full or not (is_behind or self._is_committing()):
                 return
             records = self._consumer.poll(0, POLL_BYTES_MAX)

@@ -214,8 +214,9 @@ def _line(condition: Condition, read: Callable[[str], Value], counts: frozenset[
 
 
 def _by_one_at_most(measure: Measure) -> bool:
-    """Whether no event raises it by more. Of premium one can: it may be the use of several features."""
-    return measure.kind in ("count", "distinct") and measure.of.builtin != "premium"
+    """Whether no event raises it by more. One can be the premium use of several features, though on one day and by one person."""
+    of_several = measure.of.builtin == "premium" and measure.of_value not in ("day", "person")
+    return measure.kind in ("count", "distinct") and not of_several
 
 
 def _counted_to(expr: Expr, counts: frozenset[str]) -> int | None:

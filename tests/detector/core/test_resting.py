@@ -1,9 +1,12 @@
 """A rule that stands nowhere rests until an event could change that: not one event longer, and whatever it is."""
 
+from dataclasses import replace
+
 import pytest
 
 from detector.core.rulebook.compile import compile_rulebook
-from tests.detector.core.sample import RULEBOOK
+from detector.core.rulebook.model import Rulebook
+from tests.detector.core.sample import RULEBOOK, at_least
 from tests.detector.core.story import Story, types
 
 
@@ -54,3 +57,18 @@ def test_another_rulebook_begins_anew() -> None:
     story.program = compile_rulebook(RULEBOOK, 4)
     assert story.happens("Email Sent", 2) == []
     assert story.account.resting["limit/emails"][1] == 20
+
+
+def test_days_of_premium_use_are_waited_for_one_by_one() -> None:
+    """An event is on one day, however many features it uses."""
+    story = Story(compile_rulebook(wanting_premium_days(4), 4))
+    story.plan("free", 0)
+    assert story.happens("Automation Opened", 1) == []
+    assert story.account.resting["premium"] == [1, 3]
+    assert story.happens("AB Opened", 2) == story.happens("Automation Opened", 3) == []
+    assert types(story.happens("Automation Opened", 4)) == [("lead.created", "pql")]
+
+
+def wanting_premium_days(days: int) -> Rulebook:
+    rules = [replace(rule, when=(at_least("premium_days", days),)) if rule.name == "premium" else rule for rule in RULEBOOK.rules]
+    return replace(RULEBOOK, rules=tuple(rules))

@@ -7,6 +7,8 @@ import pytest
 
 from contracts.codec import encode_event, encode_frames
 from contracts.messages import DEAD_LETTERS, EVENTS, DeadLetter, RecordKind, UsageEvent
+from detector import compute
+from detector.changes import Changes
 from detector.store import DetectorStore
 from detector.store.leads import LeadFilter
 from eventlog.port import Entry
@@ -253,3 +255,22 @@ def _send_with_another_producer(world: World, *events: UsageEvent) -> None:
     for value in encode_frames(RecordKind.EVENTS, map(encode_event, events)):
         producer.append([Entry(EVENTS, 0, value)], 5)
     producer.close()
+
+
+def test_a_batch_holds_so_many_accounts_at_most(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They stay in memory until it is written."""
+    monkeypatch.setattr(compute, "BATCH_ACCOUNTS_MAX", 3)
+    written: list[int] = []
+    commit = world.store.commit
+
+    def watched(changes: Changes, now: int) -> None:
+        written.append(len(changes.accounts))
+        commit(changes, now)
+
+    monkeypatch.setattr(world.store, "commit", watched)
+    for n in range(10):
+        world.arrive(contacts(f"m{n}", 450, f"acc-{n}"))
+    world.drain()
+
+    assert len(world.leads()) == sum(written) == 10
+    assert max(written) == 3
