@@ -3,11 +3,12 @@
 Wrap the whole application with it (`CorsAnswers(app)`), outside all other middleware: 404, 405 and 500 need the headers too.
 """
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PREFLIGHT_AGE_S = 600
+_ALWAYS = ((b"access-control-expose-headers", b"Retry-After, X-RateLimit-Reset"), (b"vary", b"Origin"))
 
 
 class CorsAnswers:
@@ -26,12 +27,11 @@ class CorsAnswers:
             await _preflight(request, origin)(scope, receive, send)
             return
 
+        ours = [(b"access-control-allow-origin", origin.encode("latin-1")), *_ALWAYS]
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["Access-Control-Allow-Origin"] = origin
-                headers["Access-Control-Expose-Headers"] = "Retry-After, X-RateLimit-Reset"
-                headers.add_vary_header("Origin")
+                message["headers"] = [*message.get("headers", ()), *ours]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
