@@ -9,8 +9,8 @@ from detector.core.ledger import Ledger, LedgerStore
 
 HOT_BYTES_MAX = 1_800
 """A row of this size stays out of PostgreSQL's TOAST, which makes it five times as dear to write."""
-BYTES_EMPTY = 7_500
-BYTES_EACH = 8
+BYTES_EMPTY = 4_000
+BYTES_EACH = 6
 """Of memory: an account without facts, and each byte that is stored of it. Measured."""
 _LEDGER = "ledger"
 
@@ -44,7 +44,7 @@ class Account:
         self.resting: dict[str, list[int]] = {}
         """What is judged -> [what keeps it from rising, how many events that change this can be ignored]. Never stored."""
         self._hot: dict[str, dict[int, bytes]] = {}
-        self._outside: set[str] = set()
+        self._outside: frozenset[str] = frozenset()
         self._sizes: dict[tuple[str, int], int] = {}
         """Of the chunks outside the row, as stored."""
         self._stored = 0
@@ -68,7 +68,7 @@ class Account:
         facts = Facts(newest, {key: data for key, data in stored.items() if key != _LEDGER})
         account = cls(project, external_id, facts, ledger)
         account._hot = dict(inline)
-        account._outside = set(outside)
+        account._outside = frozenset(outside)
         account._sizes = {chunk: len(data) for chunk, data in chunks.items()}
         account._stored = len(hot) + sum(account._sizes.values())
         return account
@@ -80,16 +80,15 @@ class Account:
     def dump(self) -> Dump:
         """What must be written since the last dump; marks everything clean."""
         chunks: dict[tuple[str, int], bytes] = {}
-        outside = self._outside
         for key, store in self.facts.stores.items():
             if store.dirty:
                 self._pack(key, store, chunks)
         if self._ledger.dirty:
             self._pack(_LEDGER, self._ledger, chunks)
-        hot = pack((self.facts.newest, self._hot, sorted(outside)))
+        hot = pack((self.facts.newest, self._hot, sorted(self._outside)))
         if len(hot) > HOT_BYTES_MAX:
             self._move_out(chunks)
-            hot = pack((self.facts.newest, self._hot, sorted(outside)))
+            hot = pack((self.facts.newest, self._hot, sorted(self._outside)))
         if chunks:
             self._sizes.update({chunk: len(data) for chunk, data in chunks.items()})
         self._stored = len(hot) + sum(self._sizes.values())
@@ -112,7 +111,7 @@ class Account:
                 return
             total -= sizes[key] - len(key) - 2
             chunks.update({(key, number): data for number, data in self._hot.pop(key).items()})
-            self._outside.add(key)
+            self._outside |= {key}
 
     @property
     def size(self) -> int:

@@ -13,6 +13,8 @@ from detector.core.facts.people import Activity, Traits
 from detector.core.facts.series import Series
 from detector.core.facts.store import Store, unpack
 
+_NO_EVENTS = Series()
+
 
 class Facts:
     """`newest` is the newest timestamp that was folded, or -1."""
@@ -41,7 +43,10 @@ class Facts:
         return store
 
     def series(self, key: str) -> Series:
-        return cast("Series", self.store(key))
+        """To be read: what no event has reached is not made for it."""
+        if key in self.stores or key in self._stored:
+            return cast("Series", self.store(key))
+        return _NO_EVENTS
 
     def distinct(self, key: str) -> Distinct:
         return cast("Distinct", self.store(key))

@@ -19,6 +19,9 @@ _TOTALS = -1
 """The number of the chunk that holds the totals of what was dropped."""
 
 
+_NONE: dict[int, int] = {}
+
+
 class Count(NamedTuple):
     value: int
     at_least: bool = False
@@ -51,8 +54,7 @@ class Series:
         self.times: list[int] = []
         self.ids: list[str] = []
         self.values: list[Any] = []
-        self._days: dict[int, int] = {}
-        self._months: dict[int, int] = {}
+        self._days = self._months = _NONE  # most accounts never need their own
         self._base = 0  # ordinal of the first kept event: an append never renumbers, so it rewrites only the last chunk
         self._dirty_from = 0
         self._chunks_from = 0  # the first chunk that is stored
@@ -83,6 +85,8 @@ class Series:
         self._dirty_from = min(self._dirty_from, self._base + at)
 
     def _forget(self, timestamp: int) -> None:
+        if self._days is _NONE:
+            self._days, self._months = {}, {}
         days, day = self._days, timestamp // DAY_MS
         if day in days:
             days[day] += 1

@@ -30,7 +30,7 @@ def seen(imported: list[int], signed_up: list[int]) -> Facts:
     facts = Facts()
     for key, times in ((READER.awaited_key, imported), (READER.after_key, signed_up)):
         for time in times:
-            facts.series(key).add(time, f"{key}{time}")
+            facts.store(key).add(time, f"{key}{time}")
     return facts
 
 
@@ -108,13 +108,13 @@ def test_a_call_made_more_often_than_is_kept_still_waits() -> None:
     """A thousand e-mails a day and nobody logs in: the first e-mail is forgotten, its day is not."""
     measure = Measure("idle", "absent", of("Logged In"), after=of("Email Sent"), within_ms=3 * DAY)
     reader, facts = AbsenceReader(measure), Facts()
-    facts.series(reader.awaited_key).add(T0, "login")
+    facts.store(reader.awaited_key).add(T0, "login")
     for number in range(6 * KEPT_MAX):
-        facts.series(reader.after_key).add(T0 + 1 + number * DAY // KEPT_MAX, f"e{number:05}")
+        facts.store(reader.after_key).add(T0 + 1 + number * DAY // KEPT_MAX, f"e{number:05}")
     upper = T0 + 2 * DAY - 1 + 3 * DAY  # from the end of the first whole day on: two days late at the most
     assert [reader.value(at(facts, t)) for t in (upper - 1, upper, T0 + 6 * DAY)] == [False, True, True]
     assert reader.next(at(facts, T0 + 1)) == upper
-    facts.series(reader.awaited_key).add(T0 + 5 * DAY, "login again")
+    facts.store(reader.awaited_key).add(T0 + 5 * DAY, "login again")
     assert reader.value(at(facts, T0 + 5 * DAY)) is False
 
 
@@ -133,7 +133,7 @@ def test_it_is_unknown_whether_what_was_forgotten_was_absent() -> None:
 )
 def test_an_event_that_is_not_mapped_is_not_absent(measure: Measure) -> None:
     reader, facts = AbsenceReader(measure), Facts()
-    facts.series(reader.after_key).add(10, "m1")
+    facts.store(reader.after_key).add(10, "m1")
     assert (reader.value(at(facts, 99)), reader.next(at(facts, 0))) == (None, NEVER)
 
 

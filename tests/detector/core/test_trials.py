@@ -126,8 +126,8 @@ def test_a_change_is_compared_with_the_last_plan_that_had_a_place() -> None:
 def test_premium_in_a_trial_is_what_the_plan_after_it_lacks() -> None:
     facts = said((0, "tour"), (20, "business"))
     for number, each in enumerate((1, 15, 21)):
-        facts.series("s-sso").add(day(each), f"s{number}")
-        facts.series("s-audit").add(day(each), f"a{number}")
+        facts.store("s-sso").add(day(each), f"s{number}")
+        facts.store("s-audit").add(day(each), f"a{number}")
     assert [LADDER.standing(facts, day(each)).kept for each in (1, 15, 21)] == [frozenset(), frozenset(), {"sso"}]
     reader = PremiumReader({"sso": "s-sso", "audit": "s-audit"}, None)
     assert reader.days(at(facts, day(22))) == {day(each) // DAY for each in (1, 15, 21)}
