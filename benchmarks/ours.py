@@ -2,14 +2,16 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from types import MappingProxyType
 
 import sqlalchemy as sa
 
 from benchmarks.filling import Filled
 from benchmarks.job import OurSignals
+from benchmarks.measure import MEASURED
 from benchmarks.servers import new_database
 from benchmarks.service import service
 from benchmarks.steady import KafkaOutput, Steady, watch
@@ -59,14 +61,27 @@ class LogOutput:
 
 def run_detector(ground: Ground, filled: Filled) -> Steady:
     """One run, from a database that is made for it to the last signal."""
+    with fresh_database(ground.settings) as settings:
+        return run_detectors([MEASURED], ground, settings, filled)
+
+
+def run_detectors(
+    cores: Sequence[set[int]],
+    ground: Ground,
+    settings: Settings,
+    filled: Filled,
+    servers: Mapping[str, int] = MappingProxyType({}),
+) -> Steady:
+    """One on each of `cores`, just started over an empty database, to the last signal."""
     output = _lead_events(ground)
-    try:
-        with _fresh_database(ground.settings) as settings:
+    with ExitStack() as running:
+        running.callback(output.close)
+        pids = []
+        for number, of_this in enumerate(cores):
             command = [sys.executable, "-m", "handraiser", "detector", "--data", str(settings.data), "--port", str(free_port())]
-            with service(command, settings.data / "detector.out", environment_of(settings)) as pid:
-                return watch(pid, output, OurSignals(), filled.marks, filled.told_by_us())
-    finally:
-        output.close()
+            printed = settings.data / f"detector-{number}.out"
+            pids.append(running.enter_context(service(command, printed, environment_of(settings), of_this)))
+        return watch(pids, output, OurSignals(), filled.marks, filled.told_by_us(), servers=servers)
 
 
 def _lead_events(ground: Ground) -> KafkaOutput | LogOutput:
@@ -75,7 +90,7 @@ def _lead_events(ground: Ground) -> KafkaOutput | LogOutput:
 
 
 @contextmanager
-def _fresh_database(settings: Settings) -> Iterator[Settings]:
+def fresh_database(settings: Settings) -> Iterator[Settings]:
     """The settings with tables that hold nothing but the shipped rulebook."""
     if settings.kafka is None:
         for file in settings.data.glob("*.sqlite*"):

@@ -113,7 +113,14 @@ def versions() -> str:
     )
 
 
+def server_pids() -> dict[str, int]:
+    """Of the broker and the database that this run has started."""
+    return {name: int((_folder(name) / "pid").read_text()) for name in ("kafka", "postgres")}
+
+
+@cache
 def _folder(name: str) -> Path:
+    """Where the server `name` of this run has its files."""
     folder = Path(tempfile.mkdtemp(prefix=f"handraiser-{name}-"))
     assert_no_tmpfs(folder)
     return folder

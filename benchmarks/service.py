@@ -13,11 +13,13 @@ PRINTED_TOLD = 2_000
 
 
 @contextmanager
-def service(command: Sequence[str | Path], printed: Path, environment: Mapping[str, str]) -> Iterator[int]:
-    """The id of the running process. It is killed in the end: what it leaves goes with its folder."""
+def service(
+    command: Sequence[str | Path], printed: Path, environment: Mapping[str, str], cores: set[int] = MEASURED
+) -> Iterator[int]:
+    """The id of the process that runs on `cores`. It is killed in the end: what it leaves goes with its folder."""
     with (
         printed.open("wb") as out,
-        on(MEASURED),
+        on(cores),
         subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True) as process,
     ):
         try:

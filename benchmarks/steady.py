@@ -1,4 +1,4 @@
-"""A steady state of a running engine: its output topic, and the CPU of its processes, in; events a second out.
+"""A steady state of running engines: their output topic, and the CPU of their processes, in; events a second out.
 
 How far an engine has read shows in its output, the same for every engine: a newcomer's signal says that all before it in its
 partition was read, and that what comes of it is public. Measuring begins when every partition is past its warm-up, and ends when
@@ -7,8 +7,9 @@ nearly everything was read; then the rest of the output is waited for, and all o
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from kafka import KafkaConsumer, TopicPartition
@@ -69,12 +70,13 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class Steady:
-    """What was measured. `memory_mb`: resident at most, of the whole run."""
+    """What was measured. `memory_mb`: resident at most, of the whole run. `servers`: CPU seconds of those that were asked for."""
 
     events: int
     wall_s: float
     cpu_s: float
     memory_mb: float
+    servers: dict[str, float] = field(default_factory=dict)
 
     @property
     def a_core(self) -> float:
@@ -97,12 +99,22 @@ class _Sample:
     at: float
     cpu: float
     read: int
+    servers: dict[str, float]
 
 
 def watch(
-    pid: int, output: Output, signals_of: Callable[[bytes], Iterator[Signal]], marks: Marks, expected: set[Signal]
+    pids: Sequence[int],
+    output: Output,
+    signals_of: Callable[[bytes], Iterator[Signal]],
+    marks: Marks,
+    expected: set[Signal],
+    *,
+    servers: Mapping[str, int] = MappingProxyType({}),
 ) -> Steady:
-    """Until all of `expected` has come out of process `pid`. Fails if anything else does, or nothing any more."""
+    """Until all of `expected` has come out of processes `pids`. Fails if anything else does, or nothing any more.
+
+    `servers`: name -> process id of what works beside them.
+    """
     last = dict.fromkeys(marks.ends, 0)
     for partition, count in marks.places.values():
         last[partition] = max(last[partition], count)
@@ -125,12 +137,15 @@ def watch(
         )
         is_warm = all(count >= marks.warm.get(partition, 0) for partition, count in read.items())
         if is_warm and (not samples or now - samples[-1].at >= SAMPLE_EVERY_S) and not _is_over(samples, last):
-            samples.append(_Sample(now, cpu_s(pid), sum(read.values())))
+            of_servers = {name: cpu_s(pid) for name, pid in servers.items()}
+            samples.append(_Sample(now, sum(map(cpu_s, pids)), sum(read.values()), of_servers))
     wrong, missing = found - expected, expected - found
     assert found == expected, f"{len(wrong)} wrong signals: {_few(wrong)}; {len(missing)} missing ones: {_few(missing)}"
     assert len(samples) > 1, "it was over before it was warm: give it more events"
     first, end = samples[0], samples[-1]
-    return Steady(end.read - first.read, end.at - first.at, end.cpu - first.cpu, resident_mb(pid, peak=True))
+    used = {name: cpu - first.servers[name] for name, cpu in end.servers.items()}
+    memory_mb = sum(resident_mb(pid, peak=True) for pid in pids)
+    return Steady(end.read - first.read, end.at - first.at, end.cpu - first.cpu, memory_mb, used)
 
 
 def _is_over(samples: list[_Sample], last: dict[int, int]) -> bool:

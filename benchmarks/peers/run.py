@@ -81,7 +81,7 @@ def run_peer(name: str, feed: Feed) -> Steady:
         with disk_folder() as folder:
             command = ENGINES[name].command(Start(kafka(), feed.topic, topic_out, called, folder / "state"))
             with service(command, folder / "printed", os.environ) as pid:
-                return watch(pid, output, their_signals, feed.marks, feed.signals)
+                return watch([pid], output, their_signals, feed.marks, feed.signals)
     finally:
         output.close()
 

@@ -69,7 +69,7 @@ def test_the_steady_state_begins_after_the_warm_up_and_ends_before_the_last_sign
     seconds = count()
     monkeypatch.setattr(steady, "cpu_s", lambda _pid: next(seconds))
     marks, signals = newcomers(100)
-    found = watch(os.getpid(), Said(signals), Said.read, marks, set(signals))
+    found = watch([os.getpid()], Said(signals), Said.read, marks, set(signals))
     assert (found.events, found.cpu_s) == (970 - 20, 95)  # 97 % of 1,000 events
 
 
@@ -77,7 +77,7 @@ def test_the_steady_state_begins_after_the_warm_up_and_ends_before_the_last_sign
 def test_an_engine_that_says_something_else_is_not_measured(changed: dict[str, Any]) -> None:
     marks, signals = newcomers(5)
     with pytest.raises(AssertionError, match=r"1 wrong signals.* 1 missing ones"):
-        watch(os.getpid(), Said([*signals[:-1], signals[-1]._replace(**changed)]), Said.read, marks, set(signals))
+        watch([os.getpid()], Said([*signals[:-1], signals[-1]._replace(**changed)]), Said.read, marks, set(signals))
 
 
 def test_ratios_are_those_of_the_same_run_and_only_the_part_between_the_marks_is_written(
