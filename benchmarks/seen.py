@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from benchmarks.servers import place
 from contracts.codec import encode_event, encode_frames
 from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED, RecordKind, UsageEvent
 from detector.changes import Changes, Move, SeenRow
-from detector.core.seen import DAY_MS, HOUR_MS, WINDOW_DAYS, hash_of, hasher
+from detector.core.seen import DAY_MS, HOUR_MS, WINDOW_DAYS, hash_of
 from detector.partition import Partition
 from detector.seen import SeenIds
 from detector.store import DetectorStore
@@ -142,10 +143,10 @@ def an_old_hour(kind: str) -> list[tuple[str, str]]:
     with database(kind) as (_, engine):
         store, now = DetectorStore(engine), wall_clock()
         checkpoint, then = store.checkpoints.acquire(AT, "bench", 0, now), now - 3 * DAY_MS
-        version, n, keyed = checkpoint.version, HOUR_IDS // SCALE, hasher(KEY)
+        version, n = checkpoint.version, HOUR_IDS // SCALE
         for end in range(EVENTS_PER_S, n + 1, EVENTS_PER_S):
-            ids = b"".join(hash_of(usage_event(k, then), keyed) for k in range(end - EVENTS_PER_S, end))
-            row = SeenRow(*AT, then // HOUR_MS, end, then // DAY_MS * DAY_MS, ids)
+            ids = array("Q", [hash_of(usage_event(k, then), KEY) for k in range(end - EVENTS_PER_S, end)])
+            row = SeenRow(*AT, then // HOUR_MS, end, then // DAY_MS * DAY_MS, ids.tobytes())
             store.commit(Changes(moves=[Move(AT, version, end, then)], seen=[row]), now)
             version += 1
         fresh, began, cpu = SeenIds(store.seen, KEY), time.monotonic(), time.process_time()

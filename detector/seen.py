@@ -1,14 +1,16 @@
 """Ids already seen, per partition and hour: recent hours in memory, older ones loaded when an event needs them."""
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from typing import TypeAlias
 
 from contracts.messages import UsageEvent
 from detector.cache import Cache
 from detector.changes import Changes, SeenRow
 from detector.core.hashes import Hashes
-from detector.core.seen import DAY_MS, WINDOW_DAYS, hash_of, hasher, hour_of, hours_around
+from detector.core.seen import DAY_MS, KEY_BYTES, WINDOW_DAYS, hash_of, hour_of, hours_around
 from detector.partition import Partition
 from detector.store.accounts import Seen
 from eventlog.port import TopicPartition
@@ -20,14 +22,14 @@ BYTES_PER_HOUR = 320
 _Hour = tuple[TopicPartition, int]
 _Days = dict[int, Hashes]
 """The day of partition time -> the ids of the hour that came first on it."""
-_Home = tuple[Hashes, list[Hashes], bytearray]
+_Home: TypeAlias = "tuple[Hashes, list[Hashes], array[int]]"
 """Where the open batch's ids of an hour go: those of today, those of earlier days that still count, and the new ones."""
 
 
 class SeenIds:
     def __init__(self, store: Seen, key: bytes, bytes_max: int = BYTES_MAX) -> None:
         self._store = store
-        self._hasher = hasher(key)
+        self._key = key[:KEY_BYTES]
         self._hours: Cache[_Hour, _Days] = Cache(bytes_max, _size)
         self._fresh: dict[tuple[TopicPartition, int, int], _Home] = {}
         """(partition, hour, day) that the open batch adds to."""
@@ -45,12 +47,12 @@ class SeenIds:
 
     def without_copies(self, partition: Partition, events: Iterable[UsageEvent]) -> list[UsageEvent]:
         """Those that are the first of their copies in the partition, as far as is remembered. They are remembered."""
-        at, today, keyed = partition.at, partition.time // DAY_MS, self._hasher
+        at, today, key = partition.at, partition.time // DAY_MS, self._key
         found: list[UsageEvent] = []
         for (hour, is_timed), run in groupby(events, _hour_and_whether_timed):
             ids, earlier, fresh = self._fresh.get((at, hour, today)) or self._home(at, hour, today)
             together = list(run)
-            hashes = [hash_of(event, keyed) for event in together]
+            hashes = [hash_of(event, key) for event in together]
             elsewhere = earlier if is_timed else [*earlier, *self._around(at, hour, today)]
             if elsewhere:
                 news = [n for n, hashed in enumerate(hashes) if not any(hashed in each for each in elsewhere)]
@@ -58,7 +60,7 @@ class SeenIds:
             known = ids.add(hashes)
             for n in reversed(known):
                 del together[n], hashes[n]
-            fresh += b"".join(hashes)
+            fresh.extend(hashes)
             found += together
         return found
 
@@ -70,7 +72,7 @@ class SeenIds:
         self._hours.touch((at, hour), days)
         ids = days.setdefault(today, Hashes())
         earlier = [each for each in _counting(days, today) if each is not ids]
-        home = self._fresh[at, hour, today] = (ids, earlier, bytearray())
+        home = self._fresh[at, hour, today] = (ids, earlier, array("Q"))
         return home
 
     def close(self, changes: Changes, partitions: dict[TopicPartition, Partition]) -> None:
@@ -80,7 +82,7 @@ class SeenIds:
             if not ids:
                 continue
             partition = partitions[at]
-            changes.seen.append(SeenRow(at.topic, at.partition, hour, partition.next_offset, day * DAY_MS, bytes(ids)))
+            changes.seen.append(SeenRow(at.topic, at.partition, hour, partition.next_offset, day * DAY_MS, ids.tobytes()))
             since = partition.time // DAY_MS - WINDOW_DAYS
             if partition.ids_since < since:
                 partition.ids_since = since

@@ -17,6 +17,7 @@ from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
 from detector import metrics
 from detector.attributor import Attributor
 from detector.compute import Batch, Compute, PoisonError, UnreadableError
+from detector.core.seen import KEY_BYTES
 from detector.folding import Folding
 from detector.ownership import Ownership
 from detector.programs import Programs
@@ -74,7 +75,7 @@ class Worker:
         Raises TopicMismatchError if the log is another one.
         """
         topics = store.checkpoints.check_topics(topics.values())
-        seen = SeenIds(store.seen, store.seen.key(random_bytes(32)))
+        seen = SeenIds(store.seen, store.seen.key(random_bytes(KEY_BYTES)))
         folding = Folding(store.accounts, seen, SeenCommands(store.commands), topics[LEAD_EVENTS].partitions)
         attributor = Attributor(store.people, topics[EVENTS].partitions)
         self._store = store

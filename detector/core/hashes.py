@@ -1,4 +1,4 @@
-"""Hashes of 8 bytes in; whether each came before, kept in about 12 bytes a hash."""
+"""Hashes of 64 bits in; whether each came before, kept in about 12 bytes a hash."""
 
 from array import array
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Hashes:
     __slots__ = ("_buckets", "_high", "_left", "_low")
 
     def __init__(self, rows: Sequence[bytes] = ()) -> None:
-        """`rows`: many hashes each, none of them twice."""
+        """`rows`: many hashes each, 8 bytes a hash as `array("Q")` has them, none of them twice."""
         count = sum(map(len, rows)) // 8
         size = 1 << (count // BUCKET_HASHES).bit_length()
         self._buckets = buckets = [b""] * size
@@ -45,18 +45,17 @@ class Hashes:
         hashes = BUCKET_HASHES * len(self._buckets) - self._left
         return BYTES_EMPTY + BYTES_PER_HASH * hashes + BYTES_PER_BUCKET * len(self._buckets)
 
-    def __contains__(self, hashed: bytes) -> bool:
-        number = int.from_bytes(hashed, byteorder)
-        at = number & self._high
+    def __contains__(self, hashed: int) -> bool:
+        at = hashed & self._high
         if at >= len(self._buckets):
             at &= self._low
-        return number in array("Q", self._buckets[at])
+        return hashed in array("Q", self._buckets[at])
 
-    def add(self, hashes: Sequence[bytes]) -> list[int]:
+    def add(self, hashes: Sequence[int]) -> list[int]:
         """The places of those that came before, here or in the set; the others are in it from now on."""
         known: list[int] = []
         buckets, low, high, left = self._buckets, self._low, self._high, self._left
-        for place, (hashed, number) in enumerate(zip(hashes, array("Q", b"".join(hashes)), strict=True)):
+        for place, (number, (hashed,)) in enumerate(zip(hashes, iter_unpack("8s", array("Q", hashes)), strict=True)):
             at = number & high
             if at >= len(buckets):
                 at &= low
