@@ -116,6 +116,7 @@ class KafkaLogConsumer:
                 polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
         except LogError as error:
             if isinstance(error.__cause__, kafka.errors.OffsetOutOfRangeError):
+                self._forget()  # or every poll would raise it again
                 raise OffsetOutOfRangeError(
                     f"Kafka at {self._bootstrap} no longer holds what was to be read next ({error.__cause__}): retention passed "
                     "it. Give the topics a longer retention, and restore what was lost from a backup."
@@ -130,6 +131,11 @@ class KafkaLogConsumer:
         self._quiet_s = 0.0 if polled else self._quiet_s + time.monotonic() - began
         if self._quiet_s > self._stalled_after_s:
             self._look_for_stall()
+
+    def _forget(self) -> None:
+        """Nothing more is read before it is sought anew."""
+        self._positions = {}
+        self._surplus.clear()
 
     def _made_anew(self) -> str | None:
         """A topic that is another one than it was. To the client the name is enough: it reads on at the same offset."""

@@ -91,6 +91,11 @@ class KafkaGroupConsumer(KafkaLogConsumer):
     def _is_reading(self) -> bool:
         return True
 
+    def _forget(self) -> None:
+        super()._forget()
+        for at in self._assignment:
+            self._consumer.pause(self._theirs(at))
+
     def _fetch(self, timeout_s: float) -> None:
         if self._progress and time.monotonic() >= self._show_at:
             self._show_at = time.monotonic() + SHOW_EVERY_S

@@ -98,7 +98,8 @@ class Consumer(Protocol):
         """Records in order within each partition; waits up to `timeout_s` for the first, without busy polling.
 
         Their values together stay within `max_bytes`, or it is one record. The position moves with what is returned.
-        Raises OffsetOutOfRangeError if retention has passed a position, LogError if the log cannot be read.
+        Raises LogError if the log cannot be read, OffsetOutOfRangeError if retention has passed a position: then every partition
+        yields nothing before it is sought anew.
         """
         ...
 

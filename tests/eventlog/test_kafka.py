@@ -90,6 +90,28 @@ def test_a_reader_that_retention_overtook_is_told(log: KafkaLog, producer: Produ
     consumer.close()
 
 
+@pytest.mark.parametrize("group", [None, "readers"])
+def test_a_reader_is_told_once_of_what_retention_overtook_and_reads_on_where_it_seeks(
+    log: KafkaLog, producer: Producer, admin: Any, prefix: str, group: str | None
+) -> None:
+    consumer = log.consumer(["a"], group)
+    while consumer.assignment() != {A0, A1}:
+        consumer.poll(0.1, 100)
+    producer.append([Entry("a", n, b"%d" % number) for number in range(5) for n in (0, 1)], 10)
+    consumer.seek(A0, 1)
+    consumer.seek(A1, 1)
+    admin.delete_records({TheirPartition(f"{prefix}a", n): 3 for n in (0, 1)})
+    with pytest.raises(OffsetOutOfRangeError, match="retention passed it"):
+        consumer.poll(10, 100)
+    assert consumer.poll(1, 100) == []
+    consumer.seek(A1, 4)
+    assert consumer.poll(10, 100)[0].value == b"4"
+    assert consumer.poll(1, 100) == []
+    consumer.seek(A0, 3)
+    assert consumer.poll(10, 100)[0].value == b"3"
+    consumer.close()
+
+
 def test_a_client_that_stalls_is_built_anew(
     kafka: str, log: KafkaLog, producer: Producer, prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
