@@ -25,7 +25,7 @@ from notifier.tables import attempts, deliveries
 from notifier.worker import SEND_WITHIN_MS, Notifier, Outcome
 from tests.notifier import receiver as moods
 from tests.notifier.conftest import LeadEvents, StandingClock
-from tests.notifier.memory_log import MemoryConsumer
+from tests.notifier.memory_log import KNOWN, MemoryConsumer, MemoryLog
 from tests.notifier.receiver import Receiver, in_turn, receiving, says
 
 DEVELOPMENT = policy_for(production=False)
@@ -53,7 +53,7 @@ class Bench:
             self.sender,
             self.clock,
             lambda *told: self.told.append(told),
-            intake=Intake(self.log, self.store, self.clock, "https://handraiser.example"),
+            intake=Intake(MemoryLog(), self.log, KNOWN, self.store, self.clock, base_url="https://handraiser.example"),
             jitter=lambda: 0.0,
         )
 
@@ -420,11 +420,11 @@ async def test_a_failing_endpoint_is_named_in_health_by_scheme_and_host_only(ben
 
 
 async def test_a_halted_intake_is_down(bench: Bench) -> None:
-    report = health.report(bench.store, {}, bench.clock.now, halted="delete that row")
-    assert (report["status"], report["problems"][0]["code"], report["problems"][0]["do"]) == (
+    report = health.report(bench.store, {}, bench.clock.now, halted="Delete that row.")
+    assert (report["status"], report["problems"][0]["code"], report["problems"][0]["what"]) == (
         "down",
         "intake_halted",
-        "delete that row",
+        "Delete that row",
     )
     assert health.report(bench.store, {}, bench.clock.now)["status"] == "ok"
 
