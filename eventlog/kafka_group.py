@@ -113,8 +113,8 @@ class KafkaGroupConsumer(KafkaLogConsumer):
     def _drop_another(self, topic: str) -> None:
         """A generation of its own, so that our caller compares what it knows of the topics."""
         _log.warning("a topic was deleted and created again", extra={"topic": topic})
-        self.revoked()
-        self.assigned([self._theirs(at) for at in self._assignment])
+        if self._joined:  # else the generation that comes will do
+            self.assigned([self._theirs(at) for at in self._assignment])
 
     def _look_for_stall(self) -> None:
         if self._joined:
@@ -149,8 +149,7 @@ class KafkaGroupConsumer(KafkaLogConsumer):
         """The group is being shared out anew: nothing more is given, and what was given may still be worked off."""
         self._joined = False
         self._quiet_s = 0.0
-        self._positions = {}
-        self._surplus.clear()
+        super()._forget()
         self._progress = {}
 
     def lost(self) -> None:
@@ -160,6 +159,8 @@ class KafkaGroupConsumer(KafkaLogConsumer):
         self._generation += 1
 
     def assigned(self, partitions: Collection[kafka.TopicPartition]) -> None:
+        """What the group gives us, all of it: also of what we had, nothing is read before it is sought anew."""
+        self.revoked()  # kafka-python does not say so every time
         for theirs in partitions:
             self._consumer.pause(theirs)
             self._consumer.seek(theirs, 0)  # any offset: without one the client would ask for what was committed

@@ -126,6 +126,35 @@ def test_each_sharing_out_is_a_generation_after_which_nothing_comes_before_a_see
     assert read(reader, 2, second if reader is first else first) == [b"2", b"3"]
 
 
+def test_an_assignment_that_comes_without_a_word_before_it_is_a_generation_too(
+    kafka: str, log: KafkaLog, producer: Producer, prefix: str
+) -> None:
+    member = KafkaGroupConsumer(kafka, prefix, log.topics(["busy", "quiet"]), "readers")
+    share(member)
+    member.seek(BUSY_0, 0)
+    producer.append([Entry("busy", 0, b"1")], 10)
+    assert read(member, 1) == [b"1"]
+    generation = member.generation
+    member.assigned(member._consumer.assignment())
+    assert member.generation > generation
+    assert member.poll(0.5, 1000) == []
+    member.seek(BUSY_0, 0)
+    assert read(member, 1) == [b"1"]
+    member.close()
+
+
+def test_a_topic_that_is_made_anew_while_the_group_is_shared_out_is_left_to_the_generation_that_comes(
+    kafka: str, log: KafkaLog, prefix: str
+) -> None:
+    member = KafkaGroupConsumer(kafka, prefix, log.topics(["busy", "quiet"]), "readers")
+    share(member)
+    member.revoked()
+    generation = member.generation
+    member._drop_another("busy")
+    assert (member.generation, member._joined) == (generation, False)
+    member.close()
+
+
 def test_progress_is_shown_to_tools_and_never_read(
     join: Callable[[], Consumer], producer: Producer, admin: Any, prefix: str
 ) -> None:
