@@ -75,7 +75,12 @@ class KafkaLogConsumer:
         return self._generation
 
     def assignment(self) -> frozenset[TopicPartition]:
-        return self._assignment
+        return self._there()
+
+    def _there(self) -> frozenset[TopicPartition]:
+        """Also what was added to the topics since: the client hears of it within LOOK_AT_TOPICS_S."""
+        now = {name: self._network.cluster.partitions_for_topic(self._prefix + name) or () for name in self._topic_ids}
+        return self._assignment.union(TopicPartition(name, n) for name, numbers in now.items() for n in numbers)
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         first = self._offsets("beginning_offsets", [partition])[partition]
@@ -178,10 +183,10 @@ class KafkaLogConsumer:
             self._consumer.seek(self._theirs(partition), position)
 
     def beginning_offsets(self) -> Mapping[TopicPartition, int]:
-        return self._offsets("beginning_offsets", self._assignment)
+        return self._offsets("beginning_offsets", self._there())
 
     def end_offsets(self) -> Mapping[TopicPartition, int]:
-        return self._offsets("end_offsets", self._assignment)
+        return self._offsets("end_offsets", self._there())
 
     def _offsets(self, which: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         theirs = [self._theirs(partition) for partition in partitions]

@@ -12,11 +12,11 @@ from typing import Any
 
 import kafka
 from kafka import ConsumerRebalanceListener, OffsetAndMetadata
-from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError
 
 from eventlog.kafka_client import REACH_WITHIN_S, errors_explained
 from eventlog.kafka_consumer import STALLED_AFTER_S, KafkaLogConsumer
+from eventlog.kafka_dealing import DealingAssignor
 from eventlog.port import LogError, TopicPartition, TopicState
 
 SESSION_TIMEOUT_S = 6
@@ -34,10 +34,7 @@ _log = logging.getLogger("eventlog")
 
 
 class KafkaGroupConsumer(KafkaLogConsumer):
-    """Partitions are shared out by topic, as evenly as they go (`range`): each member has its part of every topic's load.
-
-    kafka-python's sticky assignors even out the sum over topics only: with three topics, one of three members gets none of the
-    busy one.
+    """Partitions are shared out by topic, as evenly as they go (`DealingAssignor`): each has its part of every topic's load.
 
     A poll that finds the group being shared out lasts until that is done. kafka-python 3.0.12 throws away an assignment that
     comes while nobody waits for it, and joins again, which makes all others join again: with short polls a group of three was
@@ -65,7 +62,7 @@ class KafkaGroupConsumer(KafkaLogConsumer):
         client = super()._connect(
             client_id=f"handraiser-{self._group}",
             group_id=self._prefix + self._group,
-            partition_assignment_strategy=[RangePartitionAssignor],
+            partition_assignment_strategy=[DealingAssignor],
             session_timeout_ms=SESSION_TIMEOUT_S * 1000,
             heartbeat_interval_ms=HEARTBEAT_S * 1000,
             max_poll_interval_ms=POLL_WITHIN_S * 1000,
@@ -81,6 +78,9 @@ class KafkaGroupConsumer(KafkaLogConsumer):
             client.close(timeout_ms=0)
             raise
         return client
+
+    def _there(self) -> frozenset[TopicPartition]:
+        return self._assignment
 
     def _place(self, partition: TopicPartition, offset: int, is_new: bool) -> None:
         theirs = self._theirs(partition)

@@ -100,6 +100,14 @@ def test_members_share_each_topic_evenly(join: Callable[[], Consumer]) -> None:
         assert sorted(by_topic(member)["quiet"] for member in members) == of_each
 
 
+def test_partitions_that_are_added_leave_the_others_shared_evenly(admin: Any, prefix: str, join: Callable[[], Consumer]) -> None:
+    admin.create_partitions({f"{prefix}busy": 16})
+    first, second = join(), join()
+    until(lambda: sorted(len(member.assignment()) for member in (first, second)) == [12, 12], first, second)
+    for member in (first, second):
+        assert sum(at.topic == "busy" and at.partition < 8 for at in member.assignment()) == 4
+
+
 def test_what_a_member_had_is_the_others_at_once_when_it_leaves(join: Callable[[], Consumer]) -> None:
     first, second = join(), join()
     share(first, second)
