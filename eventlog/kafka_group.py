@@ -79,6 +79,10 @@ class KafkaGroupConsumer(KafkaLogConsumer):
             raise
         return client
 
+    def assignment(self) -> frozenset[TopicPartition]:
+        """None while the group is being shared out."""
+        return self._assignment if self._joined else frozenset()
+
     def _there(self) -> frozenset[TopicPartition]:
         return self._assignment
 

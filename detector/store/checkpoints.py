@@ -55,10 +55,14 @@ class Checkpoints:
         with self._engine.begin() as tx:  # in the order of `swap`
             return {at: _acquire(tx, at, owner, earliest[at], now) for at in sorted(earliest)}
 
-    def halt(self, partition: TopicPartition, reason: str) -> None:
-        """Say why a partition stands still; where it stands does not change. `acquire` clears it."""
+    def halt(self, partition: TopicPartition, version: int, reason: str) -> None:
+        """Say why a partition stands still; where it stands does not change. `acquire` clears it.
+
+        Nothing is said of a partition whose version is another one: it is somebody else's by now.
+        """
+        is_ours = _is(partition) & (tables.checkpoints.c.version == version)
         with self._engine.begin() as tx:
-            tx.execute(sa.update(tables.checkpoints).where(_is(partition)).values(halted=reason))
+            tx.execute(sa.update(tables.checkpoints).where(is_ours).values(halted=reason))
 
     def standings(self) -> list[Standing]:
         """Every partition that was ever acquired, in order."""

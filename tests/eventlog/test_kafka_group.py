@@ -157,6 +157,7 @@ def test_a_topic_that_is_made_anew_while_the_group_is_shared_out_is_left_to_the_
     member = KafkaGroupConsumer(kafka, prefix, log.topics(["busy", "quiet"]), "readers")
     share(member)
     member.revoked()
+    assert member.assignment() == frozenset()
     generation = member.generation
     member._drop_another("busy")
     assert (member.generation, member._joined) == (generation, False)

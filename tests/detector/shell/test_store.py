@@ -73,6 +73,17 @@ def test_a_halted_partition_says_why_until_it_is_acquired_again(store: DetectorS
     assert store.checkpoints.standings()[0].halted is None
 
 
+def test_who_has_lost_a_partition_says_nothing_of_it(store: DetectorStore) -> None:
+    ours = store.checkpoints.acquire(EVENTS_0, "me", 0, NOON)
+    store.checkpoints.halt(EVENTS_0, ours.version, "ours to say")
+    assert store.checkpoints.standings()[0].halted == "ours to say"
+
+    store.checkpoints.acquire(EVENTS_0, "another", 0, NOON)
+    store.checkpoints.halt(EVENTS_0, ours.version, "said too late")
+
+    assert store.checkpoints.standings()[0].halted is None
+
+
 def test_accounts_come_back_with_their_chunks_and_a_chunk_without_body_goes(store: DetectorStore) -> None:
     first = moved(store)
     first.accounts = [AccountRow("mail", name, b"hot " + name.encode()) for name in ("acme", "bolt", "it's")]
