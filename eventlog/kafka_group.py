@@ -15,7 +15,7 @@ from kafka import ConsumerRebalanceListener, OffsetAndMetadata
 from kafka.errors import KafkaError
 
 from eventlog.kafka_client import REACH_WITHIN_S, errors_explained
-from eventlog.kafka_consumer import STALLED_AFTER_S, KafkaLogConsumer
+from eventlog.kafka_consumer import LOOK_AFTER_S, KafkaLogConsumer
 from eventlog.kafka_dealing import DealingAssignor
 from eventlog.port import LogError, TopicPartition, TopicState
 
@@ -47,15 +47,17 @@ class KafkaGroupConsumer(KafkaLogConsumer):
         prefix: str,
         topics: Mapping[str, TopicState],
         group: str,
-        stalled_after_s: float = STALLED_AFTER_S,
+        look_after_s: float = LOOK_AFTER_S,
     ) -> None:
         self._group = group
         self._joined = False
+        self._left_at = time.monotonic()
+        """When it was that we last had no part in a generation."""
         self._joined_in = -1
         """The group's own count of how often it was shared out."""
         self._progress: dict[kafka.TopicPartition, OffsetAndMetadata] = {}
         self._show_at = 0.0
-        super().__init__(bootstrap, prefix, topics, stalled_after_s)
+        super().__init__(bootstrap, prefix, topics, look_after_s)
         self._assignment = frozenset()
 
     def _connect(self, **group: Any) -> Any:
@@ -120,13 +122,14 @@ class KafkaGroupConsumer(KafkaLogConsumer):
         if self._joined:  # else the generation that comes will do
             self.assigned([self._theirs(at) for at in self._assignment])
 
-    def _look_for_stall(self) -> None:
+    def _stall(self) -> str | None:
         if self._joined:
-            super()._look_for_stall()
-        elif self._quiet_s > JOIN_WITHIN_S or self._consumer.group_metadata().generation_id > self._joined_in:
-            # kafka-python 3.0.12 was seen to forget that it was joining, when what made it join was a change of the topics
-            _log.warning("the Kafka client does not join its group and is built anew", extra={"quiet_s": self._quiet_s})
-            self._rebuild()
+            return super()._stall()
+        # kafka-python 3.0.12 was seen to forget that it was joining, when what made it join was a change of the topics
+        generation = self._consumer.group_metadata().generation_id
+        if generation > self._joined_in:
+            return f"nothing is heard of the group's generation {generation}"
+        return "the group is not joined" if time.monotonic() - self._left_at > JOIN_WITHIN_S else None
 
     def _rebuild(self) -> None:
         """As a new member: what it gets, and from where it reads, is settled anew."""
@@ -151,8 +154,8 @@ class KafkaGroupConsumer(KafkaLogConsumer):
 
     def revoked(self) -> None:
         """The group is being shared out anew: nothing more is given, and what was given may still be worked off."""
-        self._joined = False
-        self._quiet_s = 0.0
+        self._joined, self._left_at = False, time.monotonic()
+        self._quiet_s, self._suspicion = 0.0, None
         super()._forget()
         self._progress = {}
 

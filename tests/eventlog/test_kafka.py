@@ -115,7 +115,7 @@ def test_a_reader_is_told_once_of_what_retention_overtook_and_reads_on_where_it_
 def test_a_client_that_stalls_is_built_anew(
     kafka: str, log: KafkaLog, producer: Producer, prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    consumer = KafkaLogConsumer(kafka, prefix, log.topics(["a"]), stalled_after_s=0.3)
+    consumer = KafkaLogConsumer(kafka, prefix, log.topics(["a"]), look_after_s=0.3)
     producer.append([Entry("a", 0, b"1"), Entry("a", 0, b"2")], 10)
     consumer.seek(A0, 0)
     consumer.seek(A1, 0)
@@ -129,8 +129,23 @@ def test_a_client_that_stalls_is_built_anew(
     consumer.close()
 
 
+def test_a_record_that_had_just_come_when_we_looked_is_no_stall(
+    kafka: str, log: KafkaLog, producer: Producer, prefix: str
+) -> None:
+    consumer = KafkaLogConsumer(kafka, prefix, log.topics(["a"]), look_after_s=1.0)
+    consumer.seek(A0, 0)
+    client = consumer._consumer
+    client.pause(*client.assignment())  # so that it is still on its way when we look
+    producer.append([Entry("a", 0, b"1")], 10)
+    assert consumer.poll(1.5, 1) == []
+    client.resume(*client.assignment())
+    assert consumer.poll(10, 1)[0].value == b"1"
+    assert consumer._consumer is client
+    consumer.close()
+
+
 def test_an_idle_client_is_not_built_anew(kafka: str, log: KafkaLog, prefix: str) -> None:
-    consumer = KafkaLogConsumer(kafka, prefix, log.topics(["a"]), stalled_after_s=0.1)
+    consumer = KafkaLogConsumer(kafka, prefix, log.topics(["a"]), look_after_s=0.1)
     consumer.seek(A0, 0)
     client = consumer._consumer
     assert consumer.poll(0.5, 1) == []

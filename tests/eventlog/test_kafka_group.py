@@ -190,7 +190,7 @@ def test_progress_is_shown_to_tools_and_never_read(
 def test_a_member_whose_client_stalls_joins_as_a_new_one(
     kafka: str, log: KafkaLog, producer: Producer, prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    member = KafkaGroupConsumer(kafka, prefix, log.topics(["busy", "quiet"]), "readers", stalled_after_s=0.3)
+    member = KafkaGroupConsumer(kafka, prefix, log.topics(["busy", "quiet"]), "readers", look_after_s=0.3)
     share(member)
     member.seek(BUSY_0, 0)
     generation, client = member.generation, member._consumer
