@@ -16,7 +16,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from eventlog import log_kafka, open_log
 from eventlog.kafka_consumer import KafkaLogConsumer
-from eventlog.log_kafka import KafkaLog
+from eventlog.log_kafka import DELIVERY_TIMEOUT_S, KafkaLog, KafkaLogProducer
 from eventlog.port import Entry, LogError, OffsetOutOfRangeError, Producer, Topic, TopicPartition
 from runtime.clock import wall_clock
 from runtime.settings import Settings
@@ -167,6 +167,39 @@ def test_resending_after_an_unknown_outcome_is_all_that_a_caller_must_do(log: Ka
     assert values == sorted(values)
     assert set(values) == {b"1", b"2"}
     consumer.close()
+
+
+def stalled(log: KafkaLog) -> tuple[KafkaLogProducer, Any]:
+    """A producer whose client has delivered nothing for as long as is waited for, and that client: it holds one byte."""
+    producer = log.producer()
+    client = producer._producer
+    producer.append([Entry("a", 0, b"0")], 10)
+    client._sender.run_once = lambda: time.sleep(0.05)  # kafka-python's stall, from outside: it lives and sends nothing
+    with pytest.raises(LogError):
+        producer.append([Entry("a", 0, b"1")], 0.1)
+    assert producer._failing_since is not None
+    producer._failing_since -= DELIVERY_TIMEOUT_S
+    return producer, client
+
+
+def test_a_producer_that_stalls_is_replaced_and_ended_and_what_it_held_counts_until_then(log: KafkaLog) -> None:
+    producer, client = stalled(log)
+    assert producer._undelivered == 1
+    producer.append([Entry("a", 0, b"2")], 10)
+    client._sender.join(5)
+    assert not client._sender.is_alive()
+    assert producer._undelivered == 0
+    producer.close()
+
+
+def test_while_too_many_stalled_producers_are_ending_none_is_replaced(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_kafka, "STALLED_MAX", 0)
+    producer, client = stalled(log)
+    with pytest.raises(LogError):
+        producer.append([Entry("a", 0, b"2")], 0.1)
+    assert producer._producer is client
+    producer.close()
+    client._sender.join(5)
 
 
 def test_one_entry_that_cannot_be_taken_fails_the_whole_append(producer: Producer) -> None:
