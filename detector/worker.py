@@ -180,6 +180,7 @@ class Worker:
         elif not busy:
             self._publisher.publish(self._ownership.sources())  # nothing is in flight: an outbox that waited may be tried again
             self._sweep()
+            self._compute.rest()
         self._suspect = None
         # Every turn, for the partition next door may never be quiet.
         ticked = tick(self._ownership.owned.values(), self._consumer, self._producer, self._clock())
