@@ -72,7 +72,7 @@ class Worker:
 
         `committer`: runs the commits, one after the other.
 
-        Raises TopicMismatchError if the log is another one.
+        Raises TopicMismatchError if all of them are others than the database knows.
         """
         topics = store.checkpoints.check_topics(topics.values())
         seen = SeenIds(store.seen, store.seen.key(random_bytes(KEY_BYTES)))

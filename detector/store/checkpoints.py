@@ -76,15 +76,16 @@ class Checkpoints:
         """The topics as this database knows them, by name; each is remembered as it is at first sight.
 
         Where an account's events lie follows from the number of partitions of then: what was added later is nobody's. Raises
-        TopicMismatchError for a topic that is another one.
+        TopicMismatchError if all of them are others. One that is another among them is for its readers to stop at: the rest may
+        go on.
         """
         states = list(states)
         with self._engine.begin() as tx:
             rows = [(state.name, state.partitions, state.id) for state in states]
             insert(tx, tables.topics, ("name", "partitions", "topic_id"), rows, "ON CONFLICT (name) DO NOTHING")
         known = self.topics()
-        for state in states:
-            refuse_another(state, known[state.name])
+        if all(state.id != known[state.name].id for state in states):
+            refuse_another(states[0], known[states[0].name])
         return {state.name: known[state.name] for state in states}
 
     def topics(self) -> dict[str, TopicState]:

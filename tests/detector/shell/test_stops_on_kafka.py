@@ -167,6 +167,10 @@ def test_a_topic_that_is_made_anew_under_a_running_detector_stops_and_the_others
         shop.reach_limit(n, 500)
     shop.stranger()
     shop.until(lambda: shop.waiting() == 1)
+    shop.topics = shop.log.topics([topic.name for topic in TOPICS])
+    shop.restart()
+    shop.stranger()
+    shop.until(lambda: shop.waiting() == 2)
     assert all("deleted and created again" in reason for reason in shop.halted().values())
     assert shop.leads() == told
     assert not any(lead.data.count("100%") for lead in shop.store.leads.page(LeadFilter(), 10))

@@ -255,6 +255,15 @@ def test_another_log_is_refused_with_what_to_do(store: DetectorStore) -> None:
         store.checkpoints.check_topics([TopicState("events", 1, "id-2")])
 
 
+def test_one_topic_that_is_another_is_no_other_log(store: DetectorStore) -> None:
+    known = [TopicState("events", 1, "id-1"), TopicState("unattributed", 1, "id-1")]
+    store.checkpoints.check_topics(known)
+
+    assert store.checkpoints.check_topics([known[0], TopicState("unattributed", 2, "id-2")]) == {
+        each.name: each for each in known
+    }
+
+
 def test_rulebooks_added_at_once_get_a_number_each(store: DetectorStore) -> None:
     with ThreadPoolExecutor(8) as pool:
         barrier = threading.Barrier(8)
