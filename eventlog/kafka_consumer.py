@@ -125,7 +125,7 @@ class KafkaLogConsumer:
                 self._forget()  # or every poll would raise it again
                 raise OffsetOutOfRangeError(
                     f"Kafka at {self._bootstrap} no longer holds what was to be read next ({error.__cause__}): retention passed "
-                    "it. Give the topics a longer retention, and restore what was lost from a backup."
+                    "it. Give the topic a longer retention.ms on the brokers, and restore what was lost from a backup."
                 ) from error
             raise
         if another := self._made_anew():

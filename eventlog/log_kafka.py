@@ -26,6 +26,12 @@ STALLED_MAX = 3
 """So many clients that were replaced may still be ending; until fewer are, no other is replaced."""
 METADATA_WITHIN_S = 2
 REPLICAS_MAX = 3
+SETTINGS = {
+    "message.timestamp.type": "LogAppendTime",
+    "cleanup.policy": "delete",
+    "max.message.bytes": str(RECORD_BYTES_MAX + 64 * 1024),
+}
+"""Set whenever we start, for nothing works without them. Retention is set when a topic is made, and is the operator's then."""
 
 _log = logging.getLogger("eventlog")
 
@@ -49,11 +55,7 @@ class KafkaLog:
                 _create(admin, self._prefix + topic.name, topic, min(REPLICAS_MAX, brokers))
             names = [self._prefix + topic.name for topic in topics]
             admin.wait_for_topics(names, timeout_ms=REACH_WITHIN_S * 1000)
-            settings = [
-                ConfigResource(ConfigResourceType.TOPIC, name, configs=_settings(topic))
-                for name, topic in zip(names, topics, strict=True)
-            ]
-            admin.alter_configs(settings)
+            admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=SETTINGS) for name in names])
             return {topic.name: self._state(admin, topic.name) for topic in topics}
 
     def topics(self, names: Sequence[str]) -> Mapping[str, TopicState]:
@@ -98,19 +100,14 @@ class KafkaLog:
 def _create(admin: Any, name: str, topic: Topic, replicas: int) -> None:
     wanted = {"num_partitions": topic.partitions, "replication_factor": replicas}
     # one replica may be away, if there is another
-    configs = {**_settings(topic), "min.insync.replicas": str(max(1, replicas - 1))}
-    with suppress(TopicAlreadyExistsError):  # another process was faster
-        admin.create_topics({name: {**wanted, "configs": configs}})
-
-
-def _settings(topic: Topic) -> dict[str, str]:
-    return {
-        "message.timestamp.type": "LogAppendTime",
-        "cleanup.policy": "delete",
+    configs = {
+        **SETTINGS,
         "retention.ms": str(topic.retention_s * 1000),
         "retention.bytes": "-1",
-        "max.message.bytes": str(RECORD_BYTES_MAX + 64 * 1024),
+        "min.insync.replicas": str(max(1, replicas - 1)),
     }
+    with suppress(TopicAlreadyExistsError):  # another process was faster
+        admin.create_topics({name: {**wanted, "configs": configs}})
 
 
 class KafkaLogProducer:
