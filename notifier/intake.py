@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.codec import UndecodableError, decode
 from contracts.messages import LEAD_EVENTS, LeadEvent
@@ -83,7 +83,7 @@ class Intake:
             try:
                 if self.run_once(POLL_S):
                     opened()
-            except (LogError, sa.exc.DBAPIError) as error:
+            except (LogError, SQLAlchemyError) as error:
                 logger.warning("lead events could not be taken in, trying again", extra={"error": str(error)[:500]})
                 self._stopping.wait(RETRY_S)
             except Exception as error:

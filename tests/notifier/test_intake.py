@@ -195,6 +195,23 @@ def test_a_defect_of_ours_ends_in_health_and_not_in_silence(log: MemoryConsumer,
     assert "AttributeError" in intake.halted
 
 
+def test_a_pool_without_a_free_connection_is_waited_for(
+    log: MemoryConsumer, intake: Intake, lead_event: LeadEvents, store: NotifierStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append(lead_event(1))
+    tried: list[object] = []
+
+    def no_connection(*arguments: object) -> int:
+        tried.append(arguments)
+        intake.stop()
+        raise sa.exc.TimeoutError("QueuePool limit reached")
+
+    monkeypatch.setattr(store, "take_in", no_connection)
+    intake.run(lambda: None)
+    assert len(tried) == 1
+    assert intake.halted is None
+
+
 def test_stop_wakes_the_poll(log: MemoryConsumer, intake: Intake) -> None:
     intake.stop()
     intake.run(lambda: None)

@@ -284,6 +284,24 @@ async def test_an_attempt_that_ends_while_the_database_is_away_is_settled_later_
     assert len(bench.receiver.received) == 1
 
 
+async def test_a_pool_without_a_free_connection_is_waited_for(
+    bench: Bench, lead_event: LeadEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.endpoint()
+    claim = bench.store.deliveries.claim
+
+    def no_connection_at_first(*_: object) -> None:
+        monkeypatch.setattr(bench.store.deliveries, "claim", claim)
+        raise sa.exc.TimeoutError("QueuePool limit reached")
+
+    monkeypatch.setattr(bench.store.deliveries, "claim", no_connection_at_first)
+    bench.log.append(lead_event())
+    running = asyncio.create_task(bench.notifier.run())
+    await bench.receiver.until(1)
+    bench.notifier.stop()
+    await running
+
+
 async def test_a_listener_that_fails_stops_no_delivery(bench: Bench, lead_event: LeadEvents) -> None:
     def fail(*_: object) -> None:
         raise KeyError("summary")
