@@ -1,4 +1,4 @@
-"""How much of what is read one account makes: its events are read one after the other, so it has a ceiling of its own."""
+"""How much of what is read here one account makes: its events are read one after the other, so it has a ceiling of its own."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -27,3 +27,8 @@ class Busiest:
         if total >= LOOKED_AT:
             metrics.BUSIEST_ACCOUNT.set(max(self._counts.values()) / total)
             self._counts.clear()
+
+    def rest(self) -> None:
+        """Nothing comes: no account makes anything of it."""
+        metrics.BUSIEST_ACCOUNT.set(0)
+        self._counts.clear()

@@ -119,6 +119,10 @@ class Compute:
         self._folding.settled()
         self._attributor.settled()
 
+    def rest(self) -> None:
+        """There is nothing to read."""
+        self._folding.rest()
+
     def clear(self) -> None:
         """Forget everything in memory."""
         self.batch = Batch()

@@ -59,6 +59,10 @@ class Folding:
         partition.agenda = Agenda((row.due, row.project, row.account) for row in rows)
         partition.importing = {(row.project, row.account) for row in rows if row.importing}
 
+    def rest(self) -> None:
+        """There is nothing to read."""
+        self._busiest.rest()
+
     def prepare(
         self, events: Mapping[TopicPartition, Sequence[UsageEvent]], commands: Sequence[Command], due: Iterable[Key]
     ) -> None:

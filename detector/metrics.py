@@ -19,5 +19,5 @@ BATCH_EVENTS = Histogram(
 ACCOUNT_CACHE_BYTES = Gauge("handraiser_detector_account_cache_bytes", "Accounts kept in memory, roughly.")
 BUSIEST_ACCOUNT = Gauge(
     "handraiser_detector_busiest_account_ratio",
-    "Share of the busiest account in some 4,000 usage events read last (one in 13 is looked at).",
+    "Share of the busiest account in some 4,000 usage events that this process read last (one in 13 is looked at); 0: none come.",
 )

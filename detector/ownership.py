@@ -60,7 +60,7 @@ class Ownership:
         adoption = {topic: self._store.rulebooks.adoption(topic) for topic in {at.topic for at in taken}}
         for at, checkpoint in taken.items():
             if at.topic in others:
-                self._stop(at, others[at.topic])
+                self._stop(at, checkpoint, others[at.topic])
             else:
                 adopted = {project: by[at.partition] for project, by in adoption[at.topic].items() if at.partition in by}
                 self._begin(at, checkpoint, adopted, beginnings[at], ends[at])
@@ -101,15 +101,15 @@ class Ownership:
         """How many partitions stand still."""
         return len(self._stopped & self._assigned) + sum(p.halted is not None for p in self.owned.values())
 
-    def _stop(self, at: TopicPartition, reason: str) -> None:
+    def _stop(self, at: TopicPartition, checkpoint: Checkpoint, reason: str) -> None:
         """Stand still until the group is shared out anew. What cannot be written down is tried again first."""
-        self._store.checkpoints.halt(at, reason)
+        self._store.checkpoints.halt(at, checkpoint.version, reason)
         self._stopped.add(at)
         _log.error("partition halted", extra={"topic": at.topic, "partition": at.partition, "reason": reason})
 
     def _begin(self, at: TopicPartition, checkpoint: Checkpoint, adopted: dict[str, int], beginning: int, end: int) -> None:
         if not beginning <= checkpoint.next_offset <= end:
-            self._stop(at, _outside(checkpoint.next_offset, beginning, end))
+            self._stop(at, checkpoint, _outside(checkpoint.next_offset, beginning, end))
             return
         partition = Partition(at, checkpoint.version, checkpoint.next_offset, checkpoint.time)
         barrier = self._barriers.get(at)
@@ -119,9 +119,9 @@ class Ownership:
             self._compute.acquire(partition, adopted)
             self._consumer.seek(at, checkpoint.next_offset)
         except RulebookMissingError as error:
-            self._stop(at, f"stopped before offset {checkpoint.next_offset}: {error}")
+            self._stop(at, checkpoint, f"stopped before offset {checkpoint.next_offset}: {error}")
         except OffsetOutOfRangeError:
-            self._stop(at, _outside(checkpoint.next_offset, beginning, end))
+            self._stop(at, checkpoint, _outside(checkpoint.next_offset, beginning, end))
         else:
             self.owned[at] = partition
 

@@ -72,7 +72,7 @@ class Worker:
 
         `committer`: runs the commits, one after the other.
 
-        Raises TopicMismatchError if the log is another one.
+        Raises TopicMismatchError if all of them are others than the database knows.
         """
         topics = store.checkpoints.check_topics(topics.values())
         seen = SeenIds(store.seen, store.seen.key(random_bytes(KEY_BYTES)))
@@ -91,6 +91,8 @@ class Worker:
         """Polled, and too much for the batch before."""
         self._suspect: Record | None = None
         """The only record in work, while they are committed one by one."""
+        self._lost = False
+        """A partition was just found in other hands."""
         self._careful = 0
         """So many records are still to be committed one by one."""
         self._sweep_at = 0
@@ -100,6 +102,8 @@ class Worker:
         while not stop.is_set():
             try:
                 self.run_once(IDLE_POLL_S)
+                if self._lost:
+                    stop.wait(RETRY_S)  # a heartbeat long: if the group has gone on without us, the client knows it then
             except (SQLAlchemyError, LogError) as error:
                 _log.warning("detector waits", extra={"error": f"{type(error).__name__}: {error}"[:500]})
                 stop.wait(RETRY_S)
@@ -111,10 +115,12 @@ class Worker:
         False: there was nothing to do, and all that was done is committed. Raises LogError or SQLAlchemyError if the log or
         the database cannot be reached; the next turn begins again from the checkpoints.
         """
+        self._lost = False
         try:
             return self._turn(timeout_s)
         except PartitionLostError as lost:
             self._drop()
+            self._lost = True
             metrics.LOST.inc()
             _log.warning("partition lost", extra={"topic": lost.partition.topic, "partition": lost.partition.partition})
         except LeadEventConflictError as conflict:
@@ -158,6 +164,7 @@ class Worker:
     def _turn(self, timeout_s: float) -> bool:
         if not self._ownership.is_current():
             self._drop()
+            self._consumer.poll(0, POLL_BYTES_MAX)  # the group may have gone on without us; what comes is read again
             self._ownership.acquire()
             reach("detector.acquire.after")
             self._publisher.expect()
@@ -173,6 +180,7 @@ class Worker:
         elif not busy:
             self._publisher.publish(self._ownership.sources())  # nothing is in flight: an outbox that waited may be tried again
             self._sweep()
+            self._compute.rest()
         self._suspect = None
         # Every turn, for the partition next door may never be quiet.
         ticked = tick(self._ownership.owned.values(), self._consumer, self._producer, self._clock())

@@ -19,7 +19,8 @@ WAKE_WITHIN_S = 0.1
 POLL_RECORDS_MAX = 1000
 FETCH_BYTES_MAX = 16 * 1024 * 1024
 PARTITION_FETCH_BYTES_MAX = 4 * 1024 * 1024
-STALLED_AFTER_S = 10.0
+LOOK_AFTER_S = 5.0
+"""Polls that together gave nothing for so long: we look whether the brokers have something for us. Twice in a row is a stall."""
 LOOK_AT_TOPICS_S = 10
 """A topic that is deleted and created again between two fetches is noticed within this time."""
 
@@ -29,13 +30,11 @@ _log = logging.getLogger("eventlog")
 class KafkaLogConsumer:
     """Reads all partitions of `topics` (by name, as they are).
 
-    The client is built anew when polls of `stalled_after_s` together gave nothing, though the brokers had something for us:
-    releases of kafka-python 3.0 were seen to stall, and nothing else helped.
+    The client is built anew when polls of `look_after_s` together gave nothing, though the brokers had something for us, and then
+    once more, for the first may just have come: releases of kafka-python 3.0 were seen to stall, and nothing else helped.
     """
 
-    def __init__(
-        self, bootstrap: str, prefix: str, topics: Mapping[str, TopicState], stalled_after_s: float = STALLED_AFTER_S
-    ) -> None:
+    def __init__(self, bootstrap: str, prefix: str, topics: Mapping[str, TopicState], look_after_s: float = LOOK_AFTER_S) -> None:
         self._bootstrap = bootstrap
         self._prefix = prefix
         self._topic_ids = {name: state.id for name, state in topics.items()}
@@ -46,9 +45,11 @@ class KafkaLogConsumer:
         self._surplus: deque[Record] = deque()
         """Polled from the client and not given yet."""
         self._woken = threading.Event()
-        self._stalled_after_s = stalled_after_s
+        self._look_after_s = look_after_s
         self._quiet_s = 0.0
-        """How long polls have waited since the last record; the time between polls does not count."""
+        """How long polls have waited since the last record, or look; the time between polls does not count."""
+        self._suspicion: str | None = None
+        """What looked like a stall at the last look, unless a record has come since."""
         self._consumer = self._connect()
 
     def _connect(self, **group: Any) -> Any:
@@ -75,7 +76,12 @@ class KafkaLogConsumer:
         return self._generation
 
     def assignment(self) -> frozenset[TopicPartition]:
-        return self._assignment
+        return self._there()
+
+    def _there(self) -> frozenset[TopicPartition]:
+        """Also what was added to the topics since: the client hears of it within LOOK_AT_TOPICS_S."""
+        now = {name: self._network.cluster.partitions_for_topic(self._prefix + name) or () for name in self._topic_ids}
+        return self._assignment.union(TopicPartition(name, n) for name, numbers in now.items() for n in numbers)
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         first = self._offsets("beginning_offsets", [partition])[partition]
@@ -116,9 +122,10 @@ class KafkaLogConsumer:
                 polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
         except LogError as error:
             if isinstance(error.__cause__, kafka.errors.OffsetOutOfRangeError):
+                self._forget()  # or every poll would raise it again
                 raise OffsetOutOfRangeError(
                     f"Kafka at {self._bootstrap} no longer holds what was to be read next ({error.__cause__}): retention passed "
-                    "it. Give the topics a longer retention, and restore what was lost from a backup."
+                    "it. Give the topic a longer retention.ms on the brokers, and restore what was lost from a backup."
                 ) from error
             raise
         if another := self._made_anew():
@@ -127,9 +134,17 @@ class KafkaLogConsumer:
         for theirs, records in polled.items():
             topic, partition = self._ours(theirs)
             self._surplus += (Record(topic, partition, got.offset, got.timestamp, got.value) for got in records)
-        self._quiet_s = 0.0 if polled else self._quiet_s + time.monotonic() - began
-        if self._quiet_s > self._stalled_after_s:
+        if polled:
+            self._quiet_s, self._suspicion = 0.0, None
+            return
+        self._quiet_s += time.monotonic() - began
+        if self._quiet_s > self._look_after_s:
             self._look_for_stall()
+
+    def _forget(self) -> None:
+        """Nothing more is read before it is sought anew."""
+        self._positions = {}
+        self._surplus.clear()
 
     def _made_anew(self) -> str | None:
         """A topic that is another one than it was. To the client the name is enough: it reads on at the same offset."""
@@ -156,12 +171,18 @@ class KafkaLogConsumer:
         return taken
 
     def _look_for_stall(self) -> None:
+        self._quiet_s = 0.0
+        before, self._suspicion = self._suspicion, self._stall()
+        if self._suspicion is not None and self._suspicion == before:
+            _log.warning("the Kafka client stalled and is built anew", extra={"why": before})
+            self._suspicion = None
+            self._rebuild()
+
+    def _stall(self) -> str | None:
+        """What looks like one, None if nothing does."""
         ends = self.end_offsets()
         lag = sum(ends[partition] - position for partition, position in self._positions.items())
-        if lag > 0:
-            _log.warning("the Kafka client stalled and is built anew", extra={"lag": lag, "quiet_s": self._quiet_s})
-            self._rebuild()
-        self._quiet_s = 0.0
+        return "records wait" if lag > 0 else None
 
     def _rebuild(self) -> None:
         fresh = self._connect()
@@ -172,10 +193,10 @@ class KafkaLogConsumer:
             self._consumer.seek(self._theirs(partition), position)
 
     def beginning_offsets(self) -> Mapping[TopicPartition, int]:
-        return self._offsets("beginning_offsets", self._assignment)
+        return self._offsets("beginning_offsets", self._there())
 
     def end_offsets(self) -> Mapping[TopicPartition, int]:
-        return self._offsets("end_offsets", self._assignment)
+        return self._offsets("end_offsets", self._there())
 
     def _offsets(self, which: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         theirs = [self._theirs(partition) for partition in partitions]

@@ -12,11 +12,11 @@ from typing import Any
 
 import kafka
 from kafka import ConsumerRebalanceListener, OffsetAndMetadata
-from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError
 
 from eventlog.kafka_client import REACH_WITHIN_S, errors_explained
-from eventlog.kafka_consumer import STALLED_AFTER_S, KafkaLogConsumer
+from eventlog.kafka_consumer import LOOK_AFTER_S, KafkaLogConsumer
+from eventlog.kafka_dealing import DealingAssignor
 from eventlog.port import LogError, TopicPartition, TopicState
 
 SESSION_TIMEOUT_S = 6
@@ -34,10 +34,7 @@ _log = logging.getLogger("eventlog")
 
 
 class KafkaGroupConsumer(KafkaLogConsumer):
-    """Partitions are shared out by topic, as evenly as they go (`range`): each member has its part of every topic's load.
-
-    kafka-python's sticky assignors even out the sum over topics only: with three topics, one of three members gets none of the
-    busy one.
+    """Partitions are shared out by topic, as evenly as they go (`DealingAssignor`): each has its part of every topic's load.
 
     A poll that finds the group being shared out lasts until that is done. kafka-python 3.0.12 throws away an assignment that
     comes while nobody waits for it, and joins again, which makes all others join again: with short polls a group of three was
@@ -50,22 +47,24 @@ class KafkaGroupConsumer(KafkaLogConsumer):
         prefix: str,
         topics: Mapping[str, TopicState],
         group: str,
-        stalled_after_s: float = STALLED_AFTER_S,
+        look_after_s: float = LOOK_AFTER_S,
     ) -> None:
         self._group = group
         self._joined = False
+        self._left_at = time.monotonic()
+        """When it was that we last had no part in a generation."""
         self._joined_in = -1
         """The group's own count of how often it was shared out."""
         self._progress: dict[kafka.TopicPartition, OffsetAndMetadata] = {}
         self._show_at = 0.0
-        super().__init__(bootstrap, prefix, topics, stalled_after_s)
+        super().__init__(bootstrap, prefix, topics, look_after_s)
         self._assignment = frozenset()
 
     def _connect(self, **group: Any) -> Any:
         client = super()._connect(
             client_id=f"handraiser-{self._group}",
             group_id=self._prefix + self._group,
-            partition_assignment_strategy=[RangePartitionAssignor],
+            partition_assignment_strategy=[DealingAssignor],
             session_timeout_ms=SESSION_TIMEOUT_S * 1000,
             heartbeat_interval_ms=HEARTBEAT_S * 1000,
             max_poll_interval_ms=POLL_WITHIN_S * 1000,
@@ -82,6 +81,13 @@ class KafkaGroupConsumer(KafkaLogConsumer):
             raise
         return client
 
+    def assignment(self) -> frozenset[TopicPartition]:
+        """None while the group is being shared out."""
+        return self._assignment if self._joined else frozenset()
+
+    def _there(self) -> frozenset[TopicPartition]:
+        return self._assignment
+
     def _place(self, partition: TopicPartition, offset: int, is_new: bool) -> None:
         theirs = self._theirs(partition)
         self._consumer.seek(theirs, offset)
@@ -90,6 +96,11 @@ class KafkaGroupConsumer(KafkaLogConsumer):
 
     def _is_reading(self) -> bool:
         return True
+
+    def _forget(self) -> None:
+        super()._forget()
+        for at in self._assignment:
+            self._consumer.pause(self._theirs(at))
 
     def _fetch(self, timeout_s: float) -> None:
         if self._progress and time.monotonic() >= self._show_at:
@@ -108,16 +119,17 @@ class KafkaGroupConsumer(KafkaLogConsumer):
     def _drop_another(self, topic: str) -> None:
         """A generation of its own, so that our caller compares what it knows of the topics."""
         _log.warning("a topic was deleted and created again", extra={"topic": topic})
-        self.revoked()
-        self.assigned([self._theirs(at) for at in self._assignment])
+        if self._joined:  # else the generation that comes will do
+            self.assigned([self._theirs(at) for at in self._assignment])
 
-    def _look_for_stall(self) -> None:
+    def _stall(self) -> str | None:
         if self._joined:
-            super()._look_for_stall()
-        elif self._quiet_s > JOIN_WITHIN_S or self._consumer.group_metadata().generation_id > self._joined_in:
-            # kafka-python 3.0.12 was seen to forget that it was joining, when what made it join was a change of the topics
-            _log.warning("the Kafka client does not join its group and is built anew", extra={"quiet_s": self._quiet_s})
-            self._rebuild()
+            return super()._stall()
+        # kafka-python 3.0.12 was seen to forget that it was joining, when what made it join was a change of the topics
+        generation = self._consumer.group_metadata().generation_id
+        if generation > self._joined_in:
+            return f"nothing is heard of the group's generation {generation}"
+        return "the group is not joined" if time.monotonic() - self._left_at > JOIN_WITHIN_S else None
 
     def _rebuild(self) -> None:
         """As a new member: what it gets, and from where it reads, is settled anew."""
@@ -142,10 +154,9 @@ class KafkaGroupConsumer(KafkaLogConsumer):
 
     def revoked(self) -> None:
         """The group is being shared out anew: nothing more is given, and what was given may still be worked off."""
-        self._joined = False
-        self._quiet_s = 0.0
-        self._positions = {}
-        self._surplus.clear()
+        self._joined, self._left_at = False, time.monotonic()
+        self._quiet_s, self._suspicion = 0.0, None
+        super()._forget()
         self._progress = {}
 
     def lost(self) -> None:
@@ -155,6 +166,8 @@ class KafkaGroupConsumer(KafkaLogConsumer):
         self._generation += 1
 
     def assigned(self, partitions: Collection[kafka.TopicPartition]) -> None:
+        """What the group gives us, all of it: also of what we had, nothing is read before it is sought anew."""
+        self.revoked()  # kafka-python does not say so every time
         for theirs in partitions:
             self._consumer.pause(theirs)
             self._consumer.seek(theirs, 0)  # any offset: without one the client would ask for what was committed

@@ -214,6 +214,7 @@ class EmbeddedConsumer:
         for partition, position in list(self._positions.items()):
             first, end = bounds[partition]
             if position < first:
+                self._positions.clear()  # or every poll would raise it again
                 raise _out_of_range(partition, position, first, end)
             if position == end:
                 continue

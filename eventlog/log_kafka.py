@@ -1,4 +1,4 @@
-"""The log on Apache Kafka: appends entries with acks=all, makes topics, and gives consumers; kafka-python's public API only."""
+"""The log on Apache Kafka: appends entries with acks=all, makes topics, and gives consumers."""
 
 import importlib.util
 import logging
@@ -22,8 +22,16 @@ RECORD_BYTES_MAX = 2 * 1024 * 1024
 UNDELIVERED_BYTES_MAX = 128 * 1024 * 1024
 """Appends are refused while the client holds this much that the broker has not acknowledged."""
 DELIVERY_TIMEOUT_S = 15
+STALLED_MAX = 3
+"""So many clients that were replaced may still be ending; until fewer are, no other is replaced."""
 METADATA_WITHIN_S = 2
 REPLICAS_MAX = 3
+SETTINGS = {
+    "message.timestamp.type": "LogAppendTime",
+    "cleanup.policy": "delete",
+    "max.message.bytes": str(RECORD_BYTES_MAX + 64 * 1024),
+}
+"""Set whenever we start, for nothing works without them. Retention is set when a topic is made, and is the operator's then."""
 
 _log = logging.getLogger("eventlog")
 
@@ -47,11 +55,7 @@ class KafkaLog:
                 _create(admin, self._prefix + topic.name, topic, min(REPLICAS_MAX, brokers))
             names = [self._prefix + topic.name for topic in topics]
             admin.wait_for_topics(names, timeout_ms=REACH_WITHIN_S * 1000)
-            settings = [
-                ConfigResource(ConfigResourceType.TOPIC, name, configs=_settings(topic))
-                for name, topic in zip(names, topics, strict=True)
-            ]
-            admin.alter_configs(settings)
+            admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=SETTINGS) for name in names])
             return {topic.name: self._state(admin, topic.name) for topic in topics}
 
     def topics(self, names: Sequence[str]) -> Mapping[str, TopicState]:
@@ -96,19 +100,14 @@ class KafkaLog:
 def _create(admin: Any, name: str, topic: Topic, replicas: int) -> None:
     wanted = {"num_partitions": topic.partitions, "replication_factor": replicas}
     # one replica may be away, if there is another
-    configs = {**_settings(topic), "min.insync.replicas": str(max(1, replicas - 1))}
-    with suppress(TopicAlreadyExistsError):  # another process was faster
-        admin.create_topics({name: {**wanted, "configs": configs}})
-
-
-def _settings(topic: Topic) -> dict[str, str]:
-    return {
-        "message.timestamp.type": "LogAppendTime",
-        "cleanup.policy": "delete",
+    configs = {
+        **SETTINGS,
         "retention.ms": str(topic.retention_s * 1000),
         "retention.bytes": "-1",
-        "max.message.bytes": str(RECORD_BYTES_MAX + 64 * 1024),
+        "min.insync.replicas": str(max(1, replicas - 1)),
     }
+    with suppress(TopicAlreadyExistsError):  # another process was faster
+        admin.create_topics({name: {**wanted, "configs": configs}})
 
 
 class KafkaLogProducer:
@@ -126,6 +125,8 @@ class KafkaLogProducer:
         self._replacing = threading.Lock()
         self._failing_since: float | None = None
         """time.monotonic() of the first append that failed since one succeeded."""
+        self._stalled: list[Any] = []
+        """Clients that were replaced and have not ended yet."""
         self._producer = self._connect()
 
     def _connect(self) -> Any:
@@ -163,15 +164,15 @@ class KafkaLogProducer:
     def _client(self) -> Any:
         """The client, or a new one in place of one that delivers nothing. Raises LogError if no broker can be reached."""
         with self._replacing:
-            if self._failing_since is None or time.monotonic() - self._failing_since < DELIVERY_TIMEOUT_S:
+            self._stalled = [each for each in self._stalled if each._sender.is_alive()]
+            is_failing = self._failing_since is not None and time.monotonic() - self._failing_since >= DELIVERY_TIMEOUT_S
+            if not is_failing or len(self._stalled) >= STALLED_MAX:
                 return self._producer
             fresh, stalled = self._connect(), self._producer
             self._producer, self._failing_since = fresh, None
+            self._stalled.append(stalled)
         _log.warning("the Kafka producer delivered nothing and is replaced", extra={"undelivered_bytes": self._undelivered})
-        with self._counting:
-            self._undelivered = 0
-        with suppress(KafkaError):  # it refuses to close while it holds something, and its thread sleeps on
-            stalled.close(timeout=0)
+        _end(stalled, 0)
         return fresh
 
     def _send(self, producer: Any, entry: Entry) -> Any:
@@ -183,14 +184,21 @@ class KafkaLogProducer:
                 f"Kafka at {self._bootstrap} took no entry for '{topic}': {error}. Check that the brokers run and that the "
                 "topic is there (Handraiser makes it when it starts). Sending again is safe."
             ) from error
-        self._count(producer, len(entry.value))
-        future.add_both(lambda _: self._count(producer, -len(entry.value)))
+        self._count(len(entry.value))
+        future.add_both(lambda _: self._count(-len(entry.value)))
         return future
 
-    def _count(self, producer: Any, size: int) -> None:
+    def _count(self, size: int) -> None:
         with self._counting:
-            if producer is self._producer:  # what a stalled one held counts no longer
-                self._undelivered += size
+            self._undelivered += size
 
     def close(self) -> None:
-        self._producer.close(timeout=REACH_WITHIN_S)
+        _end(self._producer, REACH_WITHIN_S)
+
+
+def _end(producer: Any, timeout_s: float) -> None:
+    """Close it; what it still holds after `timeout_s` fails. `close` alone gives up then: thread and bytes stay for ever."""
+    try:
+        producer.close(timeout=timeout_s)
+    except KafkaError:
+        producer._sender.force_close()

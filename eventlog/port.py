@@ -37,7 +37,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic as it should be (`retention_s` in seconds, `partitions` when it is created)."""
+    """A topic as it should be (`retention_s` in seconds; on Kafka, and `partitions` everywhere, when it is created)."""
 
     name: str
     partitions: int
@@ -98,7 +98,8 @@ class Consumer(Protocol):
         """Records in order within each partition; waits up to `timeout_s` for the first, without busy polling.
 
         Their values together stay within `max_bytes`, or it is one record. The position moves with what is returned.
-        Raises OffsetOutOfRangeError if retention has passed a position, LogError if the log cannot be read.
+        Raises LogError if the log cannot be read, OffsetOutOfRangeError if retention has passed a position: then every partition
+        yields nothing before it is sought anew.
         """
         ...
 
@@ -128,7 +129,7 @@ class Log(Protocol):
     """`kafka` or `embedded`."""
 
     def ensure_topics(self, topics: Sequence[Topic]) -> Mapping[str, TopicState]:
-        """Create what is missing; set the retention of what is there; never change a number of partitions."""
+        """Create what is missing; never change a number of partitions, nor a retention that others may have changed."""
         ...
 
     def topics(self, names: Sequence[str]) -> Mapping[str, TopicState]:

@@ -1,15 +1,20 @@
 """The disk under a data folder: SQLite needs one of this very machine, and refuses nothing by itself."""
 
+import os
+import re
 from pathlib import Path
 
 from handraiser.errors import CommandError
 
 MOUNTS = Path("/proc/self/mountinfo")
 """Of Linux; elsewhere nothing is known, and nothing refused."""
-SHARED = frozenset(
-    ("nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "lustre", "beegfs", "gpfs", "ocfs2", "gfs2", "afs", "sshfs", "s3fs")
-)
+NETWORK = ("nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "afs")
+CLUSTER = ("ceph", "glusterfs", "lustre", "beegfs", "gpfs", "ocfs2", "gfs2")
+FUSE = ("ceph-fuse", "sshfs", "s3fs", "gcsfuse", "juicefs", "rclone")
+SHARED = frozenset((*NETWORK, *CLUSTER, *FUSE))
 """File systems that several machines may use at once; FUSE ones are named `fuse.<name>`."""
+ESCAPED = re.compile(rb"\\([0-3][0-7]{2})")
+"""Blanks and the like in a mount point, as bytes: `\\040`."""
 
 
 def refuse_shared_disk(folder: Path, mounts: Path = MOUNTS) -> None:
@@ -30,13 +35,13 @@ def refuse_shared_disk(folder: Path, mounts: Path = MOUNTS) -> None:
 def _kind(folder: Path, mounts: Path) -> str:
     """The type of the file system that holds `folder`: of the mount point that is nearest above it, the newest."""
     try:
-        lines = mounts.read_text().splitlines()
+        lines = mounts.read_bytes().splitlines()
     except OSError:
         return ""
     best, kind = -1, ""
     for line in lines:
-        before, _, after = line.partition(" - ")
-        point = Path(before.split()[4].encode().decode("unicode_escape"))  # a blank in a name is \040
+        before, _, after = line.partition(b" - ")
+        point = Path(os.fsdecode(ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), before.split()[4])))
         if folder.is_relative_to(point) and len(point.parts) >= best:
-            best, kind = len(point.parts), after.split()[0]
+            best, kind = len(point.parts), after.split()[0].decode()
     return kind

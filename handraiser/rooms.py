@@ -135,7 +135,8 @@ class NotifierRoom:
         self._consumer = ground.log.consumer([LEAD_EVENTS], ground.group("notifier"))
         self._ends = ground.log.consumer([LEAD_EVENTS])
         self._one_asks = threading.Lock()
-        self.intake = Intake(self._consumer, self.store, ground.clock, base_url)
+        topic = ground.topics[LEAD_EVENTS]
+        self.intake = Intake(ground.log, self._consumer, topic, self.store, ground.clock, base_url=base_url)
         self._sender = Sender(self._policy)
         self.notifier = Notifier(self.store, self._sender, ground.clock, on_settled, intake=self.intake)
 

@@ -69,8 +69,8 @@ def run_service(name: str, data: Path | None, host: str, port: int, as_json: boo
 
 async def _live(name: str, ground: Ground, keys: Keys, listener: socket.socket) -> None:
     stop = asyncio.Event()
+    service = _MAKERS[name](ground, keys)  # it may block: until here a signal ends us by itself
     stop_on_signals(stop)
-    service = _MAKERS[name](ground, keys)
     checks = {name: service.check, "log": lambda: check_log(ground), "database": lambda: check_database(ground)}
     health = Health(name, checks, ground.clock)
     app = new_app(f"Handraiser {name}")

@@ -3,8 +3,10 @@
 import asyncio
 import errno
 import logging
+import os
 import signal
 import socket
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -16,7 +18,11 @@ from handraiser.errors import CommandError
 
 FINISH_S_MAX = 10
 """Requests that were begun get this long when the process is told to stop."""
+LEAVE_S = 25.0
+"""Told to stop, a process leaves within this time, whatever hangs (a database, say). Service managers kill after 30 s."""
 BACKLOG = 2048
+
+logger = logging.getLogger("handraiser")
 
 
 class Server(uvicorn.Server):
@@ -69,7 +75,20 @@ def web_server(app: ASGIApp) -> Server:
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
-    """Ctrl-C and SIGTERM set `stop`; what follows is the caller's."""
+    """Ctrl-C and SIGTERM set `stop`; what follows is the caller's, for LEAVE_S at most."""
+
+    def told() -> None:
+        stop.set()
+        deadline = threading.Timer(LEAVE_S, _end_hard)
+        deadline.daemon = True
+        deadline.start()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, told)
+
+
+def _end_hard() -> None:
+    """What was answered is in the log, what was not committed is read again, and who was being sent to is sent to again."""
+    logger.warning("something hangs: ended without waiting for it any longer", extra={"waited_s": LEAVE_S})
+    os._exit(0)

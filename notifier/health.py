@@ -24,7 +24,8 @@ def report(store: NotifierStore, ends: Mapping[TopicPartition, int], now: int, h
     failing = [each for each in endpoints if each.status != DISABLED and each.failures > 0]
     problems = [_failing(each) for each in failing] + [_disabled(each) for each in disabled]
     if halted is not None:
-        problems.insert(0, {"code": "intake_halted", "since": None, "what": "Lead events are not taken in.", "do": halted})
+        do = "Follow the runbook's section intake_halted, then start the notifier again."
+        problems.insert(0, {"code": "intake_halted", "since": None, "what": halted.removesuffix("."), "do": do})
     return {
         "status": "down" if halted else "degraded" if problems else "ok",
         "lag_events": sum(max(0, lag) for lag in lags),

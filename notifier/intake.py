@@ -9,11 +9,11 @@ import threading
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.codec import UndecodableError, decode
 from contracts.messages import LEAD_EVENTS, LeadEvent
-from eventlog.port import Consumer, LogError, OffsetOutOfRangeError, Record, TopicPartition
+from eventlog.port import Consumer, Log, LogError, OffsetOutOfRangeError, Record, TopicPartition, TopicState
 from notifier.core.matching import Subscription, matching
 from notifier.core.payload import FORMATS
 from notifier.metrics import OPENED
@@ -31,8 +31,13 @@ logger = logging.getLogger("notifier")
 class Intake:
     """Reads on from the stored checkpoints what its group leaves to it. One thread at a time, except `stop`."""
 
-    def __init__(self, consumer: Consumer, store: NotifierStore, clock: Clock, base_url: str | None = None) -> None:
+    def __init__(  # noqa: PLR0913 - here log and database meet
+        self, log: Log, consumer: Consumer, topic: TopicState, store: NotifierStore, clock: Clock, *, base_url: str | None = None
+    ) -> None:
+        """`topic`: `lead-events` as the database knows it."""
+        self._log = log
         self._consumer = consumer
+        self._topic = topic
         self._store = store
         self._clock = clock
         self._base_url = base_url
@@ -45,7 +50,11 @@ class Intake:
     @property
     def halted(self) -> str | None:
         """Why some or all lead events are not taken in, for health; None while all is well."""
-        return self._broken or " ".join(self._stopped.values()) or None
+        stopped = list(self._stopped.values())
+        if self._broken or not stopped:
+            return self._broken
+        reasons = " ".join(dict.fromkeys(stopped))
+        return f"Lead events of {len(stopped)} of {len(stopped) + len(self._at)} partitions are not taken in. {reasons}"
 
     def run_once(self, timeout_s: float) -> int:
         """Take in what the log has, waiting up to `timeout_s` for the first record; how many deliveries were opened.
@@ -74,7 +83,7 @@ class Intake:
             try:
                 if self.run_once(POLL_S):
                     opened()
-            except (LogError, sa.exc.DBAPIError) as error:
+            except (LogError, SQLAlchemyError) as error:
                 logger.warning("lead events could not be taken in, trying again", extra={"error": str(error)[:500]})
                 self._stopping.wait(RETRY_S)
             except Exception as error:
@@ -88,9 +97,14 @@ class Intake:
         self._consumer.wake()
 
     def _seek_new_partitions(self) -> None:
-        if self._generation != self._consumer.generation:
-            self._generation = self._consumer.generation
+        generation = self._consumer.generation
+        if self._generation != generation:
+            now = self._log.topics([LEAD_EVENTS])[LEAD_EVENTS]
             self._at, self._stopped = {}, {}
+            if now.id != self._topic.id:
+                for at in self._consumer.assignment():
+                    self._stop(at, _another(now, self._topic))
+            self._generation = generation
         new = [at for at in self._consumer.assignment() if at not in self._at and at not in self._stopped]
         if not new:
             return
@@ -158,6 +172,14 @@ def _lead_event(record: Record) -> LeadEvent | str:
     if not isinstance(message, LeadEvent):
         return f"The record at {where} is a {type(message).__name__}, not a lead event: another program wrote it."
     return message
+
+
+def _another(now: TopicState, known: TopicState) -> str:
+    return (
+        f"Topic {now.name} was deleted and created again (its id is {now.id}, the database knows {known.id}): the notifier's "
+        "checkpoints mean nothing in it. Restore the topic with the database of the same time, or begin with an empty database "
+        "and empty topics."
+    )
 
 
 def _outside(at: TopicPartition, checkpoint: Checkpoint, error: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import msgspec
-import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from notifier.core.answers import Answer, ErrorKind, remedy
 from notifier.core.delivery import settle
@@ -141,8 +141,8 @@ class Notifier:
         try:
             await self._settle_ended()
             next_at = await self._start_due()
-        except sa.exc.DBAPIError as error:
-            logger.warning("the database cannot be used, trying again", extra={"error": str(error.orig)[:500]})
+        except SQLAlchemyError as error:  # a pool that has no connection left, too
+            logger.warning("the database cannot be used, trying again", extra={"error": str(getattr(error, "orig", error))[:500]})
             return RETRY_S
         if next_at is None or self._in_flight.total() >= IN_FLIGHT_MAX:
             return IDLE_S_MAX

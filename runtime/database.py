@@ -12,6 +12,15 @@ BUSY_TIMEOUT_S = 15
 IDLE_IN_TRANSACTION_S = 10
 """A process that stands still in the middle of a transaction (stopped, swapped out, cut off) gives up its locks."""
 
+ANSWERS_WITHIN = {
+    "connect_timeout": 5,  # s
+    "keepalives_idle": 10,  # s
+    "keepalives_interval": 5,  # s
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,  # ms
+}
+"""Who takes no connection, or nothing more of what we send (cut off), is an error within 25 s. For an answer we wait."""
+
 
 def database_url(settings: Settings, room: str) -> sa.URL:
     """Where `room` keeps its tables."""
@@ -24,10 +33,12 @@ def open_database(settings: Settings, room: str) -> sa.Engine:
     """An engine with durable defaults. SQLite: WAL, synchronous=FULL, writers wait up to BUSY_TIMEOUT_S for one another.
 
     PostgreSQL: whoever does nothing for IDLE_IN_TRANSACTION_S in a transaction loses it, so that others need not wait for ever.
+    ANSWERS_WITHIN holds where the URL says nothing else.
     """
     url = database_url(settings, room)
     if url.get_backend_name() != "sqlite":
-        engine = sa.create_engine(url, pool_size=4, max_overflow=4, pool_pre_ping=True)
+        within = {name: value for name, value in ANSWERS_WITHIN.items() if name not in url.query}
+        engine = sa.create_engine(url, pool_size=4, max_overflow=4, pool_pre_ping=True, connect_args=within)
         sa.event.listen(engine, "connect", _configure_postgresql)
         return engine
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})

@@ -55,10 +55,14 @@ class Checkpoints:
         with self._engine.begin() as tx:  # in the order of `swap`
             return {at: _acquire(tx, at, owner, earliest[at], now) for at in sorted(earliest)}
 
-    def halt(self, partition: TopicPartition, reason: str) -> None:
-        """Say why a partition stands still; where it stands does not change. `acquire` clears it."""
+    def halt(self, partition: TopicPartition, version: int, reason: str) -> None:
+        """Say why a partition stands still; where it stands does not change. `acquire` clears it.
+
+        Nothing is said of a partition whose version is another one: it is somebody else's by now.
+        """
+        is_ours = _is(partition) & (tables.checkpoints.c.version == version)
         with self._engine.begin() as tx:
-            tx.execute(sa.update(tables.checkpoints).where(_is(partition)).values(halted=reason))
+            tx.execute(sa.update(tables.checkpoints).where(is_ours).values(halted=reason))
 
     def standings(self) -> list[Standing]:
         """Every partition that was ever acquired, in order."""
@@ -72,15 +76,16 @@ class Checkpoints:
         """The topics as this database knows them, by name; each is remembered as it is at first sight.
 
         Where an account's events lie follows from the number of partitions of then: what was added later is nobody's. Raises
-        TopicMismatchError for a topic that is another one.
+        TopicMismatchError if all of them are others. One that is another among them is for its readers to stop at: the rest may
+        go on.
         """
         states = list(states)
         with self._engine.begin() as tx:
             rows = [(state.name, state.partitions, state.id) for state in states]
             insert(tx, tables.topics, ("name", "partitions", "topic_id"), rows, "ON CONFLICT (name) DO NOTHING")
         known = self.topics()
-        for state in states:
-            refuse_another(state, known[state.name])
+        if all(state.id != known[state.name].id for state in states):
+            refuse_another(states[0], known[states[0].name])
         return {state.name: known[state.name] for state in states}
 
     def topics(self) -> dict[str, TopicState]:

@@ -233,6 +233,9 @@ def test_a_reader_that_retention_overtook_is_told(log: EmbeddedLog, clock: HandC
     log.producer().append([Entry("a", 0, b"3")], 5)
     with pytest.raises(OffsetOutOfRangeError, match="Offset 0 of a/0"):
         consumer.poll(1, 100)
+    assert consumer.poll(0, 100) == []
+    consumer.seek(A0, 2)
+    assert [record.value for record in consumer.poll(1, 100)] == [b"3"]
 
 
 def test_expiry_is_spread_over_appends_and_looks_once_a_minute(

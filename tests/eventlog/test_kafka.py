@@ -16,7 +16,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from eventlog import log_kafka, open_log
 from eventlog.kafka_consumer import KafkaLogConsumer
-from eventlog.log_kafka import KafkaLog
+from eventlog.log_kafka import DELIVERY_TIMEOUT_S, KafkaLog, KafkaLogProducer
 from eventlog.port import Entry, LogError, OffsetOutOfRangeError, Producer, Topic, TopicPartition
 from runtime.clock import wall_clock
 from runtime.settings import Settings
@@ -50,7 +50,7 @@ def test_topics_are_made_with_append_time_and_explicit_retention(admin: Any, pre
     assert settings["min.insync.replicas"] == "1"
 
 
-def test_a_topic_that_was_there_gets_our_settings_and_keeps_its_partitions(kafka: str, admin: Any, prefix: str) -> None:
+def test_a_topic_that_was_there_gets_our_settings_and_keeps_partitions_and_retention(kafka: str, admin: Any, prefix: str) -> None:
     configs = {"message.timestamp.type": "CreateTime", "cleanup.policy": "compact", "retention.ms": "1000"}
     admin.create_topics(
         {f"{prefix}old": {"num_partitions": 3, "replication_factor": 1, "configs": configs}}, wait_for_metadata=True
@@ -59,7 +59,7 @@ def test_a_topic_that_was_there_gets_our_settings_and_keeps_its_partitions(kafka
     settings = settings_of(admin, f"{prefix}old")
     assert state.partitions == 3
     assert (settings["message.timestamp.type"], settings["cleanup.policy"]) == ("LogAppendTime", "delete")
-    assert settings["retention.ms"] == str(DAY_S * 1000)
+    assert settings["retention.ms"] == "1000"
 
 
 def test_a_topic_made_anew_has_another_id(log: KafkaLog, admin: Any, prefix: str) -> None:
@@ -90,10 +90,32 @@ def test_a_reader_that_retention_overtook_is_told(log: KafkaLog, producer: Produ
     consumer.close()
 
 
+@pytest.mark.parametrize("group", [None, "readers"])
+def test_a_reader_is_told_once_of_what_retention_overtook_and_reads_on_where_it_seeks(
+    log: KafkaLog, producer: Producer, admin: Any, prefix: str, group: str | None
+) -> None:
+    consumer = log.consumer(["a"], group)
+    while consumer.assignment() != {A0, A1}:
+        consumer.poll(0.1, 100)
+    producer.append([Entry("a", n, b"%d" % number) for number in range(5) for n in (0, 1)], 10)
+    consumer.seek(A0, 1)
+    consumer.seek(A1, 1)
+    admin.delete_records({TheirPartition(f"{prefix}a", n): 3 for n in (0, 1)})
+    with pytest.raises(OffsetOutOfRangeError, match="retention passed it"):
+        consumer.poll(10, 100)
+    assert consumer.poll(1, 100) == []
+    consumer.seek(A1, 4)
+    assert consumer.poll(10, 100)[0].value == b"4"
+    assert consumer.poll(1, 100) == []
+    consumer.seek(A0, 3)
+    assert consumer.poll(10, 100)[0].value == b"3"
+    consumer.close()
+
+
 def test_a_client_that_stalls_is_built_anew(
     kafka: str, log: KafkaLog, producer: Producer, prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    consumer = KafkaLogConsumer(kafka, prefix, log.topics(["a"]), stalled_after_s=0.3)
+    consumer = KafkaLogConsumer(kafka, prefix, log.topics(["a"]), look_after_s=0.3)
     producer.append([Entry("a", 0, b"1"), Entry("a", 0, b"2")], 10)
     consumer.seek(A0, 0)
     consumer.seek(A1, 0)
@@ -107,8 +129,23 @@ def test_a_client_that_stalls_is_built_anew(
     consumer.close()
 
 
+def test_a_record_that_had_just_come_when_we_looked_is_no_stall(
+    kafka: str, log: KafkaLog, producer: Producer, prefix: str
+) -> None:
+    consumer = KafkaLogConsumer(kafka, prefix, log.topics(["a"]), look_after_s=1.0)
+    consumer.seek(A0, 0)
+    client = consumer._consumer
+    client.pause(*client.assignment())  # so that it is still on its way when we look
+    producer.append([Entry("a", 0, b"1")], 10)
+    assert consumer.poll(1.5, 1) == []
+    client.resume(*client.assignment())
+    assert consumer.poll(10, 1)[0].value == b"1"
+    assert consumer._consumer is client
+    consumer.close()
+
+
 def test_an_idle_client_is_not_built_anew(kafka: str, log: KafkaLog, prefix: str) -> None:
-    consumer = KafkaLogConsumer(kafka, prefix, log.topics(["a"]), stalled_after_s=0.1)
+    consumer = KafkaLogConsumer(kafka, prefix, log.topics(["a"]), look_after_s=0.1)
     consumer.seek(A0, 0)
     client = consumer._consumer
     assert consumer.poll(0.5, 1) == []
@@ -130,6 +167,39 @@ def test_resending_after_an_unknown_outcome_is_all_that_a_caller_must_do(log: Ka
     assert values == sorted(values)
     assert set(values) == {b"1", b"2"}
     consumer.close()
+
+
+def stalled(log: KafkaLog) -> tuple[KafkaLogProducer, Any]:
+    """A producer whose client has delivered nothing for as long as is waited for, and that client: it holds one byte."""
+    producer = log.producer()
+    client = producer._producer
+    producer.append([Entry("a", 0, b"0")], 10)
+    client._sender.run_once = lambda: time.sleep(0.05)  # kafka-python's stall, from outside: it lives and sends nothing
+    with pytest.raises(LogError):
+        producer.append([Entry("a", 0, b"1")], 0.1)
+    assert producer._failing_since is not None
+    producer._failing_since -= DELIVERY_TIMEOUT_S
+    return producer, client
+
+
+def test_a_producer_that_stalls_is_replaced_and_ended_and_what_it_held_counts_until_then(log: KafkaLog) -> None:
+    producer, client = stalled(log)
+    assert producer._undelivered == 1
+    producer.append([Entry("a", 0, b"2")], 10)
+    client._sender.join(5)
+    assert not client._sender.is_alive()
+    assert producer._undelivered == 0
+    producer.close()
+
+
+def test_while_too_many_stalled_producers_are_ending_none_is_replaced(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_kafka, "STALLED_MAX", 0)
+    producer, client = stalled(log)
+    with pytest.raises(LogError):
+        producer.append([Entry("a", 0, b"2")], 0.1)
+    assert producer._producer is client
+    producer.close()
+    client._sender.join(5)
 
 
 def test_one_entry_that_cannot_be_taken_fails_the_whole_append(producer: Producer) -> None:

@@ -100,6 +100,14 @@ def test_members_share_each_topic_evenly(join: Callable[[], Consumer]) -> None:
         assert sorted(by_topic(member)["quiet"] for member in members) == of_each
 
 
+def test_partitions_that_are_added_leave_the_others_shared_evenly(admin: Any, prefix: str, join: Callable[[], Consumer]) -> None:
+    admin.create_partitions({f"{prefix}busy": 16})
+    first, second = join(), join()
+    until(lambda: sorted(len(member.assignment()) for member in (first, second)) == [12, 12], first, second)
+    for member in (first, second):
+        assert sum(at.topic == "busy" and at.partition < 8 for at in member.assignment()) == 4
+
+
 def test_what_a_member_had_is_the_others_at_once_when_it_leaves(join: Callable[[], Consumer]) -> None:
     first, second = join(), join()
     share(first, second)
@@ -124,6 +132,36 @@ def test_each_sharing_out_is_a_generation_after_which_nothing_comes_before_a_see
     reader = first if BUSY_0 in first.assignment() else second
     reader.seek(BUSY_0, 1)
     assert read(reader, 2, second if reader is first else first) == [b"2", b"3"]
+
+
+def test_an_assignment_that_comes_without_a_word_before_it_is_a_generation_too(
+    kafka: str, log: KafkaLog, producer: Producer, prefix: str
+) -> None:
+    member = KafkaGroupConsumer(kafka, prefix, log.topics(["busy", "quiet"]), "readers")
+    share(member)
+    member.seek(BUSY_0, 0)
+    producer.append([Entry("busy", 0, b"1")], 10)
+    assert read(member, 1) == [b"1"]
+    generation = member.generation
+    member.assigned(member._consumer.assignment())
+    assert member.generation > generation
+    assert member.poll(0.5, 1000) == []
+    member.seek(BUSY_0, 0)
+    assert read(member, 1) == [b"1"]
+    member.close()
+
+
+def test_a_topic_that_is_made_anew_while_the_group_is_shared_out_is_left_to_the_generation_that_comes(
+    kafka: str, log: KafkaLog, prefix: str
+) -> None:
+    member = KafkaGroupConsumer(kafka, prefix, log.topics(["busy", "quiet"]), "readers")
+    share(member)
+    member.revoked()
+    assert member.assignment() == frozenset()
+    generation = member.generation
+    member._drop_another("busy")
+    assert (member.generation, member._joined) == (generation, False)
+    member.close()
 
 
 def test_progress_is_shown_to_tools_and_never_read(
@@ -152,7 +190,7 @@ def test_progress_is_shown_to_tools_and_never_read(
 def test_a_member_whose_client_stalls_joins_as_a_new_one(
     kafka: str, log: KafkaLog, producer: Producer, prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    member = KafkaGroupConsumer(kafka, prefix, log.topics(["busy", "quiet"]), "readers", stalled_after_s=0.3)
+    member = KafkaGroupConsumer(kafka, prefix, log.topics(["busy", "quiet"]), "readers", look_after_s=0.3)
     share(member)
     member.seek(BUSY_0, 0)
     generation, client = member.generation, member._consumer

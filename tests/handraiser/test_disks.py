@@ -14,6 +14,9 @@ MOUNTS = """\
 31 22 0:26 / /mnt/remote rw - fuse.sshfs host:/ rw
 32 22 254:3 / /mnt/twice rw - cifs //nas/twice rw
 33 22 254:3 / /mnt/twice rw - btrfs /dev/vdc rw
+34 22 0:27 / /mnt/přehled\\040dat rw - fuse.ceph-fuse ceph-fuse rw
+35 22 0:28 / /mnt/host rw - virtiofs host rw
+36 22 0:29 / /mnt/odd\\134nname rw - fuse.rclone remote: rw
 """
 
 
@@ -24,7 +27,16 @@ def mounts(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize(("folder", "kind"), [("/mnt/team files/x/y", "nfs4"), ("/mnt/remote", "fuse.sshfs")])
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        ("/mnt/team files/x/y", "nfs4"),
+        ("/mnt/remote", "fuse.sshfs"),
+        ("/mnt/přehled dat/x", "fuse.ceph-fuse"),
+        ("/mnt/host", "virtiofs"),
+        ("/mnt/odd\\nname", "fuse.rclone"),
+    ],
+)
 def test_a_network_disk_is_refused_and_what_to_use_is_said(mounts: Path, folder: str, kind: str) -> None:
     with pytest.raises(CommandError) as refused:
         refuse_shared_disk(Path(folder), mounts)

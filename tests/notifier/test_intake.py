@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from contracts.codec import encode
 from contracts.messages import LEAD_EVENTS, Tick
+from eventlog.port import TopicState
 from notifier.core.addresses import policy_for
 from notifier.core.matching import Filters
 from notifier.core.urls import parse_url
@@ -15,7 +16,7 @@ from notifier.intake import Intake
 from notifier.store import Endpoint, NotifierStore
 from notifier.tables import deliveries, notifier_checkpoints
 from tests.notifier.conftest import LeadEvents, StandingClock
-from tests.notifier.memory_log import ONLY, MemoryConsumer
+from tests.notifier.memory_log import KNOWN, ONLY, MemoryConsumer, MemoryLog
 
 TARGET = parse_url("https://hooks.example.com/secret-path", policy_for(production=True))
 
@@ -27,7 +28,11 @@ def log() -> MemoryConsumer:
 
 @pytest.fixture
 def intake(log: MemoryConsumer, store: NotifierStore, clock: StandingClock) -> Intake:
-    return Intake(log, store, clock)
+    return intake_of(log, store, clock)
+
+
+def intake_of(consumer: MemoryConsumer, store: NotifierStore, clock: StandingClock) -> Intake:
+    return Intake(MemoryLog(), consumer, KNOWN, store, clock)
 
 
 @pytest.fixture
@@ -108,7 +113,7 @@ def test_after_a_restart_reading_goes_on_at_the_checkpoint(
     log.append(lead_event(1))
     assert intake.run_once(0) == 1
     log.append(lead_event(2))
-    again = Intake(log, store, clock)
+    again = intake_of(log, store, clock)
     assert again.run_once(0) == 1
     assert log.position == 2
 
@@ -118,7 +123,7 @@ def test_of_two_that_read_the_same_records_one_writes_and_the_other_reads_on(
 ) -> None:
     endpoint(store, clock)
     other = MemoryConsumer()
-    first, second = Intake(log, store, clock), Intake(other, store, clock)
+    first, second = intake_of(log, store, clock), intake_of(other, store, clock)
     first.run_once(0)
     second.run_once(0)
     for consumer in (log, other):
@@ -190,6 +195,23 @@ def test_a_defect_of_ours_ends_in_health_and_not_in_silence(log: MemoryConsumer,
     assert "AttributeError" in intake.halted
 
 
+def test_a_pool_without_a_free_connection_is_waited_for(
+    log: MemoryConsumer, intake: Intake, lead_event: LeadEvents, store: NotifierStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append(lead_event(1))
+    tried: list[object] = []
+
+    def no_connection(*arguments: object) -> int:
+        tried.append(arguments)
+        intake.stop()
+        raise sa.exc.TimeoutError("QueuePool limit reached")
+
+    monkeypatch.setattr(store, "take_in", no_connection)
+    intake.run(lambda: None)
+    assert len(tried) == 1
+    assert intake.halted is None
+
+
 def test_stop_wakes_the_poll(log: MemoryConsumer, intake: Intake) -> None:
     intake.stop()
     intake.run(lambda: None)
@@ -205,7 +227,7 @@ def test_when_the_group_is_shared_out_anew_reading_begins_at_the_stored_checkpoi
     log.append(lead_event(2), lead_event(3))
     between = MemoryConsumer()
     between.append(lead_event(1), lead_event(2))
-    assert Intake(between, store, clock).run_once(0) == 1
+    assert intake_of(between, store, clock).run_once(0) == 1
     log.generation, log.position = 2, None
     assert intake.run_once(0) == 1
     assert [lead_id for _, lead_id in opened(store)] == [lead_event(n).id for n in (1, 2, 3)]
@@ -223,6 +245,26 @@ def test_what_stood_still_is_tried_again_when_the_group_is_shared_out_anew(
     log.generation = 2
     assert intake.run_once(0) == 1
     assert intake.halted is None
+
+
+@pytest.mark.usefixtures("crm")
+def test_a_topic_that_was_made_anew_is_not_read_on_and_health_says_why(
+    log: MemoryConsumer, store: NotifierStore, clock: StandingClock, lead_event: LeadEvents
+) -> None:
+    topics = MemoryLog()
+    intake = Intake(topics, log, KNOWN, store, clock)
+    log.append(*(lead_event(n) for n in range(1, 4)))
+    assert intake.run_once(0) == 3
+    topics.topic = TopicState(LEAD_EVENTS, 1, "id-2")
+    log.append(lead_event(4))  # beyond the checkpoint: of its offset one cannot tell
+    log.generation, log.position = 2, None
+    assert intake.run_once(0) == 0
+    problem, *_ = report(store, log.end_offsets(), clock(), intake.halted)["problems"]
+    assert problem["code"] == "intake_halted"
+    assert problem["what"].startswith(
+        "Lead events of 1 of 1 partitions are not taken in. Topic lead-events was deleted and created"
+    )
+    assert "runbook" in problem["do"]
 
 
 @pytest.mark.usefixtures("crm")

@@ -26,7 +26,7 @@ async def test_an_appended_lead_event_arrives_at_once_and_after_a_restart_only_t
     tmp_path: Path, store: NotifierStore, lead_event: LeadEvents
 ) -> None:
     log = EmbeddedLog(tmp_path / "log.sqlite", wall_clock)
-    log.ensure_topics([Topic(LEAD_EVENTS, 1, 3600)])
+    topics = log.ensure_topics([Topic(LEAD_EVENTS, 1, 3600)])
     producer = log.producer()
     sender = Sender(policy_for(production=False))
 
@@ -34,7 +34,8 @@ async def test_an_appended_lead_event_arrives_at_once_and_after_a_restart_only_t
         store.add_endpoint("acme-mail", "crm", parse_url(receiver.url(), sender.policy), Filters(), wall_clock())
         for number in (1, 2):  # the second round is a process started anew
             consumer = log.consumer([LEAD_EVENTS], "notifier")
-            notifier = Notifier(store, sender, wall_clock, intake=Intake(consumer, store, wall_clock))
+            intake = Intake(log, consumer, topics[LEAD_EVENTS], store, wall_clock)
+            notifier = Notifier(store, sender, wall_clock, intake=intake)
             running = asyncio.create_task(notifier.run())
             producer.append([Entry(LEAD_EVENTS, 0, encode(lead_event(number)))], 2.0)
             await receiver.until(number)

@@ -25,7 +25,7 @@ from notifier.tables import attempts, deliveries
 from notifier.worker import SEND_WITHIN_MS, Notifier, Outcome
 from tests.notifier import receiver as moods
 from tests.notifier.conftest import LeadEvents, StandingClock
-from tests.notifier.memory_log import MemoryConsumer
+from tests.notifier.memory_log import KNOWN, MemoryConsumer, MemoryLog
 from tests.notifier.receiver import Receiver, in_turn, receiving, says
 
 DEVELOPMENT = policy_for(production=False)
@@ -53,7 +53,7 @@ class Bench:
             self.sender,
             self.clock,
             lambda *told: self.told.append(told),
-            intake=Intake(self.log, self.store, self.clock, "https://handraiser.example"),
+            intake=Intake(MemoryLog(), self.log, KNOWN, self.store, self.clock, base_url="https://handraiser.example"),
             jitter=lambda: 0.0,
         )
 
@@ -284,6 +284,24 @@ async def test_an_attempt_that_ends_while_the_database_is_away_is_settled_later_
     assert len(bench.receiver.received) == 1
 
 
+async def test_a_pool_without_a_free_connection_is_waited_for(
+    bench: Bench, lead_event: LeadEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.endpoint()
+    claim = bench.store.deliveries.claim
+
+    def no_connection_at_first(*_: object) -> None:
+        monkeypatch.setattr(bench.store.deliveries, "claim", claim)
+        raise sa.exc.TimeoutError("QueuePool limit reached")
+
+    monkeypatch.setattr(bench.store.deliveries, "claim", no_connection_at_first)
+    bench.log.append(lead_event())
+    running = asyncio.create_task(bench.notifier.run())
+    await bench.receiver.until(1)
+    bench.notifier.stop()
+    await running
+
+
 async def test_a_listener_that_fails_stops_no_delivery(bench: Bench, lead_event: LeadEvents) -> None:
     def fail(*_: object) -> None:
         raise KeyError("summary")
@@ -420,11 +438,11 @@ async def test_a_failing_endpoint_is_named_in_health_by_scheme_and_host_only(ben
 
 
 async def test_a_halted_intake_is_down(bench: Bench) -> None:
-    report = health.report(bench.store, {}, bench.clock.now, halted="delete that row")
-    assert (report["status"], report["problems"][0]["code"], report["problems"][0]["do"]) == (
+    report = health.report(bench.store, {}, bench.clock.now, halted="Delete that row.")
+    assert (report["status"], report["problems"][0]["code"], report["problems"][0]["what"]) == (
         "down",
         "intake_halted",
-        "delete that row",
+        "Delete that row",
     )
     assert health.report(bench.store, {}, bench.clock.now)["status"] == "ok"
 

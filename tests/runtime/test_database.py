@@ -1,5 +1,8 @@
-"""A process that stands still in a transaction does not keep the others waiting."""
+"""A process that stands still in a transaction keeps nobody waiting, and neither does a PostgreSQL that is not there."""
 
+import os
+import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -27,3 +30,27 @@ def test_locks_of_a_transaction_that_stands_still_are_given_up(
     standing_still.close()
     stopped.dispose()
     other.dispose()
+
+
+def test_a_postgresql_that_accepts_and_says_nothing_is_told_in_time(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://handraiser@127.0.0.1:{silent.getsockname()[1]}/postgres"
+        engine = open_database(Settings(data=tmp_path, database_url=url, kafka="unused"), "detector")
+        began = time.monotonic()
+        with pytest.raises(sa.exc.OperationalError, match="timeout"):
+            engine.connect()
+        assert 4 < time.monotonic() - began < 10
+        engine.dispose()
+
+
+def test_a_postgresql_that_is_cut_off_is_noticed_unless_the_url_says_otherwise(postgres: str, tmp_path: Path) -> None:
+    def waits_for_ms(url: str) -> int:
+        engine = open_database(Settings(data=tmp_path, database_url=url, kafka="unused"), "detector")
+        with engine.connect() as tx, socket.socket(fileno=os.dup(tx.connection.dbapi_connection.fileno())) as ours:  # type: ignore[union-attr]
+            found = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+            assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 10
+        engine.dispose()
+        return found
+
+    assert waits_for_ms(postgres) == 20_000
+    assert waits_for_ms(f"{postgres}{'&' if '?' in postgres else '?'}tcp_user_timeout=7000") == 7_000

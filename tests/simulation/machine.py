@@ -148,7 +148,7 @@ class Machine:
     def new_notifier(self) -> Notifier:
         sender = PlayedSender(self._site.policy, tls=self._site.tls)
         sender.receiver = self.receiver
-        intake = Intake(self._consumer, self.deliveries, self.clock)
+        intake = Intake(self.log, self._consumer, self.topics[LEAD_EVENTS], self.deliveries, self.clock)
         return Notifier(self.deliveries, sender, self.clock, intake=intake, jitter=lambda: 0.0)
 
     def notify(self, notifier: Notifier) -> int:

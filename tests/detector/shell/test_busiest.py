@@ -4,6 +4,7 @@ from prometheus_client import REGISTRY
 
 from detector.busiest import LOOKED_AT, ONE_IN, Busiest
 from tests.detector.shell.samples import contacts
+from tests.detector.shell.world import World
 
 
 def ratio() -> float | None:
@@ -17,6 +18,14 @@ def test_an_account_that_makes_a_fourth_of_all_events_shows_as_a_fourth_however_
         for begin in range(0, len(events), size):
             busiest.look(events[begin : begin + size])
         assert ratio() == 0.25
+
+
+def test_when_nothing_comes_any_more_the_share_is_nought(world: World) -> None:
+    world.send(*(contacts(f"m{n}", n, "hot") for n in range(LOOKED_AT * ONE_IN)))
+    world.worker.run_once(0)
+    assert ratio() == 1
+    world.drain()
+    assert ratio() == 0
 
 
 def test_few_events_tell_nothing() -> None:

@@ -1,10 +1,12 @@
 """Several workers share the partitions of one log and one database; they are moved about while events flow, by a played group."""
 
+import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 
+import pytest
 import sqlalchemy as sa
 from prometheus_client import REGISTRY
 
@@ -15,7 +17,7 @@ from detector import tables
 from detector.core.rulebook.parse import parse
 from detector.rulebooks import bases
 from detector.store import DetectorStore
-from detector.worker import Worker
+from detector.worker import RETRY_S, Worker
 from eventlog.log_embedded import EmbeddedLog
 from eventlog.port import Consumer, Entry, Producer, Record, Topic, TopicPartition, TopicState
 from tests.detector.shell.samples import NOON, contacts
@@ -213,6 +215,42 @@ def test_what_was_anothers_in_between_is_read_on_from_the_checkpoint_though_the_
     shop.close()
 
     assert [event.data["revision"] for event in told] == [1, 2]
+
+
+def test_who_was_left_behind_asks_the_group_before_taking_anything_back(
+    tmp_path: Path, calm_store: DetectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Installation(tmp_path, calm_store)
+    first, second = shop.workers[:2]
+    left_behind, other = shop.log.members[:2]
+    everything = frozenset(
+        TopicPartition(topic, n) for topic in (EVENTS, UNATTRIBUTED, DEAD_LETTERS) for n in range(PARTITIONS[topic])
+    )
+    left_behind.given = everything
+    _turn(first)
+    other.given = everything
+    _turn(second)
+    poll, stop = left_behind.poll, threading.Event()
+    waited: list[float | None] = []
+
+    def hears_it_with_the_next(timeout_s: float, max_bytes: int) -> list[Record]:
+        records = poll(timeout_s, max_bytes)
+        left_behind.given = frozenset()
+        stop.set()
+        return records
+
+    shop.send(1, "acc-1", 405)
+    first.run_once(0)  # hands over what it may not commit any more
+    monkeypatch.setattr(left_behind, "poll", hears_it_with_the_next)
+    monkeypatch.setattr(stop, "wait", waited.append)
+    first.run(stop)
+    monkeypatch.setattr(left_behind, "poll", poll)
+    _turn(first)
+    owners = {standing.owner for standing in calm_store.checkpoints.standings()}
+    shop.close()
+
+    assert owners == {"worker 1"}
+    assert waited == [RETRY_S], "no heartbeat could tell it"
 
 
 def _turn(worker: Worker) -> None:

@@ -73,6 +73,17 @@ def test_a_halted_partition_says_why_until_it_is_acquired_again(store: DetectorS
     assert store.checkpoints.standings()[0].halted is None
 
 
+def test_who_has_lost_a_partition_says_nothing_of_it(store: DetectorStore) -> None:
+    ours = store.checkpoints.acquire(EVENTS_0, "me", 0, NOON)
+    store.checkpoints.halt(EVENTS_0, ours.version, "ours to say")
+    assert store.checkpoints.standings()[0].halted == "ours to say"
+
+    store.checkpoints.acquire(EVENTS_0, "another", 0, NOON)
+    store.checkpoints.halt(EVENTS_0, ours.version, "said too late")
+
+    assert store.checkpoints.standings()[0].halted is None
+
+
 def test_accounts_come_back_with_their_chunks_and_a_chunk_without_body_goes(store: DetectorStore) -> None:
     first = moved(store)
     first.accounts = [AccountRow("mail", name, b"hot " + name.encode()) for name in ("acme", "bolt", "it's")]
@@ -242,6 +253,15 @@ def test_another_log_is_refused_with_what_to_do(store: DetectorStore) -> None:
 
     with pytest.raises(TopicMismatchError, match=r"deleted and created again .* start with an empty database"):
         store.checkpoints.check_topics([TopicState("events", 1, "id-2")])
+
+
+def test_one_topic_that_is_another_is_no_other_log(store: DetectorStore) -> None:
+    known = [TopicState("events", 1, "id-1"), TopicState("unattributed", 1, "id-1")]
+    store.checkpoints.check_topics(known)
+
+    assert store.checkpoints.check_topics([known[0], TopicState("unattributed", 2, "id-2")]) == {
+        each.name: each for each in known
+    }
 
 
 def test_rulebooks_added_at_once_get_a_number_each(store: DetectorStore) -> None:

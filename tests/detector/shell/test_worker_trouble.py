@@ -83,7 +83,7 @@ def test_what_another_worker_read_while_this_one_was_taking_its_partitions_does_
 
 
 def test_another_log_is_refused_at_the_start(world: World) -> None:
-    world.topics = {**world.topics, EVENTS: TopicState(EVENTS, 1, "another")}
+    world.topics = {name: TopicState(name, 1, "another") for name in world.topics}
 
     with pytest.raises(TopicMismatchError, match="deleted and created again"):
         world.new_worker()
