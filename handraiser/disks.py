@@ -8,11 +8,12 @@ from handraiser.errors import CommandError
 
 MOUNTS = Path("/proc/self/mountinfo")
 """Of Linux; elsewhere nothing is known, and nothing refused."""
-NETWORK = ("nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "afs")
+NETWORK = ("nfs", "nfs4", "cifs", "smb3", "afs")
 CLUSTER = ("ceph", "glusterfs", "lustre", "beegfs", "gpfs", "ocfs2", "gfs2")
 FUSE = ("ceph-fuse", "sshfs", "s3fs", "gcsfuse", "juicefs", "rclone")
 SHARED = frozenset((*NETWORK, *CLUSTER, *FUSE))
-"""File systems that several machines may use at once; FUSE ones are named `fuse.<name>`."""
+"""File systems that several machines may use at once; FUSE ones are named `fuse.<name>`. What a virtual machine has of its host
+(9p, virtiofs: containers on a laptop) is not among them."""
 ESCAPED = re.compile(rb"\\([0-3][0-7]{2})")
 """Blanks and the like in a mount point, as bytes: `\\040`."""
 
