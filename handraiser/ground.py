@@ -1,5 +1,6 @@
 """What every room of a process stands on: in, settings; out, the log with its topics, and databases that were migrated."""
 
+import gc
 import hashlib
 import secrets
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
+from detector.core.seen import KEY_BYTES
 from detector.store import DetectorStore, TopicMismatchError
 from eventlog import EMBEDDED_FILE, open_log
 from eventlog.port import Log, LogError, Topic, TopicState
@@ -48,6 +50,9 @@ class Ground:
 
 def open_ground(settings: Settings) -> Ground:
     """Raises CommandError if Kafka is not there, or if the log is not the one that the database was filled from."""
+    # What was imported stays for good. Not counted among what lives, it does not put off the collection of what is garbage:
+    # kafka-python leaves cycles behind when brokers are away.
+    gc.freeze()
     if settings.kill_at is not None:
         kill_at(settings.kill_at)
     ground = open_topics(settings)
@@ -56,7 +61,7 @@ def open_ground(settings: Settings) -> Ground:
         store = DetectorStore(engine)
         # Who writes into a topic, and who reads it, goes by the number of partitions that it had at first.
         topics = store.checkpoints.check_topics(ground.topics.values())
-        key = store.seen.key(secrets.token_bytes(32))
+        key = store.seen.key(secrets.token_bytes(KEY_BYTES))
     except TopicMismatchError as error:
         raise CommandError("another_log", str(error)) from error
     finally:
