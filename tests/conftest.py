@@ -33,11 +33,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of whole processes and the simulation come first for every xdist worker, which begins with its share of the list."""
+    """The longest come first for every xdist worker, which begins with its share of the list: the end is for short ones."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     slow: dict[object, list[pytest.Item]] = {}
-    for item in items:
-        if item.path.parent.name in ("journey", "handraiser", "simulation"):
+    for item in sorted(items, key=lambda item: item.path.parent.name not in ("simulation", "truth")):
+        if item.path.parent.name in ("journey", "handraiser", "simulation", "truth"):
             together = item.path if item.path.parent.name == "handraiser" else item.nodeid  # those of a file share an `up`
             slow.setdefault(together, []).append(item)
     first: list[list[pytest.Item]] = [[] for _ in range(workers)]

@@ -3,6 +3,7 @@
 With HANDRAISER_SOAK=1 ten seeds: other times at which the place is reached, and more accounts at once.
 """
 
+import json
 import os
 import random
 import signal
@@ -203,8 +204,8 @@ def test_the_detector_of_up_dies_at_every_place_one_life_after_another(
     shop.check()
     assert buried(shop) == ["unattributed"]
     assert deaths() == len(lives)
-    died = [line for line in (tmp_path / "data" / "handraiser.log").read_text().splitlines() if "detector died" in line]
-    assert all('"exit_code": -9' in line for line in died)
+    said = map(json.loads, (tmp_path / "data" / "handraiser.log").read_text().splitlines())
+    assert {line["exit_code"] for line in said if line["message"] == "detector died"} == {-9}
 
 
 @pytest.mark.timeout(400)
