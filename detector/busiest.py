@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from contracts.messages import UsageEvent
 from detector import metrics
 
-ONE_IN = 13
+ONE_IN = 61
 """So many events are passed over for one that is looked at, or the looking would cost more than it tells."""
-LOOKED_AT = 300
+LOOKED_AT = 200
 """Among fewer, one account's share says nothing."""
 
 
 class Busiest:
-    """Tells the busiest account's share of some 4,000 events, then begins again."""
+    """Tells the busiest account's share of some 12,000 events, then begins again."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str | None]] = Counter()

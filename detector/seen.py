@@ -10,7 +10,7 @@ from contracts.messages import UsageEvent
 from detector.cache import Cache
 from detector.changes import Changes, SeenRow
 from detector.core.hashes import Hashes
-from detector.core.seen import DAY_MS, KEY_BYTES, WINDOW_DAYS, hash_of, hour_of, hours_around
+from detector.core.seen import DAY_MS, HOUR_MS, KEY_BYTES, WINDOW_DAYS, hash_of, hour_of, hours_around
 from detector.partition import Partition
 from detector.store.accounts import Seen
 from eventlog.port import TopicPartition
@@ -41,28 +41,36 @@ class SeenIds:
 
     def prepare(self, at: TopicPartition, events: Sequence[UsageEvent]) -> None:
         """Load the hours of all of them at once: old events may be spread over thousands."""
+        if (only := _only_hour(events)) is not None:
+            self._load(at, [only])
+            return
         hours = {hour_of(event) for event in events}
         hours.update(near for event in events if event.original_timestamp is None for near in hours_around(hour_of(event)))
         self._load(at, hours)
 
-    def without_copies(self, partition: Partition, events: Iterable[UsageEvent]) -> list[UsageEvent]:
+    def without_copies(self, partition: Partition, events: Sequence[UsageEvent]) -> list[UsageEvent]:
         """Those that are the first of their copies in the partition, as far as is remembered. They are remembered."""
-        at, today, key = partition.at, partition.time // DAY_MS, self._key
+        if (only := _only_hour(events)) is not None:
+            return self._first(partition, only, events, is_timed=True)
         found: list[UsageEvent] = []
         for (hour, is_timed), run in groupby(events, _hour_and_whether_timed):
-            ids, earlier, fresh = self._fresh.get((at, hour, today)) or self._home(at, hour, today)
-            together = list(run)
-            hashes = [hash_of(event, key) for event in together]
-            elsewhere = earlier if is_timed else [*earlier, *self._around(at, hour, today)]
-            if elsewhere:
-                news = [n for n, hashed in enumerate(hashes) if not any(hashed in each for each in elsewhere)]
-                together, hashes = [together[n] for n in news], [hashes[n] for n in news]
-            known = ids.add(hashes)
-            for n in reversed(known):
-                del together[n], hashes[n]
-            fresh.extend(hashes)
-            found += together
+            found += self._first(partition, hour, list(run), is_timed=is_timed)
         return found
+
+    def _first(self, partition: Partition, hour: int, events: Sequence[UsageEvent], *, is_timed: bool) -> list[UsageEvent]:
+        """The same, of events of one hour."""
+        at, today, key = partition.at, partition.time // DAY_MS, self._key
+        ids, earlier, fresh = self._fresh.get((at, hour, today)) or self._home(at, hour, today)
+        first, hashes = list(events), [hash_of(event, key) for event in events]
+        elsewhere = earlier if is_timed else [*earlier, *self._around(at, hour, today)]
+        if elsewhere:
+            news = [n for n, hashed in enumerate(hashes) if not any(hashed in each for each in elsewhere)]
+            first, hashes = [first[n] for n in news], [hashes[n] for n in news]
+        known = ids.add(hashes)
+        for n in reversed(known):
+            del first[n], hashes[n]
+        fresh.extend(hashes)
+        return first
 
     def _around(self, at: TopicPartition, hour: int, today: int) -> Iterable[Hashes]:
         return (ids for near in hours_around(hour) for ids in _counting(self._days(at, near), today))
@@ -113,6 +121,15 @@ class SeenIds:
         for hour, days in loaded.items():
             self._hours.put((at, hour), days)
         return loaded
+
+
+def _only_hour(events: Sequence[UsageEvent]) -> int | None:
+    """The hour of all of them, if all have a time of their own and one hour: nearly always."""
+    times = [event.original_timestamp for event in events]
+    if not times or None in times:
+        return None
+    first, last = min(times) // HOUR_MS, max(times) // HOUR_MS  # type: ignore[type-var, operator]  # none is None
+    return first if first == last else None
 
 
 def _hour_and_whether_timed(event: UsageEvent) -> tuple[int, bool]:

@@ -36,9 +36,11 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
     is the short way of those; `_judged` knows all cases.
     """
     facts, ledger = account.facts, account.ledger
-    newest, t = max(facts.newest, ledger.judged_until), event.timestamp
+    t = event.timestamp
     if (
-        t > newest >= 0 <= ledger.first_at
+        t > facts.newest
+        and t > ledger.judged_until
+        and ledger.first_at >= 0
         and event.type != "group"
         and not (event.historical or ledger.importing)
         and event.received_at - t <= program.lateness_ms
@@ -56,7 +58,7 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
             session.in_order(judged)
         return session.told(t, t) if session.found_something else []
     account.resting.clear()
-    return _judged(program, account, event, place, newest)
+    return _judged(program, account, event, place, max(facts.newest, ledger.judged_until))
 
 
 def _judged(program: Program, account: Account, event: UsageEvent, place: Place, newest: int) -> list[LeadEvent]:
