@@ -1,6 +1,7 @@
 """A SaaS company's history at its true dates through `handraiser import`: recorded, and nothing that is old delivered."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -46,6 +47,7 @@ def run_import(product: Product, key: str, source: Source, *more: str) -> int:
     return int(said["accepted"])
 
 
+@pytest.mark.skipif(os.environ.get("HANDRAISER_SOAK") != "1", reason="part of make soak")
 @pytest.mark.timeout(300)
 def test_history_is_recorded_at_its_dates_and_only_what_is_recent_is_delivered(test_data: Path, tmp_path: Path) -> None:
     folder, now = test_data / "p4saas", int(time.time() * 1000)

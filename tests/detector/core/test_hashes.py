@@ -47,7 +47,7 @@ def test_the_end_of_one_hash_and_the_beginning_of_the_next_are_no_hash() -> None
 
 @pytest.mark.parametrize("loaded", [False, True])
 def test_a_hash_takes_little_memory_and_as_much_as_is_said(loaded: bool) -> None:
-    stored = random.Random(7).randbytes(8 * 200_000)
+    stored = random.Random(7).randbytes(8 * 60_000)
     given = array("Q", stored)
     tracemalloc.start()
     try:
