@@ -7,6 +7,7 @@ the detectors'. Then one detector on a core of its own reads one account's event
 
 import argparse
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -28,8 +29,9 @@ EVERYWHERE = set(range(os.cpu_count() or 1))
 def let_run(pid: int, cores: set[int]) -> None:
     """Every thread of process `pid`, of those that come from it, and of those that will."""
     for each in processes(pid):
-        for thread in Path(f"/proc/{each}/task").iterdir():
-            os.sched_setaffinity(int(thread.name), cores)
+        with suppress(FileNotFoundError, ProcessLookupError):  # a connection's process may end meanwhile
+            for thread in Path(f"/proc/{each}/task").iterdir():
+                os.sched_setaffinity(int(thread.name), cores)
 
 
 def together(count: int, opened: Ground, filled: Filled) -> list[tuple[str, str]]:
