@@ -13,7 +13,17 @@ from detector.core.facts.people import Activity, Traits
 from detector.core.facts.series import Series
 from detector.core.facts.store import Store, unpack
 
-_NO_EVENTS = Series()
+
+class _NoEvents(Series):
+    """One for all accounts, so nothing may ever be in it."""
+
+    __slots__ = ()
+
+    def add(self, timestamp: int, message_id: str, value: object = None) -> None:
+        raise TypeError(f"{message_id} at {timestamp} ({value!r}) is added to what can only be read: ask for the store")
+
+
+_NO_EVENTS = _NoEvents()
 
 
 class Facts:

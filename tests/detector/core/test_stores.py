@@ -229,3 +229,9 @@ def test_long_texts_are_counted_apart_and_kept_short() -> None:
         fold(PROGRAM, account.facts, usage(f"m{number}", T0 + number, "Shared", properties={"viewer": viewer}))
     assert PROGRAM.values["viewers"].read(Moment(account.facts, PROGRAM.ladder, T0 + DAY)) == 3
     assert len(account.dump().hot) < 800
+
+
+def test_a_series_that_no_event_has_reached_is_everybodys_and_takes_none() -> None:
+    with pytest.raises(TypeError, match="only be read"):
+        Account.new("acme-mail", "acc_9").facts.series("snobody").add(T0, "m1")
+    assert Account.new("acme-mail", "acc_8").facts.series("snobody").count(T0).value == 0
