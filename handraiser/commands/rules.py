@@ -1,4 +1,4 @@
-"""`handraiser rules check|apply`."""
+"""`handraiser rules check|apply`; the others of `rules` register themselves here."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,11 +9,13 @@ import typer
 from detector.core.rulebook.parse import Parsed, RulebookError, parse
 from detector.core.rulebook.problems import Problem
 from detector.rulebooks import bases
+from handraiser.commands import scenarios
 from handraiser.errors import CommandError
 from handraiser.options import Data, Json, Project, server
 from handraiser.output import note, print_json, say
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+scenarios.register(app)
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The rulebook, a YAML file.")]
 
 

@@ -3,13 +3,17 @@
 from collections.abc import Mapping
 from typing import Final
 
-from detector.core.rulebook import shapes
+from detector.core.rulebook import kinds, shapes
 from detector.core.rulebook.model import Measure
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context, selector
 from detector.core.rulebook.tree import Node
 
-KEYS: Final = ("absent", "after", "within")
+KEYS: Final[kinds.Keys] = {
+    "absent": kinds.said(kinds.EVENTS, "True once none of these came in time after something else"),
+    "after": kinds.said(kinds.EVENTS, "What begins the wait, with `absent`"),
+    "within": kinds.said(kinds.DURATION, "How long `absent` waits"),
+}
 _EXAMPLES: Final = {"after": "signed_up", "within": "7d"}
 
 

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from detector.core.rulebook import leads, meters, plans, rules, shapes
+from detector.core.rulebook import kinds, leads, meters, plans, rules, selectors, shapes
 from detector.core.rulebook.asleep import report_asleep
 from detector.core.rulebook.model import Rulebook
 from detector.core.rulebook.names import Names
@@ -11,18 +11,47 @@ from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context, aliases
 from detector.core.rulebook.tree import Fields, Node, Scalar, kind_of
 
-SECTIONS: Final = (
-    *("project", "use", "currency", "account", "person", "lists", "events", "measures", "limits", "features", "plans", "no_plan"),
-    *("onboarding", "lead_types", "close", "rules"),
-)
 LATER: Final = (
     *("timezone", "score", "noise", "suppress", "drop_events", "addons", "segments", "plan", "mode", "on_enable", "lateness"),
     *("quiet_after", "sequences", "endpoints", "owner", "retention"),
 )
 ROLES: Final = ("asker", "trigger", "admin", "most_active")
 LISTS_MAX: Final = 100
-_PROJECT: Final = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
-_CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
+_ACCOUNT: Final = ("group",)
+_PROJECT_MAX: Final = 64
+_PROJECT_PATTERN: Final = r"[a-z0-9]+(-[a-z0-9]+)*"
+_CURRENCY_PATTERN: Final = r"[A-Z]{3}"
+_PROJECT: Final = re.compile(rf"(?=.{{1,{_PROJECT_MAX}}}$){_PROJECT_PATTERN}", re.ASCII)
+_CURRENCY: Final = re.compile(_CURRENCY_PATTERN, re.ASCII)
+SECTIONS: Final[kinds.Keys] = {
+    "project": kinds.said(
+        {"type": "string", "pattern": f"^{_PROJECT_PATTERN}$", "maxLength": _PROJECT_MAX}, "The project's name"
+    ),
+    "use": kinds.said(kinds.TEXT, "The shipped rules that this file builds on"),
+    "currency": kinds.said(
+        {"type": "string", "pattern": f"^{_CURRENCY_PATTERN}$"}, "Of the plans' prices; USD if nothing is said"
+    ),
+    "account": kinds.said(kinds.one_or_more(kinds.words(_ACCOUNT)), "How an event finds its account"),
+    "person": kinds.said(kinds.one_or_more(kinds.words(ROLES)), "Whom a lead names: the first of these with an e-mail"),
+    "lists": kinds.said(kinds.named(kinds.one_or_more(kinds.TEXT), LISTS_MAX, word=True), "Lists of texts, for `in`"),
+    "events": kinds.said(
+        kinds.named(kinds.EVENTS, selectors.ALIASES_MAX, word=True), "Your names for events, and what your product calls them"
+    ),
+    "measures": kinds.said(
+        kinds.named(kinds.record(meters.MEASURE), meters.MEASURES_MAX, word=True), "Numbers that are kept for each account"
+    ),
+    "limits": kinds.said(kinds.named(kinds.record(meters.LIMIT), meters.LIMITS_MAX), "What plans cap"),
+    "features": kinds.said(kinds.named(kinds.record(meters.FEATURE), meters.FEATURES_MAX), "What only some plans include"),
+    "plans": kinds.said(kinds.named(kinds.record(plans.PLAN), plans.PLANS_MAX), "The ladder, cheapest first"),
+    "no_plan": kinds.said(kinds.TEXT, "The plan of an account of which none is known"),
+    "onboarding": kinds.said(kinds.record(plans.ONBOARDING, needs=("steps",)), "The steps of a good start"),
+    "lead_types": kinds.said(
+        kinds.named(kinds.record(leads.LEAD_TYPE), leads.LEAD_TYPES_MAX), "What a lead is for, strongest first"
+    ),
+    "close": kinds.said(kinds.record(leads.CLOSING), "When events close an account's leads"),
+    "rules": kinds.said(kinds.named(kinds.record(rules.RULE), rules.RULES_MAX), "The ways to qualify"),
+}
+"""The file itself; what kinds are and how to add a key: kinds.py."""
 
 
 def checked(root: Fields, report: Report) -> Rulebook:
@@ -90,7 +119,7 @@ def _account(node: Node | None, report: Report) -> None:
         shapes.each(
             node,
             "`account`",
-            lambda item, what, report: shapes.one_of(item, what, ("group",), ("domain", "person"), report),
+            lambda item, what, report: shapes.one_of(item, what, _ACCOUNT, ("domain", "person"), report),
             report,
         )
 

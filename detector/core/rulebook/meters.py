@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from detector.core.rulebook import absence, shapes
+from detector.core.rulebook import absence, kinds, shapes
 from detector.core.rulebook.model import Feature, Limit, Measure, Selector, Type
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context, selector
@@ -13,7 +13,17 @@ MEASURES_MAX: Final = 100
 LIMITS_MAX: Final = 100
 FEATURES_MAX: Final = 500
 
-_MEASURE: Final = ("count", "distinct", "last", "of", "window", *absence.KEYS)
+_DISTINCT: Final = ("day", "person", "feature")
+MEASURE: Final[kinds.Keys] = {
+    "count": kinds.said(kinds.EVENTS, "How many of these events"),
+    "distinct": kinds.said(
+        kinds.either(kinds.words(_DISTINCT), kinds.PROPERTY), "How many different ones, of the events of `of`"
+    ),
+    "last": kinds.said(kinds.PROPERTY, "The newest value of a property, of the events of `of`"),
+    "of": kinds.said(kinds.EVENTS, "Which events; or `active`, any of a person; or `premium`, of features that the plan lacks"),
+    "window": kinds.said(kinds.DURATION, "How far back it looks; without it, to the beginning"),
+    **absence.KEYS,
+}
 _KINDS: Final = ("count", "distinct", "last", "absent")
 _MEASURE_LATER: Final = (
     "sum",
@@ -30,13 +40,23 @@ _MEASURE_LATER: Final = (
     "sequence",
     "ratio",
 )
-_LIMIT: Final = ("last", "of", "count", "resets", "refused", "label")
+_RESETS: Final = ("month",)
+LIMIT: Final[kinds.Keys] = {
+    "last": kinds.said(kinds.PROPERTY, "A gauge: the newest value of a property, of the events of `of`"),
+    "of": kinds.said(kinds.EVENTS, "Which events carry the property of `last`"),
+    "count": kinds.said(kinds.EVENTS, "A counter: how many of these events"),
+    "resets": kinds.said(kinds.words(_RESETS), "When a counter begins again"),
+    "refused": kinds.said(kinds.EVENTS, "What your product sends when it stops somebody at the cap"),
+    "label": kinds.said(kinds.TEXT, "What texts call it; its name, if nothing is said"),
+}
 _LIMIT_LATER: Final = ("max", "min", "sum", "distinct", "each", "unit", "worst_by", "if", "at", "window", "tolerance", "where")
-_FEATURE: Final = ("used", "refused")
+FEATURE: Final[kinds.Keys] = {
+    "used": kinds.said(kinds.EVENTS, "Somebody used it"),
+    "refused": kinds.said(kinds.EVENTS, "Your product said that the plan lacks it"),
+}
 _FEATURE_LATER: Final = ("page", "screen", "label", "if")
 _RESETS_LATER: Final = ("billing period", "day", "week", "hour", "year", "quarter", "never")
-_DISTINCT: Final = ("day", "person", "feature")
-_PATH: Final = re.compile(r"properties(\.[\w$]+)+")
+_PATH: Final = re.compile(kinds.PATH_PATTERN)
 
 
 def measure_types(node: Node | None, report: Report) -> dict[str, Type]:
@@ -61,7 +81,7 @@ def measures(node: Node | None, context: Context) -> dict[str, Measure]:
 def _measure(name: str, entry: Entry, context: Context) -> Measure | None:
     what, report = f"measure '{name}'", context.report
     shapes.name_ok(entry.key, "a measure", report, word=True)
-    values = shapes.fields(entry.value, what, _MEASURE, _MEASURE_LATER, report)
+    values = shapes.fields(entry.value, what, MEASURE, _MEASURE_LATER, report)
     if values is None:
         return None
     kinds = [kind for kind in _KINDS if kind in values]
@@ -129,7 +149,7 @@ def limits(node: Node | None, context: Context) -> dict[str, Limit]:
 def _limit(name: str, entry: Entry, context: Context) -> Limit | None:
     what, report = f"limit '{name}'", context.report
     shapes.name_ok(entry.key, "a limit", report)
-    values = shapes.fields(entry.value, what, _LIMIT, _LIMIT_LATER, report)
+    values = shapes.fields(entry.value, what, LIMIT, _LIMIT_LATER, report)
     if values is None:
         return None
     if ("last" in values) == ("count" in values) and shapes.waits(entry.value, _LIMIT_LATER):
@@ -151,7 +171,7 @@ def _limit(name: str, entry: Entry, context: Context) -> Limit | None:
         report.refuse(values["of"].at, "unknown_key", f"{what} has `count` and `of`", "Name the events in `count` alone")
     shapes.require(values, entry.value, what, {"resets": "month"}, report)
     if "resets" in values:
-        shapes.one_of(values["resets"], f"`resets` of {what}", ("month",), _RESETS_LATER, report)
+        shapes.one_of(values["resets"], f"`resets` of {what}", _RESETS, _RESETS_LATER, report)
     return Limit(name, label, "counter", selector(values["count"], what, context), None, refused)
 
 
@@ -161,11 +181,11 @@ def features(node: Node | None, context: Context) -> dict[str, Feature]:
     for name, entry in found.items():
         what = f"feature '{name}'"
         shapes.name_ok(entry.key, "a feature", context.report)
-        values = shapes.fields(entry.value, what, _FEATURE, _FEATURE_LATER, context.report)
+        values = shapes.fields(entry.value, what, FEATURE, _FEATURE_LATER, context.report)
         if values is None:
             continue
         if not values and not shapes.waits(entry.value, _FEATURE_LATER):
             context.report.refuse(entry.value.at, "missing", f"{what} names no event", "Write: {used: Your Event}")
-        used, refused = (selector(values[key], what, context) if key in values else Selector() for key in _FEATURE)
+        used, refused = (selector(values[key], what, context) if key in values else Selector() for key in FEATURE)
         built[name] = Feature(name, used, refused)
     return built

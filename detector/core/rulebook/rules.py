@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Final, cast
 
 from detector.core import words
-from detector.core.rulebook import shapes, units
+from detector.core.rulebook import kinds, shapes, units
 from detector.core.rulebook.conditions import condition
 from detector.core.rulebook.leads import FAMILIES, TYPES_OF_FAMILY
 from detector.core.rulebook.model import Condition, Family, Rule, Selector, Step, Template, Term
@@ -20,7 +20,19 @@ COOLDOWN_MS: Final = 14 * units.UNITS_MS["d"]
 LATENESS_MS: Final = units.UNITS_MS["d"]
 _LATENESSES: Final = ("1d", "6h", "1h", "15m", "1m", "10s", "1s")
 """What a remedy may say: the first that is short enough."""
-_RULE: Final = ("family", "lead", "each", "at", "when", "event", "say", "cooldown", "lateness")
+_EACH: Final = ("limit",)
+_AT: Final = kinds.either(kinds.PERCENT, kinds.words(("refused",)))
+RULE: Final[kinds.Keys] = {
+    "family": kinds.said(kinds.words(FAMILIES), "The lead type follows from it and from the account's stage"),
+    "lead": kinds.said(kinds.TEXT, "The lead type, whatever the stage"),
+    "each": kinds.said(kinds.words(_EACH), "One rule for each of the limits"),
+    "at": kinds.said(kinds.one_or_more(_AT), "The steps of a limit, with `each: limit`"),
+    "when": kinds.said(kinds.one_or_more(kinds.CONDITION), "All of them must hold; each is one line of evidence"),
+    "event": kinds.said(kinds.one_or_more(kinds.TEXT), "At once when one of these comes, and hot"),
+    "say": kinds.said(kinds.TEMPLATE, "What sales reads; may name {account}, {plan}, measures …"),
+    "cooldown": kinds.said(kinds.DURATION, "Silence after it fired; 14d if nothing is said"),
+    "lateness": kinds.said(kinds.DURATION, "How late an event may come and still count; 1d if nothing is said"),
+}
 _RULE_LATER: Final = (
     "mode",
     "at_least",
@@ -44,13 +56,12 @@ def rules(node: Node | None, lead_types: Collection[str], context: Context) -> t
 def _rule(name: str, entry: Entry, lead_types: Collection[str], context: Context) -> Rule | None:
     what, report = f"rule '{name}'", context.report
     shapes.name_ok(entry.key, "a rule", report)
-    values = shapes.fields(entry.value, what, _RULE, _RULE_LATER, report)
+    values = shapes.fields(entry.value, what, RULE, _RULE_LATER, report)
     if values is None:
         return None
     family, lead = _leads_to(values, entry, what, lead_types, report)
     each_limit = (
-        "each" in values
-        and shapes.one_of(values["each"], f"`each` of {what}", ("limit",), ("plan", "feature"), report) is not None
+        "each" in values and shapes.one_of(values["each"], f"`each` of {what}", _EACH, ("plan", "feature"), report) is not None
     )
     _check_form(values, entry, what, report)
     by_event = "event" in values

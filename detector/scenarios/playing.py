@@ -12,9 +12,9 @@ from detector.core.commands import apply
 from detector.core.judge import advance, import_ended, process
 from detector.core.ledger import Signal
 from detector.core.seen import DAY_MS, WINDOW_DAYS, hour_of
-from tests.scenarios import times
-from tests.scenarios.language import EVENTS
-from tests.scenarios.model import Line, Scenario
+from detector.scenarios import times
+from detector.scenarios.language import EVENTS
+from detector.scenarios.model import Line, Scenario
 
 Got = dict[str, Any]
 """A line as a scenario would expect it, with all its keys."""
