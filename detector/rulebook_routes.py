@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from contracts.codec import encode
 from contracts.messages import EVENTS, UNATTRIBUTED, RulebookSwitch
 from detector.core.rulebook.parse import Parsed, Problem, RulebookError, parse
+from detector.core.rulebook.schema import schema
 from detector.rulebooks import bases
 from detector.shapes import AppliedRulebook, ProblemLine, RulebookLine, RulebookList, RulebookProblems, iso
 from detector.store import DetectorStore
@@ -63,6 +64,18 @@ async def _sent(request: Request) -> _Sent:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         shape = 'Send the YAML text (application/yaml), or {"body": "<YAML text>"} as application/json.'
         raise ApiError(422, "invalid_request", f"This is not a rulebook: {error}. {shape}") from error
+
+
+def create_schema_router() -> APIRouter:
+    """`GET /v1/rulebooks/schema.json`, for editors: what it says is public, so it needs no key."""
+    router = APIRouter(prefix="/v1")
+
+    @router.get("/rulebooks/schema.json", tags=["rulebooks"])
+    def rulebook_schema() -> dict[str, Any]:
+        """The JSON Schema of a rulebook."""
+        return schema(bases())
+
+    return router
 
 
 def add_rulebook_routes(  # noqa: PLR0913, PLR0917 - what the routes stand on

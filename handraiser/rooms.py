@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import APIRouter
 
 import detector.app
+import detector.rulebook_routes
 import ingest.app
 import ingest.health
 import notifier.app
@@ -97,6 +98,7 @@ class DetectorApi:
 
     def routers(self) -> list[APIRouter]:
         return [
+            detector.rulebook_routes.create_schema_router(),
             detector.app.create_router(
                 self.store,
                 self._producer,
@@ -104,7 +106,7 @@ class DetectorApi:
                 self._keys.authenticate,
                 self._keys.project_exists,
                 self._clock,
-            )
+            ),
         ]
 
     def check(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import typer
 
 from detector.core.rulebook.parse import Parsed, RulebookError, parse
 from detector.core.rulebook.problems import Problem
+from detector.core.rulebook.schema import schema
 from detector.rulebooks import bases
 from handraiser.commands import scenarios
 from handraiser.errors import CommandError
@@ -32,6 +33,12 @@ def check(file: File, json: Json = False) -> None:
         say(f"asleep: {problem.located(file.name)}")
     size = f"{len(book.rules)} rules, {len(book.limits)} limits, {len(book.plans)} plans"
     say(f"{file.name} is good: project {book.project}, {size}.")
+
+
+@app.command("schema")
+def show_schema() -> None:
+    """Print the JSON Schema of a rulebook: an editor that is given it completes keys and underlines mistakes. Needs no server."""
+    print_json(schema(bases()))
 
 
 @app.command()

@@ -31,9 +31,9 @@ SECTIONS: Final[kinds.Keys] = {
     "currency": kinds.said(
         {"type": "string", "pattern": f"^{_CURRENCY_PATTERN}$"}, "Of the plans' prices; USD if nothing is said"
     ),
-    "account": kinds.said(kinds.one_or_more(kinds.words(_ACCOUNT)), "How an event finds its account"),
-    "person": kinds.said(kinds.one_or_more(kinds.words(ROLES)), "Whom a lead names: the first of these with an e-mail"),
-    "lists": kinds.said(kinds.named(kinds.one_or_more(kinds.TEXT), LISTS_MAX, word=True), "Lists of texts, for `in`"),
+    "account": kinds.said(kinds.some(kinds.words(_ACCOUNT)), "How an event finds its account"),
+    "person": kinds.said(kinds.some(kinds.words(ROLES)), "Whom a lead names: the first of these with an e-mail"),
+    "lists": kinds.said(kinds.named(kinds.some(kinds.TEXT), LISTS_MAX, word=True), "Lists of texts, for `in`"),
     "events": kinds.said(
         kinds.named(kinds.EVENTS, selectors.ALIASES_MAX, word=True), "Your names for events, and what your product calls them"
     ),

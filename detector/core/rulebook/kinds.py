@@ -63,8 +63,12 @@ def listed(kind: Kind, most: int | None = None) -> Kind:
     return {"type": "array", "items": kind} | ({} if most is None else {"maxItems": most})
 
 
+def some(kind: Kind) -> Kind:
+    """A list, which may be empty, or its only item without one."""
+    return either(kind, listed(kind))
+
+
 def one_or_more(kind: Kind) -> Kind:
-    """A list, or its only item without one."""
     return either(kind, {**listed(kind), "minItems": 1})
 
 

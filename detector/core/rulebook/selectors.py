@@ -13,7 +13,7 @@ from detector.core.rulebook.tree import At, Fields, Items, Node, Scalar, kind_of
 
 BUILTINS: Final = ("active", "premium")
 FILTERED: Final[kinds.Keys] = {
-    "of": kinds.said(kinds.one_or_more(kinds.TEXT), "Which events"),
+    "of": kinds.said(kinds.some(kinds.TEXT), "Which events"),
     "where": kinds.said(kinds.CONDITION, "Only those for which this holds; it may name their own properties.…"),
 }
 _SOME: Final = (kinds.TEXT, kinds.record(FILTERED, needs=("of",)))
