@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from detector.core.rulebook import kinds, leads, meters, plans, rules, selectors, shapes
+from detector.core.rulebook import forms, leads, measures, meters, plans, rules, selectors, shapes
 from detector.core.rulebook.asleep import report_asleep
 from detector.core.rulebook.model import Rulebook
 from detector.core.rulebook.names import Names
@@ -23,42 +23,42 @@ _PROJECT_PATTERN: Final = r"[a-z0-9]+(-[a-z0-9]+)*"
 _CURRENCY_PATTERN: Final = r"[A-Z]{3}"
 _PROJECT: Final = re.compile(rf"(?=.{{1,{_PROJECT_MAX}}}$){_PROJECT_PATTERN}", re.ASCII)
 _CURRENCY: Final = re.compile(_CURRENCY_PATTERN, re.ASCII)
-SECTIONS: Final[kinds.Keys] = {
-    "project": kinds.said(
+SECTIONS: Final[forms.Keys] = {
+    "project": forms.said(
         {"type": "string", "pattern": f"^{_PROJECT_PATTERN}$", "maxLength": _PROJECT_MAX}, "The project's name"
     ),
-    "use": kinds.said(kinds.TEXT, "The shipped rules that this file builds on"),
-    "currency": kinds.said(
+    "use": forms.said(forms.TEXT, "The shipped rules that this file builds on"),
+    "currency": forms.said(
         {"type": "string", "pattern": f"^{_CURRENCY_PATTERN}$"}, "Of the plans' prices; USD if nothing is said"
     ),
-    "account": kinds.said(kinds.some(kinds.words(_ACCOUNT)), "How an event finds its account"),
-    "person": kinds.said(kinds.some(kinds.words(ROLES)), "Whom a lead names: the first of these with an e-mail"),
-    "lists": kinds.said(kinds.named(kinds.some(kinds.TEXT), LISTS_MAX, word=True), "Lists of texts, for `in`"),
-    "events": kinds.said(
-        kinds.named(kinds.EVENTS, selectors.ALIASES_MAX, word=True), "Your names for events, and what your product calls them"
+    "account": forms.said(forms.some(forms.words(_ACCOUNT)), "How an event finds its account"),
+    "person": forms.said(forms.some(forms.words(ROLES)), "Whom a lead names: the first of these with an e-mail"),
+    "lists": forms.said(forms.named(forms.some(forms.TEXT), LISTS_MAX, word=True), "Lists of texts, for `in`"),
+    "events": forms.said(
+        forms.named(forms.EVENTS, selectors.ALIASES_MAX, word=True), "Your names for events, and what your product calls them"
     ),
-    "measures": kinds.said(
-        kinds.named(kinds.record(meters.MEASURE), meters.MEASURES_MAX, word=True), "Numbers that are kept for each account"
+    "measures": forms.said(
+        forms.named(measures.FORM, measures.MEASURES_MAX, word=True), "Numbers that are kept for each account"
     ),
-    "limits": kinds.said(kinds.named(kinds.record(meters.LIMIT), meters.LIMITS_MAX), "What plans cap"),
-    "features": kinds.said(kinds.named(kinds.record(meters.FEATURE), meters.FEATURES_MAX), "What only some plans include"),
-    "plans": kinds.said(kinds.named(kinds.record(plans.PLAN), plans.PLANS_MAX), "The ladder, cheapest first"),
-    "no_plan": kinds.said(kinds.TEXT, "The plan of an account of which none is known"),
-    "onboarding": kinds.said(kinds.record(plans.ONBOARDING, needs=("steps",)), "The steps of a good start"),
-    "lead_types": kinds.said(
-        kinds.named(kinds.record(leads.LEAD_TYPE), leads.LEAD_TYPES_MAX), "What a lead is for, strongest first"
+    "limits": forms.said(forms.named(forms.record(meters.LIMIT), meters.LIMITS_MAX), "What plans cap"),
+    "features": forms.said(forms.named(forms.record(meters.FEATURE), meters.FEATURES_MAX), "What only some plans include"),
+    "plans": forms.said(forms.named(forms.record(plans.PLAN), plans.PLANS_MAX), "The ladder, cheapest first"),
+    "no_plan": forms.said(forms.TEXT, "The plan of an account of which none is known"),
+    "onboarding": forms.said(forms.record(plans.ONBOARDING, needs=("steps",)), "The steps of a good start"),
+    "lead_types": forms.said(
+        forms.named(forms.record(leads.LEAD_TYPE), leads.LEAD_TYPES_MAX), "What a lead is for, strongest first"
     ),
-    "close": kinds.said(kinds.record(leads.CLOSING), "When events close an account's leads"),
-    "rules": kinds.said(kinds.named(kinds.record(rules.RULE), rules.RULES_MAX), "The ways to qualify"),
+    "close": forms.said(forms.record(leads.CLOSING), "When events close an account's leads"),
+    "rules": forms.said(forms.named(forms.record(rules.RULE), rules.RULES_MAX), "The ways to qualify"),
 }
-"""The file itself; what kinds are and how to add a key: kinds.py."""
+"""The file itself; what forms are and how to add a key: forms.py."""
 
 
 def checked(root: Fields, report: Report) -> Rulebook:
     """The rulebook. It is whole only if the report has no problems."""
     sections = shapes.fields(root, shapes.RULEBOOK, SECTIONS, LATER, report) or {}
     lists = _lists(sections.get("lists"), report)
-    measure_types = meters.measure_types(sections.get("measures"), report)
+    measure_types = measures.measure_types(sections.get("measures"), report)
     names = Names(measure_types, lists, _keys(sections.get("plans")), _keys(sections.get("events")))
     context = Context(report, names)
     aliases(sections.get("events"), context)
@@ -74,7 +74,7 @@ def checked(root: Fields, report: Report) -> Rulebook:
         person=_person(sections.get("person"), report),
         events=context.aliases,
         lists=lists,
-        measures=meters.measures(sections.get("measures"), context),
+        measures=measures.measures(sections.get("measures"), context),
         limits=limits,
         features=features,
         plans=ladder,

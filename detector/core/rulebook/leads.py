@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, get_args
 
-from detector.core.rulebook import kinds, shapes
+from detector.core.rulebook import forms, shapes
 from detector.core.rulebook.conditions import condition
 from detector.core.rulebook.model import Condition, Family, LeadType
 from detector.core.rulebook.names import CLOSE, DO
@@ -23,14 +23,14 @@ TYPES_OF_FAMILY: Final[Mapping[Family, tuple[str, ...]]] = {
 """The lead types that a family can lead to; which one follows from the account's stage (the table in docs/rulebook.md)."""
 
 _TO: Final = ("sales", "success", "marketing")
-LEAD_TYPE: Final[kinds.Keys] = {
-    "to": kinds.said(kinds.words(_TO), "Who gets these leads"),
-    "answer_in": kinds.said(kinds.DURATION, "How soon somebody should answer"),
-    "do": kinds.said(kinds.TEMPLATE, "What they should do; may name {account}, {offer.plan} …"),
+LEAD_TYPE: Final[forms.Keys] = {
+    "to": forms.said(forms.words(_TO), "Who gets these leads"),
+    "answer_in": forms.said(forms.DURATION, "How soon somebody should answer"),
+    "do": forms.said(forms.TEMPLATE, "What they should do; may name {account}, {offer.plan} …"),
 }
-CLOSING: Final[kinds.Keys] = {
-    "won": kinds.said(kinds.CONDITION, "Closes every open lead of the account as won"),
-    "lost": kinds.said(kinds.CONDITION, "Closes every open lead of the account as lost"),
+CLOSING: Final[forms.Keys] = {
+    "won": forms.said(forms.CONDITION, "Closes every open lead of the account as won"),
+    "lost": forms.said(forms.CONDITION, "Closes every open lead of the account as lost"),
 }
 _LEAD_TYPE_LATER: Final = ("expires", "at_least", "owner", "quiet_after")
 _EXAMPLES: Final = {"to": "sales", "answer_in": "1h", "do": '"Call them."'}

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Final, Literal, cast
 
-from detector.core.rulebook import kinds, shapes, trials
+from detector.core.rulebook import forms, shapes, trials
 from detector.core.rulebook.model import Onboarding, Plan, Selector
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context
@@ -12,21 +12,21 @@ from detector.core.rulebook.tree import Entry, Fields, Items, Node, Scalar, kind
 PLANS_MAX: Final = 100
 STEPS_MAX: Final = 32
 _STAGES: Final = ("trial", "free", "paying")
-_PRICE: Final = kinds.either(kinds.NUMBER, kinds.words(("ask",)))
-_ALLOWED: Final = kinds.either(kinds.NUMBER, kinds.words(("none",)))
-PLAN: Final[kinds.Keys] = {
-    "stage": kinds.said(kinds.words(_STAGES), "Where an account on this plan stands"),
-    "price": kinds.said(_PRICE, "A month, in `currency`; or `ask`"),
-    "allows": kinds.said(kinds.named(_ALLOWED), "limit: how much of it, or `none` for no cap"),
-    "has": kinds.said(kinds.listed(kinds.TEXT), "The features that it includes"),
+_PRICE: Final = forms.either(forms.NUMBER, forms.words(("ask",)))
+_ALLOWED: Final = forms.either(forms.NUMBER, forms.words(("none",)))
+PLAN: Final[forms.Keys] = {
+    "stage": forms.said(forms.words(_STAGES), "Where an account on this plan stands"),
+    "price": forms.said(_PRICE, "A month, in `currency`; or `ask`"),
+    "allows": forms.said(forms.named(_ALLOWED), "limit: how much of it, or `none` for no cap"),
+    "has": forms.said(forms.listed(forms.TEXT), "The features that it includes"),
     **trials.KEYS,
 }
 _PLAN_LATER: Final = ("per", "tolerance", "from", "until", "at", "adds", "since")
 _BY: Final = ("account",)
-ONBOARDING: Final[kinds.Keys] = {
-    "steps": kinds.said({**kinds.listed(kinds.TEXT, STEPS_MAX), "minItems": 1}, "Names of `events`, in any order"),
-    "within": kinds.said(kinds.DURATION, "How long after the first step the last may come"),
-    "by": kinds.said(kinds.words(_BY), "Whose steps count together"),
+ONBOARDING: Final[forms.Keys] = {
+    "steps": forms.said({**forms.listed(forms.TEXT, STEPS_MAX), "minItems": 1}, "Names of `events`, in any order"),
+    "within": forms.said(forms.DURATION, "How long after the first step the last may come"),
+    "by": forms.said(forms.words(_BY), "Whose steps count together"),
 }
 _ONBOARDING_LATER: Final = ("order", "since", "if")
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Final, cast
 
 from detector.core import words
-from detector.core.rulebook import kinds, shapes, units
+from detector.core.rulebook import forms, shapes, units
 from detector.core.rulebook.conditions import condition
 from detector.core.rulebook.leads import FAMILIES, TYPES_OF_FAMILY
 from detector.core.rulebook.model import Condition, Family, Rule, Selector, Step, Template, Term
@@ -21,17 +21,17 @@ LATENESS_MS: Final = units.UNITS_MS["d"]
 _LATENESSES: Final = ("1d", "6h", "1h", "15m", "1m", "10s", "1s")
 """What a remedy may say: the first that is short enough."""
 _EACH: Final = ("limit",)
-_AT: Final = kinds.either(kinds.PERCENT, kinds.words(("refused",)))
-RULE: Final[kinds.Keys] = {
-    "family": kinds.said(kinds.words(FAMILIES), "The lead type follows from it and from the account's stage"),
-    "lead": kinds.said(kinds.TEXT, "The lead type, whatever the stage"),
-    "each": kinds.said(kinds.words(_EACH), "One rule for each of the limits"),
-    "at": kinds.said(kinds.one_or_more(_AT), "The steps of a limit, with `each: limit`"),
-    "when": kinds.said(kinds.one_or_more(kinds.CONDITION), "All of them must hold; each is one line of evidence"),
-    "event": kinds.said(kinds.one_or_more(kinds.TEXT), "At once when one of these comes, and hot"),
-    "say": kinds.said(kinds.TEMPLATE, "What sales reads; may name {account}, {plan}, measures …"),
-    "cooldown": kinds.said(kinds.DURATION, "Silence after it fired; 14d if nothing is said"),
-    "lateness": kinds.said(kinds.DURATION, "How late an event may come and still count; 1d if nothing is said"),
+_AT: Final = forms.either(forms.PERCENT, forms.words(("refused",)))
+RULE: Final[forms.Keys] = {
+    "family": forms.said(forms.words(FAMILIES), "The lead type follows from it and from the account's stage"),
+    "lead": forms.said(forms.TEXT, "The lead type, whatever the stage"),
+    "each": forms.said(forms.words(_EACH), "One rule for each of the limits"),
+    "at": forms.said(forms.one_or_more(_AT), "The steps of a limit, with `each: limit`"),
+    "when": forms.said(forms.one_or_more(forms.CONDITION), "All of them must hold; each is one line of evidence"),
+    "event": forms.said(forms.one_or_more(forms.TEXT), "At once when one of these comes, and hot"),
+    "say": forms.said(forms.TEMPLATE, "What sales reads; may name {account}, {plan}, measures …"),
+    "cooldown": forms.said(forms.DURATION, "Silence after it fired; 14d if nothing is said"),
+    "lateness": forms.said(forms.DURATION, "How late an event may come and still count; 1d if nothing is said"),
 }
 _RULE_LATER: Final = (
     "mode",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from detector.core.rulebook import kinds
+from detector.core.rulebook import forms
 from detector.core.rulebook.checker import SECTIONS
 from detector.core.rulebook.selectors import EVENTS
 
@@ -12,11 +12,11 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 def schema(bases: Iterable[str]) -> dict[str, Any]:
     """`bases`: what `use` may name. What is valid by it may still be refused: much takes more than one place to be seen."""
-    use = {**SECTIONS["use"], **kinds.words(tuple(bases))}
+    use = {**SECTIONS["use"], **forms.words(tuple(bases))}
     return {
         "$schema": DIALECT,
         "title": "Handraiser rulebook",
         "description": "Which accounts become leads, and when. The language: docs/rulebook.md",
-        **kinds.record({**SECTIONS, "use": use}, needs=("project",)),
+        **forms.record({**SECTIONS, "use": use}, needs=("project",)),
         "$defs": {"events": EVENTS},
     }

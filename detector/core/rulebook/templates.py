@@ -3,14 +3,14 @@
 import re
 from typing import Final
 
-from detector.core.rulebook import kinds
+from detector.core.rulebook import forms
 from detector.core.rulebook.conditions import CUT_REMEDY
 from detector.core.rulebook.model import Template
 from detector.core.rulebook.names import Names, Place
 from detector.core.rulebook.problems import Refusal, Report
 from detector.core.rulebook.tree import Node, Scalar, kind_of
 
-CHARACTERS_MAX: Final = kinds.TEMPLATE_MAX
+CHARACTERS_MAX: Final = forms.TEMPLATE_MAX
 _PART = re.compile(r"\{([^{}]*)\}|([^{}]+)|([{}])")
 
 
