@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from operator import attrgetter
 from typing import Final
 
 from contracts.messages import UsageEvent
@@ -20,7 +19,6 @@ OTHERS: Final = ("other", "")
 
 _Name = tuple[str, str]
 """Type and name; of what has none, the empty text."""
-_key = attrgetter("project", "type", "name")
 
 
 class Inventory:
@@ -39,7 +37,7 @@ class Inventory:
         self._open[partition.at] = Counter()
 
     def take(self, partition: Partition, events: Iterable[UsageEvent]) -> None:
-        self._open[partition.at].update(map(_key, events))
+        self._open[partition.at].update([(event.project, event.type, event.name) for event in events])
 
     def close(self, changes: Changes, partitions: dict[TopicPartition, Partition]) -> None:
         """Put what the open batch counted into `changes`. The time is partition time, when it is closed."""
