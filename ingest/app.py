@@ -122,7 +122,7 @@ def _refuse(work: Work, error: ApiError) -> NoReturn:
 
 
 def _tell(work: Work, started: float) -> None:
-    metrics.REQUESTS.labels(work.route, work.outcome).inc()
+    metrics.requests_of(work.route, work.outcome).inc()
     metrics.BODY_BYTES.inc(work.bytes)
     _log.info("request", extra=msgspec.structs.asdict(work) | {"duration_ms": round((time.perf_counter() - started) * 1000, 2)})
 
