@@ -7,7 +7,7 @@ import asyncio
 import threading
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import FastAPI
 
 import detector.app
 import detector.rulebook_routes
@@ -67,11 +67,9 @@ class IngestRoom:
         self._clock = ground.clock
         self.batcher = Batcher(producer, partitions)
 
-    def routers(self) -> list[APIRouter]:
-        return [
-            ingest.app.create_router(self._keys.ring, self.batcher, self._clock),
-            ingest.app.create_admin_router(self._keys.store, self._keys.ring, self._keys.authenticate),
-        ]
+    def add_routes(self, app: FastAPI) -> None:
+        ingest.app.add_event_routes(app, self._keys.ring, self.batcher, self._clock)
+        app.include_router(ingest.app.create_admin_router(self._keys.store, self._keys.ring, self._keys.authenticate))
 
     def check(self) -> dict[str, Any]:
         report = ingest.health.report(self.batcher, self._clock())
@@ -96,18 +94,12 @@ class DetectorApi:
         self._ends = ground.log.consumer(DETECTOR_TOPICS)
         self._one_asks = threading.Lock()
 
-    def routers(self) -> list[APIRouter]:
-        return [
-            detector.rulebook_routes.create_schema_router(),
-            detector.app.create_router(
-                self.store,
-                self._producer,
-                self._ground.topics,
-                self._keys.authenticate,
-                self._keys.project_exists,
-                self._clock,
-            ),
-        ]
+    def add_routes(self, app: FastAPI) -> None:
+        router = detector.app.create_router(
+            self.store, self._producer, self._ground.topics, self._keys.authenticate, self._keys.project_exists, self._clock
+        )
+        app.include_router(detector.rulebook_routes.create_schema_router())
+        app.include_router(router)
 
     def check(self) -> dict[str, Any]:
         with self._one_asks:
@@ -142,12 +134,11 @@ class NotifierRoom:
         self._sender = Sender(self._policy)
         self.notifier = Notifier(self.store, self._sender, ground.clock, on_settled, intake=self.intake)
 
-    def routers(self) -> list[APIRouter]:
-        return [
-            notifier.app.create_router(
-                self.store, self.notifier, self._keys.authenticate, self._policy, self._keys.project_exists, self._clock
-            )
-        ]
+    def add_routes(self, app: FastAPI) -> None:
+        router = notifier.app.create_router(
+            self.store, self.notifier, self._keys.authenticate, self._policy, self._keys.project_exists, self._clock
+        )
+        app.include_router(router)
 
     def check(self) -> dict[str, Any]:
         with self._one_asks:

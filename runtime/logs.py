@@ -3,12 +3,34 @@
 import logging
 import logging.handlers
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
-from pythonjsonlogger.msgspec import MsgspecFormatter
+import msgspec
 
 LOG_BYTES_MAX = 10 * 1024 * 1024
 LOG_FILES_MAX = 5
+_OF_EVERY_RECORD = {"message", *vars(logging.makeLogRecord({}))}
+_encoder = msgspec.json.Encoder(enc_hook=str)
+
+
+class JsonLine(logging.Formatter):
+    """Level, logger and message; the traceback, if there is one; what `extra` says; the time."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {"level": record.levelname, "logger": record.name, "message": record.getMessage()}
+        if record.exc_info:
+            line["exc_info"] = self.formatException(record.exc_info)
+        line |= {name: value for name, value in vars(record).items() if name not in _OF_EVERY_RECORD}
+        line["at"] = datetime.fromtimestamp(record.created, UTC)
+        return _encoder.encode(line).decode()
+
+
+class _RotatedFile(logging.handlers.RotatingFileHandler):
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: ARG002, N802 - the name is logging's
+        """By what stands in the file: to add the line that comes, it would be formatted twice. A pipe is never rotated."""
+        file = self.stream
+        return file is not None and file.seekable() and file.tell() >= self.maxBytes
 
 
 def log_json(to: Path | None) -> None:
@@ -20,15 +42,8 @@ def log_json(to: Path | None) -> None:
     if to is None:
         handler = logging.StreamHandler(sys.stdout)
     else:
-        handler = logging.handlers.RotatingFileHandler(to, maxBytes=LOG_BYTES_MAX, backupCount=LOG_FILES_MAX)
-    handler.setFormatter(
-        MsgspecFormatter(
-            "{levelname}{name}{message}",
-            style="{",
-            rename_fields={"levelname": "level", "name": "logger"},
-            timestamp="at",
-        )
-    )
+        handler = _RotatedFile(to, maxBytes=LOG_BYTES_MAX, backupCount=LOG_FILES_MAX)
+    handler.setFormatter(JsonLine())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
