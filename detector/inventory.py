@@ -27,14 +27,13 @@ class Inventory:
     def __init__(self, store: EventNames) -> None:
         self._store = store
         self._known: dict[TopicPartition, defaultdict[str, set[_Name]]] = {}
-        self._open: dict[TopicPartition, Counter[tuple[str, str, str | None]]] = {}
+        self._open: defaultdict[TopicPartition, Counter[tuple[str, str, str | None]]] = defaultdict(Counter)
 
     def acquire(self, partition: Partition) -> None:
-        """Load the names that the partition knows."""
+        """Load the names that the partition of `events` knows."""
         known = self._known[partition.at] = defaultdict(set)
         for project, type_, name in self._store.known(partition.at.partition):
             known[project].add((type_, name))
-        self._open[partition.at] = Counter()
 
     def take(self, partition: Partition, events: Iterable[UsageEvent]) -> None:
         self._open[partition.at].update([(event.project, event.type, event.name) for event in events])
