@@ -1,4 +1,4 @@
-"""A scenario in, what is wrong with it out: played as it stands, with every line doubled, and, where it may, in other orders."""
+"""A scenario in, what is wrong with it out: played as it stands, doubled, with restarts, and, where it may, in other orders."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,10 @@ from detector.scenarios.reading import ScenarioError, read
 
 ORDERS: Final = 8
 """In so many are the events played that may come in any: the first has the last event first."""
-SHUFFLED_MAX: Final = 300
+SHUFFLED_MAX: Final = 200
 """Of more events only the last so many change places: a late event is judged again with all that follow it."""
+RESTARTS_MAX: Final = 100
+"""Of more lines not every one is followed by a restart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def tried(file: Path) -> Tried:
 
 def wrong(scenario: Scenario) -> str | None:
     """None: it holds, however it is played. Else the first way in which it does not."""
-    return as_it_stands(scenario) or doubled(scenario) or in_other_orders(scenario)
+    return as_it_stands(scenario) or doubled(scenario) or restarted(scenario) or in_other_orders(scenario)
 
 
 def as_it_stands(scenario: Scenario) -> str | None:
@@ -63,6 +65,17 @@ def as_it_stands(scenario: Scenario) -> str | None:
 def doubled(scenario: Scenario) -> str | None:
     """Copies change nothing."""
     return _parting(scenario, "with every line doubled", _outcome(_played(scenario)), _outcome(_played(scenario, copies=2)))
+
+
+def restarted(scenario: Scenario) -> str | None:
+    """Nothing depends on what is in memory only."""
+    story = Played(scenario)
+    often = 1 + len(scenario.given) // RESTARTS_MAX
+    for number, line in enumerate(scenario.given):
+        story.line(number, line)
+        if number % often == 0:
+            story.restarts()
+    return _parting(scenario, "restarted after its lines", _outcome(_played(scenario)), _outcome(story))
 
 
 def in_other_orders(scenario: Scenario) -> str | None:

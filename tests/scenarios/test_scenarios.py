@@ -1,4 +1,4 @@
-"""Every scenario of this folder, played: as given, with every line doubled, and where it says so in any order."""
+"""Every scenario of this folder, played: as given, doubled, with restarts, and where it says so in any order."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,14 +7,14 @@ import pytest
 
 from detector.scenarios.model import Scenario
 from detector.scenarios.reading import read
-from detector.scenarios.trying import as_it_stands, doubled, in_other_orders
+from detector.scenarios.trying import as_it_stands, doubled, in_other_orders, restarted
 
 FILES = sorted(Path(__file__).parent.glob("*.yaml"))
 SCENARIOS = [scenario for file in FILES for scenario in read(file)]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-@pytest.mark.parametrize("play", [as_it_stands, doubled, in_other_orders])
+@pytest.mark.parametrize("play", [as_it_stands, doubled, restarted, in_other_orders])
 def test_what_is_expected_comes(scenario: Scenario, play: Callable[[Scenario], str | None]) -> None:
     found = play(scenario)
     if found is not None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from detector.core import judge
+from detector.core.account import Account
 from detector.scenarios import playing, trying
 from detector.scenarios.reading import read
 
@@ -14,6 +15,16 @@ def test_copies_that_count_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [text for each in read(Path(__file__).parent / "copies.yaml") if (text := trying.doubled(each))]
     assert found
     assert all("with every line doubled" in text for text in found)
+
+
+def test_what_is_forgotten_at_a_restart_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def emptied(story: playing.Played) -> None:
+        story.account = Account.new(story.account.project, story.account.external_id)
+
+    monkeypatch.setattr(playing.Played, "restarts", emptied)
+    found = [text for each in read(Path(__file__).parent / "cooldown.yaml") if (text := trying.restarted(each))]
+    assert found
+    assert all("restarted after its lines" in text for text in found)
 
 
 def test_an_order_that_matters_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

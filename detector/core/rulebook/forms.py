@@ -37,13 +37,13 @@ PROPERTY: Final[Form] = {
 }
 CONDITION: Final[Form] = {"type": "string", "minLength": 1, "maxLength": CONDITION_MAX}
 TEMPLATE: Final[Form] = {"type": "string", "minLength": 1, "maxLength": TEMPLATE_MAX}
-EVENTS: Final[Form] = {"$ref": "#/$defs/events"}
+EVENTS: Final[Form] = {"$ref": "#/definitions/events"}
 """Names of events, alone, with `where`, or a list of both. Of which keys: selectors.py."""
 
 
 def said(form: Form, says: str) -> Form:
     """The form, with what an editor shows of the key."""
-    return {**form, "description": says}
+    return {"allOf": [form], "description": says} if "$ref" in form else {**form, "description": says}
 
 
 def whole(least: int, most: int) -> Form:

@@ -7,7 +7,8 @@ from detector.core.rulebook import forms
 from detector.core.rulebook.checker import SECTIONS
 from detector.core.rulebook.selectors import EVENTS
 
-DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+DIALECT: Final = "http://json-schema.org/draft-07/schema#"
+"""What editors know best."""
 
 
 def schema(bases: Iterable[str]) -> dict[str, Any]:
@@ -18,5 +19,5 @@ def schema(bases: Iterable[str]) -> dict[str, Any]:
         "title": "Handraiser rulebook",
         "description": "Which accounts become leads, and when. The language: docs/rulebook.md",
         **forms.record({**SECTIONS, "use": use}, needs=("project",)),
-        "$defs": {"events": EVENTS},
+        "definitions": {"events": EVENTS},
     }

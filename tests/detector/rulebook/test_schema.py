@@ -26,10 +26,10 @@ _SURROGATE = re.compile(r"\\ud[89a-f][0-9a-f]{2}")
 
 def generated() -> st.SearchStrategy[Any]:
     """Whatever the schema accepts: it is asked for as the body of a route, for that is what the library reads."""
-    body = {key: value for key, value in SCHEMA.items() if not key.startswith("$")}
+    body = {key: value for key, value in SCHEMA.items() if key not in ("$schema", "definitions")}
     route = {"requestBody": {"required": True, "content": {"application/json": {"schema": body}}}, "responses": {}}
     document = {"openapi": "3.1.0", "info": {"title": "-", "version": "1"}, "paths": {"/": {"post": route}}}
-    operation = schemathesis.openapi.from_dict({**document, "$defs": SCHEMA["$defs"]})["/"]["POST"]
+    operation = schemathesis.openapi.from_dict({**document, "definitions": SCHEMA["definitions"]})["/"]["POST"]
     return operation.as_strategy().map(lambda case: case.body)
 
 
