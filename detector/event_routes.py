@@ -12,6 +12,9 @@ from detector.shapes import EventNameLine, EventNameList, WaitingRule, iso
 from detector.store import DetectorStore
 from detector.store.event_names import EventName
 
+NAMELESS = ("group", "identify", "alias")
+"""What says something of an account or a person: every rulebook knows it."""
+
 
 def add_event_routes(router: APIRouter, store: DetectorStore) -> None:
     """Add `GET /event-names` to `router`."""
@@ -24,22 +27,27 @@ def add_event_routes(router: APIRouter, store: DetectorStore) -> None:
         versions = store.rulebooks.adoption(EVENTS, project).get(project)
         program = None if versions is None else programs.get(project, max(versions.values()))
         return EventNameList(
-            data=[_line(row, program) for row in rows if (row.type, row.name) != OTHERS],
+            data=_lines([row for row in rows if (row.type, row.name) != OTHERS], program),
             other=sum(row.number for row in rows if (row.type, row.name) == OTHERS),
             waiting=[] if program is None else _waiting(rows, program),
         )
 
 
-def _line(row: EventName, program: Program | None) -> EventNameLine:
-    known = program is not None and (row.type != "track" or row.name in known_names(program.rulebook))
+def _lines(rows: list[EventName], program: Program | None) -> list[EventNameLine]:
+    known = frozenset[str]() if program is None else known_names(program.rulebook)
+    return [_line(row, program, mapped=row.type in NAMELESS or row.name in known) for row in rows]
+
+
+def _line(row: EventName, program: Program | None, *, mapped: bool) -> EventNameLine:
+    near = None if program is None or mapped or row.type != "track" else suggestion(row.name, program.rulebook)
     return EventNameLine(
         type=row.type,
         name=row.name or None,
         count=row.number,
         first_seen=iso(row.first_seen),
         last_seen=iso(row.last_seen),
-        mapped=known,
-        suggestion=None if known or program is None else suggestion(row.name, program.rulebook),
+        mapped=mapped,
+        suggestion=near,
     )
 
 
