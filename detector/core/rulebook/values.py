@@ -1,9 +1,10 @@
 """Names of the rulebook in, readers of a moment out: value, message ids behind it, and the window it looks at."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from enum import IntEnum
 from typing import Any, NamedTuple
 
+from detector.core.facts.series import DAY_MS
 from detector.core.instants import NEVER
 from detector.core.measures import trial
 from detector.core.measures.absence import AbsenceReader
@@ -28,6 +29,20 @@ def _never(_moment: Moment) -> int:
     return NEVER
 
 
+def _at_once(_moment: Moment) -> int:
+    return 0
+
+
+def _until_tomorrow(days: Callable[[Moment], Container[object]]) -> Callable[[Moment], int]:
+    """`days`: those that are counted."""
+
+    def until(moment: Moment) -> int:
+        today = moment.t // DAY_MS
+        return (today + 1) * DAY_MS if today in days(moment) else 0
+
+    return until
+
+
 class Course(IntEnum):
     """What time alone, without any event, can do to a value, and so to a rule: nothing, only let it fall, or anything."""
 
@@ -39,7 +54,8 @@ class Course(IntEnum):
 class Value(NamedTuple):
     """`read` gives None for unknown; `next` the first instant after the moment at which it may give something else.
 
-    `listed`: what a text says instead of the number, for measures of names.
+    `listed`: what a text says instead of the number, for measures of names. `until`: events before that instant that come in
+    order cannot raise it, if it is a number: of days, today is counted already.
     """
 
     read: Callable[[Moment], Any]
@@ -49,6 +65,7 @@ class Value(NamedTuple):
     at_least: Callable[[Moment], bool] = _exact
     listed: Callable[[Moment], list[str]] | None = None
     course: Course = Course.STILL
+    until: Callable[[Moment], int] = _at_once
 
 
 def measure_value(measure: Measure, features: dict[str, str]) -> Value:
@@ -76,6 +93,7 @@ def measure_value(measure: Measure, features: dict[str, str]) -> Value:
             window,
             lambda m: m.facts.distinct(key).count(m.t).at_least,
             course=course,
+            until=_until_tomorrow(lambda m: m.facts.distinct(key).values(m.t)) if measure.of_value == "day" else _at_once,
         )
     return Value(
         lambda m: m.facts.series(key).count(m.t, window).value,
@@ -97,6 +115,7 @@ def _premium_value(measure: Measure, reader: PremiumReader) -> Value:
         lambda m: reader.count(m, of_value).at_least,
         reader.names if of_value == "feature" else None,
         Course.STILL if measure.window_ms is None else Course.FALLS,
+        _until_tomorrow(reader.days) if of_value == "day" else _at_once,
     )
 
 
