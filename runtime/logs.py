@@ -3,27 +3,12 @@
 import logging
 import logging.handlers
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
+from pythonjsonlogger.msgspec import MsgspecFormatter
 
 LOG_BYTES_MAX = 10 * 1024 * 1024
 LOG_FILES_MAX = 5
-_OF_EVERY_RECORD = {"message", *vars(logging.makeLogRecord({}))}
-_encoder = msgspec.json.Encoder(enc_hook=str)
-
-
-class JsonLine(logging.Formatter):
-    """Level, logger and message; the traceback, if there is one; what `extra` says; the time."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, object] = {"level": record.levelname, "logger": record.name, "message": record.getMessage()}
-        if record.exc_info:
-            line["exc_info"] = self.formatException(record.exc_info)
-        line |= {name: value for name, value in vars(record).items() if name not in _OF_EVERY_RECORD}
-        line["at"] = datetime.fromtimestamp(record.created, UTC)
-        return _encoder.encode(line).decode()
 
 
 class _RotatedFile(logging.handlers.RotatingFileHandler):
@@ -43,7 +28,14 @@ def log_json(to: Path | None) -> None:
         handler = logging.StreamHandler(sys.stdout)
     else:
         handler = _RotatedFile(to, maxBytes=LOG_BYTES_MAX, backupCount=LOG_FILES_MAX)
-    handler.setFormatter(JsonLine())
+    handler.setFormatter(
+        MsgspecFormatter(
+            "{levelname}{name}{message}",
+            style="{",
+            rename_fields={"levelname": "level", "name": "logger"},
+            timestamp="at",
+        )
+    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)

@@ -1,4 +1,4 @@
-"""Log lines: one JSON object each, and files that are put aside when they are full."""
+"""Log lines go into files that are put aside when they are full."""
 
 import json
 import logging
@@ -7,25 +7,6 @@ from pathlib import Path
 import pytest
 
 from runtime import logs
-
-
-def test_a_line_says_level_logger_message_what_was_added_and_when() -> None:
-    record = logging.makeLogRecord({"name": "room", "levelname": "INFO", "msg": "%d done", "args": (3,), "created": 1.5})
-    record.outcome, record.path = "ok", Path("/a")
-    line = logs.JsonLine().format(record)
-    assert line == (
-        '{"level":"INFO","logger":"room","message":"3 done","outcome":"ok","path":"/a","at":"1970-01-01T00:00:01.500000Z"}'
-    )
-
-
-def test_an_error_has_its_traceback_in_the_one_line() -> None:
-    try:
-        int("bug")
-    except ValueError as error:
-        record = logging.makeLogRecord({"msg": "failed", "exc_info": (type(error), error, error.__traceback__)})
-    line = logs.JsonLine().format(record)
-    assert "\n" not in line
-    assert json.loads(line)["exc_info"].endswith("invalid literal for int() with base 10: 'bug'")
 
 
 def test_a_full_file_is_put_aside_and_no_line_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
