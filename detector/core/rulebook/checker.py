@@ -24,13 +24,9 @@ _CURRENCY_PATTERN: Final = r"[A-Z]{3}"
 _PROJECT: Final = re.compile(rf"(?=.{{1,{_PROJECT_MAX}}}$){_PROJECT_PATTERN}", re.ASCII)
 _CURRENCY: Final = re.compile(_CURRENCY_PATTERN, re.ASCII)
 SECTIONS: Final[forms.Keys] = {
-    "project": forms.said(
-        {"type": "string", "pattern": f"^{_PROJECT_PATTERN}$", "maxLength": _PROJECT_MAX}, "The project's name"
-    ),
+    "project": forms.said(forms.matching(_PROJECT_PATTERN, _PROJECT_MAX, "acme-mail"), "The project's name"),
     "use": forms.said(forms.TEXT, "The shipped rules that this file builds on"),
-    "currency": forms.said(
-        {"type": "string", "pattern": f"^{_CURRENCY_PATTERN}$"}, "Of the plans' prices; USD if nothing is said"
-    ),
+    "currency": forms.said(forms.matching(_CURRENCY_PATTERN, 3, "EUR"), "Of the plans' prices; USD if nothing is said"),
     "account": forms.said(forms.some(forms.words(_ACCOUNT)), "How an event finds its account"),
     "person": forms.said(forms.some(forms.words(ROLES)), "Whom a lead names: the first of these with an e-mail"),
     "lists": forms.said(forms.named(forms.some(forms.TEXT), LISTS_MAX, word=True), "Lists of texts, for `in`"),

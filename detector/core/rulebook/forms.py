@@ -4,7 +4,8 @@ A map with fixed keys has one table, beside the code that checks it: `KEYS` in m
 rules.py, the sections themselves in checker.py. **To add a key, add a row there**: its name, one of the forms below, and what it
 says. The checker then knows it (`shapes.fields` takes the table), and schema.py shows it to editors. Words that both need, as
 `_STAGES` in plans.py, are one tuple beside the table: `forms.words` and `shapes.one_of` take it. A form is only as strict as
-an editor can be; what needs more than one place to be seen is the checker's alone.
+an editor can be; what needs more than one place to be seen is the checker's alone. docs/keys.md is made of the same tables: its
+test says how to write it anew.
 """
 
 from collections.abc import Mapping
@@ -24,21 +25,26 @@ NAME_PATTERN: Final = r"[A-Za-z][A-Za-z0-9_-]{0,63}"
 WORD_PATTERN: Final = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
 PATH_PATTERN: Final = r"properties(\.[\w$]+)+"
 
-TEXT: Final[Form] = {"type": "string", "minLength": 1, "maxLength": TEXT_MAX}
-TRUTH: Final[Form] = {"type": "boolean"}
-NUMBER: Final[Form] = {"type": "number", "minimum": 0, "maximum": units.NUMBER_MAX}
-DURATION: Final[Form] = {"type": "string", "pattern": f"^{units.DURATION_PATTERN}$", "examples": ["15m", "1h", "14d"]}
-PERCENT: Final[Form] = {"type": "string", "pattern": f"^{units.PERCENT_PATTERN}$", "examples": ["80%"]}
+TEXT: Final[Form] = {"title": "text", "type": "string", "minLength": 1, "maxLength": TEXT_MAX}
+NUMBER: Final[Form] = {"title": "number", "type": "number", "minimum": 0, "maximum": units.NUMBER_MAX}
+DURATION: Final[Form] = {
+    "title": "duration",
+    "type": "string",
+    "pattern": f"^{units.DURATION_PATTERN}$",
+    "examples": ["15m", "14d"],
+}
+PERCENT: Final[Form] = {"title": "percentage", "type": "string", "pattern": f"^{units.PERCENT_PATTERN}$", "examples": ["80%"]}
 PROPERTY: Final[Form] = {
+    "title": "property",
     "type": "string",
     "pattern": f"^{PATH_PATTERN}$",
     "maxLength": TEXT_MAX,
     "examples": ["properties.total"],
 }
-CONDITION: Final[Form] = {"type": "string", "minLength": 1, "maxLength": CONDITION_MAX}
-TEMPLATE: Final[Form] = {"type": "string", "minLength": 1, "maxLength": TEMPLATE_MAX}
+CONDITION: Final[Form] = {"title": "condition", "type": "string", "minLength": 1, "maxLength": CONDITION_MAX}
+TEMPLATE: Final[Form] = {"title": "text with {names}", "type": "string", "minLength": 1, "maxLength": TEMPLATE_MAX}
 EVENTS: Final[Form] = {"$ref": "#/definitions/events"}
-"""Names of events, alone, with `where`, or a list of both. Of which keys: selectors.py."""
+"""Names of events, alone, with `where`, or a list of both: selectors.py."""
 
 
 def said(form: Form, says: str) -> Form:
@@ -47,7 +53,12 @@ def said(form: Form, says: str) -> Form:
 
 
 def whole(least: int, most: int) -> Form:
-    return {"type": "integer", "minimum": least, "maximum": most}
+    return {"title": "whole number", "type": "integer", "minimum": least, "maximum": most}
+
+
+def matching(pattern: str, most: int, example: str) -> Form:
+    """A text of which the letters are fixed."""
+    return {"title": "text", "type": "string", "pattern": f"^{pattern}$", "maxLength": most, "examples": [example]}
 
 
 def words(known: tuple[str, ...]) -> Form:

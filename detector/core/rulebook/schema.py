@@ -19,5 +19,5 @@ def schema(bases: Iterable[str]) -> dict[str, Any]:
         "title": "Handraiser rulebook",
         "description": "Which accounts become leads, and when. The language: docs/rulebook.md",
         **forms.record({**SECTIONS, "use": use}, needs=("project",)),
-        "definitions": {"events": EVENTS},
+        "definitions": {"events": {"title": "events", **EVENTS}},
     }

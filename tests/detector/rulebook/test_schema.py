@@ -16,6 +16,7 @@ from detector.core.rulebook.parse import Problem, RulebookError, parse
 from detector.core.rulebook.schema import schema
 from detector.rulebooks import bases, trial
 from detector.scenarios.reading import RULEBOOK
+from tests.detector.rulebook import keys_page
 
 ROOT = Path(__file__).parents[3]
 BASES = bases()
@@ -83,6 +84,11 @@ def test_every_rulebook_of_ours_is_valid_by_it(name: str) -> None:
 def test_what_an_editor_should_underline_is_not_valid_and_refused(wrong: str) -> None:
     assert not VALIDATOR.is_valid(plain(wrong))
     assert problems_of(wrong)
+
+
+def test_the_page_of_keys_is_made_of_it() -> None:
+    written = keys_page.PAGE.read_text(encoding="utf-8")
+    assert written == keys_page.page(), "write it anew: .venv/bin/python -m tests.detector.rulebook.keys_page"
 
 
 def test_every_key_says_what_it_is() -> None:
