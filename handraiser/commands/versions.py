@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from detector.core.rulebook.problems import RulebookError
 from handraiser.client import Client, path_of
 from handraiser.errors import CommandError
 from handraiser.options import Data, Json, Project, server
@@ -35,7 +36,11 @@ def diff(file: File, against: Against = None, project: Project = None, data: Dat
     parsed = checked(file, json)
     with server(data) as client:
         stored = _version(client, project or parsed.rulebook.project, against)
-    found = changes(stored["resolved"], parsed.resolved)
+    try:
+        found = changes(stored["resolved"], parsed.resolved)
+    except RulebookError as error:
+        message = f"Version {stored['version']} is not understood by this release, so it cannot be compared: {error.problems[0]}"
+        raise CommandError("not_understood", message) from error
     if json:
         document = {"project": stored["project"], "against": stored["version"], "changes": [asdict(each) for each in found]}
         print_json(document)

@@ -24,7 +24,7 @@ from detector.rulebooks import bases, trial
 ROOT = Path(__file__).parents[3]
 BASES = bases()
 SOAK = os.environ.get("HANDRAISER_SOAK") == "1"
-RULEBOOKS, CONDITIONS = (600_000, 3_000_000) if SOAK else (1_200, 6_000)
+RULEBOOKS, CONDITIONS = (300_000, 3_000_000) if SOAK else (1_200, 6_000)
 SEED = random.SystemRandom().randrange(2**32) if SOAK else 20_261_126
 SLOW_S = 2.0
 NAMES = Names({"imports": Type.NUMBER, "tone": Type.ANY, "stuck": Type.BOOL}, {"topics": ("a", "b")}, ("free", "pro"), ("sent",))
