@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 
 from contracts.messages import EVENTS
-from detector.core.rulebook.asleep import never_arrived
 from detector.core.rulebook.compile import Program
 from detector.core.rulebook.suggesting import known_names, suggestion
+from detector.core.rulebook.waiting import never_arrived
 from detector.inventory import OTHERS
 from detector.programs import Programs
 from detector.shapes import EventNameLine, EventNameList, WaitingRule, iso

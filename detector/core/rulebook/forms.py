@@ -11,7 +11,7 @@ test says how to write it anew.
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
-from detector.core.rulebook import units
+from detector.core.rulebook import lexer, templates, units
 
 Form: TypeAlias = Mapping[str, Any]
 """A JSON Schema."""
@@ -19,8 +19,6 @@ Keys: TypeAlias = Mapping[str, Form]
 """key -> what stands behind it."""
 
 TEXT_MAX: Final = 200
-CONDITION_MAX: Final = 1_000
-TEMPLATE_MAX: Final = 1_000
 NAME_PATTERN: Final = r"[A-Za-z][A-Za-z0-9_-]{0,63}"
 WORD_PATTERN: Final = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
 PATH_PATTERN: Final = r"properties(\.[\w$]+)+"
@@ -41,8 +39,8 @@ PROPERTY: Final[Form] = {
     "maxLength": TEXT_MAX,
     "examples": ["properties.total"],
 }
-CONDITION: Final[Form] = {"title": "condition", "type": "string", "minLength": 1, "maxLength": CONDITION_MAX}
-TEMPLATE: Final[Form] = {"title": "text with {names}", "type": "string", "minLength": 1, "maxLength": TEMPLATE_MAX}
+CONDITION: Final[Form] = {"title": "condition", "type": "string", "minLength": 1, "maxLength": lexer.CHARACTERS_MAX}
+TEMPLATE: Final[Form] = {"title": "text with {names}", "type": "string", "minLength": 1, "maxLength": templates.CHARACTERS_MAX}
 EVENTS: Final[Form] = {"$ref": "#/definitions/events"}
 """Names of events, alone, with `where`, or a list of both: selectors.py."""
 

@@ -4,11 +4,11 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from detector.core.rulebook import forms, units
+from detector.core.rulebook import units
 from detector.core.rulebook.model import Type
 from detector.core.rulebook.problems import Refusal
 
-CHARACTERS_MAX: Final = forms.CONDITION_MAX
+CHARACTERS_MAX: Final = 1_000
 KEYWORDS: Final = ("and", "or", "not", "between", "in", "true", "false")
 LATER: Final = ("matches", "contains", "covers", "during", "then", "within", "rises", "starts", "ends")
 

@@ -3,14 +3,13 @@
 import re
 from typing import Final
 
-from detector.core.rulebook import forms
 from detector.core.rulebook.conditions import CUT_REMEDY
 from detector.core.rulebook.model import Template
 from detector.core.rulebook.names import Names, Place
 from detector.core.rulebook.problems import Refusal, Report
 from detector.core.rulebook.tree import Node, Scalar, kind_of
 
-CHARACTERS_MAX: Final = forms.TEMPLATE_MAX
+CHARACTERS_MAX: Final = 1_000
 _PART = re.compile(r"\{([^{}]*)\}|([^{}]+)|([{}])")
 
 
