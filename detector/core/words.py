@@ -63,19 +63,29 @@ def listed(names: Sequence[str]) -> str:
 
 def value(of: object, kind: Type) -> str:
     """Any value as text; None is "unknown"."""
-    if of is None:
+    if of is None or isinstance(of, dict):  # of what was said, and cannot be read, only that is known
         return "unknown"
+    if isinstance(of, list | set):
+        return listed([str(each) for each in (of if isinstance(of, list) else sorted(of, key=str))])
     if isinstance(of, bool):
         return "yes" if of else "no"
-    if isinstance(of, int | float):
-        if kind is Type.PERCENT:
-            return percent(of)
-        return duration(of) if kind is Type.DURATION else number(of)
-    return str(of)
+    return _quantity(of, kind) if isinstance(of, int | float) else str(of)
+
+
+def _quantity(of: float, kind: Type) -> str:
+    if kind is Type.PERCENT:
+        return percent(of)
+    if kind is Type.TIME:
+        return day(int(of))
+    return duration(of) if kind is Type.DURATION else number(of)
 
 
 def plain(of: object, kind: Type) -> object:
     """A value as JSON carries it: shares in percent, durations in words, whole numbers whole, beyond 2^53 as text."""
+    if isinstance(of, set):
+        return sorted(of, key=str)
+    if isinstance(of, dict):
+        return None
     if isinstance(of, bool) or not isinstance(of, int | float):
         return of
     if kind is Type.DURATION:

@@ -1,5 +1,6 @@
 """Rulebooks that Hypothesis makes up, as the oracle reads them: small ones, with low thresholds, of few events."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -33,7 +34,12 @@ TRIALS: list[dict[str, Any]] = [
 ]
 LEAD_TYPES = {name: {"to": "sales", "answer_in": "1h", "do": "x"} for name in ("sales_sql", "service_sql", "pql", "xql")}
 CLOSE = {"won": ("compare", "plan.change", "==", "up"), "lost": ("compare", "plan.change", "==", "down")}
-SELECTORS = ["imported", "sent", "Shared", "active", {"of": "Ticket", "where": ("compare", "properties.topic", "==", "pricing")}]
+SELECTORS = [
+    *("imported", "sent", "Shared", "active"),
+    {"of": "Ticket", "where": ("compare", "properties.topic", "==", "pricing")},
+    {"of": "Ticket", "where": ("or", ("look", "properties.topic", "matches", "PRI|w"), ("missing", "properties.topic"))},
+    {"of": "Shared", "where": ("look", "properties.viewer", "contains", "A")},
+]
 
 NUMBERS: list[dict[str, Any]] = [
     *({"count": of} for of in (*SELECTORS, "premium")),
@@ -51,6 +57,8 @@ ABSENCES: list[dict[str, Any]] = [
     {"absent": "sent", "after": "Counted", "within": "1d"},
     {"absent": ["sent", "imported"], "after": ["signed", "Shared"], "within": "1h"},
 ]
+SEVERAL: dict[str, list[Any]] = {"person": ["ada", "bo"], "feature": ["ai", "ab"], "properties.viewer": ["a", "b", 1, "true"]}
+"""What there is of that which a measure counts different ones of."""
 COUNTS_OPERATORS = [">=", ">=", ">=", ">", "==", "<", "<=", "!="]
 
 
@@ -72,6 +80,11 @@ def _of_measure(name: str, measure: dict[str, Any]) -> list[st.SearchStrategy[An
     if "last" in measure:
         return [st.tuples(st.just("compare"), st.just(name), st.sampled_from([">=", "<"]), st.sampled_from([8, 10]))]
     compare = st.tuples(st.just("compare"), st.just(name), st.sampled_from(COUNTS_OPERATORS), st.integers(1, 3))
+    if measure.get("distinct") in SEVERAL:
+        some = st.lists(st.sampled_from(SEVERAL[measure["distinct"]]), min_size=1, max_size=2, unique=True)
+        covers = st.tuples(st.just("covers"), st.just(f"values({name})"), some)
+        contains = some.map(lambda values: ("look", f"values({name})", "contains", values[0]))
+        return [compare, covers, covers, contains]
     return [compare, compare, st.tuples(st.just("between"), st.just(name), st.just(1), st.integers(1, 2))]
 
 
@@ -83,13 +96,42 @@ def _of_state(book: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
         st.tuples(st.just("compare"), st.just("plan.change"), st.just("=="), st.sampled_from(["up", "down"])),
         st.tuples(st.just("compare"), st.just("account.size"), st.sampled_from([">=", "<"]), st.just(10)),
         st.tuples(st.just("compare"), st.just("person.title"), st.sampled_from(["==", "!="]), st.sampled_from(TITLES)),
+        *[st.tuples(st.just("look"), st.just("person.title"), *map(st.sampled_from, LOOKS))] * 2,
+        st.sampled_from([("known", "person.title"), ("missing", "person.title")]),
+        st.sampled_from([("missing", "account.size"), ("missing", "account.ends"), ("known", "account.ends")]),
+        *[st.sampled_from([("covers", "account.tags", ["a", 7]), ("look", "account.tags", "contains", "a")])] * 2,
         st.just(("is", "onboarding.done")),
         st.tuples(st.just("compare"), st.just("onboarding.took"), st.just("<="), st.just(("duration", "1d"))),
     ]
+    found += [_of_dates(), _of_dates(), _of_limits()]
     if "trial" in plans:
         left = st.sampled_from(["1h", "1d", "3d"]).map(lambda length: ("duration", length))
         found += [st.tuples(st.just("compare"), st.just("trial.left"), st.sampled_from(["<=", "<=", "<", ">", ">="]), left)] * 4
     return found
+
+
+LOOKS: list[list[Any]] = [["matches", "contains", "starts with", "ends with"], ["c", "t", "IN"]]
+DATES = ["account.ends", "account.ends", "account.ends", "customer_since", "person.born"]
+
+
+def _of_dates() -> st.SearchStrategy[Any]:
+    path = st.builds(lambda how, name: f"{how}({name})", st.sampled_from(["since", "until", "until"]), st.sampled_from(DATES))
+    length = st.sampled_from(["1h", "1d", "3d"]).map(lambda length: ("duration", length))
+    compare = st.tuples(st.just("compare"), path, st.sampled_from(["<=", "<=", "<", ">", ">="]), length)
+    return compare | st.tuples(st.just("between"), path, st.just(("duration", "1h")), st.just(("duration", "3d")))
+
+
+def _of_limits() -> st.SearchStrategy[Any]:
+    """Each by its name, whatever limit is at hand."""
+    percent = st.tuples(
+        st.just("compare"),
+        st.sampled_from(["limits.contacts.percent", "limits.emails.percent"]),
+        st.sampled_from([">=", ">=", "<"]),
+        st.sampled_from([("%", 50), ("%", 80)]),
+    )
+    return percent | st.sampled_from(
+        [("compare", "limits.emails.used", ">=", 2), ("compare", "limits.contacts.refused", ">=", 1)]
+    )
 
 
 OF_LIMIT: list[st.SearchStrategy[Any]] = [
@@ -105,16 +147,19 @@ OF_EVENT: list[st.SearchStrategy[Any]] = [
 ]
 
 
-def conditions(book: dict[str, Any], extra: list[st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
-    """One line of `when`."""
+def conditions(
+    book: dict[str, Any], extra: list[st.SearchStrategy[Any]], looked_at: Sequence[str] = ()
+) -> st.SearchStrategy[Any]:
+    """One line of `when`. `looked_at`: other rules that it may name."""
     of_measures = [each for name, measure in book["measures"].items() for each in _of_measure(name, measure)]
     leaf = st.one_of(*of_measures, *of_measures, *_of_state(book), *extra, *extra)
+    leaf |= st.sampled_from([("is", f"rules.{name}") for name in looked_at]) if looked_at else leaf
     together = st.tuples(st.sampled_from(["and", "or"]), leaf, leaf)
     return st.one_of(leaf, leaf, leaf, st.tuples(st.just("not"), leaf), together, st.tuples(st.just("not"), together))
 
 
 @st.composite
-def rules(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
+def rules(draw: st.DrawFn, book: dict[str, Any], before: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     form = draw(st.sampled_from(["when", "when", "at", "at", "at", "event", "each"]))
     family = draw(st.sampled_from(["usage_limit", "usage_growth", "upgrade_intent"]))
     rule: dict[str, Any] = {"lead": "sales_sql"} if draw(st.integers(0, 4)) == 0 else {"family": family}
@@ -132,7 +177,8 @@ def rules(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
         guards = draw(st.sampled_from([1, 1, 2]))
     if guards:
         extra = {"event": OF_EVENT, "when": []}.get(form, OF_LIMIT * 4)
-        rule["when"] = draw(st.lists(conditions(book, extra), min_size=guards, max_size=guards))
+        looked_at = [name for name, each in before.items() if not {"each", "event"} & each.keys()]
+        rule["when"] = draw(st.lists(conditions(book, extra, looked_at), min_size=guards, max_size=guards))
     for key, values in (("cooldown", [None, None, "2d", "3d", "25h"]), ("lateness", [None, None, "1h", "12h"])):
         value = draw(st.sampled_from(values))
         if value is not None:
@@ -160,5 +206,8 @@ def rulebooks(draw: st.DrawFn) -> dict[str, Any]:
         book["no_plan"] = "free"
     if draw(st.booleans()):
         book["close"] = CLOSE
-    book["rules"] = {f"r{number}": draw(rules(book)) for number in range(draw(st.sampled_from([3, 2, 1])))}
+    found: dict[str, dict[str, Any]] = {}
+    for number in range(draw(st.sampled_from([3, 2, 1]))):
+        found[f"r{number}"] = draw(rules(book, found))
+    book["rules"] = dict(draw(st.permutations(list(found.items()))))
     return book
