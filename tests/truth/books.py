@@ -5,6 +5,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.truth import looks
+from tests.truth.looks import DATES, LENGTHS, LIMITS_BY_NAME, SEVERAL, TEXTS, values_of
+from tests.truth.looks import rules as of_rules
+
 TITLES, TOPICS = ["CTO", "Intern"], ["pricing", "weather"]
 WINDOWS = ["1h", "1d", "3d", "7d"]
 EVENTS: dict[str, Any] = {
@@ -57,8 +61,6 @@ ABSENCES: list[dict[str, Any]] = [
     {"absent": "sent", "after": "Counted", "within": "1d"},
     {"absent": ["sent", "imported"], "after": ["signed", "Shared"], "within": "1h"},
 ]
-SEVERAL: dict[str, list[Any]] = {"person": ["ada", "bo"], "feature": ["ai", "ab"], "properties.viewer": ["a", "b", 1, "true"]}
-"""What there is of that which a measure counts different ones of."""
 COUNTS_OPERATORS = [">=", ">=", ">=", ">", "==", "<", "<=", "!="]
 
 
@@ -80,12 +82,8 @@ def _of_measure(name: str, measure: dict[str, Any]) -> list[st.SearchStrategy[An
     if "last" in measure:
         return [st.tuples(st.just("compare"), st.just(name), st.sampled_from([">=", "<"]), st.sampled_from([8, 10]))]
     compare = st.tuples(st.just("compare"), st.just(name), st.sampled_from(COUNTS_OPERATORS), st.integers(1, 3))
-    if measure.get("distinct") in SEVERAL:
-        some = st.lists(st.sampled_from(SEVERAL[measure["distinct"]]), min_size=1, max_size=2, unique=True)
-        covers = st.tuples(st.just("covers"), st.just(f"values({name})"), some)
-        contains = some.map(lambda values: ("look", f"values({name})", "contains", values[0]))
-        return [compare, covers, covers, contains]
-    return [compare, compare, st.tuples(st.just("between"), st.just(name), st.just(1), st.integers(1, 2))]
+    several = values_of(name, measure["distinct"]) if measure.get("distinct") in SEVERAL else []
+    return [compare, compare, st.tuples(st.just("between"), st.just(name), st.just(1), st.integers(1, 2)), *several * 2]
 
 
 def _of_state(book: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
@@ -96,42 +94,14 @@ def _of_state(book: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
         st.tuples(st.just("compare"), st.just("plan.change"), st.just("=="), st.sampled_from(["up", "down"])),
         st.tuples(st.just("compare"), st.just("account.size"), st.sampled_from([">=", "<"]), st.just(10)),
         st.tuples(st.just("compare"), st.just("person.title"), st.sampled_from(["==", "!="]), st.sampled_from(TITLES)),
-        *[st.tuples(st.just("look"), st.just("person.title"), *map(st.sampled_from, LOOKS))] * 2,
-        st.sampled_from([("known", "person.title"), ("missing", "person.title")]),
-        st.sampled_from([("missing", "account.size"), ("missing", "account.ends"), ("known", "account.ends")]),
-        *[st.sampled_from([("covers", "account.tags", ["a", 7]), ("look", "account.tags", "contains", "a")])] * 2,
         st.just(("is", "onboarding.done")),
         st.tuples(st.just("compare"), st.just("onboarding.took"), st.just("<="), st.just(("duration", "1d"))),
     ]
-    found += [_of_dates(), _of_dates(), _of_limits()]
     if "trial" in plans:
-        left = st.sampled_from(["1h", "1d", "3d"]).map(lambda length: ("duration", length))
-        found += [st.tuples(st.just("compare"), st.just("trial.left"), st.sampled_from(["<=", "<=", "<", ">", ">="]), left)] * 4
+        found += [
+            st.tuples(st.just("compare"), st.just("trial.left"), st.sampled_from(["<=", "<=", "<", ">", ">="]), LENGTHS)
+        ] * 4
     return found
-
-
-LOOKS: list[list[Any]] = [["matches", "contains", "starts with", "ends with"], ["c", "t", "IN"]]
-DATES = ["account.ends", "account.ends", "account.ends", "customer_since", "person.born"]
-
-
-def _of_dates() -> st.SearchStrategy[Any]:
-    path = st.builds(lambda how, name: f"{how}({name})", st.sampled_from(["since", "until", "until"]), st.sampled_from(DATES))
-    length = st.sampled_from(["1h", "1d", "3d"]).map(lambda length: ("duration", length))
-    compare = st.tuples(st.just("compare"), path, st.sampled_from(["<=", "<=", "<", ">", ">="]), length)
-    return compare | st.tuples(st.just("between"), path, st.just(("duration", "1h")), st.just(("duration", "3d")))
-
-
-def _of_limits() -> st.SearchStrategy[Any]:
-    """Each by its name, whatever limit is at hand."""
-    percent = st.tuples(
-        st.just("compare"),
-        st.sampled_from(["limits.contacts.percent", "limits.emails.percent"]),
-        st.sampled_from([">=", ">=", "<"]),
-        st.sampled_from([("%", 50), ("%", 80)]),
-    )
-    return percent | st.sampled_from(
-        [("compare", "limits.emails.used", ">=", 2), ("compare", "limits.contacts.refused", ">=", 1)]
-    )
 
 
 OF_LIMIT: list[st.SearchStrategy[Any]] = [
@@ -144,6 +114,7 @@ OF_LIMIT: list[st.SearchStrategy[Any]] = [
 OF_EVENT: list[st.SearchStrategy[Any]] = [
     st.tuples(st.just("compare"), st.just("properties.topic"), st.sampled_from(["==", "!="]), st.sampled_from(TOPICS)),
     st.just(("compare", "properties.total", ">=", 8)),
+    st.sampled_from(looks.OF_EVENT),
 ]
 
 
@@ -152,8 +123,9 @@ def conditions(
 ) -> st.SearchStrategy[Any]:
     """One line of `when`. `looked_at`: other rules that it may name."""
     of_measures = [each for name, measure in book["measures"].items() for each in _of_measure(name, measure)]
-    leaf = st.one_of(*of_measures, *of_measures, *_of_state(book), *extra, *extra)
-    leaf |= st.sampled_from([("is", f"rules.{name}") for name in looked_at]) if looked_at else leaf
+    known, state = st.one_of(*of_measures), st.one_of(*_of_state(book))
+    kinds = [known, known, known, state, state, state, TEXTS, DATES, LIMITS_BY_NAME, *extra, *extra]
+    leaf = st.sampled_from([*kinds, *[of_rules(looked_at)] * 5] if looked_at else kinds).flatmap(lambda of: of)
     together = st.tuples(st.sampled_from(["and", "or"]), leaf, leaf)
     return st.one_of(leaf, leaf, leaf, st.tuples(st.just("not"), leaf), together, st.tuples(st.just("not"), together))
 

@@ -44,7 +44,7 @@ PEOPLE = ["ada", "ada", "bo", None]
 PROPERTIES = {
     "total": st.sampled_from([1, 5, 8, 9, 10, 16, 20, "8", True]),
     "ok": st.sampled_from([True, True, 1]),
-    "topic": st.sampled_from([*TOPICS, None]),
+    "topic": st.sampled_from([*TOPICS, *TOPICS, None, ["weather", "PRI"]]),
     "viewer": st.sampled_from(["a", "b", 1, True]),
     "mood": st.sampled_from(["good", "bad", 3, None]),
 }
