@@ -82,7 +82,10 @@ class Rule:
         return here[-1] if here else None
 
     def guard(self, t: int, asked: Event | None) -> bool:
-        return all(truth(condition, lambda path: self.read(path, t, asked)) is True for condition in self.conditions)
+        return all(self.holds(condition, t, asked) is True for condition in self.conditions)
+
+    def holds(self, condition: Any, t: int, asked: Event | None) -> bool | None:
+        return truth(condition, lambda path: self.read(path, t, asked))
 
     def read(self, path: str, t: int, asked: Event | None) -> Any:
         how, inner = aspect(path)
@@ -100,7 +103,7 @@ class Rule:
         if root == "rules":
             held: bool | None = True
             for condition in self.other(path):
-                held = both(held, truth(condition, lambda path: self.read(path, t, asked)))
+                held = both(held, self.holds(condition, t, asked))
             return held
         return account.of_limit(self.limit or "", rest, t) if root == "limit" else account.value(path, t)
 

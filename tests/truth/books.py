@@ -124,7 +124,7 @@ def conditions(
     """One line of `when`. `looked_at`: other rules that it may name."""
     of_measures = [each for name, measure in book["measures"].items() for each in _of_measure(name, measure)]
     known, state = st.one_of(*of_measures), st.one_of(*_of_state(book))
-    kinds = [known, known, known, state, state, state, TEXTS, DATES, LIMITS_BY_NAME, *extra, *extra]
+    kinds = [known, known, known, state, state, state, TEXTS, TEXTS, DATES, DATES, LIMITS_BY_NAME, *extra, *extra]
     leaf = st.sampled_from([*kinds, *[of_rules(looked_at)] * 5] if looked_at else kinds).flatmap(lambda of: of)
     together = st.tuples(st.sampled_from(["and", "or"]), leaf, leaf)
     return st.one_of(leaf, leaf, leaf, st.tuples(st.just("not"), leaf), together, st.tuples(st.just("not"), together))

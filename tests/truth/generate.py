@@ -48,6 +48,7 @@ PROPERTIES = {
     "viewer": st.sampled_from(["a", "b", 1, True]),
     "mood": st.sampled_from(["good", "bad", 3, None]),
 }
+RULEBOOKS: st.SearchStrategy[dict[str, Any]] = rulebooks()
 ENDS: list[Any] = [
     *("2026-05-27", "2026-05-28 01:00", "2026-05-30T00:00:00Z", "2026-06-01T02:00:00+02:00"),
     *((T0 + 2 * DAY) // 1000, T0 + 4 * DAY + 1, None, "soon", 30),
@@ -249,9 +250,11 @@ def _firsts(log: list[Event]) -> list[Event]:
 
 
 @st.composite
-def cases(draw: st.DrawFn, most: int = 22, *, too_late: bool = False) -> Case:
+def cases(
+    draw: st.DrawFn, most: int = 22, *, too_late: bool = False, books: st.SearchStrategy[dict[str, Any]] = RULEBOOKS
+) -> Case:
     """Plans may be as late as they like; no other event is too late for any rule, unless `too_late`."""
-    book = draw(rulebooks())
+    book = draw(books)
     log = draw(_log(draw(_events(book, most, [25 * HOUR, 9 * DAY] if too_late else []))))
     indexes = st.integers(0, len(log) - 1)
     doubled = draw(st.lists(st.sampled_from(log), max_size=4))

@@ -12,7 +12,7 @@ LENGTHS = st.sampled_from(["1h", "1d", "3d"]).map(lambda length: ("duration", le
 _looks = st.tuples(
     st.just("look"),
     st.just("person.title"),
-    st.sampled_from(["matches", "contains", "starts with", "ends with"]),
+    st.sampled_from(["matches", "matches", "contains", "starts with", "ends with"]),
     st.sampled_from(["c", "t", "IN"]),
 )
 _SAID: list[Any] = [
