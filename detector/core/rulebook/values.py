@@ -26,10 +26,15 @@ def _never(_moment: Moment) -> int:
     return NEVER
 
 
+def _at_once(_moment: Moment) -> int:
+    return 0
+
+
 class Value(NamedTuple):
     """`read` gives None for unknown; `next` the first instant after the moment at which it may give something else.
 
-    `listed`: what a text says instead of the number, for measures of names.
+    `listed`: what a text says instead of the number, for measures of names. `until`: events before that instant that come in
+    order cannot raise it, if it is a number: of days, today is counted already.
     """
 
     read: Callable[[Moment], Any]
@@ -39,6 +44,7 @@ class Value(NamedTuple):
     at_least: Callable[[Moment], bool] = _exact
     listed: Callable[[Moment], list[str] | None] = lambda _moment: None
     course: Course = Course.STILL
+    until: Callable[[Moment], int] = _at_once
     values: Callable[[Moment], Any] = lambda _moment: None
     """The different values behind the number, of measures that count such."""
     parts: "tuple[Value, ...]" = ()
@@ -47,7 +53,15 @@ class Value(NamedTuple):
 
 def measure_value(reader: Reader) -> Value:
     return Value(
-        *(reader.value, reader.next, reader.ids, reader.window_ms, reader.at_least, reader.listed, reader.course, reader.values)
+        reader.value,
+        reader.next,
+        reader.ids,
+        reader.window_ms,
+        reader.at_least,
+        reader.listed,
+        reader.course,
+        reader.until,
+        reader.values,
     )
 
 
