@@ -245,6 +245,8 @@ class _Reader:
             return Refusal(token.offset, "not_supported_yet", f"not supported yet: {token.text}")
         remedy = ""
         if token.kind == "word":
+            if token.text == "not":
+                return Refusal(token.offset, "syntax", "`not` stands before a condition", "Write: not x in [1, 2]")
             near = closest(token.text.lower(), [*KEYWORDS, "is", "starts", "ends", *LATER])
             remedy = f"Did you mean '{near}'?" if near else "Texts of several words need quotes"
         return Refusal(token.offset, "syntax", f"expected an operator or the end, found {_called(token)}", remedy)

@@ -60,3 +60,17 @@ def test_what_is_too_long_or_no_plain_value_is_there_and_compares_with_nothing()
         detector = Detector(program(rulebook))
         detector.arrives(Log().add("group", 0, person=None, traits={"tags": value}).events[0])
         assert detector.signals() == set()
+
+
+def test_of_many_values_evidence_names_ten() -> None:
+    """A thousand would be more than a webhook holds."""
+    rulebook = book({"seen": {"when": [("covers", "values(viewers)", ["v00"])]}}, measures=VIEWERS)
+    detector = Detector(program(rulebook))
+    for number in range(30, -1, -1):
+        detector.arrives(Log().add("Shared", 0, properties={"viewer": f"v{number:02d}"}).events[0] | {"id": f"m{number}"})
+    (line,) = detector.lead_events[0].data["evidence"]
+    assert line["value"] == "v00, v01, v02, v03, v04, v05, v06, v07, v08, v09 and 21 more"
+    assert line["condition"] == 'viewers covers ["v00"]'
+
+
+VIEWERS = {"viewers": {"distinct": "properties.viewer", "of": "Shared"}}
