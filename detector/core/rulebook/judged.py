@@ -88,7 +88,10 @@ class Judged:
             found = dict.fromkeys(each for source in self.sources for each in source.ids(moment, number))
             return list(found)[:number]
 
-        return Value(lambda m: m.answer(self.name, self.guard), ids=ids, course=self.course, parts=self.sources)
+        def turn(moment: Moment) -> int:
+            return min((source.next(moment) for source in self.sources), default=NEVER)
+
+        return Value(lambda m: m.answer(self.name, self.guard), turn, ids, course=self.course, parts=self.sources)
 
     def allowed(self, moment: Moment) -> float | None:
         return None if self.limit is None else self.limit.allowed(moment)
