@@ -5,9 +5,9 @@ first in the list is the event.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
+from tests.oracle.calendar import PERIODS, began, during, local_date
 from tests.oracle.conditions import duration, truth
 from tests.oracle.plans import UNKNOWN, Plans, Standing
 
@@ -34,6 +34,7 @@ class Account:
     def __init__(self, rulebook: dict[str, Any], events: list[Event], overrides: Sequence[Override] = ()) -> None:
         """`overrides`: in the order in which they were said."""
         self.rulebook = rulebook
+        self.zone = rulebook.get("timezone", "UTC")
         self.overrides = overrides
         first = {event["id"]: event for event in reversed(events)}
         self.events = sorted(first.values(), key=lambda event: (event["timestamp"], event["id"]))
@@ -54,10 +55,26 @@ class Account:
         aliases = self.rulebook.get("events", {})
         return self.once(("selected", repr(selector)), lambda: [e for e in self.events if selects(selector, e, aliases)])
 
-    def until(self, selector: Any, t: int, window: int | None = None) -> list[Event]:
-        """In (t - window, t]."""
-        since = -1 if window is None else t - window
-        return [event for event in self.selected(selector) if since < event["timestamp"] <= t]
+    def until(self, selector: Any, t: int) -> list[Event]:
+        return [event for event in self.selected(selector) if event["timestamp"] <= t]
+
+    def span(self, measure: dict[str, Any], t: int) -> range | None:
+        """The milliseconds until t that a measure looks at; None: they have not begun."""
+        if "during" in measure:
+            after, before, event = during(measure["during"])
+            first = self.until(event, t)
+            if not first or t < first[0]["timestamp"] + after:
+                return None
+            return range(first[0]["timestamp"] + after, min(t + 1, first[0]["timestamp"] + before))
+        window = measure.get("window")
+        if window in PERIODS:
+            return range(began(window, t, self.zone, self.billed_on(t)), t + 1)
+        return range(0 if window is None else t - duration(window) + 1, t + 1)
+
+    def billed_on(self, t: int) -> int:
+        trait = self.rulebook.get("billing_day", "account.nothing").removeprefix("account.")
+        said = self.trait([e for e in self.events if e["type"] == "group"], trait, t)
+        return said if isinstance(said, int) and 1 <= said <= 31 and not isinstance(said, bool) else 1
 
     # --- where it stands ---
 
@@ -95,24 +112,46 @@ class Account:
             return self.trait([e for e in self.events if e["type"] == "group"], rest, t)
         raise ValueError(f"not a name that the oracle knows: {path}")
 
-    def measure(self, measure: dict[str, Any], t: int) -> Any:
-        window = duration(measure["window"]) if "window" in measure else None
+    def measure(self, measure: dict[str, Any], t: int) -> Any:  # noqa: PLR0911  one per kind
         if "absent" in measure:
             return self.absent(measure, t)
+        span = self.span(measure, t)
+        if span is None:
+            return None
         if "count" in measure:
-            counted = self.counted(measure["count"], t, window)
+            counted = self.counted(measure["count"], span)
             return len({each[0]["id"] if isinstance(each, tuple) else each["id"] for each in counted})
         if "last" in measure:
-            values = [dig(event, measure["last"]) for event in self.until(measure["of"], t, window)]
+            values = [dig(event, measure["last"]) for event in self.counted(measure["of"], span)]
             return next((value for value in reversed(values) if value is not None), None)
-        return len({each for event in self.counted(measure["of"], t, window) if (each := told_apart(measure, event)) is not None})
+        for how in ("sum", "min", "max"):
+            if how in measure:
+                values = [dig(event, measure[how]) for event in self.counted(measure["of"], span)]
+                return calculated(how, [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)])
+        if measure["distinct"].startswith("person."):
+            people = {event["person"] for event in self.counted(measure["of"], span)} - {None}
+            return len({self.person_trait(person, measure["distinct"][7:], t) for person in people} - {None})
+        return len({self.told_apart(measure, event) for event in self.counted(measure["of"], span)} - {None})
 
-    def counted(self, selector: Any, t: int, window: int | None) -> list[Any]:
+    def counted(self, selector: Any, span: range) -> list[Any]:
         """Events, of premium (event, feature): an event is in it once for each feature that the plan lacked."""
         if selector != "premium":
-            return self.until(selector, t, window)
-        since = -1 if window is None else t - window
-        return [(event, feature) for event, feature in self.premium() if since < event["timestamp"] <= t]
+            return [event for event in self.selected(selector) if event["timestamp"] in span]
+        return [(event, feature) for event, feature in self.premium() if event["timestamp"] in span]
+
+    def told_apart(self, measure: dict[str, Any], counted: Any) -> Any:
+        """What a `distinct` counts different ones of."""
+        event, feature = counted if isinstance(counted, tuple) else (counted, None)
+        match measure["distinct"]:
+            case "day":
+                return local_date(event["timestamp"], self.zone)
+            case "person":
+                return event["person"]
+            case "feature":
+                return feature
+            case path:
+                value = dig(event, path)
+                return str(value).lower() if isinstance(value, bool) else value
 
     def premium(self) -> list[tuple[Event, str]]:
         """Each use or refusal of a feature that the plan in force at that time lacked."""
@@ -149,11 +188,10 @@ class Account:
     # --- a limit, a person ---
 
     def used(self, name: str, t: int) -> float | None:
-        """How much of a limit. A gauge that was never told is unknown; a counter begins again with each month (UTC)."""
+        """How much of a limit. A gauge that was never told is unknown; a counter begins again with each month."""
         limit = self.rulebook["limits"][name]
         if "count" in limit:
-            month = month_of(t)
-            return sum(1 for event in self.until(limit["count"], t) if month_of(event["timestamp"]) == month)
+            return len(self.counted(limit["count"], range(began("month", t, self.zone), t + 1)))
         values: list[Any] = [dig(event, limit["last"]) for event in self.until(limit["of"], t)]
         return next((v for v in reversed(values) if isinstance(v, int | float) and not isinstance(v, bool)), None)
 
@@ -207,21 +245,8 @@ def dig(event: Event, path: str) -> Any:
     return value if isinstance(value, str | int | float) else None
 
 
-def told_apart(measure: dict[str, Any], counted: Any) -> Any:
-    """What a `distinct` counts different ones of."""
-    event, feature = counted if isinstance(counted, tuple) else (counted, None)
-    match measure["distinct"]:
-        case "day":
-            return event["timestamp"] // DAY
-        case "person":
-            return event["person"]
-        case "feature":
-            return feature
-        case path:
-            value = dig(event, path)
-            return str(value).lower() if isinstance(value, bool) else value
-
-
-def month_of(t: int) -> tuple[int, int]:
-    day = datetime.fromtimestamp(t / 1000, UTC)
-    return day.year, day.month
+def calculated(how: str, values: list[float]) -> float | None:
+    """A sum is of what is above zero."""
+    if how == "sum":
+        return float(sum(sorted(value for value in values if value > 0)))
+    return None if not values else min(values) if how == "min" else max(values)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
 
-from tests.oracle.account import DAY, Account, Event, Override, dig, month_of
+from tests.oracle.account import DAY, Account, Event, Override, dig
+from tests.oracle.calendar import PERIODS, during, local_date, midnight
 from tests.oracle.conditions import duration, leaves, plain, truth
 
 REFUSED = 1e9
@@ -109,11 +110,8 @@ class Rule:
         found |= {override.since for override in self.account.overrides}
         for after in self.delays():
             found |= {t + after for t in times}
-        day = min(times) - min(times) % DAY
-        while day <= horizon:  # a counter begins again with the month
-            if month_of(day) != month_of(day - 1):
-                found.add(day)
-            day += DAY
+        zone = self.account.zone  # periods of the calendar begin anew
+        found |= {midnight(local_date(day, zone), zone) for day in range(min(times), horizon + DAY, DAY // 2)}
         for leaf in (leaf for condition in self.conditions for leaf in leaves(condition) if leaf[1] == "trial.left"):
             lefts = [plain(value) for value in leaf[2:] if isinstance(value, tuple)]
             found |= {turn - left + more for turn in self.account.plans.turns() for left in lefts for more in (0, 1)}
@@ -123,7 +121,9 @@ class Rule:
         """How long after an event it may still matter: windows run out, an answer is overdue."""
         names = {leaf[1] for condition in self.conditions for leaf in leaves(condition)}
         used = [measure for name, measure in self.rulebook.get("measures", {}).items() if name in names]
-        return {duration(measure[key]) for measure in used for key in ("window", "within") if key in measure}
+        lengths = {measure[key] for measure in used for key in ("window", "within") if key in measure}
+        begin = {during(measure["during"])[0] for measure in used if "during" in measure}
+        return {duration(length) for length in lengths if length not in PERIODS} | begin
 
     # --- signals ---
 

@@ -5,7 +5,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 TITLES, TOPICS = ["CTO", "Intern"], ["pricing", "weather"]
-WINDOWS = ["1h", "1d", "3d", "7d"]
+WINDOWS = [{"window": length} for length in ("1h", "1d", "3d", "7d")]
+PERIODS = [{"window": period} for period in ("day", "week", "month", "billing period")]
+DURING = [{"during": text} for text in ("first 1d of signed", "day 2 of Counted", "first 3d of imported", "week 1 of Shared")]
+ZONES = [None, "Europe/Berlin", "America/New_York"]
 EVENTS: dict[str, Any] = {
     "signed": "Signed Up",
     "imported": ["Imported", {"of": "Uploaded", "where": ("compare", "properties.ok", "==", True)}],
@@ -42,6 +45,10 @@ NUMBERS: list[dict[str, Any]] = [
     {"distinct": "feature", "of": "premium"},
     {"distinct": "properties.viewer", "of": "Shared"},
 ]
+CALCULATED: list[dict[str, Any]] = [
+    *({how: "properties.total", "of": ["Counted", "Surveyed"]} for how in ("sum", "min", "max")),
+    {"distinct": "person.title", "of": "active"},
+]
 LASTS: list[dict[str, Any]] = [
     {"last": "properties.mood", "of": "Surveyed"},
     {"last": "properties.total", "of": ["Counted", "Surveyed"]},
@@ -58,9 +65,9 @@ COUNTS_OPERATORS = [">=", ">=", ">=", ">", "==", "<", "<=", "!="]
 def measures(draw: st.DrawFn) -> dict[str, Any]:
     found = {}
     for number in range(draw(st.integers(1, 3))):
-        measure = draw(st.sampled_from([*NUMBERS, *LASTS, *ABSENCES * 2]))
-        window = draw(st.sampled_from([None, *WINDOWS])) if "absent" not in measure else None
-        found[f"m{number}"] = measure if window is None else {**measure, "window": window}
+        measure = draw(st.sampled_from([*NUMBERS, *CALCULATED, *LASTS, *ABSENCES * 2]))
+        window = draw(st.sampled_from([{}, *WINDOWS, *PERIODS, *DURING])) if "absent" not in measure else {}
+        found[f"m{number}"] = {**measure, **window}
     return found
 
 
@@ -69,8 +76,8 @@ def _of_measure(name: str, measure: dict[str, Any]) -> list[st.SearchStrategy[An
         return [st.just(("is", name)), st.just(("is", name)), st.just(("compare", name, "==", False))]
     if measure.get("last") == "properties.mood":
         return [st.tuples(st.just("compare"), st.just(name), st.sampled_from(["==", "!="]), st.sampled_from(["good", "bad", 3]))]
-    if "last" in measure:
-        return [st.tuples(st.just("compare"), st.just(name), st.sampled_from([">=", "<"]), st.sampled_from([8, 10]))]
+    if "last" in measure or "min" in measure or "max" in measure or "sum" in measure:
+        return [st.tuples(st.just("compare"), st.just(name), st.sampled_from([">=", ">", "<"]), st.sampled_from([8, 10, 16]))]
     compare = st.tuples(st.just("compare"), st.just(name), st.sampled_from(COUNTS_OPERATORS), st.integers(1, 3))
     return [compare, compare, st.tuples(st.just("between"), st.just(name), st.just(1), st.integers(1, 2))]
 
@@ -146,8 +153,11 @@ def rulebooks(draw: st.DrawFn) -> dict[str, Any]:
     plans = dict(PLANS)
     if draw(st.booleans()):
         plans["trial"] = draw(st.sampled_from(TRIALS))
+    zone = draw(st.sampled_from(ZONES))
     book: dict[str, Any] = {
         "project": "acme-mail",
+        **({} if zone is None else {"timezone": zone}),
+        "billing_day": "account.billed",
         "events": EVENTS,
         "limits": LIMITS,
         "features": FEATURES,

@@ -1,7 +1,8 @@
 """One account's facts: stores by key, decoded when first asked for (those that almost every event asks for, at once).
 
-A key's first letter is the kind of store: `s` series, `d` distinct values (`d<window ms>.…`), and one each of `activity`,
-`people`, `traits`, `milestones`. What follows is the hash of a definition, so an unchanged definition keeps its facts.
+A key's first letter is the kind of store: `s` series, `z` series with the days of a time zone (`z<name>.…`), `d` distinct values
+(`d<window ms>.…`), `f` first sights of values, and one each of `activity`, `people`, `traits`, `milestones`. What follows is
+the hash of a definition, so an unchanged definition keeps its facts.
 """
 
 from collections.abc import Mapping
@@ -10,8 +11,10 @@ from typing import Any, cast
 from detector.core.facts.distinct import Distinct
 from detector.core.facts.milestones import Milestones
 from detector.core.facts.people import Activity, Traits
-from detector.core.facts.series import Series
+from detector.core.facts.series import Series, ZonedSeries
+from detector.core.facts.sights import Sights
 from detector.core.facts.store import Store, unpack
+from detector.core.zones import zone
 
 
 class _NoEvents(Series):
@@ -61,6 +64,9 @@ class Facts:
     def distinct(self, key: str) -> Distinct:
         return cast("Distinct", self.store(key))
 
+    def sights(self, key: str) -> Sights:
+        return cast("Sights", self.store(key))
+
     @property
     def people(self) -> Traits:
         return cast("Traits", self.store("people"))
@@ -72,4 +78,8 @@ def _new(key: str) -> Store:
     if key[0] == "d":
         window = key[1 : key.index(".")]
         return Distinct(int(window) if window else None)
+    if key[0] == "f":
+        return Sights()
+    if key[0] == "z":
+        return ZonedSeries(zone(key[1 : key.index(".")]))
     return cast("Store", {"activity": Activity, "people": Traits, "traits": Traits, "milestones": Milestones}[key]())

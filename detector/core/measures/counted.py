@@ -1,43 +1,89 @@
 """What is counted at a moment: how many events, how many different values, and the newest value of a property."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
-from detector.core.measures.keys import distinct_key, events_key
+from detector.core.facts.series import Count, Series
+from detector.core.measures.keys import distinct_key, events_key, sights_key
 from detector.core.measures.moment import Moment
+from detector.core.measures.periods import Periods
 from detector.core.measures.reader import Course, Reader
-from detector.core.measures.sink import Sink
-from detector.core.rulebook.model import Counted, Distinct, Newest
+from detector.core.measures.sink import Keeps, Sink
+from detector.core.measures.windows import InPeriod, Looks
+from detector.core.rulebook.decode import countable
+from detector.core.rulebook.model import Counted, Distinct, Newest, Selector
+from detector.core.zones import UTC, zone
 
 
-class CountedReader(Reader):
-    def __init__(self, measure: Counted) -> None:
-        self._key, self.window_ms = events_key(measure.of), measure.window_ms
-        self.sinks = (Sink(self._key, measure.of, "count"),)
-        self.course = Course.STILL if measure.window_ms is None else Course.FALLS
-        self.rises_by_one = True
+class SeriesReader(Reader):
+    """Of events by time."""
 
-    def value(self, moment: Moment) -> int:
-        return moment.facts.series(self._key).count(moment.t, self.window_ms).value
+    def __init__(
+        self, of: Selector, looks: Looks, kind: Keeps = "count", value: str | None = None, key: str | None = None
+    ) -> None:
+        days = looks.periods.zone if isinstance(looks, InPeriod) else zone(UTC)
+        self._key, self._looks = key or events_key(of, value, days, looks.sought), looks
+        self.window, self.course = looks.text, looks.course
+        self.sinks = (Sink(self._key, of, kind, value, sought=looks.sought), *looks.sinks)
+
+    def _events(self, moment: Moment) -> Series:
+        return moment.facts.series(self._key)
+
+    def _count(self, moment: Moment) -> Count | None:
+        span = self._looks.span(moment)
+        return None if span is None else self._events(moment).count_in(*span)
 
     def next(self, moment: Moment) -> int:
-        return moment.facts.series(self._key).next(moment.t, self.window_ms)
+        return min(self._events(moment).next(moment.t, self._looks.back_ms), self._looks.turn(moment))
 
     def ids(self, moment: Moment, number: int) -> list[str]:
-        return moment.facts.series(self._key).newest_ids(moment.t, number, self.window_ms)
+        span = self._looks.span(moment)
+        return [] if span is None else self._events(moment).newest_ids_in(*span, number)
+
+
+class CountedReader(SeriesReader):
+    rises_by_one = True
+
+    def __init__(self, measure: Counted, looks: Looks) -> None:
+        super().__init__(measure.of, looks)
+
+    def value(self, moment: Moment) -> int | None:
+        count = self._count(moment)
+        return None if count is None else count.value
 
     def at_least(self, moment: Moment) -> bool:
-        return moment.facts.series(self._key).count(moment.t, self.window_ms).at_least
+        count = self._count(moment)
+        return count is not None and count.at_least
+
+
+class NewestReader(SeriesReader):
+    def __init__(self, measure: Newest, looks: Looks) -> None:
+        super().__init__(measure.of, looks, "last", measure.of_value)
+        self.course = Course.STILL if looks.course is Course.STILL else Course.MOVES
+
+    def value(self, moment: Moment) -> Any:
+        span = self._looks.span(moment)
+        return None if span is None else self._events(moment).last_in(*span)
+
+    def ids(self, moment: Moment, number: int) -> list[str]:
+        return super().ids(moment, min(number, 1))
 
 
 class DistinctReader(Reader):
-    def __init__(self, measure: Distinct) -> None:
-        self._key, self.window_ms = distinct_key(measure.of, measure.of_value, measure.window_ms), measure.window_ms
-        self.sinks = (Sink(self._key, measure.of, "distinct", measure.of_value),)
-        self.course = Course.STILL if measure.window_ms is None else Course.FALLS
-        self.rises_by_one = True
+    """Over everything, or back from the moment."""
+
+    rises_by_one = True
+
+    def __init__(self, measure: Distinct, looks: Looks, periods: Periods) -> None:
+        self._key = distinct_key(measure.of, measure.of_value, looks.back_ms, periods.zone)
+        self.window, self.course = looks.text, looks.course
+        self.sinks = (Sink(self._key, measure.of, "distinct", measure.of_value, zone=periods.zone.name),)
 
     def value(self, moment: Moment) -> int:
         return moment.facts.distinct(self._key).count(moment.t).value
+
+    def values(self, moment: Moment) -> set[Any]:
+        return moment.facts.distinct(self._key).values(moment.t)
 
     def next(self, moment: Moment) -> int:
         return moment.facts.distinct(self._key).next(moment.t)
@@ -50,17 +96,84 @@ class DistinctReader(Reader):
         return moment.facts.distinct(self._key).count(moment.t).at_least
 
 
-class NewestReader(Reader):
-    def __init__(self, measure: Newest) -> None:
-        self._key, self.window_ms = events_key(measure.of, measure.of_value), measure.window_ms
-        self.sinks = (Sink(self._key, measure.of, "last", measure.of_value),)
-        self.course = Course.STILL if measure.window_ms is None else Course.MOVES
+class SightsReader(Reader):
+    """In a period of the calendar, or in a time after something first: what is different is known by its first sight there."""
 
-    def value(self, moment: Moment) -> Any:
-        return moment.facts.series(self._key).last(moment.t, self.window_ms)
+    rises_by_one = True
+
+    def __init__(self, measure: Distinct, looks: Looks, periods: Periods) -> None:
+        self._looks, self._periods = looks, periods
+        unit: Literal["day", "week", "month"] | None = None
+        if isinstance(looks, InPeriod):
+            unit = "day" if looks.unit == "billing period" else looks.unit
+        days = periods.zone
+        self._key = sights_key(measure.of, measure.of_value, looks.sought or unit or "", days)
+        sink = Sink(self._key, measure.of, "sight", measure.of_value, zone=days.name, unit=unit, sought=looks.sought)
+        self.sinks = (sink, *looks.sinks)
+        self.window, self.course = looks.text, looks.course
+
+    def _groups(self, span: tuple[int, int]) -> range:
+        if self._looks.sought is not None:
+            return range(1)
+        return range(self._periods.zone.day(span[0]), self._periods.zone.day(span[1] - 1) + 1)
+
+    def value(self, moment: Moment) -> int | None:
+        values = self.values(moment)
+        return None if values is None else len(values)
+
+    def values(self, moment: Moment) -> set[Any] | None:
+        span = self._looks.span(moment)
+        return None if span is None else moment.facts.sights(self._key).values(self._groups(span), *span)
 
     def next(self, moment: Moment) -> int:
-        return moment.facts.series(self._key).next(moment.t, self.window_ms)
+        return min(moment.facts.sights(self._key).next(moment.t), self._looks.turn(moment))
 
     def ids(self, moment: Moment, number: int) -> list[str]:
-        return moment.facts.series(self._key).newest_ids(moment.t, min(number, 1), self.window_ms)
+        """The messages that brought a value."""
+        span = self._looks.span(moment)
+        return [] if span is None else moment.facts.sights(self._key).newest_ids(self._groups(span), *span, number)
+
+    def at_least(self, moment: Moment) -> bool:
+        span = self._looks.span(moment)
+        return span is not None and moment.facts.sights(self._key).forgot(self._groups(span))
+
+
+def distinct_reader(measure: Distinct, looks: Looks, periods: Periods) -> "DistinctReader | SightsReader | TraitReader":
+    if measure.of_value is not None and measure.of_value.startswith("person."):
+        people = distinct_reader(replace(measure, of_value="person"), looks, periods)
+        return TraitReader(people, measure.of_value.removeprefix("person."))
+    whole = type(looks) is Looks or looks.back_ms is not None
+    return DistinctReader(measure, looks, periods) if whole else SightsReader(measure, looks, periods)
+
+
+class TraitReader(Reader):
+    """How many different values a trait has, as it stands at the moment, among people who are told apart."""
+
+    rises_by_one = True
+
+    def __init__(self, people: Reader, trait: str) -> None:
+        self._people, self._trait = people, trait
+        self.sinks, self.window, self.course = people.sinks, people.window, people.course
+
+    def value(self, moment: Moment) -> int | None:
+        values = self.values(moment)
+        return None if values is None else len(values)
+
+    def values(self, moment: Moment) -> set[Any] | None:
+        people = self._people.values(moment)
+        if people is None:
+            return None
+        traits = moment.facts.people
+        return {countable(traits.value(person, self._trait, moment.t)) for person in people} - {None}
+
+    def next(self, moment: Moment) -> int:
+        traits = moment.facts.people
+        said = (traits.next(person, self._trait, moment.t) for person in self._people.values(moment) or ())
+        return min((self._people.next(moment), *said))
+
+    def ids(self, moment: Moment, number: int) -> list[str]:
+        """The messages that brought a person."""
+        return self._people.ids(moment, number)
+
+    def at_least(self, moment: Moment) -> bool:
+        return self._people.at_least(moment)

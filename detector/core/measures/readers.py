@@ -4,25 +4,30 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from detector.core.measures.absence import AbsenceReader
-from detector.core.measures.counted import CountedReader, DistinctReader, NewestReader
+from detector.core.measures.calculated import CalculatedReader
+from detector.core.measures.counted import CountedReader, NewestReader, distinct_reader
+from detector.core.measures.periods import Periods
 from detector.core.measures.premium import PremiumReader
 from detector.core.measures.reader import Reader
-from detector.core.rulebook.model import Absent, Counted, Distinct, Measure, Newest
+from detector.core.measures.windows import looks
+from detector.core.rulebook.model import Absent, Calculated, Counted, Distinct, Measure, Newest
 
 
-def reader_of(measure: Measure, features: Mapping[str, str]) -> Reader:
+def reader_of(measure: Measure, features: Mapping[str, str], periods: Periods) -> Reader:  # noqa: PLR0911  one per kind
     """`features`: feature -> key of its series, for measures of `premium`."""
     match measure:
         case Counted() if measure.of.builtin == "premium":
-            return PremiumReader(features, measure.window_ms)
+            return PremiumReader(features, looks(measure.window, periods))
         case Distinct() if measure.of.builtin == "premium":
-            return PremiumReader(features, measure.window_ms, measure.of_value)
+            return PremiumReader(features, looks(measure.window, periods), measure.of_value)
         case Counted():
-            return CountedReader(measure)
+            return CountedReader(measure, looks(measure.window, periods))
         case Distinct():
-            return DistinctReader(measure)
+            return distinct_reader(measure, looks(measure.window, periods), periods)
         case Newest():
-            return NewestReader(measure)
+            return NewestReader(measure, looks(measure.window, periods))
+        case Calculated():
+            return CalculatedReader(measure, looks(measure.window, periods))
         case Absent():
             return AbsenceReader(measure)
         case _:

@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from detector.core import zones
 from detector.core.rulebook import leads, measures, meters, plans, rules, shapes
 from detector.core.rulebook.asleep import report_asleep
 from detector.core.rulebook.model import Rulebook
@@ -12,16 +13,32 @@ from detector.core.rulebook.selectors import Context, aliases
 from detector.core.rulebook.tree import Fields, Node, Scalar, kind_of
 
 SECTIONS: Final = (
-    *("project", "use", "currency", "account", "person", "lists", "events", "measures", "limits", "features", "plans", "no_plan"),
+    *(
+        "project",
+        "use",
+        "timezone",
+        "billing_day",
+        "currency",
+        "account",
+        "person",
+        "lists",
+        "events",
+        "measures",
+        "limits",
+        "features",
+        "plans",
+        "no_plan",
+    ),
     *("onboarding", "lead_types", "close", "rules"),
 )
 LATER: Final = (
-    *("timezone", "score", "noise", "suppress", "drop_events", "addons", "segments", "plan", "mode", "on_enable", "lateness"),
+    *("score", "noise", "suppress", "drop_events", "addons", "segments", "plan", "mode", "on_enable", "lateness"),
     *("quiet_after", "sequences", "endpoints", "owner", "retention"),
 )
 ROLES: Final = ("asker", "trigger", "admin", "most_active")
 LISTS_MAX: Final = 100
 _PROJECT: Final = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
+_ACCOUNT_TRAIT: Final = re.compile(r"account\.[\w$]{1,100}")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
@@ -42,6 +59,8 @@ def checked(root: Fields, report: Report) -> Rulebook:
     rulebook = Rulebook(
         project=_project(sections.get("project"), root, report),
         currency=_currency(sections.get("currency"), report),
+        timezone=_timezone(sections.get("timezone"), report),
+        billing_day=_billing_day(sections.get("billing_day"), report),
         person=_person(sections.get("person"), report),
         events=context.aliases,
         lists=lists,
@@ -82,6 +101,26 @@ def _currency(node: Node | None, report: Report) -> str:
         return node.text
     report.refuse(node.at, "value", f"a currency is three capital letters, found {kind_of(node)}", "Write: currency: EUR")
     return ""
+
+
+def _timezone(node: Node | None, report: Report) -> str:
+    if node is None:
+        return zones.UTC
+    if isinstance(node, Scalar) and node.text in zones.names():
+        return node.text
+    near = report.guess(node.text if isinstance(node, Scalar) else "", zones.names()) or "Write: timezone: Europe/Berlin"
+    report.refuse(node.at, "value", f"there is no time zone {kind_of(node)}", near)
+    return zones.UTC
+
+
+def _billing_day(node: Node | None, report: Report) -> str | None:
+    if node is None:
+        return None
+    if isinstance(node, Scalar) and _ACCOUNT_TRAIT.fullmatch(node.text):
+        return node.text
+    message = f"`billing_day` is the trait that says on which day of the month an account is billed, found {kind_of(node)}"
+    report.refuse(node.at, "value", message, "Write: billing_day: account.billing_day")
+    return None
 
 
 def _account(node: Node | None, report: Report) -> None:

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any
 
-from detector.core.measures.keys import asked_key, events_key, feature_key, limit_key, step_key
+from detector.core.measures.keys import asked_key, events_key, feature_key, step_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
+from detector.core.measures.periods import Periods
 from detector.core.measures.plan import Ladder
 from detector.core.measures.reader import Course, Reader
 from detector.core.measures.readers import reader_of
@@ -20,6 +21,7 @@ from detector.core.rulebook.model import (
     Binary,
     Condition,
     Constant,
+    Distinct,
     Expr,
     LeadType,
     Name,
@@ -86,9 +88,10 @@ class Program:
 
 def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     """Raises nothing for a rulebook that `parse` accepted."""
-    features = {name: feature_key(feature) for name, feature in rulebook.features.items()}
+    periods = Periods.of(rulebook)
+    features = {name: feature_key(feature, periods.zone) for name, feature in rulebook.features.items()}
     onboarding = OnboardingReader(rulebook.onboarding) if rulebook.onboarding is not None else None
-    readers = {name: reader_of(measure, features) for name, measure in rulebook.measures.items()}
+    readers = {name: reader_of(measure, features, periods) for name, measure in rulebook.measures.items()}
     values = {
         **STATE_VALUES,
         **LIMIT_VALUES,
@@ -98,11 +101,15 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     ladder = Ladder(rulebook.plans, rulebook.no_plan)
     if ladder.timed:
         values = where_trials_end(values)
-    limits = {name: LimitReader(limit) for name, limit in rulebook.limits.items()}
+    limits = {name: LimitReader(limit, periods) for name, limit in rulebook.limits.items()}
     counts = frozenset(name for name, reader in readers.items() if reader.rises_by_one)
     judged = {each.name: each for rule in rulebook.rules for each in _judged(rule, limits, values, counts)}
-    sinks = _sinks(rulebook, readers.values())
-    traits = {path for path in _paths(rulebook, sinks) if path.startswith(("person.", "account."))}
+    sinks = _sinks(rulebook, readers.values(), limits.values(), features)
+    traits = {
+        path
+        for path in (*_paths(rulebook, sinks), rulebook.billing_day or "", *_told_apart(rulebook))
+        if path.startswith(("person.", "account."))
+    }
     folds = fold_functions(sinks, acting=any(each.of_person for each in judged.values()))
     return Program(
         rulebook=rulebook,
@@ -180,7 +187,9 @@ def _course(expr: Expr, read: Callable[[str], Value]) -> Course:
     if isinstance(expr, Binary) and expr.operator in ("and", "or"):
         return max(_course(expr.left, read), _course(expr.right, read))
     match expr:
-        case Binary(operator=">=" | ">", left=Name(), right=Constant()):
+        case Binary(operator=">=", left=Name(), right=Constant(value=int() | float() as number)) if number > 0:
+            return Course.FALLS  # from 0 on it would hold already where a window begins, and unknown ends
+        case Binary(operator=">", left=Name(), right=Constant(value=int() | float() as number)) if number >= 0:
             return Course.FALLS
         case _:
             return Course.MOVES
@@ -243,14 +252,22 @@ def _paths(rulebook: Rulebook, sinks: list[Sink]) -> set[str]:
     return paths | {part.path for text in texts for part in text if isinstance(part, Name)}
 
 
-def _sinks(rulebook: Rulebook, readers: Iterable[Reader]) -> list[Sink]:
+def _told_apart(rulebook: Rulebook) -> set[str]:
+    """The properties and traits of which different values are counted."""
+    return {measure.of_value or "" for measure in rulebook.measures.values() if isinstance(measure, Distinct)}
+
+
+def _sinks(
+    rulebook: Rulebook, readers: Iterable[Reader], limits: Iterable[LimitReader], features: Mapping[str, str]
+) -> list[Sink]:
     sinks = [sink for reader in readers for sink in reader.sinks]
-    for limit in rulebook.limits.values():
-        sinks.append(Sink(limit_key(limit), limit.of, "gauge" if limit.kind == "gauge" else "count", limit.of_value))
+    for of_limit in limits:
+        limit = of_limit.limit
+        sinks.append(Sink(of_limit.key, limit.of, "gauge" if limit.kind == "gauge" else "count", limit.of_value))
         sinks.append(Sink(events_key(limit.refused), limit.refused, "count"))
-    for feature in rulebook.features.values():
+    for name, feature in rulebook.features.items():
         either = Selector((*feature.used.terms, *feature.refused.terms))
-        sinks.append(Sink(feature_key(feature), either, "feature"))
+        sinks.append(Sink(features[name], either, "feature"))
     if rulebook.onboarding is not None:
         sinks += [Sink(step_key(step), step, "milestone") for step in rulebook.onboarding.steps.values()]
     for rule in rulebook.rules:

@@ -6,7 +6,18 @@ from typing import Final, NamedTuple, TypeAlias
 from contracts.messages import EventType
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.judged import Judged
-from detector.core.rulebook.model import Condition, Name, Rule, Rulebook, Selector
+from detector.core.rulebook.model import (
+    Calculated,
+    Calendar,
+    Condition,
+    Counted,
+    Distinct,
+    Name,
+    Newest,
+    Rule,
+    Rulebook,
+    Selector,
+)
 from detector.core.rulebook.tree_walk import names_in
 
 _PLAN = {"plan", "plan.change", "stage"}
@@ -95,7 +106,13 @@ def _needs_of_line(condition: Condition, rule: Rule, used: set[str], rulebook: R
 def _needs_of_name(name: Name, rulebook: Rulebook) -> set[str]:
     root = name.path.split(".", 1)[0]
     if name.path in rulebook.measures:
-        return {wire for selector in rulebook.measures[name.path].selectors for wire in _wires(selector, rulebook)}
+        measure = rulebook.measures[name.path]
+        wires = {wire for selector in measure.selectors for wire in _wires(selector, rulebook)}
+        if isinstance(measure, Counted | Distinct | Newest | Calculated) and measure.window == Calendar("billing period"):
+            wires |= {f"{_OF_TYPE}group"}  # the day on which it is billed is a trait of the account
+        if isinstance(measure, Distinct) and (measure.of_value or "").startswith("person."):
+            wires |= {f"{_OF_TYPE}identify"}
+        return wires
     if root == "onboarding" and rulebook.onboarding is not None:
         steps = rulebook.onboarding.steps.values()
         return {wire for step in steps for wire in _wires(step, rulebook)}

@@ -10,12 +10,12 @@ import msgspec
 
 from contracts.messages import UsageEvent
 from detector.core.facts.facts import Facts
-from detector.core.facts.series import DAY_MS
 from detector.core.measures.sink import Sink
 from detector.core.rulebook import decode
 from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import ACTING
 from detector.core.rulebook.model import Name
+from detector.core.zones import DAY_MS, period, zone
 
 Fold = Callable[[Facts, UsageEvent], None]
 ACTIVE = "active"
@@ -101,6 +101,13 @@ class _Builder:
         return " or ".join(f"truth({check}) is True" for check in checks)
 
     def _keep(self, sink: Sink) -> list[str]:
+        kept = self._kept(sink)
+        if sink.sought is None:
+            return kept
+        found = f"first = facts.milestones.firsts.get({self.source.bind(sink.sought.after)})"
+        return [found, f"if first is None or ts < first[0] + {sink.sought.ends_ms}:", *(f"    {line}" for line in kept)]
+
+    def _kept(self, sink: Sink) -> list[str]:
         key = self.source.bind(sink.key)
         add = f"(stores.get({key}) or facts.store({key})).add"
         match sink.kind:
@@ -113,16 +120,28 @@ class _Builder:
                 return [f"{add}(ts, mid, [{self.source.bind(sink.title)}, person, [{kept}]])"]
             case "count":
                 return [f"{add}(ts, mid)"]
+            case "sight":
+                return [f"v = {self._value(sink)}", f"if v is not None: {add}(v, ts, mid, {self._group(sink)})"]
             case _:
                 return [f"v = {self._value(sink)}", f"if v is not None: {add}({_ORDER[sink.kind]})"]
 
+    def _group(self, sink: Sink) -> str:
+        """Of sights: (the group, from when on they count)."""
+        if sink.sought is not None:
+            return f"0, None if first is None else first[0] + {sink.sought.begins_ms}"
+        days = f"{self.source.bind(zone(sink.zone).day)}(ts)"
+        return days if sink.unit == "day" else f"{self.source.bind(period)}({sink.unit!r}, {days})[0]"
+
     def _value(self, sink: Sink) -> str:
+        if sink.value is None:
+            return "True"
         if sink.value == "day":
-            return f"ts // {DAY_MS}"
+            days = zone(sink.zone)
+            return f"ts // {DAY_MS}" if days.utc else f"{self.source.bind(days.day)}(ts)"
         if sink.value == "person":
             return "person"
-        read = {"gauge": "number", "last": "scalar", "distinct": "countable"}[sink.kind]
-        return f"{read}({self._path(sink.value or '')})"
+        read = {"gauge": "number", "last": "scalar", "distinct": "countable", "sight": "countable"}[sink.kind]
+        return f"{read}({self._path(sink.value)})"
 
 
 _ORDER = {"gauge": "ts, mid, v", "last": "ts, mid, v", "distinct": "v, ts, mid"}

@@ -12,6 +12,7 @@ from detector.core.rulebook.model import Measure, Type
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context
 from detector.core.rulebook.tree import Entry, Fields, Node
+from detector.core.rulebook.windows import WINDOWS
 
 MEASURES_MAX: Final = 100
 
@@ -25,16 +26,20 @@ class Kind(NamedTuple):
     has: str
 
 
+_OVER: Final = "It has `of`, and `window` or `during`"
 KINDS: Final[Mapping[str, Kind]] = {
-    "count": Kind(("window",), Type.NUMBER, counting.count, "Name the events in `count` alone; beside it stands `window`"),
-    "distinct": Kind(("of", "window"), Type.NUMBER, counting.distinct, "It has `of` and `window`"),
-    "last": Kind(("of", "window"), Type.ANY, counting.last, "It has `of` and `window`"),
+    "count": Kind(
+        WINDOWS, Type.NUMBER, counting.count, "Name the events in `count` alone; beside it stands `window` or `during`"
+    ),
+    "distinct": Kind(("of", *WINDOWS), Type.NUMBER, counting.distinct, _OVER),
+    "last": Kind(("of", *WINDOWS), Type.ANY, counting.last, _OVER),
+    "sum": Kind(("of", *WINDOWS), Type.NUMBER, counting.calculated("sum"), _OVER),
+    "min": Kind(("of", *WINDOWS), Type.NUMBER, counting.calculated("min"), _OVER),
+    "max": Kind(("of", *WINDOWS), Type.NUMBER, counting.calculated("max"), _OVER),
     "absent": Kind(("after", "within"), Type.BOOL, absence.read, "It has `after` and `within`; `within` is how far it looks"),
 }
 KEYS: Final = tuple(dict.fromkeys([*KINDS, *(key for kind in KINDS.values() for key in kind.keys)]))
-_LATER: Final = (
-    *("sum", "min", "max", "grain", "during", "where", "worst_by", "per", "resets", "if", "streak", "sequence", "ratio"),
-)
+_LATER: Final = (*("grain", "where", "worst_by", "per", "resets", "if", "streak", "sequence", "ratio"),)
 
 
 def measure_types(node: Node | None, report: Report) -> dict[str, Type]:

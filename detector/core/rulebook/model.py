@@ -107,30 +107,64 @@ Template: TypeAlias = tuple[str | Name, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Rolling:
+    """(t - ms, t]: what happened exactly a window ago has left it."""
+
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """From the beginning of the period that t is in, in the rulebook's time zone, until t."""
+
+    unit: Literal["day", "week", "month", "billing period"]
+
+
+@dataclass(frozen=True, slots=True)
+class During:
+    """[t0 + begins, t0 + ends), of it what is until t; t0 is the account's first event of `of`. `text`: as it was written."""
+
+    of: Selector
+    begins_ms: int
+    ends_ms: int
+    text: str = field(compare=False)
+
+
+Window: TypeAlias = Rolling | Calendar | During
+"""What a measure looks at, as of t. None in its place: since the beginning."""
+
+
+def _selectors(of: Selector, window: Window | None) -> tuple[Selector, ...]:
+    return (of, window.of) if isinstance(window, During) else (of,)
+
+
+@dataclass(frozen=True, slots=True)
 class Counted:
-    """How many events, in (t - window, t]: one exactly a window ago has left it. window_ms None: since the beginning."""
+    """How many events."""
 
     name: str
     of: Selector
-    window_ms: int | None = None
+    window: Window | None = None
 
     @property
     def selectors(self) -> tuple[Selector, ...]:
-        return (self.of,)
+        return _selectors(self.of, self.window)
 
 
 @dataclass(frozen=True, slots=True)
 class Distinct:
-    """How many different `of_value`: `day` (UTC), `person`, `feature`, or a whole path such as `properties.viewer_id`."""
+    """How many different `of_value`: `day` (of the time zone), `person`, `feature`, or a path: `properties.viewer_id`, or
+    `person.department` for the trait of those who did it.
+    """
 
     name: str
     of: Selector
     of_value: str | None
-    window_ms: int | None = None
+    window: Window | None = None
 
     @property
     def selectors(self) -> tuple[Selector, ...]:
-        return (self.of,)
+        return _selectors(self.of, self.window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +174,26 @@ class Newest:
     name: str
     of: Selector
     of_value: str | None
-    window_ms: int | None = None
+    window: Window | None = None
 
     @property
     def selectors(self) -> tuple[Selector, ...]:
-        return (self.of,)
+        return _selectors(self.of, self.window)
+
+
+@dataclass(frozen=True, slots=True)
+class Calculated:
+    """The sum of what is above zero in `of_value`, or the least or the largest of it; a path such as `properties.seconds`."""
+
+    name: str
+    how: Literal["sum", "min", "max"]
+    of: Selector
+    of_value: str | None
+    window: Window | None = None
+
+    @property
+    def selectors(self) -> tuple[Selector, ...]:
+        return _selectors(self.of, self.window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +210,7 @@ class Absent:
         return (self.of, self.after)
 
 
-Measure: TypeAlias = Counted | Distinct | Newest | Absent
+Measure: TypeAlias = Counted | Distinct | Newest | Calculated | Absent
 """What is kept of an account under a name. `selectors`: all the events that can change it."""
 
 
@@ -253,6 +302,9 @@ class Rulebook:
 
     project: str
     currency: str = "USD"
+    timezone: str = "UTC"
+    billing_day: str | None = None
+    """The trait that says on which day of the month an account is billed: `account.billing_day`. None: on the first."""
     person: tuple[str, ...] = ()
     events: Mapping[str, Selector] = field(default_factory=dict)
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

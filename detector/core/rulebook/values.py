@@ -33,14 +33,14 @@ class Value(NamedTuple):
     read: Callable[[Moment], Any]
     next: Callable[[Moment], int] = _never
     ids: Callable[[Moment, int], list[str]] = _no_ids
-    window_ms: int | None = None
+    window: str | None = None
     at_least: Callable[[Moment], bool] = _exact
     listed: Callable[[Moment], list[str] | None] = lambda _moment: None
     course: Course = Course.STILL
 
 
 def measure_value(reader: Reader) -> Value:
-    return Value(reader.value, reader.next, reader.ids, reader.window_ms, reader.at_least, reader.listed, reader.course)
+    return Value(reader.value, reader.next, reader.ids, reader.window, reader.at_least, reader.listed, reader.course)
 
 
 def _of_limit(read: Callable[[LimitReader, Moment], Any], course: Course = Course.STILL) -> Value:

@@ -2,7 +2,20 @@
 
 import pytest
 
-from detector.core.rulebook.model import Absent, Binary, Constant, Counted, Distinct, Name, Rule, Rulebook, Selector, Term, Type
+from detector.core.rulebook.model import (
+    Absent,
+    Binary,
+    Constant,
+    Counted,
+    Distinct,
+    Name,
+    Rolling,
+    Rule,
+    Rulebook,
+    Selector,
+    Term,
+    Type,
+)
 from detector.core.rulebook.parse import Parsed, parse
 from detector.rulebooks import bases, trial
 
@@ -71,17 +84,17 @@ def test_a_measure_takes_names_from_events_or_the_products_own() -> None:
         ("Sent", "properties.n > 1"),
         ("Campaign Sent", None),
     ]
-    assert measures["m"].window_ms == 7 * DAY
+    assert measures["m"].window == Rolling(7 * DAY)
     (both,) = measures["n"].of.terms
     assert both.where is not None
     assert both.where.text == "(properties.n > 1) and (properties.n < 9)"
-    assert measures["n"].window_ms is None
+    assert measures["n"].window is None
 
 
 def test_measures_of_the_base() -> None:
     measures = parsed("").rulebook.measures
-    assert measures["active_days"] == Distinct("active_days", Selector(builtin="active"), "day", 14 * DAY)
-    assert measures["premium_names"] == Distinct("premium_names", Selector(builtin="premium"), "feature", 14 * DAY)
+    assert measures["active_days"] == Distinct("active_days", Selector(builtin="active"), "day", Rolling(14 * DAY))
+    assert measures["premium_names"] == Distinct("premium_names", Selector(builtin="premium"), "feature", Rolling(14 * DAY))
 
 
 def test_a_last_is_whatever_the_property_is() -> None:
