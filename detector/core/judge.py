@@ -168,7 +168,7 @@ def _may_rise(program: Program, account: Account, event: UsageEvent, touched: It
             if rest[1] > 0 and parts != EVERYTHING:
                 continue
         state = account.ledger.rules.get(judged.name)
-        if judged.course is Course.MOVES or (state is not None and (state.told > 0 or state.due != NEVER)):
+        if state is not None and (state.told > 0 or state.due != NEVER):
             return True
         if moment is None:
             moment = _moment(program, account, event.timestamp, event)

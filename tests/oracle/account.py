@@ -5,6 +5,7 @@ first in the list is the event.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
 from tests.oracle.calendar import PERIODS, began, during, local_date
@@ -96,6 +97,9 @@ class Account:
         if path in self.rulebook.get("measures", {}):
             return self.once((path, t), lambda: self.measure(self.rulebook["measures"][path], t))
         root, _, rest = path.partition(".")
+        if root in self.rulebook.get("measures", {}):
+            compared = self.earlier if rest == "earlier" else self.rising_weeks
+            return self.once((path, t), lambda: compared(self.rulebook["measures"][root], t))
         if path == "plan":
             return self.standing(t).name
         if path == "stage":
@@ -115,6 +119,12 @@ class Account:
     def measure(self, measure: dict[str, Any], t: int) -> Any:  # noqa: PLR0911  one per kind
         if "absent" in measure:
             return self.absent(measure, t)
+        if "streak" in measure:
+            return self.streak(measure, t)
+        if "since" in measure or "elapsed" in measure:
+            return self.first_times(measure, t)
+        if "sequence" in measure or "all" in measure:
+            return self.steps(measure, t)
         span = self.span(measure, t)
         if span is None:
             return None
@@ -132,6 +142,52 @@ class Account:
             people = {event["person"] for event in self.counted(measure["of"], span)} - {None}
             return len({self.person_trait(person, measure["distinct"][7:], t) for person in people} - {None})
         return len({self.told_apart(measure, event) for event in self.counted(measure["of"], span)} - {None})
+
+    def earlier(self, measure: dict[str, Any], t: int) -> Any:
+        """A window ago; of a period of the calendar the whole one before."""
+        period = measure["window"] in PERIODS
+        return self.measure(measure, self.span(measure, t)[0] - 1 if period else t - duration(measure["window"]))  # type: ignore[index]
+
+    def rising_weeks(self, measure: dict[str, Any], t: int) -> int:
+        """Whole weeks, the last one and those before it, each with more than the one before, which had something."""
+        of_week = {key: value for key, value in measure.items() if key != "during"} | {"window": "week"}
+        ends, found = began("week", t, self.zone) - 1, []
+        for _ in range(20):
+            found.append(self.measure(of_week, ends))
+            ends = began("week", ends, self.zone) - 1
+        rises = [bool(before) and bool(after) and after > before for after, before in pairwise(found)]
+        return rises.index(False)
+
+    def first_times(self, measure: dict[str, Any], t: int) -> int | None:
+        if "since" in measure:
+            seen = self.until(measure["since"], t)
+            return t - seen[0]["timestamp"] if seen else None
+        came, after = self.until(measure["elapsed"], t), self.until(measure["after"], t)
+        took = came[0]["timestamp"] - after[0]["timestamp"] if came and after else -1
+        return took if took >= 0 else None
+
+    def steps(self, measure: dict[str, Any], t: int) -> bool:
+        """Whether there is a way through the last days on which each step follows the one before."""
+        span = range(t - duration(measure["within"]) + 1, t + 1)
+        times = [[event["timestamp"] for event in self.counted(step, span)] for step in measure.get("all") or measure["sequence"]]
+        if "all" in measure:
+            return all(times)
+        reached = -1
+        for of_step in times:
+            reached = min((at for at in of_step if at > reached), default=t + 1)
+        return reached <= t
+
+    def streak(self, measure: dict[str, Any], t: int) -> int:
+        """Days (or weeks) in a row that end with today, or with yesterday."""
+        unit = measure["streak"]
+        had = {began(unit, event["timestamp"], self.zone) for event in self.until(measure["of"], t)}
+        at = began(unit, t, self.zone)
+        if at not in had:
+            at = began(unit, at - 1, self.zone)
+        length = 0
+        while at in had:
+            at, length = began(unit, at - 1, self.zone), length + 1
+        return length
 
     def counted(self, selector: Any, span: range) -> list[Any]:
         """Events, of premium (event, feature): an event is in it once for each feature that the plan lacked."""

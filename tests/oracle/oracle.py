@@ -112,18 +112,27 @@ class Rule:
             found |= {t + after for t in times}
         zone = self.account.zone  # periods of the calendar begin anew
         found |= {midnight(local_date(day, zone), zone) for day in range(min(times), horizon + DAY, DAY // 2)}
+        found |= {t + length + more for t in times for length in self.compared_since() for more in (0, 1)}
         for leaf in (leaf for condition in self.conditions for leaf in leaves(condition) if leaf[1] == "trial.left"):
             lefts = [plain(value) for value in leaf[2:] if isinstance(value, tuple)]
             found |= {turn - left + more for turn in self.account.plans.turns() for left in lefts for more in (0, 1)}
         return {t for t in found if min(times) <= t <= horizon}
 
+    def compared_since(self) -> set[int]:
+        """What the time since a first event is compared with."""
+        measures = self.rulebook.get("measures", {})
+        about = [leaf for condition in self.conditions for leaf in leaves(condition) if "since" in measures.get(leaf[1], {})]
+        return {plain(value) for leaf in about for value in leaf[2:] if isinstance(value, tuple)}
+
     def delays(self) -> set[int]:
         """How long after an event it may still matter: windows run out, an answer is overdue."""
-        names = {leaf[1] for condition in self.conditions for leaf in leaves(condition)}
+        paths = {leaf[1] for condition in self.conditions for leaf in leaves(condition)}
+        names = {path.partition(".")[0] for path in paths}
         used = [measure for name, measure in self.rulebook.get("measures", {}).items() if name in names]
         lengths = {measure[key] for measure in used for key in ("window", "within") if key in measure}
         begin = {during(measure["during"])[0] for measure in used if "during" in measure}
-        return {duration(length) for length in lengths if length not in PERIODS} | begin
+        ran_out = {duration(length) for length in lengths if length not in PERIODS}
+        return ran_out | {2 * length for length in ran_out} | begin  # of what was earlier too
 
     # --- signals ---
 

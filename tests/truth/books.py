@@ -46,8 +46,25 @@ NUMBERS: list[dict[str, Any]] = [
     {"distinct": "properties.viewer", "of": "Shared"},
 ]
 CALCULATED: list[dict[str, Any]] = [
-    *({how: "properties.total", "of": ["Counted", "Surveyed"]} for how in ("sum", "min", "max")),
+    *({how: "properties.minutes", "of": ["Counted", "Surveyed"]} for how in ("sum", "min", "max")),
     {"distinct": "person.title", "of": "active"},
+]
+DURATIONS: list[dict[str, Any]] = [
+    {"since": "signed"},
+    {"since": ["Counted", "Shared"]},
+    {"elapsed": "imported", "after": "signed"},
+    {"elapsed": "Counted", "after": ["Shared", "sent"]},
+]
+STEPS: list[dict[str, Any]] = [
+    {"sequence": ["signed", "imported", "sent"], "within": "3d"},
+    {"sequence": ["Counted", "Counted"], "within": "1d"},
+    {"all": ["sent", "Shared", "Counted"], "within": "7d"},
+    {"all": ["signed", "imported"], "within": "1h"},
+]
+STREAKS: list[dict[str, Any]] = [
+    {"streak": "day", "of": "active"},
+    {"streak": "day", "of": "sent"},
+    {"streak": "week", "of": "Shared"},
 ]
 LASTS: list[dict[str, Any]] = [
     {"last": "properties.mood", "of": "Surveyed"},
@@ -65,14 +82,21 @@ COUNTS_OPERATORS = [">=", ">=", ">=", ">", "==", "<", "<=", "!="]
 def measures(draw: st.DrawFn) -> dict[str, Any]:
     found = {}
     for number in range(draw(st.integers(1, 3))):
-        measure = draw(st.sampled_from([*NUMBERS, *CALCULATED, *LASTS, *ABSENCES * 2]))
-        window = draw(st.sampled_from([{}, *WINDOWS, *PERIODS, *DURING])) if "absent" not in measure else {}
+        measure = draw(st.sampled_from([*NUMBERS, *CALCULATED, *LASTS, *ABSENCES * 2, *STREAKS, *DURATIONS, *STEPS]))
+        window = (
+            draw(st.sampled_from([{}, *WINDOWS, *PERIODS, *DURING]))
+            if not {"absent", "streak", "since", "elapsed", "sequence", "all"} & measure.keys()
+            else {}
+        )
         found[f"m{number}"] = {**measure, **window}
     return found
 
 
 def _of_measure(name: str, measure: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
-    if "absent" in measure:
+    if "since" in measure or "elapsed" in measure:
+        length = st.sampled_from(["1h", "1d", "3d"]).map(lambda length: ("duration", length))
+        return [st.tuples(st.just("compare"), st.just(name), st.sampled_from([">=", ">", "<", "<="]), length)]
+    if {"absent", "sequence", "all"} & measure.keys():
         return [st.just(("is", name)), st.just(("is", name)), st.just(("compare", name, "==", False))]
     if measure.get("last") == "properties.mood":
         return [st.tuples(st.just("compare"), st.just(name), st.sampled_from(["==", "!="]), st.sampled_from(["good", "bad", 3]))]
@@ -80,6 +104,18 @@ def _of_measure(name: str, measure: dict[str, Any]) -> list[st.SearchStrategy[An
         return [st.tuples(st.just("compare"), st.just(name), st.sampled_from([">=", ">", "<"]), st.sampled_from([8, 10, 16]))]
     compare = st.tuples(st.just("compare"), st.just(name), st.sampled_from(COUNTS_OPERATORS), st.integers(1, 3))
     return [compare, compare, st.tuples(st.just("between"), st.just(name), st.just(1), st.integers(1, 2))]
+
+
+def _compared(name: str, measure: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
+    """A measure beside itself."""
+    found: list[st.SearchStrategy[Any]] = []
+    if "window" in measure:
+        found.append(
+            st.tuples(st.just("compare"), st.just(f"{name}.earlier"), st.sampled_from([">=", "==", "<"]), st.integers(1, 3))
+        )
+    if measure.keys() & {"count", "distinct", "sum", "min", "max"}:
+        found.append(st.tuples(st.just("compare"), st.just(f"{name}.rising_weeks"), st.sampled_from([">=", "<"]), st.just(1)))
+    return found
 
 
 def _of_state(book: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
@@ -115,6 +151,7 @@ OF_EVENT: list[st.SearchStrategy[Any]] = [
 def conditions(book: dict[str, Any], extra: list[st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
     """One line of `when`."""
     of_measures = [each for name, measure in book["measures"].items() for each in _of_measure(name, measure)]
+    of_measures += [each for name, measure in book["measures"].items() for each in _compared(name, measure)]
     leaf = st.one_of(*of_measures, *of_measures, *_of_state(book), *extra, *extra)
     together = st.tuples(st.sampled_from(["and", "or"]), leaf, leaf)
     return st.one_of(leaf, leaf, leaf, st.tuples(st.just("not"), leaf), together, st.tuples(st.just("not"), together))

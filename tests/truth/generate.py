@@ -43,20 +43,21 @@ TRACKED = [
 PLANS = ["free", "standard", "standard", "premium", "free", "none", None, "", "mystery", "trial"]
 PEOPLE = ["ada", "ada", "bo", None]
 PROPERTIES = {
-    "total": st.sampled_from([1, 5, -2, 8, 9, 10, 16, 20, "8", True]),
+    "total": st.sampled_from([1, 5, 8, 9, 10, 16, 20, "8", True]),
+    "minutes": st.sampled_from([1, 5, 8, 16, -2, 0.5, "8", True]),
     "ok": st.sampled_from([True, True, 1]),
     "topic": st.sampled_from([*TOPICS, None]),
     "viewer": st.sampled_from(["a", "b", 1, True]),
     "mood": st.sampled_from(["good", "bad", 3, None]),
 }
 USED = {
-    "Counted": ("total",),
+    "Counted": ("total", "minutes"),
     "Count Refused": ("total",),
     "Uploaded": ("ok",),
     "Ticket": ("topic", "total"),
     "Asked": ("topic", "total"),
     "Shared": ("viewer",),
-    "Surveyed": ("mood", "total"),
+    "Surveyed": ("mood", "total", "minutes"),
 }
 
 
@@ -138,7 +139,12 @@ def _wires(names: Any, book: dict[str, Any]) -> list[str]:
         first = [during(names["during"])[2]] * 2 if "during" in names else []
         traits = ["identify"] * 2 if names.get("distinct") == "person.title" else []
         billed = ["group"] if names.get("window") == "billing period" else []
-        names = [*(names[key] for key in ("count", "of", "absent", "after") if key in names), *first, *billed, *traits]
+        names = [
+            *(names[key] for key in ("count", "of", "absent", "after", "since", "elapsed", "sequence", "all") if key in names),
+            *first,
+            *billed,
+            *traits,
+        ]
     if isinstance(names, list):
         return [wire for name in names for wire in _wires(name, book)]
     behind = {**_BEHIND, **book["measures"]}
@@ -156,7 +162,7 @@ def used_by(book: dict[str, Any]) -> list[str]:
 @st.composite
 def _times(draw: st.DrawFn, book: dict[str, Any]) -> list[int]:
     """Few instants, close together or exactly a window apart, so that events fall together, in order and at the edges."""
-    day = st.sampled_from([0, 0, 0, 1, 2, 4, 5, 6])
+    day = st.sampled_from([0, 0, 0, 1, 2, 4, 5, 6, 12, 13])
     within = st.sampled_from([0, 0, 1, HOUR, 4 * HOUR, 12 * HOUR, 22 * HOUR, 23 * HOUR])  # midnight here, and there
     base = draw(st.lists(st.builds(lambda d, ms: T0 + d * DAY + ms, day, within), min_size=2, max_size=5))
     spans = draw(st.lists(st.sampled_from(_spans(book)), max_size=2))

@@ -55,14 +55,16 @@ def _may_become(course: Course, value: Any, now: Any) -> bool:
 def test_every_order_gives_the_answers_of_the_oracle_at_any_time(case: Case) -> None:
     rules, account = program(case.book), Account(case.book, case.log)
     facts = _folded(rules, case).account.facts
-    names = [name for name in (*STATE, *case.book["measures"]) if name in rules.values]
+    compared = [f"{name}.{of}" for name in case.book["measures"] for of in ("earlier", "rising_weeks")]
+    names = [name for name in (*STATE, *case.book["measures"], *compared) if name in rules.values]
     happened = {event["timestamp"] for event in case.log}
     before: dict[str, Any] = {}
     for t in _times(case):
         moment = Moment(facts, rules.ladder, t)
         answers: dict[str, Any] = {name: rules.values[name].read(moment) for name in names}
         assert answers == {name: account.value(name, t) for name in names}
-        for name in before.keys() - set(MOVING):
+        since = {name for name, measure in case.book["measures"].items() if "since" in measure}
+        for name in before.keys() - set(MOVING) - since:
             then, value = before[name]
             if answers[name] != value:
                 assert rules.values[name].next(then) <= t, f"{name} was to be {value} from {then.t} on"

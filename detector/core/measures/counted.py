@@ -14,6 +14,8 @@ from detector.core.rulebook.decode import countable
 from detector.core.rulebook.model import Counted, Distinct, Newest, Selector
 from detector.core.zones import UTC, zone
 
+_NOTHING = Count(0)
+
 
 class SeriesReader(Reader):
     """Of events by time."""
@@ -34,7 +36,8 @@ class SeriesReader(Reader):
         return None if span is None else self._events(moment).count_in(*span)
 
     def next(self, moment: Moment) -> int:
-        return min(self._events(moment).next(moment.t, self._looks.back_ms), self._looks.turn(moment))
+        comes = self._events(moment).next(moment.t, self._looks.back_ms)
+        return min(comes, self._looks.turn(moment, lambda: self._count(moment) == _NOTHING))
 
     def ids(self, moment: Moment, number: int) -> list[str]:
         span = self._looks.span(moment)
@@ -126,7 +129,8 @@ class SightsReader(Reader):
         return None if span is None else moment.facts.sights(self._key).values(self._groups(span), *span)
 
     def next(self, moment: Moment) -> int:
-        return min(moment.facts.sights(self._key).next(moment.t), self._looks.turn(moment))
+        comes = moment.facts.sights(self._key).next(moment.t)
+        return min(comes, self._looks.turn(moment, lambda: not self.value(moment)))
 
     def ids(self, moment: Moment, number: int) -> list[str]:
         """The messages that brought a value."""

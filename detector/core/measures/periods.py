@@ -1,5 +1,6 @@
 """The calendar that a rulebook goes by: days, weeks, months and years of its time zone, and the accounts' billing periods."""
 
+from detector.core.instants import NEVER
 from detector.core.measures.moment import Moment
 from detector.core.measures.plan import OWN
 from detector.core.rulebook.model import Rulebook
@@ -31,8 +32,12 @@ class Periods:
 
     def next(self, unit: Unit, moment: Moment) -> int:
         """The first instant after the moment at which `begins` is another, from what is known."""
-        ends, trait = self.ends(unit, moment), self._billing_day
-        return ends if unit != BILLING or trait is None else min(ends, moment.facts.traits.next(OWN, trait, moment.t))
+        return min(self.ends(unit, moment), self.said_next(unit, moment))
+
+    def said_next(self, unit: Unit, moment: Moment) -> int:
+        """When a billing day is said next, of those that are known."""
+        trait = self._billing_day
+        return NEVER if unit != BILLING or trait is None else moment.facts.traits.next(OWN, trait, moment.t)
 
     def _days(self, unit: Unit, moment: Moment) -> tuple[int, int]:
         return period(unit, self.zone.day(moment.t), self._billed_on(moment) if unit == BILLING else 1)

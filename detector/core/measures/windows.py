@@ -3,6 +3,8 @@
 Each gives a span [start, end) that ends with the moment at the latest, and says when that span changes though nothing happens.
 """
 
+from collections.abc import Callable
+
 from detector.core import words
 from detector.core.instants import NEVER
 from detector.core.measures.keys import step_key
@@ -11,6 +13,10 @@ from detector.core.measures.periods import Periods
 from detector.core.measures.reader import Course
 from detector.core.measures.sink import Sink, Sought
 from detector.core.rulebook.model import Calendar, During, Rolling, Window
+
+
+def _unknown() -> bool:
+    return False
 
 
 class Looks:
@@ -31,8 +37,11 @@ class Looks:
         """None: it has not begun."""
         return 0, moment.t + 1
 
-    def turn(self, moment: Moment) -> int:  # noqa: ARG002  this one never does
-        """The first instant after the moment at which the span begins elsewhere, if not with each millisecond."""
+    def turn(self, moment: Moment, empty: Callable[[], bool] = _unknown) -> int:  # noqa: ARG002  this one never does
+        """The first instant after the moment at which the span begins elsewhere, if not with each millisecond.
+
+        `empty`: whether nothing is in it. That it ends is then no news.
+        """
         return NEVER
 
 
@@ -58,8 +67,8 @@ class InPeriod(Looks):
     def span(self, moment: Moment) -> tuple[int, int]:
         return self.periods.begins(self.unit, moment), moment.t + 1
 
-    def turn(self, moment: Moment) -> int:
-        return self.periods.next(self.unit, moment)
+    def turn(self, moment: Moment, empty: Callable[[], bool] = _unknown) -> int:
+        return self.periods.said_next(self.unit, moment) if empty() else self.periods.next(self.unit, moment)
 
 
 class After(Looks):
@@ -82,7 +91,7 @@ class After(Looks):
         start = self._first(moment) + self._begins_ms
         return None if start > moment.t else (start, min(moment.t + 1, start - self._begins_ms + self._ends_ms))
 
-    def turn(self, moment: Moment) -> int:
+    def turn(self, moment: Moment, empty: Callable[[], bool] = _unknown) -> int:  # noqa: ARG002  it begins with nothing, and that is known
         start = self._first(moment) + self._begins_ms
         return start if moment.t < start < NEVER else NEVER
 

@@ -46,6 +46,7 @@ def _reasons(name: str, rulebook: Rulebook, *, own: bool) -> Iterator[tuple[str,
         yield "no plan is a trial with `days`", "Say how long the trial lasts: {stage: trial, days: 14, then: free}"
     if name.startswith("onboarding.") and rulebook.onboarding is None:
         yield "there is no `onboarding`", "Name its steps: onboarding: {steps: [signed_up, …]}"
+    name = name.partition(".")[0]
     if name in rulebook.measures:
         selectors = rulebook.measures[name].selectors
         if any(of.builtin == "premium" for of in selectors) and not rulebook.features:

@@ -47,7 +47,8 @@ def checked(root: Fields, report: Report) -> Rulebook:
     sections = shapes.fields(root, shapes.RULEBOOK, SECTIONS, LATER, report) or {}
     lists = _lists(sections.get("lists"), report)
     measure_types = measures.measure_types(sections.get("measures"), report)
-    names = Names(measure_types, lists, _keys(sections.get("plans")), _keys(sections.get("events")))
+    moving = measures.moving(sections.get("measures"))
+    names = Names(measure_types, lists, _keys(sections.get("plans")), _keys(sections.get("events")), moving)
     context = Context(report, names)
     aliases(sections.get("events"), context)
     limits = meters.limits(sections.get("limits"), context)

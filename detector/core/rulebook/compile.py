@@ -11,7 +11,7 @@ from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.periods import Periods
 from detector.core.measures.plan import Ladder
 from detector.core.measures.reader import Course, Reader
-from detector.core.measures.readers import reader_of
+from detector.core.measures.readers import reader_of_name
 from detector.core.measures.sink import Sink
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.folds import fold_functions
@@ -36,11 +36,11 @@ from detector.core.rulebook.values import (
     LIMIT_VALUES,
     STATE_VALUES,
     Value,
+    compared,
     measure_value,
     onboarding_values,
     property_value,
     trait_value,
-    trial_left,
     where_trials_end,
 )
 
@@ -91,7 +91,9 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     periods = Periods.of(rulebook)
     features = {name: feature_key(feature, periods.zone) for name, feature in rulebook.features.items()}
     onboarding = OnboardingReader(rulebook.onboarding) if rulebook.onboarding is not None else None
-    readers = {name: reader_of(measure, features, periods) for name, measure in rulebook.measures.items()}
+    of_measures = [path for path in sorted(_paths(rulebook, [])) if path.partition(".")[0] in rulebook.measures]
+    names = dict.fromkeys([*rulebook.measures, *of_measures])
+    readers = {name: reader_of_name(name, rulebook.measures, features, periods) for name in names}
     values = {
         **STATE_VALUES,
         **LIMIT_VALUES,
@@ -152,11 +154,10 @@ def _judged(rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, 
     """`counts`: the measures that no event raises by more than one."""
     properties = asked_properties(rule)
 
-    thresholds = tuple(int(left) for condition in rule.when for left in compared_with(condition.expr, "trial.left"))
-
     def read(path: str) -> Value:
+        with_this = (fixed for condition in rule.when for fixed in compared_with(condition.expr, path))
         value = value_of(path, values, properties)
-        return trial_left(value, thresholds) if path == "trial.left" else value
+        return compared(value, tuple(int(fixed) for fixed in with_this)) if value.turns is not None else value
 
     paths = tuple(dict.fromkeys(name.path for condition in rule.when for name in names_in(condition.expr)))
     judged = Judged(
@@ -187,6 +188,8 @@ def _course(expr: Expr, read: Callable[[str], Value]) -> Course:
     if isinstance(expr, Binary) and expr.operator in ("and", "or"):
         return max(_course(expr.left, read), _course(expr.right, read))
     match expr:
+        case Name(type=Type.BOOL):
+            return Course.FALLS
         case Binary(operator=">=", left=Name(), right=Constant(value=int() | float() as number)) if number > 0:
             return Course.FALLS  # from 0 on it would hold already where a window begins, and unknown ends
         case Binary(operator=">", left=Name(), right=Constant(value=int() | float() as number)) if number >= 0:
@@ -221,8 +224,16 @@ def _line(condition: Condition, read: Callable[[str], Value], counts: frozenset[
     source = read(names[0].path) if names else Value(lambda _moment: None)
     kind = left.type if isinstance(left, Name) else Type.ANY
     threshold = _calculation(compared.right, read) if compared is not None else lambda _moment: None
-    holds = _guard((condition,), read)
-    return Line(condition.text, _calculation(left, read), threshold, source, kind, holds, _counted_to(condition.expr, counts))
+    return Line(
+        text=condition.text,
+        value=_calculation(left, read),
+        threshold=threshold,
+        source=source,
+        type=kind,
+        holds=_guard((condition,), read),
+        course=_course(condition.expr, read),
+        counted_to=_counted_to(condition.expr, counts),
+    )
 
 
 def _counted_to(expr: Expr, counts: frozenset[str]) -> int | None:

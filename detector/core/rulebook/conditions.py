@@ -3,7 +3,7 @@
 from typing import Any, Final, cast
 
 from detector.core.rulebook.model import Between, Binary, Condition, Constant, Expr, In, Name, Negative, Not, Type
-from detector.core.rulebook.names import COMPARED_ONLY, Names, Place
+from detector.core.rulebook.names import Names, Place
 from detector.core.rulebook.problems import Refusal, Report, did_you_mean
 from detector.core.rulebook.syntax import COMPARISONS, Literal, Member, Pair, Range, Raw, Unary, Word, read
 from detector.core.rulebook.tree import Node, Scalar, kind_of
@@ -78,7 +78,7 @@ class _Checker:
         match raw:
             case Word():
                 name = self._names.find(raw.path, self._place, raw.offset)
-                if raw.path in COMPARED_ONLY:
+                if self._names.compared_only(raw.path):
                     message = f"'{raw.path}' is only compared with a fixed duration, by <=, <, >= or >"
                     raise Refusal(raw.offset, "type", message, f"Write: {raw.path} <= 3d")
                 return name
@@ -116,7 +116,7 @@ class _Checker:
 
     def _against_fixed(self, raw: Pair) -> tuple[Expr, Expr] | None:
         """Both sides, if the left may only be compared with a fixed value and is."""
-        if not isinstance(raw.left, Word) or raw.left.path not in COMPARED_ONLY or raw.operator in ("==", "!="):
+        if not isinstance(raw.left, Word) or not self._names.compared_only(raw.left.path) or raw.operator in ("==", "!="):
             return None
         if not isinstance(raw.right, Literal):
             return None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
 from detector.core.rulebook import shapes
-from detector.core.rulebook.model import Calculated, Counted, Distinct, Newest, Selector
+from detector.core.rulebook.model import Calculated, Counted, Distinct, Newest, Selector, Streak
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context, selector
 from detector.core.rulebook.tree import Node, Scalar, kind_of
@@ -49,6 +49,16 @@ def calculated(how: Literal["sum", "min", "max"]) -> Callable[[str, Mapping[str,
         return Calculated(name, how, of, path(values[how], f"`{how}` of {what}", report), looks_at)
 
     return read
+
+
+def streak(name: str, values: Mapping[str, Node], node: Node, context: Context) -> Streak | None:
+    what, report = f"measure '{name}'", context.report
+    of = of_events(values.get("of"), node, what, context, builtins=True)
+    unit = shapes.one_of(values["streak"], f"`streak` of {what}", ("day", "week"), (), report)
+    if of.builtin == "premium":
+        message = "not supported yet: a streak of premium"
+        report.refuse(values["of"].at, "not_supported_yet", message, "Write: of: Your Event Name")
+    return None if unit is None else Streak(name, of, "day" if unit == "day" else "week")
 
 
 def of_events(node: Node | None, parent: Node, what: str, context: Context, *, builtins: bool = False) -> Selector:

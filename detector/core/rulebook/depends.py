@@ -105,8 +105,8 @@ def _needs_of_line(condition: Condition, rule: Rule, used: set[str], rulebook: R
 
 def _needs_of_name(name: Name, rulebook: Rulebook) -> set[str]:
     root = name.path.split(".", 1)[0]
-    if name.path in rulebook.measures:
-        measure = rulebook.measures[name.path]
+    if root in rulebook.measures:
+        measure = rulebook.measures[root]
         wires = {wire for selector in measure.selectors for wire in _wires(selector, rulebook)}
         if isinstance(measure, Counted | Distinct | Newest | Calculated) and measure.window == Calendar("billing period"):
             wires |= {f"{_OF_TYPE}group"}  # the day on which it is billed is a trait of the account

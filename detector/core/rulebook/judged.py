@@ -25,6 +25,8 @@ class Line:
     source: Value
     type: Type
     holds: Callable[[Moment], Any]
+    course: Course
+    """What time alone can do to it."""
     counted_to: int | None = None
     """`count >= 5`: the number from which on it holds, where no event raises the value by more than one."""
 
@@ -80,6 +82,14 @@ class Judged:
             found = min(found, self.limit.next(moment))
         return min(found, moment.facts.series(ACTING).next(moment.t)) if self.of_person else found
 
+    def due(self, moment: Moment) -> int:
+        """The first instant after the moment at which time alone may let it stand elsewhere. The moment has been looked at.
+
+        NEVER while a line does not hold that only events can make hold.
+        """
+        blocked = any(line.course is not Course.MOVES and line.holds(moment) is not True for line in self.lines)
+        return NEVER if blocked else self.next(moment)
+
     def rest(self, moment: Moment) -> list[int] | None:
         """[a part of it that keeps it from standing anywhere, how many events must change that before it may rise]; None: it may
         stand somewhere.
@@ -89,8 +99,10 @@ class Judged:
         if not self.look(moment):
             return [1 << len(self.lines), 1]
         for n, line in enumerate(self.lines):
-            if left := line.events_left(moment):
+            if line.course is not Course.MOVES and (left := line.events_left(moment)):
                 return [1 << n, left]
+        if self.moves:
+            return None
         left = self.limit.events_left(moment, self.rule.steps) if self.limit is not None and self.rule.steps else 0
         return [1 << len(self.lines), left] if left else None
 

@@ -7,7 +7,7 @@ reader in detector/core/measures and its line in readers.py there.
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from detector.core.rulebook import absence, counting, shapes
+from detector.core.rulebook import absence, counting, firsts, shapes
 from detector.core.rulebook.model import Measure, Type
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context
@@ -36,20 +36,39 @@ KINDS: Final[Mapping[str, Kind]] = {
     "sum": Kind(("of", *WINDOWS), Type.NUMBER, counting.calculated("sum"), _OVER),
     "min": Kind(("of", *WINDOWS), Type.NUMBER, counting.calculated("min"), _OVER),
     "max": Kind(("of", *WINDOWS), Type.NUMBER, counting.calculated("max"), _OVER),
+    "streak": Kind(("of",), Type.NUMBER, counting.streak, "It has `of`"),
+    "since": Kind((), Type.DURATION, firsts.since, "Name the events in `since` alone"),
+    "elapsed": Kind(("after",), Type.DURATION, firsts.elapsed, "It has `after`"),
+    "sequence": Kind(("within",), Type.BOOL, firsts.steps("sequence"), "It has `within`"),
+    "all": Kind(("within",), Type.BOOL, firsts.steps("all"), "It has `within`"),
     "absent": Kind(("after", "within"), Type.BOOL, absence.read, "It has `after` and `within`; `within` is how far it looks"),
 }
 KEYS: Final = tuple(dict.fromkeys([*KINDS, *(key for kind in KINDS.values() for key in kind.keys)]))
-_LATER: Final = (*("grain", "where", "worst_by", "per", "resets", "if", "streak", "sequence", "ratio"),)
+_LATER: Final = (*("grain", "where", "worst_by", "per", "resets", "if", "ratio"),)
 
 
 def measure_types(node: Node | None, report: Report) -> dict[str, Type]:
     """The names that conditions can use, before any measure is read."""
-    return {name: _type(entry.value) for name, entry in shapes.entries(node, "measures", report).items()}
+    found = shapes.entries(node, "measures", report)
+    types = {name: _type(entry.value) for name, entry in found.items()}
+    for name, entry in found.items():
+        keys = entry.value.entries.keys() if isinstance(entry.value, Fields) else set()
+        if "window" in keys:
+            types[f"{name}.earlier"] = types[name]
+        if keys & {"count", "distinct", "sum", "min", "max"}:
+            types[f"{name}.rising_weeks"] = Type.NUMBER
+    return types
 
 
 def _type(node: Node) -> Type:
     keys = node.entries.keys() if isinstance(node, Fields) else ()
     return next((kind.type for key, kind in KINDS.items() if key in keys), Type.NUMBER)
+
+
+def moving(node: Node | None) -> frozenset[str]:
+    """The names of measures that are another at every millisecond."""
+    found = shapes.entries(node, "measures", Report()).items()
+    return frozenset(name for name, entry in found if isinstance(entry.value, Fields) and "since" in entry.value.entries)
 
 
 def measures(node: Node | None, context: Context) -> dict[str, Measure]:

@@ -197,6 +197,58 @@ class Calculated:
 
 
 @dataclass(frozen=True, slots=True)
+class Streak:
+    """On how many days (or in how many weeks) without a gap there was an event, until today or yesterday."""
+
+    name: str
+    of: Selector
+    unit: Literal["day", "week"]
+
+    @property
+    def selectors(self) -> tuple[Selector, ...]:
+        return (self.of,)
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """How long ago the first event was (written `since`). Another at every millisecond."""
+
+    name: str
+    of: Selector
+
+    @property
+    def selectors(self) -> tuple[Selector, ...]:
+        return (self.of,)
+
+
+@dataclass(frozen=True, slots=True)
+class Elapsed:
+    """How long after the first `after` the first `of` came; unknown if it came before."""
+
+    name: str
+    of: Selector
+    after: Selector
+
+    @property
+    def selectors(self) -> tuple[Selector, ...]:
+        return (self.of, self.after)
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """A truth: whether each of `steps` happened in (t - within_ms, t]; `ordered`: each later than the one before."""
+
+    name: str
+    steps: tuple[Selector, ...]
+    within_ms: int
+    ordered: bool
+
+    @property
+    def selectors(self) -> tuple[Selector, ...]:
+        return self.steps
+
+
+@dataclass(frozen=True, slots=True)
 class Absent:
     """A truth: whether, since the first `after` that no `of` has answered yet, `within_ms` have passed."""
 
@@ -210,7 +262,7 @@ class Absent:
         return (self.of, self.after)
 
 
-Measure: TypeAlias = Counted | Distinct | Newest | Calculated | Absent
+Measure: TypeAlias = Counted | Distinct | Newest | Calculated | Streak | Since | Elapsed | Steps | Absent
 """What is kept of an account under a name. `selectors`: all the events that can change it."""
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from detector.core.instants import NEVER
 from detector.core.measures import trial
+from detector.core.measures.firsts import SinceReader
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.plan import OWN
@@ -37,10 +38,15 @@ class Value(NamedTuple):
     at_least: Callable[[Moment], bool] = _exact
     listed: Callable[[Moment], list[str] | None] = lambda _moment: None
     course: Course = Course.STILL
+    turns: Callable[[Moment, tuple[int, ...]], int] | None = None
+    """Of a value that is another at every millisecond: the first instant after the moment at which it may compare otherwise with
+    one of these.
+    """
 
 
 def measure_value(reader: Reader) -> Value:
-    return Value(reader.value, reader.next, reader.ids, reader.window, reader.at_least, reader.listed, reader.course)
+    turns = reader.turns if isinstance(reader, SinceReader) else None
+    return Value(reader.value, reader.next, reader.ids, reader.window, reader.at_least, reader.listed, reader.course, turns)
 
 
 def _of_limit(read: Callable[[LimitReader, Moment], Any], course: Course = Course.STILL) -> Value:
@@ -81,7 +87,7 @@ STATE_VALUES = {
     "plan": Value(lambda m: m.standing.name, _next_plan),
     "plan.change": Value(lambda m: m.ladder.change(m.before, m.standing) or "same", _next_change_of_plan, course=Course.MOVES),
     "stage": Value(lambda m: m.standing.stage, _next_plan),
-    "trial.left": Value(trial.left, _next_plan),
+    "trial.left": Value(trial.left, _next_plan, turns=trial.next_left),
     "trial.ends_on": Value(trial.ends_on, _next_plan),
     "event": Value(lambda m: None if m.asked is None else m.asked[0]),
 }
@@ -93,9 +99,10 @@ def where_trials_end(values: Mapping[str, Value]) -> dict[str, Value]:
     return {name: value._replace(course=Course.MOVES) if name in moved else value for name, value in values.items()}
 
 
-def trial_left(value: Value, thresholds: tuple[int, ...]) -> Value:
-    """What is left of a trial, where it is compared with these (ms)."""
-    return value._replace(next=lambda m: trial.next_left(m, thresholds))
+def compared(value: Value, thresholds: tuple[int, ...]) -> Value:
+    """The value where it is compared with these (ms), and with nothing else, if it is another at every millisecond."""
+    turns = value.turns
+    return value if turns is None else value._replace(next=lambda m: turns(m, thresholds))
 
 
 def onboarding_values(reader: OnboardingReader | None) -> dict[str, Value]:
