@@ -7,6 +7,7 @@ first in the list is the event.
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlparse
 
 from tests.oracle.calendar import PERIODS, began, during, local_date
 from tests.oracle.conditions import duration, truth
@@ -229,13 +230,33 @@ class Account:
         return bool(waiting) and waiting[0] + duration(measure["within"]) <= t
 
     def onboarding_took(self, t: int) -> int | None:
-        firsts: list[int] = []
-        for step in self.rulebook["onboarding"]["steps"]:
-            seen = self.until(step, t)
+        """Of the account; else of the person who was first to be done in time, or the first who was done."""
+        onboarding = self.rulebook["onboarding"]
+        people = sorted({event["person"] for event in self.events if event["person"]})
+        by_person = onboarding.get("by") == "person"
+        whose = [self.walked(onboarding["steps"], t, person) for person in (people if by_person else [None])]
+        done = [times for times in whose if times is not None]
+        within = duration(onboarding["within"]) if "within" in onboarding else 10**15
+        best = sorted(done, key=lambda times: (max(times) - min(times) > within, max(times)))
+        return max(best[0]) - min(best[0]) if best else None
+
+    def walked(self, steps: list[Any], t: int, person: str | None) -> list[int] | None:
+        """When each step was done first, by that person or by anybody."""
+        found: list[int] = []
+        for step in steps:
+            times = self.reached(*next(iter(step.items())), t) if isinstance(step, dict) else self.until(step, t)
+            seen = [event["timestamp"] for event in times if person is None or event["person"] == person]
             if not seen:
                 return None
-            firsts.append(seen[0]["timestamp"])
-        return max(firsts) - min(firsts)
+            found.append(seen[0])
+        return found
+
+    def reached(self, name: str, number: int, t: int) -> list[Event]:
+        """The event with which a measure came to a number, and those after it."""
+        measure = self.rulebook["measures"][name]
+        events = self.until(measure.get("count", measure.get("of")), t)
+        values = [event["id"] if "count" in measure else self.told_apart(measure, event) for event in events]
+        return [event for n, event in enumerate(events) if len(set(values[: n + 1]) - {None}) >= number]
 
     def trait(self, events: list[Event], name: str, t: int) -> Any:
         said = [event["traits"][name] for event in events if event["timestamp"] <= t and name in event["traits"]]
@@ -283,14 +304,21 @@ def selects(selector: Any, event: Event, aliases: dict[str, Any]) -> bool:
     if isinstance(selector, list):
         return any(selects(each, event, aliases) for each in selector)
     if isinstance(selector, dict):
-        return selects(selector["of"], event, aliases) and truth(selector["where"], lambda path: dig(event, path)) is True
-    if event["type"] != "track":
-        return False
-    if selector == "active":
-        return event["person"] is not None
+        meant = visits(event, selector["page"]) if "page" in selector else selects(selector["of"], event, aliases)
+        return meant and ("where" not in selector or truth(selector["where"], lambda path: dig(event, path)) is True)
     if selector in aliases:
         return selects(aliases[selector], event, {})
-    return bool(event["name"] == selector)
+    if event["type"] != "track":
+        return False
+    return event["person"] is not None if selector == "active" else bool(event["name"] == selector)
+
+
+def visits(event: Event, page: str) -> bool:
+    path, url = (event["properties"].get(name) for name in ("path", "url"))
+    if event["type"] != "page" or not isinstance(path or url, str):
+        return False
+    at = path if isinstance(path, str) else urlparse(url).path or "/"
+    return at[: len(page) - 1] == page[:-1] if page[-1] == "*" else at == page
 
 
 def dig(event: Event, path: str) -> Any:

@@ -12,7 +12,7 @@ ZONES = [None, "Europe/Berlin", "America/New_York"]
 EVENTS: dict[str, Any] = {
     "signed": "Signed Up",
     "imported": ["Imported", {"of": "Uploaded", "where": ("compare", "properties.ok", "==", True)}],
-    "sent": "Sent",
+    "sent": ["Sent", {"page": "/sent"}],
     "asked": ["Asked", {"of": "Ticket", "where": ("compare", "properties.topic", "==", "pricing")}],
 }
 LIMITS: dict[str, Any] = {
@@ -36,7 +36,9 @@ TRIALS: list[dict[str, Any]] = [
 ]
 LEAD_TYPES = {name: {"to": "sales", "answer_in": "1h", "do": "x"} for name in ("sales_sql", "service_sql", "pql", "xql")}
 CLOSE = {"won": ("compare", "plan.change", "==", "up"), "lost": ("compare", "plan.change", "==", "down")}
-SELECTORS = ["imported", "sent", "Shared", "active", {"of": "Ticket", "where": ("compare", "properties.topic", "==", "pricing")}]
+PAGE = {"page": "/pricing*"}
+ASKED = {"of": "Ticket", "where": ("compare", "properties.topic", "==", "pricing")}
+SELECTORS = ["imported", "sent", "Shared", "active", ASKED, PAGE]
 
 NUMBERS: list[dict[str, Any]] = [
     *({"count": of} for of in (*SELECTORS, "premium")),
@@ -76,6 +78,20 @@ ABSENCES: list[dict[str, Any]] = [
     {"absent": ["sent", "imported"], "after": ["signed", "Shared"], "within": "1h"},
 ]
 COUNTS_OPERATORS = [">=", ">=", ">=", ">", "==", "<", "<=", "!="]
+
+
+ONBOARDINGS: list[dict[str, Any]] = [
+    {"steps": ["signed", "imported"], "within": "3d"},
+    {"steps": ["imported", "sent"], "within": "1d", "by": "person"},
+    {"steps": ["imported", {"shares": 2}], "within": "3d", "by": "account"},
+    {"steps": ["imported", {"viewers": 2}, {"members": 2}]},
+]
+OF_STEPS: dict[str, Any] = {
+    "shares": {"count": "Shared"},
+    "viewers": {"distinct": "properties.viewer", "of": "Shared"},
+    "members": {"distinct": "person", "of": "active"},
+}
+"""What onboarding may count."""
 
 
 @st.composite
@@ -199,9 +215,9 @@ def rulebooks(draw: st.DrawFn) -> dict[str, Any]:
         "limits": LIMITS,
         "features": FEATURES,
         "plans": plans,
-        "onboarding": {"steps": draw(st.sampled_from([["signed", "imported"], ["imported", "sent"]])), "within": "3d"},
+        "onboarding": draw(st.sampled_from(ONBOARDINGS)),
         "lead_types": LEAD_TYPES,
-        "measures": draw(measures()),
+        "measures": {**draw(measures()), **OF_STEPS},
     }
     if draw(st.sampled_from([True, True, False])):
         book["no_plan"] = "free"

@@ -48,9 +48,12 @@ PROPERTIES = {
     "ok": st.sampled_from([True, True, 1]),
     "topic": st.sampled_from([*TOPICS, None]),
     "viewer": st.sampled_from(["a", "b", 1, True]),
+    "path": st.sampled_from(["/pricing", "/sent", "/sent/", "/", None, None]),
+    "url": st.sampled_from(["https://x.example/pricing/all?a=1#b", "https://x.example/sent?x=/pricing", "http://[x", None]),
     "mood": st.sampled_from(["good", "bad", 3, None]),
 }
 USED = {
+    "page": ("path", "url"),
     "Counted": ("total", "minutes"),
     "Count Refused": ("total",),
     "Uploaded": ("ok",),
@@ -125,7 +128,7 @@ _BEHIND: dict[str, Any] = {
     "premium": ["AI Opened", "AI Refused", "AB Opened", "group"],
     "active": ["Other"],
     "limit": [each[key] for each in LIMITS.values() for key in ("count", "of", "refused") if key in each],
-    "onboarding": ["signed", "imported", "sent"],
+    "onboarding": ["signed", "imported", "sent", "Shared", "imported"],
     "person": ["identify"],
     "properties": [],
     **{root: ["group"] for root in ("account", "plan", "stage", "trial")},
@@ -136,6 +139,7 @@ _BEHIND: dict[str, Any] = {
 def _wires(names: Any, book: dict[str, Any]) -> list[str]:
     """By the product's own names the events that are behind a name, a selector or a measure."""
     if isinstance(names, dict):
+        pages = ["page"] * ("page" in names)
         first = [during(names["during"])[2]] * 2 if "during" in names else []
         traits = ["identify"] * 2 if names.get("distinct") == "person.title" else []
         billed = ["group"] if names.get("window") == "billing period" else []
@@ -144,6 +148,7 @@ def _wires(names: Any, book: dict[str, Any]) -> list[str]:
             *first,
             *billed,
             *traits,
+            *pages,
         ]
     if isinstance(names, list):
         return [wire for name in names for wire in _wires(name, book)]

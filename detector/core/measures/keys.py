@@ -3,7 +3,7 @@
 from hashlib import sha256
 
 from detector.core.measures.sink import Sought
-from detector.core.rulebook.model import Feature, Limit, Selector
+from detector.core.rulebook.model import Feature, Limit, Selector, Term
 from detector.core.zones import UTC, Zone, zone
 
 IN_UTC = zone(UTC)
@@ -15,8 +15,13 @@ def _hash(*parts: object) -> str:
 
 def _selector(selector: Selector) -> object:
     """What decides which events count. Not the text or line of a condition: a new blank or comment loses no facts."""
-    terms = [(term.name, None if term.where is None else term.where.expr) for term in selector.terms]
+    terms = [_term(term) for term in selector.terms]
     return selector.builtin, sorted(terms, key=repr)
+
+
+def _term(term: Term) -> tuple[object, ...]:
+    where = None if term.where is None else term.where.expr
+    return (term.name, where) if term.page is None else (term.name, where, term.page)
 
 
 def _series(*parts: object, of: Zone) -> str:

@@ -8,6 +8,7 @@ from detector.core.rulebook import leads, measures, meters, plans, rules, shapes
 from detector.core.rulebook.asleep import report_asleep
 from detector.core.rulebook.model import Rulebook
 from detector.core.rulebook.names import Names
+from detector.core.rulebook.onboarding import onboarding
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context, aliases
 from detector.core.rulebook.tree import Fields, Node, Scalar, kind_of
@@ -57,6 +58,7 @@ def checked(root: Fields, report: Report) -> Rulebook:
     lead_types = leads.lead_types(sections.get("lead_types"), context)
     close_won, close_lost = leads.close(sections.get("close"), context)
     ladder = plans.plans(sections.get("plans"), _keys(sections.get("limits")), _keys(sections.get("features")), report)
+    of_account = measures.measures(sections.get("measures"), context)
     rulebook = Rulebook(
         project=_project(sections.get("project"), root, report),
         currency=_currency(sections.get("currency"), report),
@@ -65,12 +67,12 @@ def checked(root: Fields, report: Report) -> Rulebook:
         person=_person(sections.get("person"), report),
         events=context.aliases,
         lists=lists,
-        measures=measures.measures(sections.get("measures"), context),
+        measures=of_account,
         limits=limits,
         features=features,
         plans=ladder,
         no_plan=plans.no_plan(sections.get("no_plan"), _keys(sections.get("plans")), ladder, report),
-        onboarding=plans.onboarding(sections.get("onboarding"), context),
+        onboarding=onboarding(sections.get("onboarding"), of_account, context),
         lead_types=lead_types,
         close_won=close_won,
         close_lost=close_lost,

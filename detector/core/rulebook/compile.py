@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any
 
-from detector.core.measures.keys import asked_key, events_key, feature_key, step_key
+from detector.core.measures.keys import asked_key, events_key, feature_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.periods import Periods
@@ -90,7 +90,7 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     """Raises nothing for a rulebook that `parse` accepted."""
     periods = Periods.of(rulebook)
     features = {name: feature_key(feature, periods.zone) for name, feature in rulebook.features.items()}
-    onboarding = OnboardingReader(rulebook.onboarding) if rulebook.onboarding is not None else None
+    onboarding = OnboardingReader(rulebook.onboarding, periods) if rulebook.onboarding is not None else None
     of_measures = [path for path in sorted(_paths(rulebook, [])) if path.partition(".")[0] in rulebook.measures]
     names = dict.fromkeys([*rulebook.measures, *of_measures])
     readers = {name: reader_of_name(name, rulebook.measures, features, periods) for name in names}
@@ -107,6 +107,7 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     counts = frozenset(name for name, reader in readers.items() if reader.rises_by_one)
     judged = {each.name: each for rule in rulebook.rules for each in _judged(rule, limits, values, counts)}
     sinks = _sinks(rulebook, readers.values(), limits.values(), features)
+    sinks += onboarding.sinks if onboarding is not None else ()
     traits = {
         path
         for path in (*_paths(rulebook, sinks), rulebook.billing_day or "", *_told_apart(rulebook))
@@ -279,8 +280,6 @@ def _sinks(
     for name, feature in rulebook.features.items():
         either = Selector((*feature.used.terms, *feature.refused.terms))
         sinks.append(Sink(features[name], either, "feature"))
-    if rulebook.onboarding is not None:
-        sinks += [Sink(step_key(step), step, "milestone") for step in rulebook.onboarding.steps.values()]
     for rule in rulebook.rules:
         properties = asked_properties(rule)
         key = asked_key(rule.name, rule.event, properties) if rule.event else ""

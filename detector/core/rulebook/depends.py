@@ -17,6 +17,7 @@ from detector.core.rulebook.model import (
     Rule,
     Rulebook,
     Selector,
+    Term,
 )
 from detector.core.rulebook.tree_walk import names_in
 
@@ -114,8 +115,7 @@ def _needs_of_name(name: Name, rulebook: Rulebook) -> set[str]:
             wires |= {f"{_OF_TYPE}identify"}
         return wires
     if root == "onboarding" and rulebook.onboarding is not None:
-        steps = rulebook.onboarding.steps.values()
-        return {wire for step in steps for wire in _wires(step, rulebook)}
+        return {wire for step in rulebook.onboarding.selectors for wire in _wires(step, rulebook)}
     return {f"{_OF_TYPE}group"} if name.path in _PLAN or root in ("account", "trial") else set()
 
 
@@ -124,5 +124,9 @@ def _wires(selector: Selector, rulebook: Rulebook) -> set[str]:
         return {f"{_OF_TYPE}track"}
     if selector.builtin == "premium":
         of_features = [each for feature in rulebook.features.values() for each in (feature.used, feature.refused)]
-        return {term.name for each in of_features for term in each.terms} | {f"{_OF_TYPE}group"}
-    return {term.name for term in selector.terms}
+        return {_wire(term) for each in of_features for term in each.terms} | {f"{_OF_TYPE}group"}
+    return {_wire(term) for term in selector.terms}
+
+
+def _wire(term: Term) -> str:
+    return term.name if term.page is None else f"{_OF_TYPE}page"

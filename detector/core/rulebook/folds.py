@@ -14,27 +14,35 @@ from detector.core.measures.sink import Sink
 from detector.core.rulebook import decode
 from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import ACTING
-from detector.core.rulebook.model import Name
+from detector.core.rulebook.model import Name, Term
 from detector.core.zones import DAY_MS, period, zone
 
 Fold = Callable[[Facts, UsageEvent], None]
 ACTIVE = "active"
+PAGE = "\0page"
+"""No track event's name."""
 
 
 class Folds(NamedTuple):
-    """`named`: wire name -> fold of a track event so named; `other`: of every other track event; `untracked`: of what is none."""
+    """`named`: wire name -> fold of a track event so named; `other`: of every other track event; `page`: of a page.
+
+    `untracked`: of anything else.
+    """
 
     named: dict[str, Fold]
     other: Fold
+    page: Fold
     untracked: Fold
 
 
 def fold_functions(sinks: list[Sink], *, acting: bool) -> Folds:
     """`acting`: whether it must be kept who acted when."""
     unique = list({(sink.key, sink.title): sink for sink in sinks}.values())  # measures that share facts fold once
-    names = {term.name for sink in unique for term in sink.selector.terms}
+    names = {term.name for sink in unique for term in sink.selector.terms if term.page is None}
+    pages = [sink for sink in unique if any(term.page is not None for term in sink.selector.terms)]
     named = {name: _Builder(name, unique, acting=acting).build() for name in sorted(names)}
-    return Folds(named, _Builder(None, unique, acting=acting).build(), _Builder(None, [], acting=acting).build())
+    other, page, untracked = (_Builder(*of, acting=acting).build() for of in ((None, unique), (PAGE, pages), (None, [])))
+    return Folds(named, other, page, untracked)
 
 
 class _Builder:
@@ -46,11 +54,15 @@ class _Builder:
         self.sinks = [sink for sink in sinks if self._wanted(sink)]
         self.source = Source()
         self.fields: dict[str, str] = {}
-        for function in ("number", "scalar", "countable", "dig"):
+        for function in ("number", "scalar", "countable", "dig", "visits"):
             self.source.namespace[function] = getattr(decode, function)
 
     def _wanted(self, sink: Sink) -> bool:
-        return sink.selector.builtin == ACTIVE or any(term.name == self.name for term in sink.selector.terms)
+        return (sink.selector.builtin == ACTIVE and self.name != PAGE) or bool(self._terms(sink))
+
+    def _terms(self, sink: Sink) -> list[Term]:
+        of_page = self.name == PAGE
+        return [term for term in sink.selector.terms if (of_page if term.page is not None else term.name == self.name)]
 
     def build(self) -> Fold:
         written = [line for sink in self.sinks for line in self._lines(sink)]
@@ -94,11 +106,16 @@ class _Builder:
     def _condition(self, sink: Sink) -> str:
         if sink.selector.builtin == ACTIVE:
             return "person is not None"
-        terms = [term for term in sink.selector.terms if term.name == self.name]
-        if any(term.where is None for term in terms):
-            return "True"
-        checks = [self.source.expression(term.where.expr, self._read) for term in terms if term.where is not None]
-        return " or ".join(f"truth({check}) is True" for check in checks)
+        return " or ".join(self._check(term) for term in self._terms(sink))
+
+    def _check(self, term: Term) -> str:
+        checks = []
+        if term.page is not None:
+            paths = f"{self._path('properties.path')}, {self._path('properties.url')}"
+            checks.append(f"visits({paths}, {self.source.bind(term.page)})")
+        if term.where is not None:
+            checks.append(f"truth({self.source.expression(term.where.expr, self._read)}) is True")
+        return f"({' and '.join(checks)})" if checks else "True"
 
     def _keep(self, sink: Sink) -> list[str]:
         kept = self._kept(sink)
@@ -138,8 +155,8 @@ class _Builder:
         if sink.value == "day":
             days = zone(sink.zone)
             return f"ts // {DAY_MS}" if days.utc else f"{self.source.bind(days.day)}(ts)"
-        if sink.value == "person":
-            return "person"
+        if sink.value in ("person", "id"):
+            return "person" if sink.value == "person" else "mid"
         read = {"gauge": "number", "last": "scalar", "distinct": "countable", "sight": "countable"}[sink.kind]
         return f"{read}({self._path(sink.value)})"
 

@@ -4,8 +4,8 @@ from typing import Final
 
 from detector.core.rulebook import shapes
 from detector.core.rulebook.counting import of_events, path
-from detector.core.rulebook.model import Feature, Limit, Selector
-from detector.core.rulebook.selectors import Context, selector
+from detector.core.rulebook.model import Feature, Limit, Selector, Term
+from detector.core.rulebook.selectors import Context, page, selector
 from detector.core.rulebook.tree import Entry, Node
 
 LIMITS_MAX: Final = 100
@@ -13,8 +13,8 @@ FEATURES_MAX: Final = 500
 
 _LIMIT: Final = ("last", "of", "count", "resets", "refused", "label")
 _LIMIT_LATER: Final = ("max", "min", "sum", "distinct", "each", "unit", "worst_by", "if", "at", "window", "tolerance", "where")
-_FEATURE: Final = ("used", "refused")
-_FEATURE_LATER: Final = ("page", "screen", "label", "if")
+_FEATURE: Final = ("used", "refused", "page")
+_FEATURE_LATER: Final = ("screen", "label", "if")
 _RESETS_LATER: Final = ("billing period", "day", "week", "hour", "year", "quarter", "never")
 
 
@@ -64,6 +64,8 @@ def features(node: Node | None, context: Context) -> dict[str, Feature]:
             continue
         if not values and not shapes.waits(entry.value, _FEATURE_LATER):
             context.report.refuse(entry.value.at, "missing", f"{what} names no event", "Write: {used: Your Event}")
-        used, refused = (selector(values[key], what, context) if key in values else Selector() for key in _FEATURE)
-        built[name] = Feature(name, used, refused)
+        used, refused = (selector(values[key], what, context) if key in values else Selector() for key in ("used", "refused"))
+        path = page(values["page"], f"`page` of {what}", context.report) if "page" in values else None
+        pages = () if path is None else (Term("", None, path),)
+        built[name] = Feature(name, Selector((*used.terms, *pages)), refused)
     return built

@@ -85,10 +85,14 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Track events named `name` on the wire for which `where` (over `properties.…`) holds."""
+    """Track events named `name` on the wire for which `where` (over `properties.…`) holds.
+
+    `page`: page events of that path instead, or of all that begin with it if it ends in *; then `name` is empty.
+    """
 
     name: str
     where: Condition | None = None
+    page: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,11 +309,27 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Onboarding:
-    """Done when every step was seen, in any order, the last within `within_ms` of the first. `steps`: name -> events."""
+class Reached:
+    """A step that is done when a measure, which counts since the beginning, comes to `number`."""
 
-    steps: Mapping[str, Selector]
+    measure: Counted | Distinct
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Onboarding:
+    """Done when every step was seen, in any order, the last within `within_ms` of the first.
+
+    `steps`: name -> events, or a measure. `by_person`: one person must have done them all; then all steps are events.
+    """
+
+    steps: Mapping[str, Selector | Reached]
     within_ms: int | None
+    by_person: bool = False
+
+    @property
+    def selectors(self) -> tuple[Selector, ...]:
+        return tuple(step.measure.of if isinstance(step, Reached) else step for step in self.steps.values())
 
 
 Family: TypeAlias = Literal["usage_limit", "onboarding_milestone", "premium_feature", "usage_growth", "upgrade_intent"]
