@@ -18,7 +18,7 @@ from detector.core.ledger import SIGNALS_KEPT, RuleState
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course
 from detector.core.rulebook.compile import Program
-from detector.core.rulebook.depends import EVERYTHING, Touch
+from detector.core.rulebook.depends import Touch
 from detector.core.rulebook.judged import Judged
 from detector.core.timeline import Scene, dip, step
 from detector.core.verdict import Verdict, holds
@@ -161,18 +161,14 @@ def _may_rise(program: Program, account: Account, event: UsageEvent, touched: It
     resting, moment = account.resting, None
     for judged, parts in touched:
         rest = resting.get(judged.name)
-        if rest is not None:
-            if not parts & rest[0]:
-                continue
-            rest[1] -= 1
-            if rest[1] > 0 and parts != EVERYTHING:
-                continue
+        if rest is not None and rest.skips(event.timestamp, parts):
+            continue
         state = account.ledger.rules.get(judged.name)
-        if state is not None and (state.told > 0 or state.due != NEVER):
+        if state is not None and (state.told > 0 or state.due <= event.timestamp):
             return True
         if moment is None:
             moment = _moment(program, account, event.timestamp, event)
-        rest = judged.rest(moment)
+        rest = judged.rest(moment, NEVER if state is None else state.due)
         if rest is None:
             return True
         resting[judged.name] = rest

@@ -47,6 +47,10 @@ class EarlierReader(Reader):
             return self._of.next(self._then(moment)) + self._looks.back_ms
         return self._looks.turn(moment)
 
+    def until(self, moment: Moment) -> int:
+        back = self._looks.back_ms
+        return self.next(moment) if back is None else min(self.next(moment), moment.t + back)
+
     def ids(self, moment: Moment, number: int) -> list[str]:
         return self._of.ids(self._then(moment), number)
 
@@ -84,6 +88,9 @@ class RisingReader(Reader):
         if self._of.value(moment) or self.value(moment):
             return self._periods.next("week", moment)
         return self._of.next(moment)
+
+    def until(self, moment: Moment) -> int:
+        return self._periods.ends("week", moment)
 
     def ids(self, moment: Moment, number: int) -> list[str]:
         return self._of.ids(self._begun(moment), number)

@@ -1,5 +1,6 @@
 """What is counted at a moment: how many events, how many different values, and the newest value of a property."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from detector.core.measures.sink import Keeps, Sink
 from detector.core.measures.windows import InPeriod, Looks
 from detector.core.rulebook.decode import countable
 from detector.core.rulebook.model import Counted, Distinct, Newest, Selector
-from detector.core.zones import UTC, zone
+from detector.core.zones import UTC, Zone, zone
 
 _NOTHING = Count(0)
 
@@ -72,12 +73,30 @@ class NewestReader(SeriesReader):
         return super().ids(moment, min(number, 1))
 
 
-class DistinctReader(Reader):
-    """Over everything, or back from the moment."""
+class _Different(Reader):
+    """Different values of a kind."""
 
     rises_by_one = True
 
+    def __init__(self, measure: Distinct, zone: Zone) -> None:
+        self._of_days = zone if measure.of_value == "day" else None
+
+    def until(self, moment: Moment) -> int:
+        """More of a day that is counted changes nothing."""
+        return 0 if self._of_days is None else until_tomorrow(moment, self._of_days, self.values(moment) or ())
+
+
+def until_tomorrow(moment: Moment, zone: Zone, days: Collection[int]) -> int:
+    """The end of the day, if it is one of `days`."""
+    today = zone.day(moment.t)
+    return zone.begins(today + 1) if today in days else 0
+
+
+class DistinctReader(_Different):
+    """Over everything, or back from the moment."""
+
     def __init__(self, measure: Distinct, looks: Looks, periods: Periods) -> None:
+        super().__init__(measure, periods.zone)
         self._key = distinct_key(measure.of, measure.of_value, looks.back_ms, periods.zone)
         self.window, self.course = looks.text, looks.course
         self.sinks = (Sink(self._key, measure.of, "distinct", measure.of_value, zone=periods.zone.name),)
@@ -99,12 +118,11 @@ class DistinctReader(Reader):
         return moment.facts.distinct(self._key).count(moment.t).at_least
 
 
-class SightsReader(Reader):
+class SightsReader(_Different):
     """In a period of the calendar, or in a time after something first: what is different is known by its first sight there."""
 
-    rises_by_one = True
-
     def __init__(self, measure: Distinct, looks: Looks, periods: Periods) -> None:
+        super().__init__(measure, periods.zone)
         self._looks, self._periods = looks, periods
         unit: Literal["day", "week", "month"] | None = None
         if isinstance(looks, InPeriod):

@@ -7,20 +7,28 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from detector.core.facts.series import Count, Series
+from detector.core.measures.counted import until_tomorrow
+from detector.core.measures.keys import IN_UTC
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Reader
 from detector.core.measures.windows import Looks
+from detector.core.zones import Zone
 
 
 class PremiumReader(Reader):
     """`features`: name -> key of its series, which the features themselves fill. While the plan is unknown nothing is premium."""
 
-    def __init__(self, features: Mapping[str, str], looks: Looks, of_value: str | None = None) -> None:
+    def __init__(self, features: Mapping[str, str], looks: Looks, of_value: str | None = None, of: Zone = IN_UTC) -> None:
+        """`of`: whose days the series of the features count."""
         self._features = features
         self._of_value = of_value
-        self._looks = looks
+        self._looks, self._zone = looks, of
         self.window, self.course, self.sinks = looks.text, looks.course, looks.sinks
         self.rises_by_one = self._of_value in ("day", "person")  # one event can be the use of several features
+
+    def until(self, moment: Moment) -> int:
+        """More of a day that is counted changes nothing."""
+        return until_tomorrow(moment, self._zone, self.days(moment)) if self._of_value == "day" else 0
 
     def _lacking(self, moment: Moment) -> Iterator[tuple[str, Series, int, int]]:
         """(feature, its series, from, to) for each stretch in which the plan in force lacked it."""

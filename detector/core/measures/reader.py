@@ -35,6 +35,10 @@ class Reader:
         """The first instant after the moment at which the value may be another, from what is known now; NEVER: there is none."""
         raise NotImplementedError
 
+    def until(self, moment: Moment) -> int:  # noqa: ARG002  most are changed at once
+        """Until this instant no event that comes in order changes the value."""
+        return 0
+
     def ids(self, moment: Moment, number: int) -> list[str]:
         """The messages behind the value, newest first."""
         raise NotImplementedError

@@ -23,7 +23,7 @@ def reader_of(measure: Measure, features: Mapping[str, str], periods: Periods) -
         case Counted() if measure.of.builtin == "premium":
             return PremiumReader(features, looks(measure.window, periods))
         case Distinct() if measure.of.builtin == "premium":
-            return PremiumReader(features, looks(measure.window, periods), measure.of_value)
+            return PremiumReader(features, looks(measure.window, periods), measure.of_value, periods.zone)
         case Counted():
             return CountedReader(measure, looks(measure.window, periods))
         case Distinct():

@@ -233,6 +233,7 @@ def _line(condition: Condition, read: Callable[[str], Value], counts: frozenset[
         type=kind,
         holds=_guard((condition,), read),
         course=_course(condition.expr, read),
+        sources=tuple(read(path) for path in dict.fromkeys(name.path for name in names)),
         counted_to=_counted_to(condition.expr, counts),
     )
 

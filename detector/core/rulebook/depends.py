@@ -5,7 +5,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from contracts.messages import EventType
 from detector.core.measures.usage import LimitReader
-from detector.core.rulebook.judged import Judged
+from detector.core.rulebook.judged import EVERYTHING, Judged
 from detector.core.rulebook.model import (
     Calculated,
     Calendar,
@@ -23,9 +23,6 @@ from detector.core.rulebook.tree_walk import names_in
 
 _PLAN = {"plan", "plan.change", "stage"}
 TYPES: Final[tuple[EventType, ...]] = ("track", "group", "identify", "page", "screen", "alias")
-
-
-EVERYTHING = -1
 
 
 class Touch(NamedTuple):

@@ -1,9 +1,10 @@
 """What is judged on its own: a rule (for one limit, if it is about limits) with the functions that were generated for it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from detector.core.facts.series import Series
 from detector.core.instants import NEVER
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course
@@ -13,6 +14,39 @@ from detector.core.rulebook.values import Value
 
 ACTING = "sacting"
 """The series of who acted: every event of an account with the person whom it names, where a rule looks at people."""
+
+
+EVERYTHING = -1
+"""For `Touch.parts`: the rule can rise whatever its parts say."""
+
+
+@dataclass(slots=True)
+class Rest:
+    """What keeps a rule from standing anywhere, as long as events come in order, and time alone cannot make it hold."""
+
+    part: int
+    """A bit of `Touch.parts`: only an event that changes this can let the rule rise."""
+    events: int = 1
+    """How many of those events it takes at least."""
+    until: int = 0
+    """Those before this instant do not count."""
+    gauge: Series | None = None
+    below: float = 0.0
+    """Those that leave the gauge below this do not count either."""
+    ends: int = NEVER
+    """From this instant on time may have made it hold."""
+
+    def skips(self, t: int, parts: int) -> bool:
+        """Whether it goes on after an event in order at t that is folded. `parts`: what that changes."""
+        if t >= self.ends:
+            return False
+        return not parts & self.part or (parts != EVERYTHING and self._lasts(t))
+
+    def _lasts(self, t: int) -> bool:
+        if t < self.until or (self.gauge is not None and self.gauge.values[-1] < self.below):
+            return True
+        self.events -= 1
+        return self.events > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +61,28 @@ class Line:
     holds: Callable[[Moment], Any]
     course: Course
     """What time alone can do to it."""
+    sources: tuple[Value, ...]
+    """Of every name in it."""
     counted_to: int | None = None
     """`count >= 5`: the number from which on it holds, where no event raises the value by more than one."""
 
-    def events_left(self, moment: Moment) -> int:
-        """So many events that change it, at least, must come before it holds; 0: it does."""
+    def next(self, moment: Moment) -> int:
+        """The first instant after the moment at which time may change it, from what is known."""
+        return min((source.next(moment) for source in self.sources), default=NEVER)
+
+    def until(self, moment: Moment) -> int:
+        """Until then no event can change it that comes in order."""
+        return min((source.until(moment) for source in self.sources), default=0)
+
+    def rest(self, moment: Moment, part: int) -> Rest | None:
+        """What keeps it from holding; None: it does. `part`: its bit."""
         if self.counted_to is None:
-            return 0 if self.holds(moment) is True else 1
+            return None if self.holds(moment) is True else Rest(part)
         value = self.value(moment)
-        return 1 if value is None else max(0, self.counted_to - value)
+        if value is None:
+            return Rest(part)
+        left = self.counted_to - value
+        return Rest(part, left, self.source.until(moment)) if left > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,26 +132,42 @@ class Judged:
     def due(self, moment: Moment) -> int:
         """The first instant after the moment at which time alone may let it stand elsewhere. The moment has been looked at.
 
-        NEVER while a line does not hold that only events can make hold.
+        While lines do not hold, not before each of them may; NEVER while one does not that only events can make hold.
         """
-        blocked = any(line.course is not Course.MOVES and line.holds(moment) is not True for line in self.lines)
-        return NEVER if blocked else self.next(moment)
+        failing = [line for line in self.lines if line.holds(moment) is not True]
+        if self.asked_key is not None or not failing:
+            return self.next(moment)
+        blocked = any(line.course is not Course.MOVES for line in failing)
+        return NEVER if blocked else max(line.next(moment) for line in failing)
 
-    def rest(self, moment: Moment) -> list[int] | None:
-        """[a part of it that keeps it from standing anywhere, how many events must change that before it may rise]; None: it may
-        stand somewhere.
+    def rest(self, moment: Moment, due: int = NEVER) -> Rest | None:
+        """What keeps it from standing anywhere; None: it may stand somewhere, or nobody looks when it may.
 
-        The part is a bit of `Touch.parts`. True as long as events come in order, and time alone cannot make it hold.
+        `due`: when somebody looks at it, whatever happens.
         """
+        of_no_line = 1 << len(self.lines)
         if not self.look(moment):
-            return [1 << len(self.lines), 1]
+            return Rest(of_no_line, ends=due)
         for n, line in enumerate(self.lines):
-            if line.course is not Course.MOVES and (left := line.events_left(moment)):
-                return [1 << n, left]
+            if line.course is not Course.MOVES and (rest := line.rest(moment, 1 << n)):
+                return replace(rest, ends=due)
         if self.moves:
+            return self._waits(moment, due)
+        if self.limit is None or not self.rule.steps:
             return None
-        left = self.limit.events_left(moment, self.rule.steps) if self.limit is not None and self.rule.steps else 0
-        return [1 << len(self.lines), left] if left else None
+        left = self.limit.events_left(moment, self.rule.steps)
+        if not left:
+            return None
+        gauge, below = self.limit.gauge_below(moment, self.rule.steps)
+        return Rest(of_no_line, left, gauge=gauge, below=below, ends=due)
+
+    def _waits(self, moment: Moment, due: int) -> Rest | None:
+        """On a line that time could make hold, but not before somebody looks."""
+        for n, line in enumerate(self.lines):
+            if line.holds(moment) is not True and line.next(moment) >= due:
+                until = line.until(moment)
+                return Rest(1 << n, until=until if due <= until else 0, ends=due)
+        return None
 
     @property
     def moves(self) -> bool:

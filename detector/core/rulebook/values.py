@@ -25,10 +25,15 @@ def _never(_moment: Moment) -> int:
     return NEVER
 
 
+def _at_once(_moment: Moment) -> int:
+    return 0
+
+
 class Value(NamedTuple):
     """`read` gives None for unknown; `next` the first instant after the moment at which it may give something else.
 
-    `listed`: what a text says instead of the number, for measures of names.
+    `listed`: what a text says instead of the number, for measures of names. `until`: events before that instant that come in
+    order cannot raise it, if it is a number: of days, today is counted already.
     """
 
     read: Callable[[Moment], Any]
@@ -38,6 +43,8 @@ class Value(NamedTuple):
     at_least: Callable[[Moment], bool] = _exact
     listed: Callable[[Moment], list[str] | None] = lambda _moment: None
     course: Course = Course.STILL
+    until: Callable[[Moment], int] = _at_once
+    """Until then no event can change it that comes in order."""
     turns: Callable[[Moment, tuple[int, ...]], int] | None = None
     """Of a value that is another at every millisecond: the first instant after the moment at which it may compare otherwise with
     one of these.
@@ -46,7 +53,9 @@ class Value(NamedTuple):
 
 def measure_value(reader: Reader) -> Value:
     turns = reader.turns if isinstance(reader, SinceReader) else None
-    return Value(reader.value, reader.next, reader.ids, reader.window, reader.at_least, reader.listed, reader.course, turns)
+    return Value(
+        reader.value, reader.next, reader.ids, reader.window, reader.at_least, reader.listed, reader.course, reader.until, turns
+    )
 
 
 def _of_limit(read: Callable[[LimitReader, Moment], Any], course: Course = Course.STILL) -> Value:
@@ -102,7 +111,11 @@ def where_trials_end(values: Mapping[str, Value]) -> dict[str, Value]:
 def compared(value: Value, thresholds: tuple[int, ...]) -> Value:
     """The value where it is compared with these (ms), and with nothing else, if it is another at every millisecond."""
     turns = value.turns
-    return value if turns is None else value._replace(next=lambda m: turns(m, thresholds))
+    if turns is None:
+        return value
+    return value._replace(
+        next=lambda m: turns(m, thresholds), until=lambda m: 0 if value.read(m) is None else turns(m, thresholds)
+    )
 
 
 def onboarding_values(reader: OnboardingReader | None) -> dict[str, Value]:
