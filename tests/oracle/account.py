@@ -265,10 +265,12 @@ class Account:
     # --- a limit, a person ---
 
     def used(self, name: str, t: int) -> float | None:
-        """How much of a limit. A gauge that was never told is unknown; a counter begins again with each month."""
+        """How much of a limit. A gauge that was never told is unknown; a counter begins again with each of its periods."""
         limit = self.rulebook["limits"][name]
         if "count" in limit:
-            return len(self.counted(limit["count"], range(began("month", t, self.zone), t + 1)))
+            never = limit["resets"] == "never"
+            start = 0 if never else began(limit["resets"], t, self.zone, self.billed_on(t))
+            return len(self.counted(limit["count"], range(start, t + 1)))
         values: list[Any] = [dig(event, limit["last"]) for event in self.until(limit["of"], t)]
         return next((v for v in reversed(values) if isinstance(v, int | float) and not isinstance(v, bool)), None)
 

@@ -33,6 +33,8 @@ def begins(period: str, day: date, billed_on: int) -> bool:
             return day.isoweekday() == 1
         case "month":
             return day.day == 1
+        case "year":
+            return (day.month, day.day) == (1, 1)
         case _:
             return day.day == min(billed_on, monthrange(day.year, day.month)[1])
 

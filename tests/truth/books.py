@@ -19,6 +19,7 @@ LIMITS: dict[str, Any] = {
     "contacts": {"last": "properties.total", "of": "Counted", "refused": "Count Refused"},
     "emails": {"count": "Emailed", "resets": "month", "refused": ["Send Refused"]},
 }
+RESETS = ["month", "month", "day", "week", "year", "billing period", "never"]
 FEATURES: dict[str, Any] = {
     "ai": {"used": "AI Opened", "refused": "AI Refused"},
     "ab": {"used": ["AB Opened", "AI Opened"]},  # one event can be the use of both
@@ -212,7 +213,7 @@ def rulebooks(draw: st.DrawFn) -> dict[str, Any]:
         **({} if zone is None else {"timezone": zone}),
         "billing_day": "account.billed",
         "events": EVENTS,
-        "limits": LIMITS,
+        "limits": {**LIMITS, "emails": {**LIMITS["emails"], "resets": draw(st.sampled_from(RESETS))}},
         "features": FEATURES,
         "plans": plans,
         "onboarding": draw(st.sampled_from(ONBOARDINGS)),

@@ -226,7 +226,7 @@ def event(message_id: str, t: int, what: str, person: str | None) -> Event:
 
 @st.composite
 def _account_traits(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
-    if "billing period" in str(book["measures"]) and draw(st.booleans()):
+    if "billing period" in str((book["measures"], book["limits"])) and draw(st.booleans()):
         return {"billed": draw(st.sampled_from([28, 31, 28, 31, 1, 0, "28", None]))}
     if draw(st.integers(0, 5)) == 0:
         return {"size": draw(st.sampled_from([50, 5, None]))}

@@ -38,6 +38,8 @@ class Sights:
                 return
             values = self.groups[group] = {}
         sights = values.get(value)
+        if sights is not None and start is not None and start <= sights[-1][0] < timestamp:
+            return  # nearly always: it was seen before
         if sights is None:
             ceiling = self._ceilings.get(group)
             if ceiling is not None and (timestamp, repr(value)) > ceiling:

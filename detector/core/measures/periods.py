@@ -45,3 +45,22 @@ class Periods:
     def _billed_on(self, moment: Moment) -> int:
         said = None if self._billing_day is None else moment.facts.traits.value(OWN, self._billing_day, moment.t)
         return int(said) if isinstance(said, int | float) and said in range(1, 32) else 1
+
+
+class Resets:
+    """How often something that is counted begins anew. Without `unit`: never."""
+
+    def __init__(self, unit: Unit | None, periods: Periods) -> None:
+        self._unit, self._periods = unit, periods
+
+    def start(self, moment: Moment) -> int:
+        """When it began last."""
+        return 0 if self._unit is None else self._periods.begins(self._unit, moment)
+
+    def ends(self, moment: Moment) -> int | None:
+        """When it begins next; None: never."""
+        return None if self._unit is None else self._periods.ends(self._unit, moment)
+
+    def next(self, moment: Moment) -> int:
+        """The first instant after the moment at which `start` is another."""
+        return NEVER if self._unit is None else self._periods.next(self._unit, moment)

@@ -8,7 +8,7 @@ from detector.core.facts.series import DAY_MS, Count, Series
 from detector.core.instants import NEVER
 from detector.core.measures.keys import events_key, limit_key
 from detector.core.measures.moment import Moment
-from detector.core.measures.periods import Periods
+from detector.core.measures.periods import Periods, Resets
 from detector.core.overrides import override_at
 from detector.core.rulebook.model import Limit, Step, Type
 
@@ -25,7 +25,7 @@ class LimitReader:
 
     def __init__(self, limit: Limit, periods: Periods) -> None:
         self.limit = limit
-        self._periods = periods
+        self._resets = Resets(limit.period, periods)
         self.key = limit_key(limit, periods.zone)
         self.refused_key = events_key(limit.refused)
 
@@ -33,7 +33,7 @@ class LimitReader:
         return moment.facts.series(self.key)
 
     def _count(self, moment: Moment) -> Count:
-        return self._events(moment).count_in(self._periods.begins("month", moment), moment.t + 1)
+        return self._events(moment).count_in(self._resets.start(moment), moment.t + 1)
 
     def used(self, moment: Moment) -> float | None:
         if self.limit.kind == "counter":
@@ -72,24 +72,24 @@ class LimitReader:
         facts, t = moment.facts, moment.t
         changes = [self._events(moment).next(t), facts.series(self.refused_key).next(t), moment.ladder.next(facts, t)]
         changes += [each.since for each in moment.overrides.get(self.limit.name, ()) if each.since > t]
-        return min(*changes, self._periods.next("month", moment)) if self.limit.kind == "counter" else min(changes)
+        return min(*changes, self._resets.next(moment)) if self.limit.kind == "counter" else min(changes)
 
     def data(self, moment: Moment, refused_window_ms: int) -> dict[str, Any]:
         """As receivers read it."""
-        resets = self.limit.kind == "counter"
+        resets_at = self._resets.ends(moment) if self.limit.kind == "counter" else None
         used, allowed = self.used(moment), self.allowed(moment)
         return {
             "limit": self.limit.name,
             "used": words.plain(used, Type.NUMBER),
             "allowed": words.plain(allowed, Type.NUMBER),
             "full_on": None,
-            "resets_at": words.time(self._periods.ends("month", moment)) if resets else None,
+            "resets_at": None if resets_at is None else words.time(resets_at),
             "refused_7d": self.refused(moment, refused_window_ms),
         }
 
     def ids(self, moment: Moment, number: int) -> list[str]:
-        """Of a counter only this month's: no other message is in its value."""
-        start = self._periods.begins("month", moment) if self.limit.kind == "counter" else 0
+        """Of a counter only this period's: no other message is in its value."""
+        start = self._resets.start(moment) if self.limit.kind == "counter" else 0
         return self._events(moment).newest_ids_in(start, moment.t + 1, number)
 
     def refused_ids(self, moment: Moment, number: int, window_ms: int | None = None) -> list[str]:

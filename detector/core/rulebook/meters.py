@@ -1,6 +1,6 @@
 """What plans cap and include: the sections `limits` and `features`."""
 
-from typing import Final
+from typing import Any, Final, cast
 
 from detector.core.rulebook import shapes
 from detector.core.rulebook.counting import of_events, path
@@ -15,7 +15,8 @@ _LIMIT: Final = ("last", "of", "count", "resets", "refused", "label")
 _LIMIT_LATER: Final = ("max", "min", "sum", "distinct", "each", "unit", "worst_by", "if", "at", "window", "tolerance", "where")
 _FEATURE: Final = ("used", "refused", "page")
 _FEATURE_LATER: Final = ("screen", "label", "if")
-_RESETS_LATER: Final = ("billing period", "day", "week", "hour", "year", "quarter", "never")
+_RESETS: Final = ("day", "week", "month", "year", "billing period", "never")
+_RESETS_LATER: Final = ("hour", "quarter")
 
 
 def limits(node: Node | None, context: Context) -> dict[str, Limit]:
@@ -48,9 +49,11 @@ def _limit(name: str, entry: Entry, context: Context) -> Limit | None:
     if "of" in values:
         report.refuse(values["of"].at, "unknown_key", f"{what} has `count` and `of`", "Name the events in `count` alone")
     shapes.require(values, entry.value, what, {"resets": "month"}, report)
-    if "resets" in values:
-        shapes.one_of(values["resets"], f"`resets` of {what}", ("month",), _RESETS_LATER, report)
-    return Limit(name, label, "counter", selector(values["count"], what, context), None, refused)
+    resets = (
+        shapes.one_of(values["resets"], f"`resets` of {what}", _RESETS, _RESETS_LATER, report) if "resets" in values else None
+    )
+    period = None if resets == "never" else cast("Any", resets or "month")
+    return Limit(name, label, "counter", selector(values["count"], what, context), None, refused, period)
 
 
 def features(node: Node | None, context: Context) -> dict[str, Feature]:

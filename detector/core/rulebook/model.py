@@ -274,7 +274,7 @@ Measure: TypeAlias = Counted | Distinct | Newest | Calculated | Streak | Since |
 class Limit:
     """A measure that plans cap. gauge: the newest `of_value`, a path such as `properties.total`.
 
-    counter: events in the calendar month (UTC) of t.
+    counter: events since the beginning of the `period` (None: of all time), in the rulebook's time zone.
     """
 
     name: str
@@ -283,6 +283,7 @@ class Limit:
     of: Selector
     of_value: str | None = None
     refused: Selector = Selector()
+    period: Literal["day", "week", "month", "year", "billing period"] | None = "month"
 
 
 @dataclass(frozen=True, slots=True)

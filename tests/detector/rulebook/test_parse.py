@@ -158,11 +158,11 @@ def test_what_waits_for_an_unmapped_event_is_asleep_and_says_what_to_do() -> Non
     assert found == [
         (
             "r.yaml:2:6: rule 'upgrade-request' waits for 'pricing_asked', which `events` does not map "
-            f"(in b2b-saas@1, line 51). {remedy}: pricing_asked: Your Event Name"
+            f"(in b2b-saas@1, line 56). {remedy}: pricing_asked: Your Event Name"
         ),
         (
             "r.yaml:2:6: rule 'sales-request' waits for 'sales_requested', which `events` does not map "
-            f"(in b2b-saas@1, line 55). {remedy}: sales_requested: Your Event Name"
+            f"(in b2b-saas@1, line 60). {remedy}: sales_requested: Your Event Name"
         ),
     ]
     upgrade = rule_of(book.rulebook, "upgrade-request")
