@@ -16,7 +16,7 @@ from detector.core.measures.keys import events_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course, Reader
 from detector.core.measures.sink import Sink
-from detector.core.rulebook.model import Absent
+from detector.core.rulebook.measured import Absent
 
 _EVER = -1
 

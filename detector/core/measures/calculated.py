@@ -7,7 +7,7 @@ from detector.core.measures.keys import numbers_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course
 from detector.core.measures.windows import Looks
-from detector.core.rulebook.model import Calculated
+from detector.core.rulebook.measured import Calculated
 
 
 class CalculatedReader(SeriesReader):

@@ -6,7 +6,7 @@ from detector.core.measures.moment import Moment
 from detector.core.measures.periods import Periods
 from detector.core.measures.reader import Course, Reader
 from detector.core.measures.windows import Looks
-from detector.core.rulebook.model import Calculated, Calendar, Counted, Distinct, Measure
+from detector.core.rulebook.measured import Calculated, Calendar, Counted, Distinct, Measure
 
 WEEKS_MAX = 52
 """So many are compared."""

@@ -12,7 +12,8 @@ from detector.core.measures.reader import Course, Reader
 from detector.core.measures.sink import Keeps, Sink
 from detector.core.measures.windows import InPeriod, Looks
 from detector.core.rulebook.decode import countable
-from detector.core.rulebook.model import Counted, Distinct, Newest, Selector
+from detector.core.rulebook.measured import Counted, Distinct, Newest
+from detector.core.rulebook.model import Selector
 from detector.core.zones import UTC, Zone, zone
 
 _NOTHING = Count(0)

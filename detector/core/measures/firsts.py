@@ -5,7 +5,8 @@ from detector.core.measures.keys import step_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course, Reader
 from detector.core.measures.sink import Sink
-from detector.core.rulebook.model import Elapsed, Selector, Since
+from detector.core.rulebook.measured import Elapsed, Since
+from detector.core.rulebook.model import Selector
 
 _NEVER = (NEVER, "")
 

@@ -10,7 +10,8 @@ from detector.core.measures.keys import distinct_key, step_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.periods import Periods
 from detector.core.measures.sink import Sink
-from detector.core.rulebook.model import Counted, Onboarding, Reached, Selector
+from detector.core.rulebook.measured import Counted
+from detector.core.rulebook.model import Onboarding, Reached, Selector
 
 Firsts: TypeAlias = dict[str, tuple[int, str]]
 """Step -> (when it was seen first, the message)."""

@@ -14,7 +14,7 @@ from detector.core.measures.reader import Reader
 from detector.core.measures.steps import StepsReader
 from detector.core.measures.streak import StreakReader
 from detector.core.measures.windows import looks
-from detector.core.rulebook.model import Absent, Calculated, Counted, Distinct, Elapsed, Measure, Newest, Since, Steps, Streak
+from detector.core.rulebook.measured import Absent, Calculated, Counted, Distinct, Elapsed, Measure, Newest, Since, Steps, Streak
 
 
 def reader_of(measure: Measure, features: Mapping[str, str], periods: Periods) -> Reader:  # noqa: PLR0911  one per kind

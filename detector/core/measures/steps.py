@@ -7,7 +7,7 @@ from detector.core.measures.keys import events_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course, Reader
 from detector.core.measures.sink import Sink
-from detector.core.rulebook.model import Steps
+from detector.core.rulebook.measured import Steps
 
 
 class StepsReader(Reader):

@@ -9,7 +9,7 @@ from detector.core.measures.moment import Moment
 from detector.core.measures.periods import Periods
 from detector.core.measures.reader import Course, Reader
 from detector.core.measures.sink import Sink
-from detector.core.rulebook.model import Streak
+from detector.core.rulebook.measured import Streak
 from detector.core.zones import period
 
 

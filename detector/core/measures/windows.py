@@ -12,7 +12,7 @@ from detector.core.measures.moment import Moment
 from detector.core.measures.periods import Periods
 from detector.core.measures.reader import Course
 from detector.core.measures.sink import Sink, Sought
-from detector.core.rulebook.model import Calendar, During, Rolling, Window
+from detector.core.rulebook.measured import Calendar, During, Rolling, Window
 
 
 def _unknown() -> bool:

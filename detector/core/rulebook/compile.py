@@ -17,19 +17,8 @@ from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.folds import fold_functions
 from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import Judged, Line
-from detector.core.rulebook.model import (
-    Binary,
-    Condition,
-    Constant,
-    Distinct,
-    Expr,
-    LeadType,
-    Name,
-    Rule,
-    Rulebook,
-    Selector,
-    Type,
-)
+from detector.core.rulebook.measured import Distinct
+from detector.core.rulebook.model import Binary, Condition, Constant, Expr, LeadType, Name, Rule, Rulebook, Selector, Type
 from detector.core.rulebook.reactions import Reactions
 from detector.core.rulebook.tree_walk import compared_with, names_in
 from detector.core.rulebook.values import (

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
 from detector.core.rulebook import shapes
-from detector.core.rulebook.model import Calculated, Counted, Distinct, Newest, Selector, Streak
+from detector.core.rulebook.measured import Calculated, Counted, Distinct, Newest, Streak
+from detector.core.rulebook.model import Selector
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context, selector
 from detector.core.rulebook.tree import Node, Scalar, kind_of

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from detector.core.rulebook import shapes
-from detector.core.rulebook.model import Elapsed, Since, Steps
+from detector.core.rulebook.measured import Elapsed, Since, Steps
 from detector.core.rulebook.selectors import Context, selector
 from detector.core.rulebook.tree import Items, Node, kind_of
 

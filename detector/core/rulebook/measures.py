@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from detector.core.rulebook import absence, counting, firsts, shapes
-from detector.core.rulebook.model import Measure, Type
+from detector.core.rulebook.measured import Measure
+from detector.core.rulebook.model import Type
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context
 from detector.core.rulebook.tree import Entry, Fields, Node

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from detector.core.rulebook import shapes
-from detector.core.rulebook.model import Counted, Distinct, Measure, Onboarding, Reached, Selector
+from detector.core.rulebook.measured import Counted, Distinct, Measure
+from detector.core.rulebook.model import Onboarding, Reached, Selector
 from detector.core.rulebook.selectors import Context
 from detector.core.rulebook.tree import Entry, Fields, Items, Node, kind_of
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from detector.core.rulebook import units
-from detector.core.rulebook.model import Calendar, During, Rolling, Window
+from detector.core.rulebook.measured import Calendar, During, Rolling, Window
 from detector.core.rulebook.problems import closest
 from detector.core.rulebook.selectors import BUILTINS, Context, selector
 from detector.core.rulebook.tree import Node, Scalar, kind_of

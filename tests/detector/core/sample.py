@@ -6,20 +6,17 @@ from typing import Any
 import msgspec
 
 from contracts.messages import EventType, Place, UsageEvent
+from detector.core.rulebook.measured import Counted, Distinct, Newest, Rolling
 from detector.core.rulebook.model import (
     Binary,
     Condition,
     Constant,
-    Counted,
-    Distinct,
     Feature,
     LeadType,
     Limit,
     Name,
-    Newest,
     Onboarding,
     Plan,
-    Rolling,
     Rule,
     Rulebook,
     Selector,

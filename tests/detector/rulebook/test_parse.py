@@ -2,20 +2,8 @@
 
 import pytest
 
-from detector.core.rulebook.model import (
-    Absent,
-    Binary,
-    Constant,
-    Counted,
-    Distinct,
-    Name,
-    Rolling,
-    Rule,
-    Rulebook,
-    Selector,
-    Term,
-    Type,
-)
+from detector.core.rulebook.measured import Absent, Counted, Distinct, Rolling
+from detector.core.rulebook.model import Binary, Constant, Name, Rule, Rulebook, Selector, Term, Type
 from detector.core.rulebook.parse import Parsed, parse
 from detector.rulebooks import bases, trial
 
