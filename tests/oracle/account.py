@@ -5,16 +5,17 @@ first in the list is the event.
 """
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlparse
 
-from tests.oracle.calendar import PERIODS, began, during, local_date
-from tests.oracle.conditions import duration, truth
+from tests.oracle.calendar import began
+from tests.oracle.conditions import duration
+from tests.oracle.events import Event, dig, selects
+from tests.oracle.measures import Measures
 from tests.oracle.plans import UNKNOWN, Plans, Standing
 
+__all__ = ["DAY", "Account", "Event", "Override", "dig"]
+
 T = TypeVar("T")
-Event = dict[str, Any]
 DAY = 86_400_000
 NAMES_A_PERSON = ("track", "page", "screen", "identify", "group")
 
@@ -30,7 +31,7 @@ class Override(NamedTuple):
     allowed: Any
 
 
-class Account:
+class Account(Measures):
     """Slow on purpose: whatever it is asked for, it looks through all the events again."""
 
     def __init__(self, rulebook: dict[str, Any], events: list[Event], overrides: Sequence[Override] = ()) -> None:
@@ -59,19 +60,6 @@ class Account:
 
     def until(self, selector: Any, t: int) -> list[Event]:
         return [event for event in self.selected(selector) if event["timestamp"] <= t]
-
-    def span(self, measure: dict[str, Any], t: int) -> range | None:
-        """The milliseconds until t that a measure looks at; None: they have not begun."""
-        if "during" in measure:
-            after, before, event = during(measure["during"])
-            first = self.until(event, t)
-            if not first or t < first[0]["timestamp"] + after:
-                return None
-            return range(first[0]["timestamp"] + after, min(t + 1, first[0]["timestamp"] + before))
-        window = measure.get("window")
-        if window in PERIODS:
-            return range(began(window, t, self.zone, self.billed_on(t)), t + 1)
-        return range(0 if window is None else t - duration(window) + 1, t + 1)
 
     def billed_on(self, t: int) -> int:
         trait = self.rulebook.get("billing_day", "account.nothing").removeprefix("account.")
@@ -117,98 +105,11 @@ class Account:
             return self.trait([e for e in self.events if e["type"] == "group"], rest, t)
         raise ValueError(f"not a name that the oracle knows: {path}")
 
-    def measure(self, measure: dict[str, Any], t: int) -> Any:  # noqa: PLR0911  one per kind
-        if "absent" in measure:
-            return self.absent(measure, t)
-        if "streak" in measure:
-            return self.streak(measure, t)
-        if "since" in measure or "elapsed" in measure:
-            return self.first_times(measure, t)
-        if "sequence" in measure or "all" in measure:
-            return self.steps(measure, t)
-        span = self.span(measure, t)
-        if span is None:
-            return None
-        if "count" in measure:
-            counted = self.counted(measure["count"], span)
-            return len({each[0]["id"] if isinstance(each, tuple) else each["id"] for each in counted})
-        if "last" in measure:
-            values = [dig(event, measure["last"]) for event in self.counted(measure["of"], span)]
-            return next((value for value in reversed(values) if value is not None), None)
-        for how in ("sum", "min", "max"):
-            if how in measure:
-                values = [dig(event, measure[how]) for event in self.counted(measure["of"], span)]
-                return calculated(how, [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)])
-        if measure["distinct"].startswith("person."):
-            people = {event["person"] for event in self.counted(measure["of"], span)} - {None}
-            return len({self.person_trait(person, measure["distinct"][7:], t) for person in people} - {None})
-        return len({self.told_apart(measure, event) for event in self.counted(measure["of"], span)} - {None})
-
-    def earlier(self, measure: dict[str, Any], t: int) -> Any:
-        """A window ago; of a period of the calendar the whole one before."""
-        period = measure["window"] in PERIODS
-        return self.measure(measure, self.span(measure, t)[0] - 1 if period else t - duration(measure["window"]))  # type: ignore[index]
-
-    def rising_weeks(self, measure: dict[str, Any], t: int) -> int:
-        """Whole weeks, the last one and those before it, each with more than the one before, which had something."""
-        of_week = {key: value for key, value in measure.items() if key != "during"} | {"window": "week"}
-        ends, found = began("week", t, self.zone) - 1, []
-        for _ in range(20):
-            found.append(self.measure(of_week, ends))
-            ends = began("week", ends, self.zone) - 1
-        rises = [bool(before) and bool(after) and after > before for after, before in pairwise(found)]
-        return rises.index(False)
-
-    def first_times(self, measure: dict[str, Any], t: int) -> int | None:
-        if "since" in measure:
-            seen = self.until(measure["since"], t)
-            return t - seen[0]["timestamp"] if seen else None
-        came, after = self.until(measure["elapsed"], t), self.until(measure["after"], t)
-        took = came[0]["timestamp"] - after[0]["timestamp"] if came and after else -1
-        return took if took >= 0 else None
-
-    def steps(self, measure: dict[str, Any], t: int) -> bool:
-        """Whether there is a way through the last days on which each step follows the one before."""
-        span = range(t - duration(measure["within"]) + 1, t + 1)
-        times = [[event["timestamp"] for event in self.counted(step, span)] for step in measure.get("all") or measure["sequence"]]
-        if "all" in measure:
-            return all(times)
-        reached = -1
-        for of_step in times:
-            reached = min((at for at in of_step if at > reached), default=t + 1)
-        return reached <= t
-
-    def streak(self, measure: dict[str, Any], t: int) -> int:
-        """Days (or weeks) in a row that end with today, or with yesterday."""
-        unit = measure["streak"]
-        had = {began(unit, event["timestamp"], self.zone) for event in self.until(measure["of"], t)}
-        at = began(unit, t, self.zone)
-        if at not in had:
-            at = began(unit, at - 1, self.zone)
-        length = 0
-        while at in had:
-            at, length = began(unit, at - 1, self.zone), length + 1
-        return length
-
     def counted(self, selector: Any, span: range) -> list[Any]:
         """Events, of premium (event, feature): an event is in it once for each feature that the plan lacked."""
         if selector != "premium":
             return [event for event in self.selected(selector) if event["timestamp"] in span]
         return [(event, feature) for event, feature in self.premium() if event["timestamp"] in span]
-
-    def told_apart(self, measure: dict[str, Any], counted: Any) -> Any:
-        """What a `distinct` counts different ones of."""
-        event, feature = counted if isinstance(counted, tuple) else (counted, None)
-        match measure["distinct"]:
-            case "day":
-                return local_date(event["timestamp"], self.zone)
-            case "person":
-                return event["person"]
-            case "feature":
-                return feature
-            case path:
-                value = dig(event, path)
-                return str(value).lower() if isinstance(value, bool) else value
 
     def premium(self) -> list[tuple[Event, str]]:
         """Each use or refusal of a feature that the plan in force at that time lacked."""
@@ -222,12 +123,6 @@ class Account:
                 if plan is not None and feature not in plan.get("has", []):
                     found.append((event, feature))
         return found
-
-    def absent(self, measure: dict[str, Any], t: int) -> bool:
-        """Whether what should have followed `after` did not, for so long."""
-        answers = [event["timestamp"] for event in self.until(measure["absent"], t)]
-        waiting = [e["timestamp"] for e in self.until(measure["after"], t) if not answers or e["timestamp"] > answers[-1]]
-        return bool(waiting) and waiting[0] + duration(measure["within"]) <= t
 
     def onboarding_took(self, t: int) -> int | None:
         """Of the account; else of the person who was first to be done in time, or the first who was done."""
@@ -299,40 +194,3 @@ class Account:
         if person is None:
             return None
         return self.trait([e for e in self.events if e["type"] != "group" and e["person"] == person], name, t)
-
-
-def selects(selector: Any, event: Event, aliases: dict[str, Any]) -> bool:
-    """`selector`: a name of `aliases`, the product's own name, `active`, {of, where}, or a list of such."""
-    if isinstance(selector, list):
-        return any(selects(each, event, aliases) for each in selector)
-    if isinstance(selector, dict):
-        meant = visits(event, selector["page"]) if "page" in selector else selects(selector["of"], event, aliases)
-        return meant and ("where" not in selector or truth(selector["where"], lambda path: dig(event, path)) is True)
-    if selector in aliases:
-        return selects(aliases[selector], event, {})
-    if event["type"] != "track":
-        return False
-    return event["person"] is not None if selector == "active" else bool(event["name"] == selector)
-
-
-def visits(event: Event, page: str) -> bool:
-    path, url = (event["properties"].get(name) for name in ("path", "url"))
-    if event["type"] != "page" or not isinstance(path or url, str):
-        return False
-    at = path if isinstance(path, str) else urlparse(url).path or "/"
-    return at[: len(page) - 1] == page[:-1] if page[-1] == "*" else at == page
-
-
-def dig(event: Event, path: str) -> Any:
-    """`properties.total` of an event; None if it is not there, or not plain."""
-    value: Any = event
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value if isinstance(value, str | int | float) else None
-
-
-def calculated(how: str, values: list[float]) -> float | None:
-    """A sum is of what is above zero."""
-    if how == "sum":
-        return float(sum(sorted(value for value in values if value > 0)))
-    return None if not values else min(values) if how == "min" else max(values)
