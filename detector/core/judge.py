@@ -18,7 +18,7 @@ from detector.core.ledger import SIGNALS_KEPT, RuleState
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course
 from detector.core.rulebook.compile import Program
-from detector.core.rulebook.depends import Touch
+from detector.core.rulebook.depends import EVERYTHING, Touch
 from detector.core.rulebook.judged import Judged
 from detector.core.timeline import Scene, dip, step
 from detector.core.verdict import Verdict, holds
@@ -161,7 +161,11 @@ def _may_rise(program: Program, account: Account, event: UsageEvent, touched: It
     resting, moment = account.resting, None
     for judged, parts in touched:
         rest = resting.get(judged.name)
-        if rest is not None and rest.skips(event.timestamp, parts):
+        if (
+            rest is not None
+            and event.timestamp < rest.ends
+            and (not parts & rest.part or (parts != EVERYTHING and rest.lasts(event.timestamp)))
+        ):
             continue
         state = account.ledger.rules.get(judged.name)
         if state is not None and (state.told > 0 or state.due <= event.timestamp):

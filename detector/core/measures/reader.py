@@ -35,8 +35,8 @@ class Reader:
         """The first instant after the moment at which the value may be another, from what is known now; NEVER: there is none."""
         raise NotImplementedError
 
-    def until(self, moment: Moment) -> int:  # noqa: ARG002  most are changed at once
-        """Until this instant no event that comes in order changes the value."""
+    def until(self, moment: Moment) -> int:  # noqa: ARG002  of most, each event can change it
+        """The instant before which no event in order changes the value."""
         return 0
 
     def ids(self, moment: Moment, number: int) -> list[str]:

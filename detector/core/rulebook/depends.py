@@ -5,13 +5,16 @@ from typing import Final, NamedTuple, TypeAlias
 
 from contracts.messages import EventType
 from detector.core.measures.usage import LimitReader
-from detector.core.rulebook.judged import EVERYTHING, Judged
+from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.measured import Calculated, Calendar, Counted, Distinct, Newest
 from detector.core.rulebook.model import Condition, Name, Rule, Rulebook, Selector, Term
 from detector.core.rulebook.tree_walk import names_in
 
 _PLAN = {"plan", "plan.change", "stage"}
 TYPES: Final[tuple[EventType, ...]] = ("track", "group", "identify", "page", "screen", "alias")
+
+
+EVERYTHING = -1
 
 
 class Touch(NamedTuple):

@@ -9,13 +9,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from contracts.messages import UsageEvent
-from detector.core.facts.facts import Facts
+from detector.core.facts.distinct import ADD_DAY, ADD_DAY_NAMES
+from detector.core.facts.facts import Facts, window_of
+from detector.core.facts.people import SAW
 from detector.core.measures.sink import Sink
 from detector.core.rulebook import decode
 from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import ACTING
 from detector.core.rulebook.model import Name, Term
-from detector.core.zones import DAY_MS, period, zone
+from detector.core.zones import DAY_MS, UTC, period, zone
 
 Fold = Callable[[Facts, UsageEvent], None]
 ACTIVE = "active"
@@ -56,6 +58,7 @@ class _Builder:
         self.fields: dict[str, str] = {}
         for function in ("number", "scalar", "countable", "dig", "visits"):
             self.source.namespace[function] = getattr(decode, function)
+        self.source.namespace |= ADD_DAY_NAMES
 
     def _wanted(self, sink: Sink) -> bool:
         return (sink.selector.builtin == ACTIVE and self.name != PAGE) or bool(self._terms(sink))
@@ -71,7 +74,7 @@ class _Builder:
             body.append("stores = facts.stores")
         if self.acting:
             body.append(f"facts.store({self.source.bind(ACTING)}).add(ts, mid, person)")
-        body.append("if person is not None: facts.activity.saw(person, ts)")
+        body += ["if person is not None:", *(f"    {line}" for line in SAW)]
         body.append("elif event.anonymous is not None: facts.activity.saw_anonymous(ts)")
         if self.fields:
             body.append(f"p = {self._decoder()}(event.properties)")
@@ -124,9 +127,10 @@ class _Builder:
         found = f"first = facts.milestones.firsts.get({self.source.bind(sink.sought.after)})"
         return [found, f"if first is None or ts < first[0] + {sink.sought.ends_ms}:", *(f"    {line}" for line in kept)]
 
-    def _kept(self, sink: Sink) -> list[str]:
+    def _kept(self, sink: Sink) -> list[str]:  # noqa: PLR0911  one per kind
         key = self.source.bind(sink.key)
-        add = f"(stores.get({key}) or facts.store({key})).add"
+        store = f"(stores.get({key}) or facts.store({key}))"
+        add = f"{store}.add"
         match sink.kind:
             case "milestone":
                 return [f"facts.milestones.add({key}, ts, mid)"]
@@ -139,6 +143,8 @@ class _Builder:
                 return [f"{add}(ts, mid)"]
             case "sight":
                 return [f"v = {self._value(sink)}", f"if v is not None: {add}(v, ts, mid, {self._group(sink)})"]
+            case "distinct" if sink.value == "day" and sink.zone == UTC and window_of(sink.key) is not None:
+                return [f"store = {store}", *ADD_DAY]
             case _:
                 return [f"v = {self._value(sink)}", f"if v is not None: {add}({_ORDER[sink.kind]})"]
 

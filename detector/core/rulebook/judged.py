@@ -16,10 +16,6 @@ ACTING = "sacting"
 """The series of who acted: every event of an account with the person whom it names, where a rule looks at people."""
 
 
-EVERYTHING = -1
-"""For `Touch.parts`: the rule can rise whatever its parts say."""
-
-
 @dataclass(slots=True)
 class Rest:
     """What keeps a rule from standing anywhere, as long as events come in order, and time alone cannot make it hold."""
@@ -36,13 +32,8 @@ class Rest:
     ends: int = NEVER
     """From this instant on time may have made it hold."""
 
-    def skips(self, t: int, parts: int) -> bool:
-        """Whether it goes on after an event in order at t that is folded. `parts`: what that changes."""
-        if t >= self.ends:
-            return False
-        return not parts & self.part or (parts != EVERYTHING and self._lasts(t))
-
-    def _lasts(self, t: int) -> bool:
+    def lasts(self, t: int) -> bool:
+        """Whether it goes on after an event at t that changes the part, and that is folded."""
         if t < self.until or (self.gauge is not None and self.gauge.values[-1] < self.below):
             return True
         self.events -= 1
