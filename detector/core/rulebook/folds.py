@@ -142,18 +142,26 @@ class _Builder:
             case "count":
                 return [f"{add}(ts, mid)"]
             case "sight":
-                return [f"v = {self._value(sink)}", f"if v is not None: {add}(v, ts, mid, {self._group(sink)})"]
+                return [f"v = {self._value(sink)}", "if v is not None:", *(f"    {line}" for line in self._seen(sink, store))]
             case "distinct" if sink.value == "day" and sink.zone == UTC and window_of(sink.key) is not None:
                 return [f"store = {store}", *ADD_DAY]
             case _:
                 return [f"v = {self._value(sink)}", f"if v is not None: {add}({_ORDER[sink.kind]})"]
 
-    def _group(self, sink: Sink) -> str:
-        """Of sights: (the group, from when on they count)."""
+    def _seen(self, sink: Sink, store: str) -> list[str]:
+        """Of sights: from when on they count; or into which period they fall, where nearly always there is one before."""
         if sink.sought is not None:
-            return f"0, None if first is None else first[0] + {sink.sought.begins_ms}"
-        days = f"{self.source.bind(zone(sink.zone).day)}(ts)"
-        return days if sink.unit == "day" else f"{self.source.bind(period)}({sink.unit!r}, {days})[0]"
+            return [f"{store}.add(v, ts, mid, 0, None if first is None else first[0] + {sink.sought.begins_ms})"]
+        of = f"store = {store}; group = {self._period(sink)}; seen = store.groups.get(group, NONE).get(v)"
+        return [of, "if seen is None or ts <= seen[0][0]: store.add(v, ts, mid, group)"]
+
+    def _period(self, sink: Sink) -> str:
+        """Source of the first day of the event's day, week or month."""
+        of = zone(sink.zone)
+        day = f"ts // {DAY_MS}" if of.utc else f"{self.source.bind(of.day)}(ts)"
+        if sink.unit == "week":
+            return f"({day} + 3) // 7 * 7 - 3"  # the first of all days, 0, was a Thursday
+        return day if sink.unit == "day" else f"{self.source.bind(period)}({sink.unit!r}, {day})[0]"
 
     def _value(self, sink: Sink) -> str:
         if sink.value is None:
