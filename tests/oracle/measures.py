@@ -47,6 +47,10 @@ class Measures:
             if how in measure:
                 values = [dig(event, measure[how]) for event in self.counted(measure["of"], span)]
                 return calculated(how, [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)])
+        if "most_by" in measure:
+            people = self.different(measure, span, t)
+            said = [self.person_trait(person, measure["most_by"].removeprefix("person."), t) for person in people]
+            return max([said.count(value) for value in said if value is not None], default=0)
         return len(self.different(measure, span, t))
 
     def different(self, measure: dict[str, Any], span: range, t: int) -> set[Any]:

@@ -51,6 +51,7 @@ NUMBERS: list[dict[str, Any]] = [
 CALCULATED: list[dict[str, Any]] = [
     *({how: "properties.minutes", "of": ["Counted", "Surveyed"]} for how in ("sum", "min", "max")),
     {"distinct": "person.title", "of": "active"},
+    {"distinct": "person", "of": "active", "most_by": "person.title"},
 ]
 DURATIONS: list[dict[str, Any]] = [
     {"since": "signed"},

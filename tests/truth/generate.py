@@ -141,7 +141,7 @@ def _wires(names: Any, book: dict[str, Any]) -> list[str]:
     if isinstance(names, dict):
         pages = ["page"] * ("page" in names)
         first = [during(names["during"])[2]] * 2 if "during" in names else []
-        traits = ["identify"] * 2 if names.get("distinct") == "person.title" else []
+        traits = ["identify"] * 2 if "person.title" in (names.get("distinct"), names.get("most_by")) else []
         billed = ["group"] if names.get("window") == "billing period" else []
         names = [
             *(names[key] for key in ("count", "of", "absent", "after", "since", "elapsed", "sequence", "all") if key in names),

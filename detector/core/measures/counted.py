@@ -1,7 +1,6 @@
 """What is counted at a moment: how many events, how many different values, and the newest value of a property."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Any, Literal
 
 from detector.core.facts.series import Count, Series
@@ -11,7 +10,6 @@ from detector.core.measures.periods import Periods
 from detector.core.measures.reader import Course, Reader
 from detector.core.measures.sink import Keeps, Sink
 from detector.core.measures.windows import InPeriod, Looks
-from detector.core.rulebook.decode import countable
 from detector.core.rulebook.measured import Counted, Distinct, Newest
 from detector.core.rulebook.model import Selector
 from detector.core.zones import UTC, Zone, zone
@@ -159,44 +157,3 @@ class SightsReader(_Different):
     def at_least(self, moment: Moment) -> bool:
         span = self._looks.span(moment)
         return span is not None and moment.facts.sights(self._key).forgot(self._groups(span))
-
-
-def distinct_reader(measure: Distinct, looks: Looks, periods: Periods) -> "DistinctReader | SightsReader | TraitReader":
-    if measure.of_value is not None and measure.of_value.startswith("person."):
-        people = distinct_reader(replace(measure, of_value="person"), looks, periods)
-        return TraitReader(people, measure.of_value.removeprefix("person."))
-    whole = type(looks) is Looks or looks.back_ms is not None
-    return DistinctReader(measure, looks, periods) if whole else SightsReader(measure, looks, periods)
-
-
-class TraitReader(Reader):
-    """How many different values a trait has, as it stands at the moment, among people who are told apart."""
-
-    rises_by_one = True
-
-    def __init__(self, people: Reader, trait: str) -> None:
-        self._people, self._trait = people, trait
-        self.sinks, self.window, self.course = people.sinks, people.window, people.course
-
-    def value(self, moment: Moment) -> int | None:
-        values = self.values(moment)
-        return None if values is None else len(values)
-
-    def values(self, moment: Moment) -> set[Any] | None:
-        people = self._people.values(moment)
-        if people is None:
-            return None
-        traits = moment.facts.people
-        return {countable(traits.value(person, self._trait, moment.t)) for person in people} - {None}
-
-    def next(self, moment: Moment) -> int:
-        traits = moment.facts.people
-        said = (traits.next(person, self._trait, moment.t) for person in self._people.values(moment) or ())
-        return min((self._people.next(moment), *said))
-
-    def ids(self, moment: Moment, number: int) -> list[str]:
-        """The messages that brought a person."""
-        return self._people.ids(moment, number)
-
-    def at_least(self, moment: Moment) -> bool:
-        return self._people.at_least(moment)

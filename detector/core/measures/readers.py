@@ -6,7 +6,8 @@ from typing import assert_never
 from detector.core.measures.absence import AbsenceReader
 from detector.core.measures.calculated import CalculatedReader
 from detector.core.measures.compared import EarlierReader, RisingReader, weekly
-from detector.core.measures.counted import CountedReader, NewestReader, distinct_reader
+from detector.core.measures.counted import CountedReader, NewestReader
+from detector.core.measures.different import distinct_reader
 from detector.core.measures.firsts import ElapsedReader, SinceReader
 from detector.core.measures.periods import Periods
 from detector.core.measures.premium import PremiumReader

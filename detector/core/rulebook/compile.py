@@ -256,7 +256,8 @@ def _paths(rulebook: Rulebook, sinks: list[Sink]) -> set[str]:
 
 def _told_apart(rulebook: Rulebook) -> set[str]:
     """The properties and traits of which different values are counted."""
-    return {measure.of_value or "" for measure in rulebook.measures.values() if isinstance(measure, Distinct)}
+    found = [measure for measure in rulebook.measures.values() if isinstance(measure, Distinct)]
+    return {path for measure in found for path in (measure.of_value, measure.most_by) if path is not None}
 
 
 def _sinks(

@@ -25,7 +25,20 @@ def count(name: str, values: Mapping[str, Node], _node: Node, context: Context) 
 def distinct(name: str, values: Mapping[str, Node], node: Node, context: Context) -> Distinct:
     what, report = f"measure '{name}'", context.report
     of = of_events(values.get("of"), node, what, context, builtins=True)
-    return Distinct(name, of, _told_apart(values["distinct"], of, what, report), window(values, what, context))
+    told_apart = _told_apart(values["distinct"], of, what, report)
+    most_by = _most_by(values["most_by"], told_apart, of, what, report) if "most_by" in values else None
+    return Distinct(name, of, told_apart, window(values, what, context), most_by)
+
+
+def _most_by(node: Node, told_apart: str | None, of: Selector, what: str, report: Report) -> str | None:
+    if told_apart != "person" or of.builtin == "premium":
+        message = f"`most_by` of {what} is about persons who did something"
+        report.refuse(node.at, "value", message, "Write: {distinct: person, of: active, most_by: person.company}")
+    elif isinstance(node, Scalar) and _TRAIT.fullmatch(node.text):
+        return node.text
+    else:
+        report.refuse(node.at, "value", f"`most_by` of {what} is a trait, found {kind_of(node)}", "Write: person.company")
+    return None
 
 
 def last(name: str, values: Mapping[str, Node], node: Node, context: Context) -> Newest | None:

@@ -100,7 +100,7 @@ def _needs_of_name(name: Name, rulebook: Rulebook) -> set[str]:
         wires = {wire for selector in measure.selectors for wire in _wires(selector, rulebook)}
         if isinstance(measure, Counted | Distinct | Newest | Calculated) and measure.window == Calendar("billing period"):
             wires |= {f"{_OF_TYPE}group"}  # the day on which it is billed is a trait of the account
-        if isinstance(measure, Distinct) and (measure.of_value or "").startswith("person."):
+        if isinstance(measure, Distinct) and (measure.most_by or measure.of_value or "").startswith("person."):
             wires |= {f"{_OF_TYPE}identify"}
         return wires
     if root == "onboarding" and rulebook.onboarding is not None:

@@ -64,6 +64,8 @@ class Distinct:
     of: Selector
     of_value: str | None
     window: Window | None = None
+    most_by: str | None = None
+    """Of persons: only those who have the value of this trait that most of them have."""
 
     @property
     def selectors(self) -> tuple[Selector, ...]:

@@ -32,7 +32,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "count": Kind(
         WINDOWS, Type.NUMBER, counting.count, "Name the events in `count` alone; beside it stands `window` or `during`"
     ),
-    "distinct": Kind(("of", *WINDOWS), Type.NUMBER, counting.distinct, _OVER),
+    "distinct": Kind(("of", "most_by", *WINDOWS), Type.NUMBER, counting.distinct, _OVER),
     "last": Kind(("of", *WINDOWS), Type.ANY, counting.last, _OVER),
     "sum": Kind(("of", *WINDOWS), Type.NUMBER, counting.calculated("sum"), _OVER),
     "min": Kind(("of", *WINDOWS), Type.NUMBER, counting.calculated("min"), _OVER),

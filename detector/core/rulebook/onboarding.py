@@ -94,4 +94,4 @@ class _Steps:
 def _tells_apart(measure: Counted | Distinct) -> bool:
     if measure.of.builtin == "premium":
         return False
-    return isinstance(measure, Counted) or not (measure.of_value or "").startswith("person.")
+    return isinstance(measure, Counted) or not (measure.most_by or (measure.of_value or "").startswith("person."))
