@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from detector.core.rulebook.model import Between, Binary, Expr, In, Name, Negative, Not, Rule, Rulebook
+from detector.core.rulebook.model import Between, Binary, Expr, In, Name, Negative, Not, Reached, Rule, Rulebook
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.tree import Entry
 
@@ -46,6 +46,9 @@ def _reasons(name: str, rulebook: Rulebook, *, own: bool) -> Iterator[tuple[str,
         yield "no plan is a trial with `days`", "Say how long the trial lasts: {stage: trial, days: 14, then: free}"
     if name.startswith("onboarding.") and rulebook.onboarding is None:
         yield "there is no `onboarding`", "Name its steps: onboarding: {steps: [signed_up, …]}"
+    if name.startswith("onboarding.") and rulebook.onboarding is not None:
+        counted = [step.measure.name for step in rulebook.onboarding.steps.values() if isinstance(step, Reached)]
+        yield from (reason for each in counted for reason in _reasons(each, rulebook, own=own))
     name = name.partition(".")[0]
     if name in rulebook.measures:
         selectors = rulebook.measures[name].selectors
