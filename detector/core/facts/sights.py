@@ -1,7 +1,8 @@
 """When each value was seen: (value, timestamp, id) in, the different values of a span out.
 
 Of a group of sights (a period of the calendar) only the first of each value is kept. Where it is known from when on sights count,
-of those before that the newest 64 of each value are kept too: it may turn out to be earlier.
+of those before that the newest 64 of each value are kept too: it may turn out to be earlier. Of so many no second one of a day
+(UTC) is added, so what happens all the time is not written all the time while that is unknown.
 """
 
 from bisect import bisect_left
@@ -10,6 +11,7 @@ from typing import Any
 
 from detector.core.facts.distinct import CELLS_MAX
 from detector.core.instants import NEVER
+from detector.core.zones import DAY_MS
 
 TIMES_MAX = 64
 _GROUPS_PER_CHUNK = 8
@@ -121,6 +123,9 @@ def _into(sights: list[Sight], sight: Sight, start: int | None) -> bool:
     if counts < len(sights) and sight > sights[counts]:
         return False
     at = bisect_left(sights, sight)
+    before = start is None or sight[0] < start
+    if before and len(sights) >= TIMES_MAX and at and sights[at - 1][0] // DAY_MS == sight[0] // DAY_MS:
+        return False
     sights.insert(at, sight)
     if start is not None:
         del sights[(at if sight[0] >= start else counts + 1) + 1 :]

@@ -98,6 +98,18 @@ def test_sights_keep_what_may_be_first_in_any_order_and_across_a_restart() -> No
         assert store.values(range(1), 17, 24) == {"a", "b", "c"}, "what comes before is: it may yet count"
 
 
+def test_of_what_happens_all_the_time_little_is_written_while_nobody_knows_from_when_on_it_counts() -> None:
+    store = Sights()
+    for minute in range(sights.TIMES_MAX):
+        store.add("ada", minute * 60_000, f"m{minute}", start=None)
+    store.chunks(everything=True)
+    store.add("ada", 2 * HOUR, "again", start=None)
+    assert store.chunks(everything=False) == {}
+    store.add("ada", DAY, "tomorrow", start=None)
+    assert store.chunks(everything=False).keys() == {0}
+    assert store.values(range(1), DAY, DAY + 1) == {"ada"}
+
+
 def test_sights_are_bounded_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sights, "CELLS_MAX", 4)
     for seed in range(3):
