@@ -52,6 +52,10 @@ def distinct_key(selector: Selector, value: str | None, window_ms: int | None, o
     return f"d{window}.{_hash(_selector(selector), value, *_days_of(of, value))}"
 
 
+def earliest_key(selector: Selector, number: int) -> str:
+    return f"e{number}." + _hash(_selector(selector))
+
+
 def sights_key(selector: Selector, value: str | None, kept: str | Sought, of: Zone) -> str:
     """`kept`: of which periods the first sight of each value is kept, or which sights are."""
     zoned = (of.name,) if isinstance(kept, str) else _days_of(of, value)

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from detector.core.facts.facts import Facts
 from detector.core.instants import NEVER
-from detector.core.measures.keys import distinct_key, step_key
+from detector.core.measures.keys import distinct_key, earliest_key, step_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.periods import Periods
 from detector.core.measures.sink import Sink
@@ -32,16 +32,21 @@ class OnboardingReader:
             if self._by_person:
                 return Sink(distinct_key(how, "person", None), how, "distinct", "person")
             return Sink(step_key(how), how, "milestone")
-        value = "id" if isinstance(how.measure, Counted) else how.measure.of_value
-        key = distinct_key(how.measure.of, value, None, periods.zone)
-        return Sink(key, how.measure.of, "distinct", value, zone=periods.zone.name)
+        of = how.measure.of
+        if isinstance(how.measure, Counted):
+            return Sink(earliest_key(of, how.number), of, "count")
+        value = how.measure.of_value
+        return Sink(distinct_key(of, value, None, periods.zone), of, "distinct", value, zone=periods.zone.name)
 
     def _first(self, step: str, facts: Facts) -> tuple[int, str] | None:
         """Of the account, whenever it was."""
         how, key = self._steps[step], self._keys[step]
         if isinstance(how, Selector):
             return facts.milestones.firsts.get(key)
-        firsts = nsmallest(how.number, ((at, message_id) for _, at, message_id in facts.distinct(key).firsts()))
+        if isinstance(how.measure, Counted):
+            firsts = facts.earliest(key).events
+        else:
+            firsts = nsmallest(how.number, ((at, message_id) for _, at, message_id in facts.distinct(key).firsts()))
         return firsts[-1] if len(firsts) == how.number else None
 
     def _everybody(self, facts: Facts) -> list[Firsts]:

@@ -169,8 +169,8 @@ class _Builder:
         if sink.value == "day":
             days = zone(sink.zone)
             return f"ts // {DAY_MS}" if days.utc else f"{self.source.bind(days.day)}(ts)"
-        if sink.value in ("person", "id"):
-            return "person" if sink.value == "person" else "mid"
+        if sink.value == "person":
+            return "person"
         read = {"gauge": "number", "last": "scalar", "distinct": "countable", "sight": "countable"}[sink.kind]
         return f"{read}({self._path(sink.value)})"
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from detector.core.facts import sights
+from detector.core.facts.earliest import Earliest
 from detector.core.facts.series import Count, ZonedSeries
 from detector.core.facts.sights import Sights
 from detector.core.zones import Unit, period, zone
@@ -96,6 +97,18 @@ def test_sights_keep_what_may_be_first_in_any_order_and_across_a_restart() -> No
         assert store.values(range(1), 24, 25) == {"a", "b", "c"}
         assert store.values(range(1), 25, 31) == set(), "what comes after the first that counts is not kept"
         assert store.values(range(1), 17, 24) == {"a", "b", "c"}, "what comes before is: it may yet count"
+
+
+def test_the_earliest_are_the_same_in_any_order_and_no_more_than_are_asked_for() -> None:
+    for seed in range(3):
+        store = Earliest(3)
+        for t in random.Random(seed).sample(range(20), 20):
+            store.add(t, f"m{t}")
+        again = Earliest(3)
+        again.load(store.chunks(everything=True))
+        assert again.events == [(0, "m0"), (1, "m1"), (2, "m2")]
+        store.add(9, "late")
+        assert not store.dirty
 
 
 def test_of_what_happens_all_the_time_little_is_written_while_nobody_knows_from_when_on_it_counts() -> None:
