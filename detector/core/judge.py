@@ -165,7 +165,7 @@ def _awake(program: Program, account: Account, event: UsageEvent, touched: Itera
         if (
             rest is not None
             and event.timestamp < rest.ends
-            and (not parts & rest.part or (parts != EVERYTHING and rest.lasts(event.timestamp)))
+            and (not parts & rest.part or (parts != EVERYTHING and rest.lasts(event.timestamp, event.person)))
         ):
             continue
         state, rest = account.ledger.rules.get(judged.name), None

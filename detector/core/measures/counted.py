@@ -79,10 +79,15 @@ class _Different(Reader):
 
     def __init__(self, measure: Distinct, zone: Zone) -> None:
         self._of_days = zone if measure.of_value == "day" else None
+        self._of_people = measure.of_value == "person"
 
     def until(self, moment: Moment) -> int:
         """More of a day that is counted changes nothing."""
         return 0 if self._of_days is None else until_tomorrow(moment, self._of_days, self.values(moment) or ())
+
+    def known(self, moment: Moment) -> Collection[str]:
+        """Those who are counted."""
+        return (self.values(moment) or ()) if self._of_people else ()
 
 
 def until_tomorrow(moment: Moment, zone: Zone, days: Collection[int]) -> int:

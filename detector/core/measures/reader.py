@@ -39,6 +39,10 @@ class Reader:
         """The instant before which no event in order changes the value."""
         return 0
 
+    def known(self, moment: Moment) -> Collection[str]:  # noqa: ARG002  of most, it does not matter whose event it is
+        """The people of whom no event that comes in order raises the value."""
+        return ()
+
     def ids(self, moment: Moment, number: int) -> list[str]:
         """The messages behind the value, newest first."""
         raise NotImplementedError

@@ -1,6 +1,6 @@
 """What is judged on its own: a rule (for one limit, if it is about limits) with the functions that were generated for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,15 +26,17 @@ class Rest:
     """How many of those events it takes at least."""
     until: int = 0
     """Those before this instant do not count."""
+    people: Collection[str] = ()
+    """Those of these people do not count either."""
     gauge: Series | None = None
     below: float = 0.0
     """Those that leave the gauge below this do not count either."""
     ends: int = NEVER
     """From this instant on time may have made it hold."""
 
-    def lasts(self, t: int) -> bool:
-        """Whether it goes on after an event at t that changes the part, and that is folded."""
-        if t < self.until or (self.gauge is not None and self.gauge.values[-1] < self.below):
+    def lasts(self, t: int, person: str | None) -> bool:
+        """Whether it goes on after an event at t, of a person, that changes the part, and that is folded."""
+        if t < self.until or person in self.people or (self.gauge is not None and self.gauge.values[-1] < self.below):
             return True
         self.events -= 1
         return self.events > 0
@@ -73,7 +75,7 @@ class Line:
         if value is None:
             return Rest(part)
         left = self.counted_to - value
-        return Rest(part, left, self.source.until(moment)) if left > 0 else None
+        return Rest(part, left, self.source.until(moment), self.source.known(moment)) if left > 0 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Names of the rulebook in, readers of a moment out: value, message ids behind it, and the window it looks at."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from detector.core.instants import NEVER
@@ -25,6 +25,10 @@ def _never(_moment: Moment) -> int:
     return NEVER
 
 
+def _nobody(_moment: Moment) -> Collection[str]:
+    return ()
+
+
 def _at_once(_moment: Moment) -> int:
     return 0
 
@@ -45,6 +49,8 @@ class Value(NamedTuple):
     course: Course = Course.STILL
     until: Callable[[Moment], int] = _at_once
     """Until then no event can change it that comes in order."""
+    known: Callable[[Moment], Collection[str]] = _nobody
+    """The people of whom no event in order raises it."""
     turns: Callable[[Moment, tuple[int, ...]], int] | None = None
     """Of a value that is another at every millisecond: the first instant after the moment at which it may compare otherwise with
     one of these.
@@ -54,7 +60,16 @@ class Value(NamedTuple):
 def measure_value(reader: Reader) -> Value:
     turns = reader.turns if isinstance(reader, SinceReader) else None
     return Value(
-        reader.value, reader.next, reader.ids, reader.window, reader.at_least, reader.listed, reader.course, reader.until, turns
+        reader.value,
+        reader.next,
+        reader.ids,
+        reader.window,
+        reader.at_least,
+        reader.listed,
+        reader.course,
+        reader.until,
+        reader.known,
+        turns,
     )
 
 

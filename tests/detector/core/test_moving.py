@@ -45,6 +45,17 @@ def test_a_small_account_has_no_timer_though_it_grows() -> None:
     assert "growth" in story.account.resting
 
 
+def test_only_somebody_new_can_make_it_a_large_one() -> None:
+    story = grown((1, 2, 3, 4))
+    story.happens("A", 21, ms=9, person="p3")
+    resting = story.account.resting["growth"]
+    for n in range(20):
+        story.happens("A", 22, ms=n, person=f"p{n % 4}")
+    assert story.account.resting["growth"] is resting
+    story.happens("A", 23, person="p5")
+    assert due(story, "growth") == T0 + MONDAY * DAY
+
+
 def test_a_large_one_is_looked_at_when_the_week_is_over_and_not_at_each_event() -> None:
     story = grown((1, 2, 4, 6))
     assert due(story, "growth") == T0 + MONDAY * DAY
