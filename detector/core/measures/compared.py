@@ -66,7 +66,7 @@ class RisingReader(Reader):
     def __init__(self, of: Reader, periods: Periods) -> None:
         """`of`: looks at the week of the moment."""
         self._of, self._periods = of, periods
-        self.sinks = of.sinks
+        self.sinks, self.window = of.sinks, of.window
 
     def _begun(self, moment: Moment) -> Moment:
         """The last moment before the week."""
