@@ -34,6 +34,26 @@ def signals(rulebook: dict[str, Any], events: list[Event], horizon: int, overrid
     return found
 
 
+class Hearing(NamedTuple):
+    """Whether sales may hear of a signal. `barred`: at none of the instants at which it came, rose or was asked for again."""
+
+    rule: str
+    qualified_at: int
+    barred: bool
+    clear: bool
+    """Where it came to stand as it does, nothing bars it."""
+
+
+def hearings(rulebook: dict[str, Any], events: list[Event], horizon: int, overrides: Sequence[Override] = ()) -> set[Hearing]:
+    """Of all signals, for rulebooks with `suppress` and rules in shadow."""
+    account = Account(rulebook, events, overrides)
+    found: set[Hearing] = set()
+    for name, rule in rulebook["rules"].items():
+        for limit in rulebook.get("limits", {}) if "each" in rule else [None]:
+            found |= Rule(account, name, rule, limit).hearings(horizon)
+    return found
+
+
 class Rule:
     """One rule, of a rule for each limit one limit of it."""
 
@@ -98,6 +118,29 @@ class Rule:
             return len(account.until(self.rulebook["limits"][limit].get("refused", []), t))
         return {"used": account.used, "allowed": account.allowed, "percent": account.percent}[rest](limit, t)
 
+    # --- whom sales is to leave alone ---
+
+    def suppressed(self, t: int) -> bool:
+        """By the account, or by the person whom the rule is about, if it is about one."""
+        person, paths = None, {leaf[1] for condition in self.conditions for leaf in leaves(condition)}
+        if "event" in self.rule:
+            person = (self.asked(t) or {}).get("person")
+        elif any(path.startswith("person.") for path in paths):
+            person = self.account.person_named_last(t)
+
+        def read(path: str) -> Any:
+            root, _, rest = path.partition(".")
+            return self.account.person_trait(person, rest, t) if root == "person" else self.account.value(path, t)
+
+        return any(truth(condition, read) is True for condition in self.rulebook.get("suppress", ()))
+
+    def hearings(self, horizon: int) -> set[Hearing]:
+        found = set()
+        for each in self.walk(horizon):
+            free = [self.rule.get("mode") != "shadow" and not self.suppressed(t) for t in (*each["instants"], *each["again"])]
+            found.add(Hearing(self.name, each["at"], not any(free), free[len(each["instants"]) - 1]))
+        return found
+
     # --- when it may change ---
 
     def instants(self, horizon: int) -> set[int]:
@@ -128,7 +171,14 @@ class Rule:
     # --- signals ---
 
     def signals(self, horizon: int) -> set[Signal]:
-        """The walk: what is told, what the cooldown silences, what raises the signal before."""
+        found = self.walk(horizon)
+        return {Signal(self.lead_type(each["at"]), self.name, self.step(each["rank"]), each["at"]) for each in found}
+
+    def walk(self, horizon: int) -> list[dict[str, Any]]:
+        """What is told, what the cooldown silences, what raises the signal before.
+
+        `instants`: at which a signal came and rose; `again`: at which the same was asked for once more.
+        """
         ahead = list(self.instants(horizon))
         heapify(ahead)
         found: list[dict[str, Any]] = []
@@ -141,15 +191,18 @@ class Rule:
             rank = self.rank(t)
             if rank > told:
                 if not (found and self.cools(found[-1], t)):
-                    found.append({"at": t, "rank": rank, "allowed": self.allowed(t)})
+                    found.append({"at": t, "rank": rank, "allowed": self.allowed(t), "instants": [t], "again": []})
                     told = rank
                     if t + self.cooldown <= horizon:
                         heappush(ahead, t + self.cooldown)
                 elif rank > found[-1]["rank"]:
                     found[-1] |= {"rank": rank, "allowed": self.allowed(t)}
+                    found[-1]["instants"].append(t)
                     told = rank
+                elif "event" in self.rule:
+                    found[-1]["again"].append(t)
             told = min(told, self.lasting(t)) if told else 0.0
-        return {Signal(self.lead_type(each["at"]), self.name, self.step(each["rank"]), each["at"]) for each in found}
+        return found
 
     def cools(self, last: dict[str, Any], t: int) -> bool:
         """Within the cooldown of the last signal, unless the limit was raised since."""

@@ -5,6 +5,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 TITLES, TOPICS = ["CTO", "Intern"], ["pricing", "weather"]
+EMAILS = ["ada@gmail.com", "info@big.example", "Bo@Big.example", "nobody"]
+EVA = "eva@staff.example"
+"""Somebody whose id is an address."""
 WINDOWS = ["1h", "1d", "3d", "7d"]
 EVENTS: dict[str, Any] = {
     "signed": "Signed Up",
@@ -64,6 +67,18 @@ def measures(draw: st.DrawFn) -> dict[str, Any]:
     return found
 
 
+DROPS: list[Any] = [
+    ("in", "person.email_domain", ["staff.example"]),
+    ("compare", "properties.topic", "==", "weather"),
+    ("and", ("is", "properties.ok"), ("not", ("compare", "person.email_kind", "==", "role"))),
+    ("or", ("compare", "properties.total", ">=", 16), ("compare", "properties.viewer", "==", "a")),
+]
+NOISES: list[dict[str, Any]] = [
+    {"quiet_after": {"rejected": "3d", "won": "1d", "expired": "1h"}},
+    {"account": {"leads": 1, "per": "14d"}, "quiet_after": {"lost": "14d", "recycled": "2d"}},
+]
+
+
 def _of_measure(name: str, measure: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
     if "absent" in measure:
         return [st.just(("is", name)), st.just(("is", name)), st.just(("compare", name, "==", False))]
@@ -83,6 +98,10 @@ def _of_state(book: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
         st.tuples(st.just("compare"), st.just("plan.change"), st.just("=="), st.sampled_from(["up", "down"])),
         st.tuples(st.just("compare"), st.just("account.size"), st.sampled_from([">=", "<"]), st.just(10)),
         st.tuples(st.just("compare"), st.just("person.title"), st.sampled_from(["==", "!="]), st.sampled_from(TITLES)),
+        st.tuples(
+            st.just("compare"), st.just("person.email_kind"), st.just("=="), st.sampled_from(["free_mail", "role", "business"])
+        ),
+        st.just(("in", "person.email_domain", ["big.example", "staff.example"])),
         st.just(("is", "onboarding.done")),
         st.tuples(st.just("compare"), st.just("onboarding.took"), st.just("<="), st.just(("duration", "1d"))),
     ]
@@ -137,7 +156,34 @@ def rules(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
         value = draw(st.sampled_from(values))
         if value is not None:
             rule[key] = value
-    return rule
+    more = {"mode": "shadow", "at_least": "warm"}
+    return rule | {key: more[key] for key in more if draw(st.integers(0, 7)) == 0}
+
+
+def _suppressions(book: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """Of accounts and of people; the first must be likely to be met."""
+    likely = [
+        ("compare", "account.size", ">=", 10),
+        ("compare", "person.title", "==", "Intern"),
+        ("compare", "stage", "==", "paying"),
+    ]
+    return st.one_of(st.sampled_from(likely), st.sampled_from(likely), conditions(book, []))
+
+
+@st.composite
+def _spared(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
+    """Whom sales hears nothing of, and how soon it hears of somebody again."""
+    found: dict[str, Any] = {}
+    if draw(st.integers(0, 2)) == 0:
+        found["suppress"] = draw(st.lists(_suppressions(book), min_size=1, max_size=2))
+    if draw(st.integers(0, 2)) == 0:
+        found["drop_events"] = draw(st.sampled_from([*([each] for each in DROPS), DROPS[:2], DROPS[2:]]))
+    if draw(st.integers(0, 4)) == 0:
+        found["noise"] = draw(st.sampled_from(NOISES))
+    if draw(st.integers(0, 2)) == 0:
+        expires = draw(st.sampled_from(["5d", "1d", "12h"]))
+        found["lead_types"] = {name: {**lead_type, "expires": expires} for name, lead_type in LEAD_TYPES.items()}
+    return found
 
 
 @st.composite
@@ -160,5 +206,6 @@ def rulebooks(draw: st.DrawFn) -> dict[str, Any]:
         book["no_plan"] = "free"
     if draw(st.booleans()):
         book["close"] = CLOSE
+    book |= draw(_spared(book))
     book["rules"] = {f"r{number}": draw(rules(book)) for number in range(draw(st.sampled_from([3, 2, 1])))}
     return book

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.oracle.account import DAY, Event, Override
 from tests.oracle.conditions import duration, leaves
-from tests.truth.books import EVENTS, LIMITS, TITLES, TOPICS, rulebooks
+from tests.truth.books import EMAILS, EVA, EVENTS, LIMITS, TITLES, TOPICS, rulebooks
 from tests.truth.sales import HOUR, Command, commands, overrides_in
 
 SOAK = os.environ.get("HANDRAISER_SOAK") == "1"
@@ -40,7 +40,7 @@ TRACKED = [
     ),
 ]
 PLANS = ["free", "standard", "standard", "premium", "free", "none", None, "", "mystery", "trial"]
-PEOPLE = ["ada", "ada", "bo", None]
+PEOPLE = ["ada", "ada", "bo", EVA, None]
 PROPERTIES = {
     "total": st.sampled_from([1, 5, 8, 9, 10, 16, 20, "8", True]),
     "ok": st.sampled_from([True, True, 1]),
@@ -93,6 +93,11 @@ class Case:
     def opts_out(self) -> bool:
         """Whether somebody wants to hear nothing, at least for a while."""
         return any(command.name == "opt_out" for command in self.commands)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether what became of a lead may silence what comes."""
+        return "noise" in self.book
 
     @property
     def late(self) -> bool:
@@ -180,7 +185,10 @@ def _events(draw: st.DrawFn, book: dict[str, Any], most: int, too_late: list[int
         if what == "group":
             made["traits"] = draw(_account_traits(book))
         elif what == "identify":
-            made["traits"] = {"title": draw(st.sampled_from([*TITLES, None]))}
+            email = st.sampled_from(EMAILS).map(lambda address: {"email": address})
+            title = st.sampled_from([*TITLES, None]).map(lambda title: {"title": title})
+            # What is dropped because of what was said of a person depends on the order of the log.
+            made["traits"] = draw(title if "drop_events" in book else st.one_of(title, email))
         else:
             values = {name: draw(PROPERTIES[name]) for name in USED.get(what, ())}
             made["properties"] = {name: value for name, value in values.items() if value is not None}

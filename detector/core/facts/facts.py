@@ -1,7 +1,7 @@
 """One account's facts: stores by key, decoded when first asked for (those that almost every event asks for, at once).
 
 A key's first letter is the kind of store: `s` series, `d` distinct values (`d<window ms>.…`), and one each of `activity`,
-`people`, `traits`, `milestones`. What follows is the hash of a definition, so an unchanged definition keeps its facts.
+`people`, `known`, `traits`, `milestones`. What follows is the hash of a definition, so an unchanged definition keeps its facts.
 """
 
 from collections.abc import Mapping
@@ -72,4 +72,6 @@ def _new(key: str) -> Store:
     if key[0] == "d":
         window = key[1 : key.index(".")]
         return Distinct(int(window) if window else None)
-    return cast("Store", {"activity": Activity, "people": Traits, "traits": Traits, "milestones": Milestones}[key]())
+    return cast(
+        "Store", {"activity": Activity, "people": Traits, "known": Traits, "traits": Traits, "milestones": Milestones}[key]()
+    )

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from detector.core.rulebook import leads, measures, meters, plans, rules, shapes
+from detector.core.rulebook import leads, measures, meters, noise, plans, rules, shapes, whom
 from detector.core.rulebook.asleep import report_asleep
 from detector.core.rulebook.model import Rulebook
 from detector.core.rulebook.names import Names
@@ -13,13 +13,12 @@ from detector.core.rulebook.tree import Fields, Node, Scalar, kind_of
 
 SECTIONS: Final = (
     *("project", "use", "currency", "account", "person", "lists", "events", "measures", "limits", "features", "plans", "no_plan"),
-    *("onboarding", "lead_types", "close", "rules"),
+    *("onboarding", "lead_types", "close", "rules", "suppress", "drop_events", "noise"),
 )
 LATER: Final = (
-    *("timezone", "score", "noise", "suppress", "drop_events", "addons", "segments", "plan", "mode", "on_enable", "lateness"),
-    *("quiet_after", "sequences", "endpoints", "owner", "retention"),
+    *("timezone", "score", "addons", "segments", "plan", "mode", "on_enable", "lateness"),
+    *("sequences", "endpoints", "owner", "retention"),
 )
-ROLES: Final = ("asker", "trigger", "admin", "most_active")
 LISTS_MAX: Final = 100
 _PROJECT: Final = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 _CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
@@ -35,14 +34,16 @@ def checked(root: Fields, report: Report) -> Rulebook:
     aliases(sections.get("events"), context)
     limits = meters.limits(sections.get("limits"), context)
     features = meters.features(sections.get("features"), context)
-    _account(sections.get("account"), report)
     lead_types = leads.lead_types(sections.get("lead_types"), context)
     close_won, close_lost = leads.close(sections.get("close"), context)
     ladder = plans.plans(sections.get("plans"), _keys(sections.get("limits")), _keys(sections.get("features")), report)
     rulebook = Rulebook(
         project=_project(sections.get("project"), root, report),
         currency=_currency(sections.get("currency"), report),
-        person=_person(sections.get("person"), report),
+        account=whom.account(sections.get("account"), report),
+        person=whom.person(sections.get("person"), report),
+        suppress=whom.suppress(sections.get("suppress"), context),
+        drop_events=whom.drop_events(sections.get("drop_events"), context),
         events=context.aliases,
         lists=lists,
         measures=measures.measures(sections.get("measures"), context),
@@ -54,6 +55,7 @@ def checked(root: Fields, report: Report) -> Rulebook:
         lead_types=lead_types,
         close_won=close_won,
         close_lost=close_lost,
+        noise=noise.noise(sections.get("noise"), report),
         rules=rules.rules(sections.get("rules"), _keys(sections.get("lead_types")), context),
     )
     report_asleep(rulebook, shapes.entries(sections.get("rules"), "rules", Report()), report)
@@ -82,24 +84,6 @@ def _currency(node: Node | None, report: Report) -> str:
         return node.text
     report.refuse(node.at, "value", f"a currency is three capital letters, found {kind_of(node)}", "Write: currency: EUR")
     return ""
-
-
-def _account(node: Node | None, report: Report) -> None:
-    """How an event finds its account. Only by Segment's group, yet."""
-    if node is not None:
-        shapes.each(
-            node,
-            "`account`",
-            lambda item, what, report: shapes.one_of(item, what, ("group",), ("domain", "person"), report),
-            report,
-        )
-
-
-def _person(node: Node | None, report: Report) -> tuple[str, ...]:
-    """Whom a lead names: the first of these roles with an e-mail."""
-    if node is None:
-        return ()
-    return shapes.each(node, "`person`", lambda item, what, report: shapes.one_of(item, what, ROLES, (), report), report)
 
 
 def _lists(node: Node | None, report: Report) -> dict[str, tuple[str, ...]]:

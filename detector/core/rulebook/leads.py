@@ -7,6 +7,7 @@ from detector.core.rulebook import shapes
 from detector.core.rulebook.conditions import condition
 from detector.core.rulebook.model import Condition, Family, LeadType
 from detector.core.rulebook.names import CLOSE, DO
+from detector.core.rulebook.noise import quiet_after
 from detector.core.rulebook.selectors import Context
 from detector.core.rulebook.templates import template
 from detector.core.rulebook.tree import Node
@@ -22,8 +23,8 @@ TYPES_OF_FAMILY: Final[Mapping[Family, tuple[str, ...]]] = {
 }
 """The lead types that a family can lead to; which one follows from the account's stage (the table in docs/rulebook.md)."""
 
-_LEAD_TYPE: Final = ("to", "answer_in", "do")
-_LEAD_TYPE_LATER: Final = ("expires", "at_least", "owner", "quiet_after")
+_LEAD_TYPE: Final = ("to", "answer_in", "do", "expires", "quiet_after")
+_LEAD_TYPE_LATER: Final = ("at_least", "owner")
 _EXAMPLES: Final = {"to": "sales", "answer_in": "1h", "do": '"Call them."'}
 
 
@@ -46,7 +47,9 @@ def lead_types(node: Node | None, context: Context) -> tuple[LeadType, ...]:
         )
         answer_in = shapes.duration(values["answer_in"], f"`answer_in` of {what}", report) if "answer_in" in values else None
         do = template(values["do"], context.names, DO, report) if "do" in values else ()
-        built.append(LeadType(name, to or "sales", answer_in or 0, do))
+        expires = shapes.duration(values["expires"], f"`expires` of {what}", report) if "expires" in values else None
+        quiet = quiet_after(values["quiet_after"], f"`quiet_after` of {what}", report) if "quiet_after" in values else {}
+        built.append(LeadType(name, to or "sales", answer_in or 0, do, expires, quiet))
     return tuple(built)
 
 
