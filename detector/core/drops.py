@@ -13,7 +13,7 @@ import msgspec
 from contracts.messages import EMPTY_OBJECT, UsageEvent
 from detector.core.account import Account
 from detector.core.emails import domain_of, kind_of
-from detector.core.facts.people import Traits
+from detector.core.facts.people import PEOPLE_MAX, Traits
 from detector.core.instants import NEVER
 from detector.core.rulebook.decode import dig, scalar
 from detector.core.rulebook.generate import Source
@@ -47,20 +47,28 @@ class Drops:
         """A property's name that is written with escapes is seen by them."""
         traits = {path.removeprefix("person.") for path in used if not _is_property(path)}
         self._traits = frozenset(_EMAIL if trait in _OF_EMAIL else trait for trait in traits)
-        self._without_properties = any(holds(_Sight({}, None, None)) is True for holds in self._of_event)
-        self._mixed = any(any(map(_is_property, paths)) and not all(map(_is_property, paths)) for _, paths in by_path)
+        mixed = any(len({_is_property(path) for path in paths}) > 1 for _, paths in by_path)
+        self._whatever = mixed or any(holds(_Sight({}, None, None)) is True for holds in self._of_event)
+        """Whether one may hold though none of these properties is there."""
 
     def drop(self, account: Account, event: UsageEvent) -> bool:
         """Also learns who its person is."""
-        if self._traits and event.person is not None:
+        person = event.person
+        if self._traits and person is not None:
             if event.traits is not EMPTY_OBJECT and event.type != "group":
-                self._learn(account, event.person, event)
-            if self._is_outsider(account, event.person):
+                self._learn(account, person, event)
+            known = account.outsiders.get(person) if account.dropped_by is self else None
+            if known or (known is None and self._is_outsider(account, person)):
                 account.dropped += 1
                 return True
-        if self._of_event and self._holds(account, event):
-            account.dropped += 1
-            return True
+        if self._of_event:
+            properties = bytes(event.properties)
+            find = properties.find  # a third of the time of `in`
+            for needle in self._needles:
+                if find(needle) >= 0:
+                    return self._holds(account, event, properties)
+            if self._whatever:
+                return self._holds(account, event, b"{}")
         return False
 
     def _learn(self, account: Account, person: str, event: UsageEvent) -> None:
@@ -77,7 +85,7 @@ class Drops:
             account.outsiders.pop(person, None)
 
     def _is_outsider(self, account: Account, person: str) -> bool:
-        if account.dropped_by is not self:
+        if account.dropped_by is not self or len(account.outsiders) >= PEOPLE_MAX:
             account.dropped_by, account.outsiders = self, {}
         found = account.outsiders.get(person)
         if found is None:
@@ -85,15 +93,12 @@ class Drops:
             found = account.outsiders[person] = any(holds(sight) is True for holds in self._of_person)
         return found
 
-    def _holds(self, account: Account, event: UsageEvent) -> bool:
-        properties = b"" if event.properties is EMPTY_OBJECT else bytes(event.properties)
-        if any(needle in properties for needle in self._needles):
-            sight = _Sight(_decoded(properties), event.person, account.facts.store(KNOWN))
-        elif self._mixed:
-            sight = _Sight({}, event.person, account.facts.store(KNOWN))
-        else:
-            return self._without_properties
-        return any(holds(sight) is True for holds in self._of_event)
+    def _holds(self, account: Account, event: UsageEvent, properties: bytes) -> bool:
+        sight = _Sight(_decoded(properties), event.person, account.facts.store(KNOWN))
+        if any(holds(sight) is True for holds in self._of_event):
+            account.dropped += 1
+            return True
+        return False
 
 
 def drops(conditions: Iterable[Condition]) -> Drops | None:
