@@ -3,6 +3,7 @@
 from typing import Any
 
 from detector.core import words
+from detector.core.attribution import ALONE
 from detector.core.facts.facts import Facts
 from detector.core.ledger import Ledger
 from detector.core.measures.moment import Moment
@@ -13,8 +14,11 @@ _ADMIN_ROLES = ("admin", "owner")
 
 
 def account_name(facts: Facts, external_id: str, t: int) -> str:
-    """Never empty: Salesforce insists. The name, else the domain, else our id for it."""
-    return _trait(facts, "name", t) or account_domain(facts, t) or external_id
+    """Never empty: Salesforce insists. The name, else the domain, else who is alone in it, else our id for it."""
+    named = _trait(facts, "name", t) or account_domain(facts, t)
+    if named is None and external_id.startswith(ALONE):
+        return person_name(facts, external_id.removeprefix(ALONE), t)
+    return named or external_id
 
 
 def account_domain(facts: Facts, t: int) -> str | None:

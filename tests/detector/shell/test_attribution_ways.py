@@ -23,7 +23,9 @@ from detector.core.attribution import (
     learn_address,
     settle_held,
 )
+from detector.core.facts.facts import Facts
 from detector.core.rulebook.model import Way
+from detector.core.who import account_name
 from tests.detector.shell.samples import MINUTE, NOON, usage_event
 from tests.detector.shell.test_attributor import contacts, forwarded, group
 from tests.detector.shell.world import RULEBOOK, World
@@ -203,6 +205,14 @@ def test_the_attributor_tries_the_ways_of_the_rulebook_in_force_after_a_restart_
     assert world.codes() == []
     assert {account for account, _, _ in world.leads()} == {"acme.example", "person:bob", "bolt"}
     assert world.store.people.load([("mail", "ada")])["mail", "ada"].domains == [(NOON, "acme.example")]
+
+
+def test_an_account_of_a_person_alone_is_called_as_the_person_is() -> None:
+    facts = Facts()
+    assert account_name(facts, "person:ada", NOON) == "ada"
+    facts.people.add("ada", "name", NOON, "i1", "Ada Lo")
+    assert account_name(facts, "person:ada", NOON) == "Ada Lo"
+    assert account_name(facts, "acme", NOON) == "acme"
 
 
 def test_an_address_that_is_said_beside_the_account_is_learnt_and_settles_what_waits(world: World) -> None:
