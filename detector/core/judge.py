@@ -92,8 +92,8 @@ def _judged(program: Program, account: Account, event: UsageEvent, place: Place,
             session.in_order(judged)
         else:
             session.again(judged, since)
-    if not in_order and (event.type == "group" or late <= program.lateness_ms):
-        session.reconsider(since)
+    if not in_order:
+        session.reconsider(since, 0 if event.type == "group" else late)
     if quiet and not session.found_something:
         return []
     at_its_own_time = in_order and ledger.judged_until <= event.timestamp
@@ -263,9 +263,9 @@ class Judgement:
             self._take(judged, state, state.due)
         self._changed(due=True)
 
-    def reconsider(self, since: int) -> None:
+    def reconsider(self, since: int, late_ms: int = 0) -> None:
         """Late events of `since` or later may show who was to be left alone."""
-        self._changes += reconsidered(self._program, self._account.ledger, self.at, since)
+        self._changes += reconsidered(self._program, self._account.ledger, self.at, since, late_ms)
 
     def scheduled(self) -> None:
         """After timers: the next one."""

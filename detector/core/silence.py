@@ -29,24 +29,25 @@ def why_silent(program: Program, ledger: Ledger, judged: Judged, moment: Moment)
     return "suppressed" if program.suppression.why(moment, person) is not None else None
 
 
-def reconsidered(program: Program, ledger: Ledger, at: Callable[[int], Moment], since: int) -> Iterator[Change]:
+def reconsidered(program: Program, ledger: Ledger, at: Callable[[int], Moment], since: int, late_ms: int = 0) -> Iterator[Change]:
     """What late events, of `since` or later, show to have been suppressed and was told, or the other way round.
 
     A signal stays told while one of its instants is not suppressed: where it came, where it rose, where it was asked for again.
+    `late_ms`: how late they are; for some rules that may be too late. Nobody's finished work is touched.
     """
     if not program.suppression.grounds:
         return
     for name, judged in program.judged.items():
         state = ledger.rules.get(name)
-        for signal in state.signals if state is not None else ():
+        for signal in state.signals if state is not None and late_ms <= judged.rule.lateness_ms else ():
             asked_again = signal.told_at if judged.asked_key is not None else signal.qualified_at
             instants = sorted({signal.qualified_at, signal.changed_at, asked_again} - {-1})
             if instants[-1] < since or signal.version != program.version:
                 continue
             free = [t for t in instants if not _is_suppressed(program, judged, at(t))]
-            if not free and signal.lead_id:
+            if not free and ledger.lead(signal.lead_id) is not None:
                 yield Change("gone", judged, _dropped(signal), at(signal.qualified_at))
-            elif free and signal.silent == SUPPRESSED:
+            elif signal.silent == SUPPRESSED and (free if not signal.lead_id else signal.changed_at in free):
                 yield Change("new", judged, signal, at(free[-1]))
 
 

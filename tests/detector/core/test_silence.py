@@ -59,3 +59,22 @@ def test_who_is_named_in_a_lead_and_must_be_left_alone_is_marked() -> None:
     desk.happens(None, 0, kind="identify", person="ada", traits={"unsubscribed": True})
     [created] = desk.contacts(8, 1)
     assert [(person["external_id"], person["may_contact"]) for person in created.data["people"]] == [("ada", "none")]
+
+
+def test_how_late_is_too_late_is_each_rules_own() -> None:
+    rules = tuple(replace(rule, lateness_ms=3_600_000) if rule.name == "busy" else rule for rule in RULEBOOK.rules)
+    desk = Desk(compile_rulebook(replace(RULEBOOK, rules=rules, suppress=(UNSUBSCRIBED,)), 3))
+    desk.happens("Demo Requested", 1, person="ada")
+    said = desk.happens(None, 0.9, kind="identify", person="ada", traits={"unsubscribed": True}, late_ms=DAY // 2)
+    assert types(said) == [("lead.retracted", "sales_sql")]
+
+
+def test_a_lead_that_is_finished_is_not_made_again_by_late_events() -> None:
+    desk = Desk(PROGRAM)
+    [created] = desk.contacts(8, 1)
+    desk.outcome(created.data["lead_id"], "rejected", 1.1)
+    is_test(desk, 1.2, True)
+    assert desk.contacts(10, 1.3) == [], "higher, and silent"
+    assert is_test(desk, 0.5, True, arrives=1.4) == []
+    assert is_test(desk, 0.6, False, arrives=1.5) == []
+    assert types(is_test(desk, 1.25, False, arrives=1.6)) == [("lead.created", "pql")], "the higher step was free"
