@@ -12,7 +12,6 @@ from detector.core.account import Account
 from detector.core.compare import Change
 from detector.core.evidence import evidence
 from detector.core.ids import lead_event_id, lead_id, signal_id
-from detector.core.instants import NEVER
 from detector.core.ledger import (
     EVIDENCE_BYTES_MAX,
     EVIDENCE_MAX,
@@ -31,7 +30,8 @@ from detector.core.rulebook.model import Temperature
 from detector.core.say import Speaker
 from detector.core.silence import why_silent
 from detector.core.timeline import Scene, lead_type_of
-from detector.core.verdict import holds, lasting
+from detector.core.verdict import holds
+from detector.core.waits import calm, next_turn, progress, woken
 
 SUPERSEDED_MAX = 20
 """How many leads a lead remembers to have taken over."""
@@ -81,31 +81,13 @@ class Desk:
 
     def _pass(self, t: int) -> None:
         """What time alone does to leads until t: the unattended expire, and where quiet ends what it silenced is told."""
-        ledger = self._ledger
-        while True:
-            expires = min((lead.expires_at for lead in ledger.open_leads.values()), default=NEVER)
-            ends = min(ledger.quiet.values(), default=NEVER)
-            if min(expires, ends) > t:
-                return
-            if expires <= ends:
-                for lead in [each for each in ledger.open_leads.values() if each.expires_at == expires]:
-                    self.close(lead, "expired", self._at(expires))
-            else:
-                ledger.quiet = {lead_type: until for lead_type, until in ledger.quiet.items() if until > ends}
-                self._wake(self._at(ends))
-
-    def _wake(self, moment: Moment) -> None:
-        """Quiet has ended: of what it silenced, that is told which still holds, as far as it does."""
-        for name, judged in self._program.judged.items():
-            state = self._ledger.rules.get(name)
-            signal = None if state is None else state.last
-            if signal is None or signal.silent != QUIET:
-                continue
-            verdict = holds(judged, moment)
-            if lasting(judged, verdict, moment) > 0 and why_silent(self._program, self._ledger, judged, moment) is None:
-                step = words.step(verdict.step)
-                told = msgspec.structs.replace(signal, qualified_at=moment.t, rank=verdict.rank, step=step, silent="")
-                self._route(Change("new", judged, told, moment), lead_type_of(judged.rule, moment.standing.stage))
+        while (turn := next_turn(self._ledger)).t <= t:
+            moment = self._at(turn.t)
+            for lead in turn.leads:
+                self.close(lead, "expired", moment)
+            for signal, change in () if turn.leads else woken(self._program, self._ledger, moment):
+                self._route(change, lead_type_of(change.judged.rule, moment.standing.stage))
+                told = change.signal
                 signal.lead_id, signal.silent, signal.told_at = told.lead_id, told.silent, told.told_at
                 self._account.ledger_changed()
 
@@ -287,9 +269,8 @@ class Desk:
         self.send(lead, "lead.updated", changes, change.moment, notify=not quiet)
 
     def progress(self, lead: OpenLead, t: int) -> None:
-        """Something came of it at t, or was said of it: it does not expire yet, nor while it is snoozed."""
-        expires = self._program.lead_type(lead.lead_type).expires_ms
-        lead.expires_at = NEVER if expires is None else max(t + expires, lead.snoozed_until or 0)
+        """Something came of it at t, or was said of it."""
+        progress(self._program, lead, t)
 
     def _is_news(self, change: Change) -> bool:
         return max(change.signal.changed_at, change.moment.t) >= self._place.time - NOTIFY_WITHIN_MS
@@ -359,15 +340,9 @@ class Desk:
         del self._ledger.open_leads[lead.lead_type]
         if status not in ("superseded", "retracted"):
             self._ledger.last_outcome = status
-            self._calm(lead.lead_type, status, min(moment.t, self._place.time))
+            calm(self._program, self._ledger, lead, min(moment.t, self._place.time))
         notify = lead.notified if notify is None else notify
         self.send(lead, f"lead.{status}", [difference("status", None, before, status), *changes], moment, notify=notify)
-
-    def _calm(self, lead_type: str, outcome: str, t: int) -> None:
-        """For as long as the rulebook says after such an outcome, no lead of that type is opened."""
-        quiet, length = self._ledger.quiet, self._program.quiet_ms(lead_type, outcome)
-        if length:
-            quiet[lead_type] = max(t + length, quiet.get(lead_type, -1))
 
     def send(self, lead: OpenLead, type_: str, changes: list[dict[str, Any]], moment: Moment, *, notify: bool) -> None:
         """Makes the lead event of what was done to `lead`."""
