@@ -15,7 +15,7 @@ from detector.core.account import Account
 from detector.core.emails import domain_of, kind_of
 from detector.core.facts.people import PEOPLE_MAX, Traits
 from detector.core.instants import NEVER
-from detector.core.rulebook.decode import dig, scalar
+from detector.core.rulebook.decode import dig, kept
 from detector.core.rulebook.generate import Source
 from detector.core.rulebook.model import Binary, Condition, Expr, In, Name
 from detector.core.rulebook.tree_walk import names_in
@@ -81,7 +81,7 @@ class Drops:
             known: Traits = account.facts.store(KNOWN)
             known.make_room(person, account.facts.activity.people)
             for name in names:
-                known.add(person, name, event.timestamp, event.id, scalar(said[name]))
+                known.add(person, name, event.timestamp, event.id, kept(said[name]))
             account.outsiders.pop(person, None)
 
     def _is_outsider(self, account: Account, person: str) -> bool:
@@ -133,7 +133,7 @@ def _reader(name: Name) -> Callable[[_Sight], Any]:
     root, _, rest = name.path.partition(".")
     if root == "properties":
         path = tuple(rest.split("."))
-        return lambda sight: scalar(dig(sight.properties, path))
+        return lambda sight: kept(dig(sight.properties, path))
     of_email = _OF_EMAIL.get(rest)
     if of_email is not None:
         return lambda sight: of_email(_said(sight, _EMAIL)) or of_email(sight.person)

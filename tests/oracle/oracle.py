@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
 
-from tests.oracle.account import DAY, Account, Event, Override, dig, month_of
-from tests.oracle.conditions import duration, leaves, plain, truth
+from tests.oracle.account import DAY, Account, Event, Override, month_of, there
+from tests.oracle.conditions import NOBODY, aspect, both, date, distance, duration, leaves, plain, truth
 
 REFUSED = 1e9
 """The rank of a refusal, above every share."""
@@ -102,21 +102,30 @@ class Rule:
         return here[-1] if here else None
 
     def guard(self, t: int, asked: Event | None) -> bool:
-        return all(truth(condition, lambda path: self.read(path, t, asked)) is True for condition in self.conditions)
+        return all(self.holds(condition, t, asked) is True for condition in self.conditions)
+
+    def holds(self, condition: Any, t: int, asked: Event | None) -> bool | None:
+        return truth(condition, lambda path: self.read(path, t, asked))
 
     def read(self, path: str, t: int, asked: Event | None) -> Any:
+        how, inner = aspect(path)
         account, (root, _, rest) = self.account, path.partition(".")
+        if how == "values":
+            return account.different(self.rulebook["measures"][inner], t)
+        if how:
+            value = self.read(inner, t, asked)
+            return distance(how, value if inner == "customer_since" else date(value), t)
         if root == "person":
             person = asked["person"] if asked is not None else account.person_named_last(t)
-            return account.person_trait(person, rest, t)
+            return NOBODY if person is None else account.person_trait(person, rest, t)
         if root == "properties":
-            return dig(asked or {}, path)
-        if root != "limit":
-            return account.value(path, t)
-        limit = self.limit or ""
-        if rest == "refused":
-            return len(account.until(self.rulebook["limits"][limit].get("refused", []), t))
-        return {"used": account.used, "allowed": account.allowed, "percent": account.percent}[rest](limit, t)
+            return there(asked or {}, path)
+        if root == "rules":
+            held: bool | None = True
+            for condition in self.other(path):
+                held = both(held, self.holds(condition, t, asked))
+            return held
+        return account.of_limit(self.limit or "", rest, t) if root == "limit" else account.value(path, t)
 
     # --- whom sales is to leave alone ---
 
@@ -129,8 +138,13 @@ class Rule:
             person = self.account.person_named_last(t)
 
         def read(path: str) -> Any:
+            how, inner = aspect(path)
             root, _, rest = path.partition(".")
-            return self.account.person_trait(person, rest, t) if root == "person" else self.account.value(path, t)
+            if how == "values":
+                return self.account.different(self.rulebook["measures"][inner], t)
+            if root == "person":
+                return NOBODY if person is None else self.account.person_trait(person, rest, t)
+            return self.account.value(path, t)
 
         return any(truth(condition, read) is True for condition in self.rulebook.get("suppress", ()))
 
@@ -157,14 +171,35 @@ class Rule:
             if month_of(day) != month_of(day - 1):
                 found.add(day)
             day += DAY
-        for leaf in (leaf for condition in self.conditions for leaf in leaves(condition) if leaf[1] == "trial.left"):
+        for leaf in (leaf for leaf in self.leaves() if aspect(leaf[1])[0]):
+            lengths = [0, *(plain(value) for value in leaf[2:] if isinstance(value, tuple))]
+            found |= {at + sign * n + more for at in self.dates() for n in lengths for sign in (1, -1) for more in (0, 1)}
+        for leaf in (leaf for leaf in self.leaves() if leaf[1] == "trial.left"):
             lefts = [plain(value) for value in leaf[2:] if isinstance(value, tuple)]
             found |= {turn - left + more for turn in self.account.plans.turns() for left in lefts for more in (0, 1)}
         return {t for t in found if min(times) <= t <= horizon}
 
+    def leaves(self) -> list[Any]:
+        """Of its conditions, and of those of every rule that they look at."""
+        ahead, found = list(self.conditions), []
+        while ahead:
+            of = list(leaves(ahead.pop()))
+            found += of
+            ahead += [condition for leaf in of if leaf[1].startswith("rules.") for condition in self.other(leaf[1])]
+        return found
+
+    def other(self, path: str) -> list[Any]:
+        conditions: list[Any] = self.rulebook["rules"][path.removeprefix("rules.")]["when"]
+        return conditions
+
+    def dates(self) -> set[int]:
+        """All that were ever said, and when anything was."""
+        said = [date(value) for event in self.account.events for value in event["traits"].values()]
+        return {at for at in said if at is not None} | {event["timestamp"] for event in self.account.events}
+
     def delays(self) -> set[int]:
         """How long after an event it may still matter: windows run out, an answer is overdue."""
-        names = {leaf[1] for condition in self.conditions for leaf in leaves(condition)}
+        names = {aspect(leaf[1])[1] for leaf in self.leaves()}
         used = [measure for name, measure in self.rulebook.get("measures", {}).items() if name in names]
         return {duration(measure[key]) for measure in used for key in ("window", "within") if key in measure}
 

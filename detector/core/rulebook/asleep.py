@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from detector.core.rulebook.model import Between, Binary, Expr, In, Name, Negative, Not, Rule, Rulebook
+from detector.core.rulebook.model import Rule, Rulebook
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.tree import Entry
+from detector.core.rulebook.tree_walk import names_in
 
 
 def report_asleep(rulebook: Rulebook, entries: Mapping[str, Entry], report: Report) -> None:
@@ -20,23 +21,7 @@ def report_asleep(rulebook: Rulebook, entries: Mapping[str, Entry], report: Repo
 
 def names_of(rule: Rule) -> set[str]:
     """Every name that the rule's conditions use."""
-    return {name for condition in rule.when for name in _names(condition.expr)}
-
-
-def _names(expr: Expr) -> Iterator[str]:
-    match expr:
-        case Name():
-            yield expr.path
-        case Not() | Negative():
-            yield from _names(expr.operand)
-        case Binary():
-            yield from (*_names(expr.left), *_names(expr.right))
-        case Between():
-            yield from (*_names(expr.value), *_names(expr.low), *_names(expr.high))
-        case In():
-            yield from _names(expr.value)
-        case _:
-            return
+    return {name.path for condition in rule.when for name in names_in(condition.expr)}
 
 
 def _reasons(name: str, rulebook: Rulebook, *, own: bool) -> Iterator[tuple[str, str]]:
@@ -46,6 +31,8 @@ def _reasons(name: str, rulebook: Rulebook, *, own: bool) -> Iterator[tuple[str,
         yield "no plan is a trial with `days`", "Say how long the trial lasts: {stage: trial, days: 14, then: free}"
     if name.startswith("onboarding.") and rulebook.onboarding is None:
         yield "there is no `onboarding`", "Name its steps: onboarding: {steps: [signed_up, …]}"
+    if name.startswith("limits.") and not rulebook.limits[limit := name.split(".")[1]].of.terms:
+        yield f"limit '{limit}' waits for an event that `events` does not map", "Say in `events` what your product calls it"
     if name in rulebook.measures:
         selectors = rulebook.measures[name].selectors
         if any(of.builtin == "premium" for of in selectors) and not rulebook.features:

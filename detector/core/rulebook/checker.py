@@ -3,25 +3,53 @@
 import re
 from typing import Final
 
-from detector.core.rulebook import leads, measures, meters, noise, plans, rules, shapes, whom
+from detector.core.rulebook import forms, leads, measures, meters, noise, plans, rules, selectors, shapes, whom
 from detector.core.rulebook.asleep import report_asleep
 from detector.core.rulebook.model import Rulebook
 from detector.core.rulebook.names import Names
 from detector.core.rulebook.problems import Report
+from detector.core.rulebook.references import report_circles
 from detector.core.rulebook.selectors import Context, aliases
 from detector.core.rulebook.tree import Fields, Node, Scalar, kind_of
 
-SECTIONS: Final = (
-    *("project", "use", "currency", "account", "person", "lists", "events", "measures", "limits", "features", "plans", "no_plan"),
-    *("onboarding", "lead_types", "close", "rules", "suppress", "drop_events", "noise"),
-)
 LATER: Final = (
     *("timezone", "score", "addons", "segments", "plan", "mode", "on_enable", "lateness"),
     *("sequences", "endpoints", "owner", "retention"),
 )
 LISTS_MAX: Final = 100
-_PROJECT: Final = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
-_CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
+_PROJECT_MAX: Final = 64
+_PROJECT_PATTERN: Final = r"[a-z0-9]+(-[a-z0-9]+)*"
+_CURRENCY_PATTERN: Final = r"[A-Z]{3}"
+_PROJECT: Final = re.compile(rf"(?=.{{1,{_PROJECT_MAX}}}$){_PROJECT_PATTERN}", re.ASCII)
+_CURRENCY: Final = re.compile(_CURRENCY_PATTERN, re.ASCII)
+SECTIONS: Final[forms.Keys] = {
+    "project": forms.said(forms.matching(_PROJECT_PATTERN, _PROJECT_MAX, "acme-mail"), "The project's name"),
+    "use": forms.said(forms.TEXT, "The shipped rules that this file builds on"),
+    "currency": forms.said(forms.matching(_CURRENCY_PATTERN, 3, "EUR"), "Of the plans' prices; USD if nothing is said"),
+    "account": forms.said(forms.one_or_more(forms.words(whom.WAYS)), "How an event that names no account finds its own"),
+    "person": forms.said(forms.some(forms.words(whom.ROLES)), "Whom a lead names: the first of these with an e-mail"),
+    "lists": forms.said(forms.named(forms.some(forms.TEXT), LISTS_MAX, word=True), "Lists of texts, for `in`"),
+    "events": forms.said(
+        forms.named(forms.EVENTS, selectors.ALIASES_MAX, word=True), "Your names for events, and what your product calls them"
+    ),
+    "measures": forms.said(
+        forms.named(measures.FORM, measures.MEASURES_MAX, word=True), "Numbers that are kept for each account"
+    ),
+    "limits": forms.said(forms.named(forms.record(meters.LIMIT), meters.LIMITS_MAX), "What plans cap"),
+    "features": forms.said(forms.named(forms.record(meters.FEATURE), meters.FEATURES_MAX), "What only some plans include"),
+    "plans": forms.said(forms.named(forms.record(plans.PLAN), plans.PLANS_MAX), "The ladder, cheapest first"),
+    "no_plan": forms.said(forms.TEXT, "The plan of an account of which none is known"),
+    "onboarding": forms.said(forms.record(plans.ONBOARDING, needs=("steps",)), "The steps of a good start"),
+    "lead_types": forms.said(
+        forms.named(forms.record(leads.LEAD_TYPE), leads.LEAD_TYPES_MAX), "What a lead is for, strongest first"
+    ),
+    "close": forms.said(forms.record(leads.CLOSING), "When events close an account's leads"),
+    "suppress": forms.said(whom.CONDITIONS, "Of an account or person for which one of these holds sales hears nothing"),
+    "drop_events": forms.said(whom.CONDITIONS, "Events for which one of these holds count for nothing"),
+    "noise": forms.said(forms.record(noise.NOISE), "How soon after an outcome sales hears of an account again"),
+    "rules": forms.said(forms.named(forms.record(rules.RULE), rules.RULES_MAX), "The ways to qualify"),
+}
+"""The file itself; what forms are and how to add a key: forms.py."""
 
 
 def checked(root: Fields, report: Report) -> Rulebook:
@@ -29,7 +57,15 @@ def checked(root: Fields, report: Report) -> Rulebook:
     sections = shapes.fields(root, shapes.RULEBOOK, SECTIONS, LATER, report) or {}
     lists = _lists(sections.get("lists"), report)
     measure_types = measures.measure_types(sections.get("measures"), report)
-    names = Names(measure_types, lists, _keys(sections.get("plans")), _keys(sections.get("events")))
+    names = Names(
+        measures=measure_types,
+        several=measures.several(sections.get("measures")),
+        lists=lists,
+        plans=_keys(sections.get("plans")),
+        events=_keys(sections.get("events")),
+        limits=_keys(sections.get("limits")),
+        rules=rules.form_of_each(sections.get("rules")),
+    )
     context = Context(report, names)
     aliases(sections.get("events"), context)
     limits = meters.limits(sections.get("limits"), context)
@@ -58,6 +94,7 @@ def checked(root: Fields, report: Report) -> Rulebook:
         noise=noise.noise(sections.get("noise"), report),
         rules=rules.rules(sections.get("rules"), _keys(sections.get("lead_types")), context),
     )
+    report_circles(rulebook.rules, shapes.entries(sections.get("rules"), "rules", Report()), report)
     report_asleep(rulebook, shapes.entries(sections.get("rules"), "rules", Report()), report)
     return rulebook
 

@@ -7,9 +7,10 @@ from contracts.messages import EventType
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.model import Condition, Name, Rule, Rulebook, Selector
+from detector.core.rulebook.references import conditions_behind
 from detector.core.rulebook.tree_walk import names_in
 
-_PLAN = {"plan", "plan.change", "stage"}
+_PLAN = {"plan", "plan.change", "stage", "customer_since"}
 TYPES: Final[tuple[EventType, ...]] = ("track", "group", "identify", "page", "screen", "alias")
 
 
@@ -69,7 +70,9 @@ _OF_TYPE = "\0type "
 
 def _needs(rule: Rule, limit: LimitReader | None, rulebook: Rulebook) -> _Needs:
     used = set() if limit is None else _wires(limit.limit.of, rulebook) | {f"{_OF_TYPE}group"}
-    needs = [(1 << n, _needs_of_line(condition, rule, used, rulebook)) for n, condition in enumerate(rule.when)]
+    rules = {each.name: each for each in rulebook.rules}
+    lines = [conditions_behind((condition,), rules) for condition in rule.when]
+    needs = [(1 << n, _needs_of_line(behind, rule, used, rulebook)) for n, behind in enumerate(lines)]
     needs += [(EVERYTHING, _wires(selector, rulebook)) for _, selector in rule.event]  # lines may look at the event itself
     needs.append((1 << len(rule.when), used))
     if limit is not None:
@@ -77,10 +80,10 @@ def _needs(rule: Rule, limit: LimitReader | None, rulebook: Rulebook) -> _Needs:
     return needs
 
 
-def _needs_of_line(condition: Condition, rule: Rule, used: set[str], rulebook: Rulebook) -> set[str]:
-    """`used`: what changes the limit at hand."""
+def _needs_of_line(conditions: Iterable[Condition], rule: Rule, used: set[str], rulebook: Rulebook) -> set[str]:
+    """`conditions`: the line's, and what is behind it. `used`: what changes the limit at hand."""
     needs: set[str] = set()
-    for name in names_in(condition.expr):
+    for name in (name for condition in conditions for name in names_in(condition.expr)):
         if name.path.startswith("limit."):
             needs |= used
         needs |= _needs_of_name(name, rulebook)
@@ -99,6 +102,9 @@ def _needs_of_name(name: Name, rulebook: Rulebook) -> set[str]:
     if root == "onboarding" and rulebook.onboarding is not None:
         steps = rulebook.onboarding.steps.values()
         return {wire for step in steps for wire in _wires(step, rulebook)}
+    if root == "limits":
+        limit = rulebook.limits[name.path.split(".")[1]]
+        return _wires(limit.of, rulebook) | _wires(limit.refused, rulebook) | {f"{_OF_TYPE}group"}
     return {f"{_OF_TYPE}group"} if name.path in _PLAN or root in ("account", "trial") else set()
 
 

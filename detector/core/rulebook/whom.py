@@ -2,7 +2,7 @@
 
 from typing import Final, cast
 
-from detector.core.rulebook import shapes
+from detector.core.rulebook import forms, shapes
 from detector.core.rulebook.conditions import condition
 from detector.core.rulebook.model import Condition, Way
 from detector.core.rulebook.names import DROP, SUPPRESS, Place
@@ -13,6 +13,8 @@ from detector.core.rulebook.tree import Items, Node, Scalar
 WAYS: Final = ("group", "domain", "person")
 ROLES: Final = ("asker", "trigger", "admin", "most_active")
 CONDITIONS_MAX: Final = 32
+CONDITIONS: Final = forms.either(forms.CONDITION, forms.listed(forms.CONDITION, CONDITIONS_MAX))
+"""Of which one is enough. Without any nobody is meant."""
 
 
 def account(node: Node | None, report: Report) -> tuple[Way, ...]:
