@@ -19,7 +19,7 @@ from tests.detector.shell.world import World
 
 ACCOUNTS = 50
 HASH_BYTES = 8
-ROWS_BYTES = 8_040
+ROWS_BYTES = 8_090
 """Of the accounts of `pages`, packed."""
 COMMIT = ["UPDATE checkpoints", "INSERT accounts", "INSERT seen", "INSERT event_names"]
 PUBLISH = ["SELECT outbox", "DELETE outbox"]
