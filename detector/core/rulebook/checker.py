@@ -63,7 +63,7 @@ def checked(root: Fields, report: Report) -> Rulebook:
         plans=_keys(sections.get("plans")),
         events=_keys(sections.get("events")),
         limits=_keys(sections.get("limits")),
-        rules=rules.forms(sections.get("rules")),
+        rules=rules.form_keys(sections.get("rules")),
     )
     context = Context(report, names)
     aliases(sections.get("events"), context)
