@@ -50,11 +50,11 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
         reaction.fold(facts, event)
         if event.traits is not EMPTY_OBJECT:
             fold_traits(program, facts, event)
-        if not _may_rise(program, account, event, reaction.touches):
+        awake = _awake(program, account, event, reaction.touches)
+        if not awake:
             return []
         session = Judgement(program, account, place, event)
-        for judged, _ in reaction.touches:
-            account.resting.pop(judged.name, None)  # this event was not counted for each of them
+        for judged in awake:
             session.in_order(judged)
         return session.told(t, t) if session.found_something else []
     account.resting.clear()
@@ -150,29 +150,35 @@ def _wait_for_import(account: Account, event: UsageEvent, place: Place) -> None:
         account.ledger_changed()
 
 
-def _may_rise(program: Program, account: Account, event: UsageEvent, touched: Iterable[Touch]) -> bool:
-    """Whether a rule that a plain event touches stands somewhere, or does now. Hardly ever: it must be cheap.
+def _awake(program: Program, account: Account, event: UsageEvent, touched: Iterable[Touch]) -> list[Judged]:
+    """The rules that a plain event touches and that stand somewhere, or do now. Hardly ever any: it must be cheap.
 
     A rule that stands nowhere rests until an event could change that.
     """
+    awake = []
     if account.judged_by is not program:
         account.judged_by = program
         account.resting.clear()
     resting, moment = account.resting, None
     for judged, parts in touched:
         rest = resting.get(judged.name)
-        if rest is not None and (not parts & rest.part or (parts != EVERYTHING and rest.lasts(event.timestamp))):
+        if (
+            rest is not None
+            and event.timestamp < rest.ends
+            and (not parts & rest.part or (parts != EVERYTHING and rest.lasts(event.timestamp, event.person)))
+        ):
             continue
-        state = account.ledger.rules.get(judged.name)
-        if judged.course is Course.MOVES or (state is not None and (state.told > 0 or state.due != NEVER)):
-            return True
-        if moment is None:
-            moment = _moment(program, account, event.timestamp, event)
-        rest = judged.rest(moment)
-        if rest is None:
-            return True
-        resting[judged.name] = rest
-    return False
+        state, rest = account.ledger.rules.get(judged.name), None
+        if state is None or (state.told == 0 and state.due > event.timestamp):
+            if moment is None:
+                moment = _moment(program, account, event.timestamp, event)
+            rest = judged.rest(moment, NEVER if state is None else state.due)
+        if rest is not None:
+            resting[judged.name] = rest
+        else:
+            resting.pop(judged.name, None)
+            awake.append(judged)
+    return awake
 
 
 def _moment(program: Program, account: Account, t: int, event: UsageEvent | None) -> Moment:

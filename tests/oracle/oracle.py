@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
 
-from tests.oracle.account import DAY, Account, Event, Override, month_of, there
+from tests.oracle.account import DAY, Account, Event, Override
+from tests.oracle.calendar import PERIODS, during, local_date, midnight
 from tests.oracle.conditions import NOBODY, aspect, both, date, distance, duration, leaves, plain, truth
+from tests.oracle.events import there
 
 REFUSED = 1e9
 """The rank of a refusal, above every share."""
@@ -91,7 +93,9 @@ class Rule:
         how, inner = aspect(path)
         account, (root, _, rest) = self.account, path.partition(".")
         if how == "values":
-            return account.different(self.rulebook["measures"][inner], t)
+            measure = self.rulebook["measures"][inner]
+            span = account.span(measure, t)
+            return None if span is None else account.different(measure, span, t)
         if how:
             value = self.read(inner, t, asked)
             return distance(how, value if inner == "customer_since" else date(value), t)
@@ -118,11 +122,9 @@ class Rule:
         found |= {override.since for override in self.account.overrides}
         for after in self.delays():
             found |= {t + after for t in times}
-        day = min(times) - min(times) % DAY
-        while day <= horizon:  # a counter begins again with the month
-            if month_of(day) != month_of(day - 1):
-                found.add(day)
-            day += DAY
+        zone = self.account.zone  # periods of the calendar begin anew
+        found |= {midnight(local_date(day, zone), zone) for day in range(min(times), horizon + DAY, DAY // 2)}
+        found |= {t + length + more for t in times for length in self.compared_since() for more in (0, 1)}
         for leaf in (leaf for leaf in self.leaves() if aspect(leaf[1])[0]):
             lengths = [0, *(plain(value) for value in leaf[2:] if isinstance(value, tuple))]
             found |= {at + sign * n + more for at in self.dates() for n in lengths for sign in (1, -1) for more in (0, 1)}
@@ -149,11 +151,20 @@ class Rule:
         said = [date(value) for event in self.account.events for value in event["traits"].values()]
         return {at for at in said if at is not None} | {event["timestamp"] for event in self.account.events}
 
+    def compared_since(self) -> set[int]:
+        """What the time since a first event is compared with."""
+        measures = self.rulebook.get("measures", {})
+        about = [leaf for leaf in self.leaves() if "since" in measures.get(leaf[1], {})]
+        return {plain(value) for leaf in about for value in leaf[2:] if isinstance(value, tuple)}
+
     def delays(self) -> set[int]:
         """How long after an event it may still matter: windows run out, an answer is overdue."""
-        names = {aspect(leaf[1])[1] for leaf in self.leaves()}
+        names = {aspect(leaf[1])[1].partition(".")[0] for leaf in self.leaves()}
         used = [measure for name, measure in self.rulebook.get("measures", {}).items() if name in names]
-        return {duration(measure[key]) for measure in used for key in ("window", "within") if key in measure}
+        lengths = {measure[key] for measure in used for key in ("window", "within") if key in measure}
+        begin = {during(measure["during"])[0] for measure in used if "during" in measure}
+        ran_out = {duration(length) for length in lengths if length not in PERIODS}
+        return ran_out | {2 * length for length in ran_out} | begin  # of what was earlier too
 
     # --- signals ---
 

@@ -5,17 +5,19 @@ from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any
 
-from detector.core.measures.keys import asked_key, events_key, feature_key, limit_key, step_key
+from detector.core.measures.keys import asked_key, events_key, feature_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
+from detector.core.measures.periods import Periods
 from detector.core.measures.plan import Ladder
 from detector.core.measures.reader import Course, Reader
-from detector.core.measures.readers import reader_of
+from detector.core.measures.readers import reader_of_name
 from detector.core.measures.sink import Sink
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.folds import fold_functions
 from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import Judged, Line
+from detector.core.rulebook.measured import Distinct
 from detector.core.rulebook.model import (
     Binary,
     Condition,
@@ -89,9 +91,12 @@ class Program:
 
 def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     """Raises nothing for a rulebook that `parse` accepted."""
-    features = {name: feature_key(feature) for name, feature in rulebook.features.items()}
-    onboarding = OnboardingReader(rulebook.onboarding) if rulebook.onboarding is not None else None
-    readers = {name: reader_of(measure, features) for name, measure in rulebook.measures.items()}
+    periods = Periods.of(rulebook)
+    features = {name: feature_key(feature, periods.zone) for name, feature in rulebook.features.items()}
+    onboarding = OnboardingReader(rulebook.onboarding, periods) if rulebook.onboarding is not None else None
+    of_measures = [path for path in sorted(_paths(rulebook, [])) if path.partition(".")[0] in rulebook.measures]
+    names = dict.fromkeys([*rulebook.measures, *of_measures])
+    readers = {name: reader_of_name(name, rulebook.measures, features, periods) for name in names}
     values = {
         **STATE_VALUES,
         **LIMIT_VALUES,
@@ -101,13 +106,18 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     ladder = Ladder(rulebook.plans, rulebook.no_plan)
     if ladder.timed:
         values = where_trials_end(values)
-    limits = {name: LimitReader(limit) for name, limit in rulebook.limits.items()}
+    limits = {name: LimitReader(limit, periods) for name, limit in rulebook.limits.items()}
     values |= limits_by_name(values, limits)
     counts = frozenset(name for name, reader in readers.items() if reader.rises_by_one)
     of_rules = _of_rules(rulebook.rules, limits, values, counts)
     judged = {each.name: each for rule in rulebook.rules for each in of_rules[rule.name]}
-    sinks = _sinks(rulebook, readers.values())
-    traits = {path for path in _paths(rulebook, sinks) if path.startswith(("person.", "account."))}
+    sinks = _sinks(rulebook, readers.values(), limits.values(), features)
+    sinks += onboarding.sinks if onboarding is not None else ()
+    traits = {
+        path
+        for path in (*_paths(rulebook, sinks), rulebook.billing_day or "", *_told_apart(rulebook))
+        if path.startswith(("person.", "account."))
+    }
     folds = fold_functions(sinks, acting=any(each.of_person for each in judged.values()))
     return Program(
         rulebook=rulebook,
@@ -170,8 +180,9 @@ def _judged(
     properties = asked_properties(rule)
 
     def read(name: Name) -> Value:
-        found = [each for condition in rule.when for each in compared_with(condition.expr, name)]
-        return aspect(value_of(name.path, values, properties), name, found)
+        with_this = (fixed for condition in rule.when for fixed in compared_with(condition.expr, name))
+        lengths = tuple(int(fixed) for fixed in with_this if isinstance(fixed, int | float))
+        return aspect(value_of(name.path, values, properties), name, lengths)
 
     names = dict.fromkeys(name for condition in rule.when for name in names_in(condition.expr))
     paths = {name.path for condition in behind for name in names_in(condition.expr)}
@@ -205,7 +216,11 @@ def _course(expr: Expr, read: Callable[[Name], Value]) -> Course:
     if isinstance(expr, Binary) and expr.operator in ("and", "or"):
         return max(_course(expr.left, read), _course(expr.right, read))
     match expr:
-        case Binary(operator=">=" | ">", left=Name(), right=Constant()) | Covers() | Name():
+        case Name(type=Type.BOOL) | Covers():
+            return Course.FALLS
+        case Binary(operator=">=", left=Name(), right=Constant(value=int() | float() as number)) if number > 0:
+            return Course.FALLS  # from 0 on it would hold already where a window begins, and unknown ends
+        case Binary(operator=">", left=Name(), right=Constant(value=int() | float() as number)) if number >= 0:
             return Course.FALLS
         case _:
             return Course.MOVES
@@ -237,8 +252,17 @@ def _line(condition: Condition, read: Callable[[Name], Value], counts: frozenset
     source = read(names[0]) if names else Value(lambda _moment: None)
     kind = left.type if isinstance(left, Name) else Type.ANY
     threshold = _calculation(compared.right, read) if compared is not None else lambda _moment: None
-    holds = _guard((condition,), read)
-    return Line(condition.text, _calculation(left, read), threshold, source, kind, holds, _counted_to(condition.expr, counts))
+    return Line(
+        text=condition.text,
+        value=_calculation(left, read),
+        threshold=threshold,
+        source=source,
+        type=kind,
+        holds=_guard((condition,), read),
+        course=_course(condition.expr, read),
+        sources=tuple(map(read, dict.fromkeys(names))),
+        counted_to=_counted_to(condition.expr, counts),
+    )
 
 
 def _counted_to(expr: Expr, counts: frozenset[str]) -> int | None:
@@ -266,16 +290,23 @@ def _paths(rulebook: Rulebook, sinks: list[Sink]) -> set[str]:
     return paths | {part.path for text in texts for part in text if isinstance(part, Name)}
 
 
-def _sinks(rulebook: Rulebook, readers: Iterable[Reader]) -> list[Sink]:
+def _told_apart(rulebook: Rulebook) -> set[str]:
+    """The properties and traits of which different values are counted."""
+    found = [measure for measure in rulebook.measures.values() if isinstance(measure, Distinct)]
+    return {path for measure in found for path in (measure.of_value, measure.most_by) if path is not None}
+
+
+def _sinks(
+    rulebook: Rulebook, readers: Iterable[Reader], limits: Iterable[LimitReader], features: Mapping[str, str]
+) -> list[Sink]:
     sinks = [sink for reader in readers for sink in reader.sinks]
-    for limit in rulebook.limits.values():
-        sinks.append(Sink(limit_key(limit), limit.of, "gauge" if limit.kind == "gauge" else "count", limit.of_value))
+    for of_limit in limits:
+        limit = of_limit.limit
+        sinks.append(Sink(of_limit.key, limit.of, "gauge" if limit.kind == "gauge" else "count", limit.of_value))
         sinks.append(Sink(events_key(limit.refused), limit.refused, "count"))
-    for feature in rulebook.features.values():
+    for name, feature in rulebook.features.items():
         either = Selector((*feature.used.terms, *feature.refused.terms))
-        sinks.append(Sink(feature_key(feature), either, "feature"))
-    if rulebook.onboarding is not None:
-        sinks += [Sink(step_key(step), step, "milestone") for step in rulebook.onboarding.steps.values()]
+        sinks.append(Sink(features[name], either, "feature"))
     for rule in rulebook.rules:
         properties = asked_properties(rule)
         key = asked_key(rule.name, rule.event, properties) if rule.event else ""

@@ -43,7 +43,10 @@ LATER_NAMES: Final = (
     *("limit.full_in", "limit.full_on", "person.email_domain", "person.email_kind", "churned_on", "score"),
     *("score.fit", "score.behaviour", "temperature", "trial", "trial.quiet", "trial.would_lose"),
 )
-LATER_OF_MEASURES: Final = ("rising_weeks", "streak")
+OF_MEASURES: Final = {
+    "earlier": "a measure with `window`: what it was one window before",
+    "rising_weeks": "a measure with `count`, `distinct`, `sum`, `min` or `max`",
+}
 RESERVED: Final = frozenset(
     (
         *("account", "person", "properties", "event", "limit", "plan", "stage", "onboarding", "offer", "trial", "score"),
@@ -96,6 +99,11 @@ class Names:
     events: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     rules: Mapping[str, str] = field(default_factory=dict)
+    moving: frozenset[str] = frozenset()
+    """The measures among COMPARED_ONLY."""
+
+    def compared_only(self, path: str) -> bool:
+        return path in COMPARED_ONLY or path in self.moving
 
     def find(self, path: str, place: Place, offset: int) -> Name:
         """The typed name. Raises Refusal if there is none, not here, or not yet."""
@@ -160,13 +168,16 @@ class Names:
         return {"account": place.state, "person": place.person, "properties": place.properties}[root]
 
     def _refusal(self, path: str, place: Place, offset: int, known: Mapping[str, Type]) -> Refusal:
-        root, _, rest = path.partition(".")
-        if path in LATER_NAMES or (root in self.measures and rest in LATER_OF_MEASURES):
+        root = path.partition(".")[0]
+        if path in LATER_NAMES:
             return Refusal(offset, "not_supported_yet", f"not supported yet: {path}")
         return Refusal(offset, "unknown_name", *self._why_not(path, root, place, list(known)))
 
     def _why_not(self, path: str, root: str, place: Place, known: list[str]) -> tuple[str, str]:  # noqa: PLR0911 (one return a reason)
         """Message and remedy for a name that is not known in this place."""
+        of_measure = OF_MEASURES.get(path.partition(".")[2])
+        if root in self.measures and of_measure is not None and place.state:
+            return f"'{path}' is not known", f"There is `.{path.partition('.')[2]}` of {of_measure}"
         if path in LIMIT_NAMES:
             remedy = "Use it in such a rule" if place in (WHERE, CLOSE, DO) else "Add `each: limit`"
             return f"'{path}' is only known in a rule with `each: limit`", remedy

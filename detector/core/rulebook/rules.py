@@ -53,7 +53,7 @@ def rules(node: Node | None, lead_types: Collection[str], context: Context) -> t
     return tuple(rule for rule in built if rule is not None)
 
 
-def form_keys(node: Node | None) -> dict[str, str]:
+def keys_of(node: Node | None) -> dict[str, str]:
     """Rule -> the key that its form begins with, before any rule is read."""
     found = node.entries.items() if isinstance(node, Fields) else ()
     keys = {name: entry.value.entries.keys() if isinstance(entry.value, Fields) else () for name, entry in found}
