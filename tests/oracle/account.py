@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from tests.oracle.calendar import began
-from tests.oracle.conditions import duration
+from tests.oracle.conditions import duration, truth
 from tests.oracle.events import Event, dig, selects
 from tests.oracle.measures import Measures
 from tests.oracle.plans import UNKNOWN, Plans, Standing
@@ -40,7 +40,8 @@ class Account(Measures):
         self.zone = rulebook.get("timezone", "UTC")
         self.overrides = overrides
         first = {event["id"]: event for event in reversed(events)}
-        self.events = sorted(first.values(), key=lambda event: (event["timestamp"], event["id"]))
+        counted = [event for event in first.values() if not dropped(rulebook, event)]
+        self.events = sorted(counted, key=lambda event: (event["timestamp"], event["id"]))
         said = [(e["timestamp"], e["traits"]["plan"]) for e in self.events if e["type"] == "group" and "plan" in e["traits"]]
         self.plans = Plans(rulebook, said)
         self.known: dict[Any, Any] = {}
@@ -203,4 +204,25 @@ class Account(Measures):
     def person_trait(self, person: str | None, name: str, t: int) -> Any:
         if person is None:
             return None
+        if name in ("email_domain", "email_kind"):
+            return of_email(name, self.person_trait(person, "email", t)) or of_email(name, person)
         return self.trait([e for e in self.events if e["type"] != "group" and e["person"] == person], name, t)
+
+
+def dropped(rulebook: dict[str, Any], event: Event) -> bool:
+    """Whether `drop_events` makes it count for nothing. Of its person only the id says something here."""
+
+    def read(path: str) -> Any:
+        root, _, rest = path.partition(".")
+        return of_email(rest, event["person"]) if root == "person" else dig(event, path)
+
+    return any(truth(condition, read) is True for condition in rulebook.get("drop_events", ()))
+
+
+def of_email(name: str, address: Any) -> str | None:
+    """`email_domain` or `email_kind`, as far as the made-up people go."""
+    local, _, domain = address.lower().partition("@") if isinstance(address, str) else ("", "", "")
+    if not domain:
+        return None
+    kind = "free_mail" if domain == "gmail.com" else "role" if local == "info" else "business"
+    return str(domain) if name == "email_domain" else kind

@@ -36,6 +36,26 @@ def signals(rulebook: dict[str, Any], events: list[Event], horizon: int, overrid
     return found
 
 
+class Hearing(NamedTuple):
+    """Whether sales may hear of a signal. `barred`: at none of the instants at which it came, rose or was asked for again."""
+
+    rule: str
+    qualified_at: int
+    barred: bool
+    clear: bool
+    """Where it came to stand as it does, nothing bars it."""
+
+
+def hearings(rulebook: dict[str, Any], events: list[Event], horizon: int, overrides: Sequence[Override] = ()) -> set[Hearing]:
+    """Of all signals, for rulebooks with `suppress` and rules in shadow."""
+    account = Account(rulebook, events, overrides)
+    found: set[Hearing] = set()
+    for name, rule in rulebook["rules"].items():
+        for limit in rulebook.get("limits", {}) if "each" in rule else [None]:
+            found |= Rule(account, name, rule, limit).hearings(horizon)
+    return found
+
+
 class Rule:
     """One rule, of a rule for each limit one limit of it."""
 
@@ -93,9 +113,7 @@ class Rule:
         how, inner = aspect(path)
         account, (root, _, rest) = self.account, path.partition(".")
         if how == "values":
-            measure = self.rulebook["measures"][inner]
-            span = account.span(measure, t)
-            return None if span is None else account.different(measure, span, t)
+            return self.different(inner, t)
         if how:
             value = self.read(inner, t, asked)
             return distance(how, value if inner == "customer_since" else date(value), t)
@@ -110,6 +128,40 @@ class Rule:
                 held = both(held, self.holds(condition, t, asked))
             return held
         return account.of_limit(self.limit or "", rest, t) if root == "limit" else account.value(path, t)
+
+    def different(self, name: str, t: int) -> Any:
+        """The different values that a measure counts; None: it counts none yet."""
+        measure = self.rulebook["measures"][name]
+        span = self.account.span(measure, t)
+        return None if span is None else self.account.different(measure, span, t)
+
+    # --- whom sales is to leave alone ---
+
+    def suppressed(self, t: int) -> bool:
+        """By the account, or by the person whom the rule is about, if it is about one."""
+        person, paths = None, {leaf[1] for condition in self.conditions for leaf in leaves(condition)}
+        if "event" in self.rule:
+            person = (self.asked(t) or {}).get("person")
+        elif any(path.startswith("person.") for path in paths):
+            person = self.account.person_named_last(t)
+
+        def read(path: str) -> Any:
+            how, inner = aspect(path)
+            root, _, rest = path.partition(".")
+            if how == "values":
+                return self.different(inner, t)
+            if root == "person":
+                return NOBODY if person is None else self.account.person_trait(person, rest, t)
+            return self.account.value(path, t)
+
+        return any(truth(condition, read) is True for condition in self.rulebook.get("suppress", ()))
+
+    def hearings(self, horizon: int) -> set[Hearing]:
+        found = set()
+        for each in self.walk(horizon):
+            free = [self.rule.get("mode") != "shadow" and not self.suppressed(t) for t in (*each["instants"], *each["again"])]
+            found.add(Hearing(self.name, each["at"], not any(free), free[len(each["instants"]) - 1]))
+        return found
 
     # --- when it may change ---
 
@@ -169,7 +221,14 @@ class Rule:
     # --- signals ---
 
     def signals(self, horizon: int) -> set[Signal]:
-        """The walk: what is told, what the cooldown silences, what raises the signal before."""
+        found = self.walk(horizon)
+        return {Signal(self.lead_type(each["at"]), self.name, self.step(each["rank"]), each["at"]) for each in found}
+
+    def walk(self, horizon: int) -> list[dict[str, Any]]:
+        """What is told, what the cooldown silences, what raises the signal before.
+
+        `instants`: at which a signal came and rose; `again`: at which the same was asked for once more.
+        """
         ahead = list(self.instants(horizon))
         heapify(ahead)
         found: list[dict[str, Any]] = []
@@ -182,15 +241,18 @@ class Rule:
             rank = self.rank(t)
             if rank > told:
                 if not (found and self.cools(found[-1], t)):
-                    found.append({"at": t, "rank": rank, "allowed": self.allowed(t)})
+                    found.append({"at": t, "rank": rank, "allowed": self.allowed(t), "instants": [t], "again": []})
                     told = rank
                     if t + self.cooldown <= horizon:
                         heappush(ahead, t + self.cooldown)
                 elif rank > found[-1]["rank"]:
                     found[-1] |= {"rank": rank, "allowed": self.allowed(t)}
+                    found[-1]["instants"].append(t)
                     told = rank
+                elif "event" in self.rule:
+                    found[-1]["again"].append(t)
             told = min(told, self.lasting(t)) if told else 0.0
-        return {Signal(self.lead_type(each["at"]), self.name, self.step(each["rank"]), each["at"]) for each in found}
+        return found
 
     def cools(self, last: dict[str, Any], t: int) -> bool:
         """Within the cooldown of the last signal, unless the limit was raised since."""

@@ -10,6 +10,9 @@ from tests.truth.looks import DATES, LENGTHS, LIMITS_BY_NAME, SEVERAL, TEXTS, va
 from tests.truth.looks import rules as of_rules
 
 TITLES, TOPICS = ["CTO", "Intern"], ["pricing", "weather"]
+EMAILS = ["ada@gmail.com", "info@big.example", "Bo@Big.example", "nobody"]
+EVA = "eva@staff.example"
+"""Somebody whose id is an address."""
 WINDOWS = [{"window": length} for length in ("1h", "1d", "3d", "7d")]
 PERIODS = [{"window": period} for period in ("day", "week", "month", "billing period")]
 DURING = [{"during": text} for text in ("first 1d of signed", "day 2 of Counted", "first 3d of imported", "week 1 of Shared")]
@@ -117,6 +120,18 @@ def measures(draw: st.DrawFn) -> dict[str, Any]:
     return found
 
 
+DROPS: list[Any] = [
+    ("in", "person.email_domain", ["staff.example"]),
+    ("compare", "properties.topic", "==", "weather"),
+    ("and", ("is", "properties.ok"), ("not", ("compare", "person.email_kind", "==", "role"))),
+    ("or", ("compare", "properties.total", ">=", 16), ("compare", "properties.viewer", "==", "a")),
+]
+NOISES: list[dict[str, Any]] = [
+    {"quiet_after": {"rejected": "3d", "won": "1d", "expired": "1h"}},
+    {"account": {"leads": 1, "per": "14d"}, "quiet_after": {"lost": "14d", "recycled": "2d"}},
+]
+
+
 def _of_measure(name: str, measure: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
     if "since" in measure or "elapsed" in measure:
         length = st.sampled_from(["1h", "1d", "3d"]).map(lambda length: ("duration", length))
@@ -152,6 +167,10 @@ def _of_state(book: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
         st.tuples(st.just("compare"), st.just("plan.change"), st.just("=="), st.sampled_from(["up", "down"])),
         st.tuples(st.just("compare"), st.just("account.size"), st.sampled_from([">=", "<"]), st.just(10)),
         st.tuples(st.just("compare"), st.just("person.title"), st.sampled_from(["==", "!="]), st.sampled_from(TITLES)),
+        st.tuples(
+            st.just("compare"), st.just("person.email_kind"), st.just("=="), st.sampled_from(["free_mail", "role", "business"])
+        ),
+        st.just(("in", "person.email_domain", ["big.example", "staff.example"])),
         st.just(("is", "onboarding.done")),
         st.tuples(st.just("compare"), st.just("onboarding.took"), st.just("<="), st.just(("duration", "1d"))),
     ]
@@ -214,7 +233,34 @@ def rules(draw: st.DrawFn, book: dict[str, Any], before: Mapping[str, dict[str, 
         value = draw(st.sampled_from(values))
         if value is not None:
             rule[key] = value
-    return rule
+    more = {"mode": "shadow", "at_least": "warm"}
+    return rule | {key: more[key] for key in more if draw(st.integers(0, 7)) == 0}
+
+
+def _suppressions(book: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """Of accounts and of people; the first must be likely to be met."""
+    likely = [
+        ("compare", "account.size", ">=", 10),
+        ("compare", "person.title", "==", "Intern"),
+        ("compare", "stage", "==", "paying"),
+    ]
+    return st.one_of(st.sampled_from(likely), st.sampled_from(likely), conditions(book, []))
+
+
+@st.composite
+def _spared(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
+    """Whom sales hears nothing of, and how soon it hears of somebody again."""
+    found: dict[str, Any] = {}
+    if draw(st.integers(0, 2)) == 0:
+        found["suppress"] = draw(st.lists(_suppressions(book), min_size=1, max_size=2))
+    if draw(st.integers(0, 2)) == 0:
+        found["drop_events"] = draw(st.sampled_from([*([each] for each in DROPS), DROPS[:2], DROPS[2:]]))
+    if draw(st.integers(0, 4)) == 0:
+        found["noise"] = draw(st.sampled_from(NOISES))
+    if draw(st.integers(0, 2)) == 0:
+        expires = draw(st.sampled_from(["5d", "1d", "12h"]))
+        found["lead_types"] = {name: {**lead_type, "expires": expires} for name, lead_type in LEAD_TYPES.items()}
+    return found
 
 
 @st.composite
@@ -240,6 +286,7 @@ def rulebooks(draw: st.DrawFn) -> dict[str, Any]:
         book["no_plan"] = "free"
     if draw(st.booleans()):
         book["close"] = CLOSE
+    book |= draw(_spared(book))
     found: dict[str, dict[str, Any]] = {}
     for number in range(draw(st.sampled_from([3, 2, 1]))):
         found[f"r{number}"] = draw(rules(book, found))

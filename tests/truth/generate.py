@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.oracle.account import DAY, Event, Override
 from tests.oracle.calendar import PERIODS, during
 from tests.oracle.conditions import aspect, duration, leaves
-from tests.truth.books import EVENTS, LIMITS, TITLES, TOPICS, rulebooks
+from tests.truth.books import EMAILS, EVA, EVENTS, LIMITS, TITLES, TOPICS, rulebooks
 from tests.truth.sales import HOUR, Command, commands, overrides_in
 
 SOAK = os.environ.get("HANDRAISER_SOAK") == "1"
@@ -41,7 +41,7 @@ TRACKED = [
     ),
 ]
 PLANS = ["free", "standard", "standard", "premium", "free", "none", None, "", "mystery", "trial"]
-PEOPLE = ["ada", "ada", "bo", None]
+PEOPLE = ["ada", "ada", "bo", EVA, None]
 PROPERTIES = {
     "total": st.sampled_from([1, 5, 8, 9, 10, 16, 20, "8", True]),
     "minutes": st.sampled_from([1, 5, 8, 16, -2, 0.5, "8", True]),
@@ -105,6 +105,11 @@ class Case:
     def opts_out(self) -> bool:
         """Whether somebody wants to hear nothing, at least for a while."""
         return any(command.name == "opt_out" for command in self.commands)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether what became of a lead may silence what comes."""
+        return "noise" in self.book
 
     @property
     def late(self) -> bool:
@@ -210,9 +215,10 @@ def _events(draw: st.DrawFn, book: dict[str, Any], most: int, too_late: list[int
         if what == "group":
             made["traits"] = draw(_account_traits(book))
         elif what == "identify":
-            made["traits"] = draw(
-                st.sampled_from([*({"title": title} for title in [*TITLES, None, ["CTO"]]), {"born": T0 + DAY}])
-            )
+            said = [*({"title": title} for title in [*TITLES, None, ["CTO"]]), {"born": T0 + DAY}]
+            # What is dropped because of what was said of a person's e-mail depends on the order of the log.
+            emails = [] if "drop_events" in book else [{"email": address} for address in EMAILS]
+            made["traits"] = draw(st.sampled_from(said + emails))
         else:
             values = {name: draw(PROPERTIES[name]) for name in USED.get(what, ())}
             made["properties"] = {name: value for name, value in values.items() if value is not None}

@@ -28,6 +28,8 @@ def folded(rules: Program, case: Case) -> Detector:
     for index, step in enumerate(case.orders[0]):
         if not isinstance(step, Command) and step["id"] not in detector.seen:
             detector.seen.add(step["id"])
+            if rules.drops is not None and rules.drops.drop(detector.account, usage(step)):
+                continue
             fold(rules, detector.account.facts, usage(step))
         if index in case.restarts:
             detector.restarts()

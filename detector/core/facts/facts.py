@@ -2,7 +2,7 @@
 
 A key's first letter is the kind of store: `s` series, `z` series with the days of a time zone (`z<name>.…`), `d` distinct values
 (`d<window ms>.…`), `f` first sights of values, `e` the earliest events (`e<how many>.…`), and one each of `activity`,
-`people`, `traits`, `milestones`. What follows is the hash of a definition, so an unchanged definition keeps its facts.
+`people`, `known`, `traits`, `milestones`. What follows is the hash of a definition, so an unchanged definition keeps its facts.
 """
 
 from collections.abc import Mapping
@@ -87,10 +87,13 @@ def _new(key: str) -> Store:
         return Series()
     if key[0] == "d":
         return Distinct(window_of(key))
+    if key in _KINDS:
+        return cast("Store", _KINDS[key]())
     if key[0] == "f":
         return Sights()
     if key[0] == "e":
         return Earliest(int(key[1 : key.index(".")]))
-    if key[0] == "z":
-        return ZonedSeries(zone(key[1 : key.index(".")]))
-    return cast("Store", {"activity": Activity, "people": Traits, "traits": Traits, "milestones": Milestones}[key]())
+    return ZonedSeries(zone(key[1 : key.index(".")]))
+
+
+_KINDS = {"activity": Activity, "people": Traits, "known": Traits, "traits": Traits, "milestones": Milestones}

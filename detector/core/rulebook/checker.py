@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from detector.core import zones
-from detector.core.rulebook import forms, leads, measures, meters, onboarding, plans, rules, selectors, shapes
+from detector.core.rulebook import forms, leads, measures, meters, noise, onboarding, plans, rules, selectors, shapes, whom
 from detector.core.rulebook.asleep import report_asleep
 from detector.core.rulebook.model import Rulebook
 from detector.core.rulebook.names import Names
@@ -14,12 +14,10 @@ from detector.core.rulebook.selectors import Context, aliases
 from detector.core.rulebook.tree import Fields, Node, Scalar, kind_of
 
 LATER: Final = (
-    *("score", "noise", "suppress", "drop_events", "addons", "segments", "plan", "mode", "on_enable", "lateness"),
-    *("quiet_after", "sequences", "endpoints", "owner", "retention"),
+    *("score", "addons", "segments", "plan", "mode", "on_enable", "lateness"),
+    *("sequences", "endpoints", "owner", "retention"),
 )
-ROLES: Final = ("asker", "trigger", "admin", "most_active")
 LISTS_MAX: Final = 100
-_ACCOUNT: Final = ("group",)
 _PROJECT_MAX: Final = 64
 _PROJECT_PATTERN: Final = r"[a-z0-9]+(-[a-z0-9]+)*"
 _CURRENCY_PATTERN: Final = r"[A-Z]{3}"
@@ -36,8 +34,8 @@ SECTIONS: Final[forms.Keys] = {
         "The trait that says on which day of the month an account is billed",
     ),
     "currency": forms.said(forms.matching(_CURRENCY_PATTERN, 3, "EUR"), "Of the plans' prices; USD if nothing is said"),
-    "account": forms.said(forms.some(forms.words(_ACCOUNT)), "How an event finds its account"),
-    "person": forms.said(forms.some(forms.words(ROLES)), "Whom a lead names: the first of these with an e-mail"),
+    "account": forms.said(forms.one_or_more(forms.words(whom.WAYS)), "How an event that names no account finds its own"),
+    "person": forms.said(forms.some(forms.words(whom.ROLES)), "Whom a lead names: the first of these with an e-mail"),
     "lists": forms.said(forms.named(forms.some(forms.TEXT), LISTS_MAX, word=True), "Lists of texts, for `in`"),
     "events": forms.said(
         forms.named(forms.EVENTS, selectors.ALIASES_MAX, word=True), "Your names for events, and what your product calls them"
@@ -54,6 +52,9 @@ SECTIONS: Final[forms.Keys] = {
         forms.named(forms.record(leads.LEAD_TYPE), leads.LEAD_TYPES_MAX), "What a lead is for, strongest first"
     ),
     "close": forms.said(forms.record(leads.CLOSING), "When events close an account's leads"),
+    "suppress": forms.said(whom.CONDITIONS, "Of an account or person for which one of these holds sales hears nothing"),
+    "drop_events": forms.said(whom.CONDITIONS, "Events for which one of these holds count for nothing"),
+    "noise": forms.said(forms.record(noise.NOISE), "How soon after an outcome sales hears of an account again"),
     "rules": forms.said(forms.named(forms.record(rules.RULE), rules.RULES_MAX), "The ways to qualify"),
 }
 """The file itself; what forms are and how to add a key: forms.py."""
@@ -71,14 +72,13 @@ def checked(root: Fields, report: Report) -> Rulebook:
         plans=_keys(sections.get("plans")),
         events=_keys(sections.get("events")),
         limits=_keys(sections.get("limits")),
-        rules=rules.keys_of(sections.get("rules")),
+        rules=rules.form_of_each(sections.get("rules")),
         moving=measures.moving(sections.get("measures")),
     )
     context = Context(report, names)
     aliases(sections.get("events"), context)
     limits = meters.limits(sections.get("limits"), context)
     features = meters.features(sections.get("features"), context)
-    _account(sections.get("account"), report)
     lead_types = leads.lead_types(sections.get("lead_types"), context)
     close_won, close_lost = leads.close(sections.get("close"), context)
     ladder = plans.plans(sections.get("plans"), _keys(sections.get("limits")), _keys(sections.get("features")), report)
@@ -88,7 +88,10 @@ def checked(root: Fields, report: Report) -> Rulebook:
         currency=_currency(sections.get("currency"), report),
         timezone=_timezone(sections.get("timezone"), report),
         billing_day=_billing_day(sections.get("billing_day"), report),
-        person=_person(sections.get("person"), report),
+        account=whom.account(sections.get("account"), report),
+        person=whom.person(sections.get("person"), report),
+        suppress=whom.suppress(sections.get("suppress"), context),
+        drop_events=whom.drop_events(sections.get("drop_events"), context),
         events=context.aliases,
         lists=lists,
         measures=of_account,
@@ -100,6 +103,7 @@ def checked(root: Fields, report: Report) -> Rulebook:
         lead_types=lead_types,
         close_won=close_won,
         close_lost=close_lost,
+        noise=noise.noise(sections.get("noise"), report),
         rules=rules.rules(sections.get("rules"), _keys(sections.get("lead_types")), context),
     )
     report_circles(rulebook.rules, shapes.entries(sections.get("rules"), "rules", Report()), report)
@@ -149,24 +153,6 @@ def _billing_day(node: Node | None, report: Report) -> str | None:
     message = f"`billing_day` is the trait that says on which day of the month an account is billed, found {kind_of(node)}"
     report.refuse(node.at, "value", message, "Write: billing_day: account.billing_day")
     return None
-
-
-def _account(node: Node | None, report: Report) -> None:
-    """How an event finds its account. Only by Segment's group, yet."""
-    if node is not None:
-        shapes.each(
-            node,
-            "`account`",
-            lambda item, what, report: shapes.one_of(item, what, _ACCOUNT, ("domain", "person"), report),
-            report,
-        )
-
-
-def _person(node: Node | None, report: Report) -> tuple[str, ...]:
-    """Whom a lead names: the first of these roles with an e-mail."""
-    if node is None:
-        return ()
-    return shapes.each(node, "`person`", lambda item, what, report: shapes.one_of(item, what, ROLES, (), report), report)
 
 
 def _lists(node: Node | None, report: Report) -> dict[str, tuple[str, ...]]:

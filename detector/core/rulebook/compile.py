@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any
 
+from detector.core.drops import Drops, drops
 from detector.core.measures.keys import asked_key, events_key, feature_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
@@ -31,6 +32,7 @@ from detector.core.rulebook.model import (
     Selector,
     Type,
 )
+from detector.core.rulebook.names import PERSON_NAMES
 from detector.core.rulebook.reactions import Reactions
 from detector.core.rulebook.references import RULES, conditions_behind, in_order
 from detector.core.rulebook.tree_walk import compared_with, held_against, names_in
@@ -46,6 +48,7 @@ from detector.core.rulebook.values import (
     trait_value,
     where_trials_end,
 )
+from detector.core.suppression import Ground, Suppression
 
 PERSON_TRAITS = frozenset(
     ("email", "name", "first_name", "firstName", "last_name", "lastName", "title", "role", "timezone", "phone")
@@ -77,12 +80,18 @@ class Program:
     """Whether leads are closed where the plan goes up or down, and so by no other event in order."""
     lateness_ms: int
     """An event that is later than this is too late for some rule."""
+    suppression: Suppression
+    drops: Drops | None
     strength: Mapping[str, int]
     """Lead type -> place in the order, 0 is the strongest."""
 
     def lead_type(self, name: str) -> LeadType:
         place = self.strength.get(name)
         return _LEAD_TYPE_DEFAULT if place is None else self.rulebook.lead_types[place]
+
+    def quiet_ms(self, lead_type: str, outcome: str) -> int:
+        """How long after a lead of this type came to that no further one is opened."""
+        return self.lead_type(lead_type).quiet_after.get(outcome, self.rulebook.noise.quiet_after.get(outcome, 0))
 
     def rank(self, lead_type: str) -> int:
         """Smaller is stronger; a type that the rulebook does not order is the weakest."""
@@ -117,7 +126,7 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         path
         for path in (*_paths(rulebook, sinks), rulebook.billing_day or "", *_told_apart(rulebook))
         if path.startswith(("person.", "account."))
-    }
+    } - PERSON_NAMES.keys()
     folds = fold_functions(sinks, acting=any(each.of_person for each in judged.values()))
     return Program(
         rulebook=rulebook,
@@ -135,6 +144,8 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         close_lost=_closing(rulebook.close_lost, values),
         closes_at_plans_only=all(map(_is_change_of_plan, (rulebook.close_won, rulebook.close_lost))),
         lateness_ms=min((each.rule.lateness_ms for each in judged.values()), default=0),
+        drops=drops(rulebook.drop_events),
+        suppression=Suppression(tuple(_suppressing(condition, values) for condition in rulebook.suppress)),
         strength={lead_type.name: place for place, lead_type in enumerate(rulebook.lead_types)},
     )
 
@@ -237,6 +248,11 @@ def _closing(condition: Condition | None, values: Mapping[str, Value]) -> Callab
     return _guard((condition,), lambda name: aspect(value_of(name.path, values, ()), name, ()))
 
 
+def _suppressing(condition: Condition, values: Mapping[str, Value]) -> Ground:
+    of_person = any(name.path.startswith("person.") for name in names_in(condition.expr))
+    return Ground(condition.text, _closing(condition, values), of_person)
+
+
 def _is_change_of_plan(condition: Condition | None) -> bool:
     match condition and condition.expr:
         case None | Binary(operator="==", left=Name(path="plan.change"), right=Constant(value="up" | "down")):
@@ -284,6 +300,7 @@ def _paths(rulebook: Rulebook, sinks: list[Sink]) -> set[str]:
     """Every name that the rulebook's conditions, selectors and texts use."""
     conditions = [condition for rule in rulebook.rules for condition in rule.when]
     conditions += [condition for condition in (rulebook.close_won, rulebook.close_lost) if condition is not None]
+    conditions += rulebook.suppress
     conditions += [term.where for sink in sinks for term in sink.selector.terms if term.where is not None]
     texts = [*(rule.say for rule in rulebook.rules), *(lead_type.do for lead_type in rulebook.lead_types)]
     paths = {name.path for condition in conditions for name in names_in(condition.expr)}

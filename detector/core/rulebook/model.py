@@ -216,7 +216,35 @@ class LeadType:
     to: str
     answer_in_ms: int
     do: Template
+    expires_ms: int | None = None
+    """A lead of this type is given up after so long without progress; None: never."""
+    quiet_after: Mapping[str, int] = field(default_factory=dict)
+    """Outcome -> how long (ms) no further lead of this type is opened; all other outcomes as `Noise` says."""
 
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most so many leads in any `per_ms`."""
+
+    leads: int
+    per_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """How much sales is spared. `quiet_after`: outcome -> how long (ms) an account gets no further lead of that type."""
+
+    account: Cap | None = None
+    person: Cap | None = None
+    endpoint: Cap | None = None
+    quiet_after: Mapping[str, int] = field(default_factory=dict)
+
+
+Way: TypeAlias = Literal["group", "domain", "person"]
+"""How an event that names no account finds its own: by what its person joined, by their e-mail's domain, or by their id."""
+
+Temperature: TypeAlias = Literal["cold", "warm", "hot"]
+"""Rising."""
 
 Step: TypeAlias = float | Literal["refused"]
 """A share of the limit (0.8, 1.0, …), or the product's own refusal, which is above every share."""
@@ -241,6 +269,10 @@ class Rule:
     cooldown_ms: int = 14 * 86_400_000
     lateness_ms: int = 86_400_000
     """`received_at - timestamp` up to which an event decides at its own instant. Always less than the cooldown."""
+    shadow: bool = False
+    """It is judged, and its signals are counted; sales is told nothing."""
+    at_least: Temperature | None = None
+    """The temperature below which no lead lies that carries a signal of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +284,12 @@ class Rulebook:
     timezone: str = "UTC"
     billing_day: str | None = None
     """The trait that says on which day of the month an account is billed: `account.billing_day`. None: on the first."""
+    account: tuple[Way, ...] = ("group",)
     person: tuple[str, ...] = ()
+    suppress: tuple[Condition, ...] = ()
+    """Of an account or a person for which one of these holds sales is told nothing."""
+    drop_events: tuple[Condition, ...] = ()
+    """An event for which one of these holds counts for nothing."""
     events: Mapping[str, Selector] = field(default_factory=dict)
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     measures: Mapping[str, "Measure"] = field(default_factory=dict)
@@ -264,4 +301,5 @@ class Rulebook:
     lead_types: tuple[LeadType, ...] = ()
     close_won: Condition | None = None
     close_lost: Condition | None = None
+    noise: Noise = Noise()
     rules: tuple[Rule, ...] = ()

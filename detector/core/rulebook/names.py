@@ -3,13 +3,15 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, get_args
 
+from detector.core.emails import Kind
 from detector.core.rulebook.model import Name, Type
 from detector.core.rulebook.problems import Refusal, closest, did_you_mean
 
 STAGES: Final = ("unknown", "visitor", "trial", "free", "paying", "churned")
 CHANGES: Final = ("up", "down")
+EMAIL_KINDS: Final = get_args(Kind)
 
 LIMIT_NAMES: Final = {
     "limit.used": Type.NUMBER,
@@ -28,6 +30,7 @@ STATE_NAMES: Final = {
     "trial.left": Type.DURATION,
     "customer_since": Type.TIME,
 }
+PERSON_NAMES: Final = {"person.email_domain": Type.TEXT, "person.email_kind": Type.TEXT}
 TIMES: Final = frozenset(name for name, kind in STATE_NAMES.items() if kind is Type.TIME)
 """Epoch ms; what a product sends as a date may be written in other ways."""
 COMPARED_ONLY: Final = frozenset(["trial.left"])
@@ -40,7 +43,7 @@ TEXT_NAMES: Final = {
     "trial.ends_on": Type.TEXT,
 }
 LATER_NAMES: Final = (
-    *("limit.full_in", "limit.full_on", "person.email_domain", "person.email_kind", "churned_on", "score"),
+    *("limit.full_in", "limit.full_on", "churned_on", "score"),
     *("score.fit", "score.behaviour", "temperature", "trial", "trial.quiet", "trial.would_lose"),
 )
 OF_MEASURES: Final = {
@@ -81,7 +84,9 @@ class Place:
 
 
 WHERE: Final = Place("`where`", state=False, properties=True, person=False)
+DROP: Final = Place("`drop_events`", state=False, properties=True)
 CLOSE: Final = Place("`close`")
+SUPPRESS: Final = Place("`suppress`")
 DO: Final = Place("`do`", text=True)
 
 
@@ -149,12 +154,15 @@ class Names:
     def values(self, path: str) -> tuple[str, ...] | None:
         """The texts that this name can have, if they are known beforehand."""
         fixed = {"stage": STAGES, "plan.change": CHANGES, "plan": self.plans, "event": self.events}
+        fixed["person.email_kind"] = EMAIL_KINDS
         return fixed.get(path)
 
     def _types(self, place: Place) -> dict[str, Type]:
         known: dict[str, Type] = {}
         if place.state:
             known |= {**self.measures, **STATE_NAMES}
+        if place.person:
+            known |= PERSON_NAMES
         if place.limit:
             known |= LIMIT_NAMES
         if place.event:
@@ -179,7 +187,7 @@ class Names:
         if root in self.measures and of_measure is not None and place.state:
             return f"'{path}' is not known", f"There is `.{path.partition('.')[2]}` of {of_measure}"
         if path in LIMIT_NAMES:
-            remedy = "Use it in such a rule" if place in (WHERE, CLOSE, DO) else "Add `each: limit`"
+            remedy = "Use it in such a rule" if place in (WHERE, DROP, CLOSE, SUPPRESS, DO) else "Add `each: limit`"
             return f"'{path}' is only known in a rule with `each: limit`", remedy
         if path == "event" or (root == "properties" and path != root):
             remedy = "It is known in `where`, and in a rule with `event`; for a value over time, write a measure"
@@ -197,7 +205,8 @@ class Names:
         if not place.state and (
             root in (*STATE_NAMES, "onboarding", "account", "trial", "limits", "rules") or path in self.measures
         ):
-            return f"'{path}' is not known in {place.title}", "There is: properties.…"
+            there = "There is: properties.…, person.…; what holds of an account goes into `suppress`"
+            return f"'{path}' is not known in {place.title}", there if place.person else "There is: properties.…"
         near = closest(path, known)
         if near is not None or "." in path or place.text:
             return f"unknown name '{path}'", did_you_mean(path, known)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from detector.core.instants import NEVER
-from detector.core.measures import dates, trial
+from detector.core.measures import dates, email, trial
 from detector.core.measures.firsts import SinceReader
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
@@ -142,6 +142,8 @@ STATE_VALUES = {
     "stage": Value(lambda m: m.standing.stage, _next_plan),
     "trial.left": Value(trial.left, _next_plan, turns=trial.next_left),
     "trial.ends_on": Value(trial.ends_on, _next_plan),
+    "person.email_domain": Value(email.domain, email.next_address),
+    "person.email_kind": Value(email.kind, email.next_address),
     "event": Value(lambda m: None if m.asked is None else m.asked[0]),
     "customer_since": Value(lambda m: m.ladder.customer_since(m.facts, m.t), _next_plan),
 }

@@ -3,7 +3,7 @@
 import pytest
 
 from detector.core.rulebook.measured import Absent, Counted, Distinct, Rolling
-from detector.core.rulebook.model import Binary, Constant, Name, Rule, Rulebook, Selector, Term, Type
+from detector.core.rulebook.model import Binary, Cap, Constant, Name, Rule, Rulebook, Selector, Term, Type
 from detector.core.rulebook.parse import Parsed, parse
 from detector.rulebooks import bases, trial
 
@@ -123,7 +123,30 @@ def test_a_new_lead_type_is_the_weakest_unless_the_project_names_all() -> None:
 
 
 def test_an_empty_section_changes_nothing() -> None:
-    assert parsed("rules:\nlists:\n").rulebook == parsed("").rulebook
+    assert parsed("rules:\nlists:\nnoise:\nsuppress:\ndrop_events:\n").rulebook == parsed("").rulebook
+
+
+def test_whom_a_base_leaves_alone_is_replaced_as_a_whole_and_its_noise_key_by_key() -> None:
+    rulebook = parsed("suppress: [account.is_partner]\ndrop_events: []\nnoise: {quiet_after: {won: 1d}}\n").rulebook
+    assert [each.text for each in rulebook.suppress] == ["account.is_partner"]
+    assert rulebook.drop_events == ()
+    assert rulebook.noise.quiet_after == {"won": 86_400_000}
+    assert rulebook.noise.account == Cap(1, 14 * 86_400_000)
+
+
+def test_of_a_projects_own_caps_it_is_said_that_they_do_not_act() -> None:
+    warnings = parsed("noise:\n  account: {leads: 2, per: 7d}\n").asleep
+    assert [problem.located("r.yaml") for problem in warnings if problem.code == "not_acting"] == [
+        (
+            "r.yaml:4:12: the cap of noise for each account does not hold anything back yet. "
+            "It is kept and will act in a later version; `quiet_after` acts now"
+        )
+    ]
+
+
+def test_ways_to_an_account_are_read_in_their_order() -> None:
+    assert parsed("").rulebook.account == ("group",)
+    assert parsed("account: [domain, group]").rulebook.account == ("domain", "group")
 
 
 def test_close_may_be_changed_key_by_key() -> None:
