@@ -12,6 +12,7 @@ from detector.core.rulebook.selectors import Context, selector
 from detector.core.rulebook.tree import Node, Scalar, kind_of
 from detector.core.rulebook.windows import window
 
+STREAKS: Final = ("day", "week")
 DISTINCT: Final = ("day", "person", "feature")
 TRAIT_PATTERN: Final = r"person\.[\w$]{1,100}"
 _TRAIT: Final = re.compile(TRAIT_PATTERN)
@@ -69,7 +70,7 @@ def calculated(how: Literal["sum", "min", "max"]) -> Callable[[str, Mapping[str,
 def streak(name: str, values: Mapping[str, Node], node: Node, context: Context) -> Streak | None:
     what, report = f"measure '{name}'", context.report
     of = of_events(values.get("of"), node, what, context, builtins=True)
-    unit = shapes.one_of(values["streak"], f"`streak` of {what}", ("day", "week"), (), report)
+    unit = shapes.one_of(values["streak"], f"`streak` of {what}", STREAKS, (), report)
     if of.builtin == "premium":
         message = "not supported yet: a streak of premium"
         report.refuse(values["of"].at, "not_supported_yet", message, "Write: of: Your Event Name")

@@ -54,7 +54,7 @@ KEYS: Final[forms.Keys] = {
     "sum": forms.said(forms.PROPERTY, "All values of a property added up, of the events of `of`"),
     "min": forms.said(forms.PROPERTY, "The smallest value of a property, of the events of `of`"),
     "max": forms.said(forms.PROPERTY, "The largest value of a property, of the events of `of`"),
-    "streak": forms.said(forms.words(("days",)), "How many days in a row had an event of `of`"),
+    "streak": forms.said(forms.words(counting.STREAKS), "How many days, or weeks, in a row had an event of `of`"),
     "since": forms.said(forms.EVENTS, "How long ago the first of these was"),
     "elapsed": forms.said(forms.EVENTS, "How long it took from the first event of `after` to the first of these"),
     "sequence": forms.said(_ORDER, "True once these came in this order"),
