@@ -26,7 +26,10 @@ def visits(event: Event, page: str) -> bool:
     path, url = (event["properties"].get(name) for name in ("path", "url"))
     if event["type"] != "page" or not isinstance(path or url, str):
         return False
-    at = path if isinstance(path, str) else urlparse(url).path or "/"
+    try:
+        at = path if isinstance(path, str) else urlparse(url).path or "/"
+    except ValueError:  # it is no address
+        return False
     return at[: len(page) - 1] == page[:-1] if page[-1] == "*" else at == page
 
 

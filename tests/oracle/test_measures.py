@@ -110,6 +110,7 @@ def test_pages() -> None:
     assert page(url="https://x.example/pricing?a")
     assert not page(path="/", url="https://x.example/pricing")
     assert not page()
+    assert not page(url="http://[x")
     assert not page(url="https://x.example/a?b=/pricing")
 
 
