@@ -142,6 +142,8 @@ class Rule:
             root, _, rest = path.partition(".")
             if how == "values":
                 return self.account.different(self.rulebook["measures"][inner], t)
+            if how:
+                return distance(how, read(inner) if inner == "customer_since" else date(read(inner)), t)
             if root == "person":
                 return NOBODY if person is None else self.account.person_trait(person, rest, t)
             return self.account.value(path, t)
