@@ -150,6 +150,8 @@ class Rule:
             root, _, rest = path.partition(".")
             if how == "values":
                 return self.different(inner, t)
+            if how:
+                return distance(how, read(inner) if inner == "customer_since" else date(read(inner)), t)
             if root == "person":
                 return NOBODY if person is None else self.account.person_trait(person, rest, t)
             return self.account.value(path, t)

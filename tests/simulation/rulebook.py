@@ -20,8 +20,8 @@ plans:
 no_plan: free
 onboarding: {steps: [signed_up, sent], within: 3d, by: account}
 lead_types:
-  pql: {expires: 30h}
-  xql: {expires: 40h}
+  pql: {expires: 60h}
+  xql: {expires: 30h}
 noise: {quiet_after: {lost: 5h, recycled: 10h, expired: 3h}}
 measures:
   stuck: {absent: sent, after: signed_up, within: 30h}
