@@ -32,7 +32,7 @@ class Effort:
     runs: int = 5
     warm_up: int = 500_000
     events: int = 3_000_000
-    peer_events: int = 1_800_000
+    peer_events: int = 2_400_000
     hop_events: int = 1_400_000
     steady_s: float = 20.0
     ingest_s: float = 2.5
