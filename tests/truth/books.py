@@ -143,7 +143,7 @@ def _of_measure(name: str, measure: dict[str, Any]) -> list[st.SearchStrategy[An
     if "last" in measure or "min" in measure or "max" in measure or "sum" in measure:
         return [st.tuples(st.just("compare"), st.just(name), st.sampled_from([">=", ">", "<"]), st.sampled_from([8, 10, 16]))]
     compare = st.tuples(st.just("compare"), st.just(name), st.sampled_from(COUNTS_OPERATORS), st.integers(1, 3))
-    several = values_of(name, measure["distinct"]) if measure.get("distinct") in SEVERAL else []
+    several = values_of(name, measure["distinct"]) if measure.get("distinct") in SEVERAL and "most_by" not in measure else []
     return [compare, compare, st.tuples(st.just("between"), st.just(name), st.just(1), st.integers(1, 2)), *several * 2]
 
 

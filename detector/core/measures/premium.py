@@ -53,7 +53,9 @@ class PremiumReader(Reader):
     def value(self, moment: Moment) -> int | None:
         return None if self._looks.span(moment) is None else self._count(moment).value
 
-    def values(self, moment: Moment) -> set[Any]:
+    def values(self, moment: Moment) -> set[Any] | None:
+        if self._looks.span(moment) is None:
+            return None
         return self.people(moment) if self._of_value == "person" else set(self.names(moment))
 
     def at_least(self, moment: Moment) -> bool:

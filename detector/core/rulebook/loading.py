@@ -31,6 +31,7 @@ _DEEP: Final = re.compile(rf"(?:[\[{{][ \t]*){{{DEPTH_MAX + 1}}}")
 """More opening brackets in a row than there are levels: the parser looks so far ahead at them that it takes long to count."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 QUOTE_IT: Final = "Put the whole text in quotes"
+_DIRECTIVES: Final = "directives such as %YAML are not read"
 _BAD_CHARACTER: Final = "a character that YAML does not allow"
 _FEATURES: Final = "Anchors, aliases and tags (& * !) are not read here; write the value out, or put it in quotes"
 
@@ -84,6 +85,8 @@ class _Loader:
                 self._stop(self._at(extra), "yaml", "a second document begins here", "Keep one rulebook in a file; remove `---`")
         except YAMLError as error:
             self._syntax(error)
+        except AssertionError:  # of the library, about a version of YAML that it does not know
+            self._stop(At(1, 1, self._base), "yaml", _DIRECTIVES, "Remove the line")
         return root
 
     def _events(self) -> Iterator[Any]:
@@ -91,7 +94,7 @@ class _Loader:
         depth = nodes = 0
         for event in YAML(typ="safe", pure=True).parse(self._text):
             if isinstance(event, DocumentStartEvent) and (event.version or event.tags):
-                self._stop(At(1, 1, self._base), "yaml", "directives such as %YAML are not read", "Remove the line")
+                self._stop(At(1, 1, self._base), "yaml", _DIRECTIVES, "Remove the line")
             if isinstance(event, MappingStartEvent | SequenceStartEvent):
                 depth += 1
                 if depth > DEPTH_MAX:

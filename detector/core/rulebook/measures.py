@@ -88,10 +88,10 @@ def measure_types(node: Node | None, report: Report) -> dict[str, Type]:
 
 
 def several(node: Node | None) -> frozenset[str]:
-    """The names of those that count different values, and so have these values. Days are none."""
+    """The names of those that count different values, and so have these values. Days are none, nor is one value's group."""
     entries = node.entries.items() if isinstance(node, Fields) else ()
     fields = {name: entry.value.entries for name, entry in entries if isinstance(entry.value, Fields)}
-    of = {name: each["distinct"].value for name, each in fields.items() if "distinct" in each}
+    of = {name: each["distinct"].value for name, each in fields.items() if "distinct" in each and "most_by" not in each}
     return frozenset(name for name, told_apart in of.items() if not (isinstance(told_apart, Scalar) and told_apart.text == "day"))
 
 
