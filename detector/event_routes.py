@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from contracts.messages import EVENTS
 from detector.core.rulebook.compile import Program
-from detector.core.rulebook.suggesting import known_names, suggestion
+from detector.core.rulebook.suggesting import known_names, knows_pages, suggestion
 from detector.core.rulebook.waiting import never_arrived
 from detector.inventory import OTHERS
 from detector.programs import Programs
@@ -35,7 +35,8 @@ def add_event_routes(router: APIRouter, store: DetectorStore) -> None:
 
 def _lines(rows: list[EventName], program: Program | None) -> list[EventNameLine]:
     known = frozenset[str]() if program is None else known_names(program.rulebook)
-    return [_line(row, program, mapped=row.type in NAMELESS or row.name in known) for row in rows]
+    types = (*NAMELESS, "page") if program is not None and knows_pages(program.rulebook) else NAMELESS
+    return [_line(row, program, mapped=row.type in types or row.name in known) for row in rows]
 
 
 def _line(row: EventName, program: Program | None, *, mapped: bool) -> EventNameLine:

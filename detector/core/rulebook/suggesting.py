@@ -29,14 +29,19 @@ _NOISE: Final = frozenset(["success", "successfully", "complet", "finish", "done
 
 def known_names(rulebook: Rulebook) -> frozenset[str]:
     """The product's own names of every event that something in the rulebook waits for."""
-    return frozenset(term.name for term in _terms(rulebook))
+    return frozenset(term.name for term in _terms(rulebook) if term.page is None)
+
+
+def knows_pages(rulebook: Rulebook) -> bool:
+    """Whether something in the rulebook waits for a page, by its path."""
+    return any(term.page is not None for term in _terms(rulebook))
 
 
 def suggestion(name: str, rulebook: Rulebook) -> str | None:
     """The name in `events` that this event could be mapped to, if one is near."""
     best, found = 0.0, None
     for alias, selector in rulebook.events.items():
-        score = max(_nearness(name, other) for other in (alias, *(term.name for term in selector.terms)))
+        score = max(_nearness(name, other) for other in (alias, *(term.name for term in selector.terms if term.page is None)))
         if score > best:
             best, found = score, alias
     return found

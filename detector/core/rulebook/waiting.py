@@ -30,10 +30,11 @@ def _waits(rule: Rule, limit: Limit | None, rulebook: Rulebook) -> Iterator[Iter
 
 
 def _names_of_events(selectors: Iterable[Selector], rulebook: Rulebook) -> tuple[str, ...]:
-    """Empty: any event would do, or nothing is mapped."""
+    """Empty: any event would do, or nothing is mapped, or a page, of which only the path would tell whether it ever came."""
     every = list(selectors)
     if any(selector.builtin == "active" for selector in every):
         return ()
     if any(selector.builtin == "premium" for selector in every):
         every += [each for feature in rulebook.features.values() for each in (feature.used, feature.refused)]
-    return tuple(dict.fromkeys(term.name for selector in every for term in selector.terms))
+    terms = [term for selector in every for term in selector.terms]
+    return () if any(term.page is not None for term in terms) else tuple(dict.fromkeys(term.name for term in terms))

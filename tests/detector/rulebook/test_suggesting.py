@@ -3,7 +3,8 @@
 import pytest
 
 from detector.core.rulebook.parse import parse
-from detector.core.rulebook.suggesting import known_names, suggestion
+from detector.core.rulebook.suggesting import known_names, knows_pages, suggestion
+from detector.core.rulebook.waiting import never_arrived
 from detector.rulebooks import bases, trial
 
 BOOK = parse(
@@ -47,3 +48,16 @@ def test_every_event_that_something_waits_for_is_known() -> None:
         *("Webinar Held", "Callback Wanted"),  # a measure, a rule
     } <= known_names(BOOK)
     assert "Campaign Deleted" not in known_names(BOOK)
+
+
+def test_a_page_is_known_by_its_path_and_keeps_no_rule_asleep_by_a_name() -> None:
+    book = parse(
+        "project: p\nlead_types: {pql: {to: sales, answer_in: 1h, do: x}}\nevents: {priced: [{page: /pricing*}, Price Asked]}\n"
+        "measures: {looks: {count: priced}, asks: {count: Quote Asked}}\n"
+        "rules:\n  looking: {lead: pql, when: [looks >= 1], say: x}\n  asking: {lead: pql, when: [asks >= 1], say: x}\n",
+        {},
+    ).rulebook
+    assert known_names(book) == {"Price Asked", "Quote Asked"}
+    assert (knows_pages(book), knows_pages(BOOK)) == (True, False)
+    assert [never_arrived(rule, None, book, arrived=()) for rule in book.rules] == [[], [("Quote Asked",)]]
+    assert suggestion("", book) is None
