@@ -37,25 +37,29 @@ Window: TypeAlias = Rolling | Calendar | During
 """What a measure looks at, as of t. None in its place: since the beginning."""
 
 
-def _selectors(of: Selector, window: Window | None) -> tuple[Selector, ...]:
-    return (of, window.of) if isinstance(window, During) else (of,)
+class _OverAWindow:
+    """What four kinds have in common."""
+
+    __slots__ = ()
+    of: Selector
+    window: Window | None
+
+    @property
+    def selectors(self) -> tuple[Selector, ...]:
+        return (self.of, self.window.of) if isinstance(self.window, During) else (self.of,)
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(_OverAWindow):
     """How many events."""
 
     name: str
     of: Selector
     window: Window | None = None
 
-    @property
-    def selectors(self) -> tuple[Selector, ...]:
-        return _selectors(self.of, self.window)
-
 
 @dataclass(frozen=True, slots=True)
-class Distinct:
+class Distinct(_OverAWindow):
     """How many different `of_value`: `day` (of the time zone), `person`, `feature`, or a path: `properties.viewer_id`, or
     `person.department` for the trait of those who did it.
     """
@@ -67,13 +71,9 @@ class Distinct:
     most_by: str | None = None
     """Of persons: only those who have the value of this trait that most of them have."""
 
-    @property
-    def selectors(self) -> tuple[Selector, ...]:
-        return _selectors(self.of, self.window)
-
 
 @dataclass(frozen=True, slots=True)
-class Newest:
+class Newest(_OverAWindow):
     """The newest `of_value`, a path such as `properties.tone` (written `last`)."""
 
     name: str
@@ -81,13 +81,9 @@ class Newest:
     of_value: str | None
     window: Window | None = None
 
-    @property
-    def selectors(self) -> tuple[Selector, ...]:
-        return _selectors(self.of, self.window)
-
 
 @dataclass(frozen=True, slots=True)
-class Calculated:
+class Calculated(_OverAWindow):
     """The sum of what is above zero in `of_value`, or the least or the largest of it; a path such as `properties.seconds`."""
 
     name: str
@@ -95,10 +91,6 @@ class Calculated:
     of: Selector
     of_value: str | None
     window: Window | None = None
-
-    @property
-    def selectors(self) -> tuple[Selector, ...]:
-        return _selectors(self.of, self.window)
 
 
 @dataclass(frozen=True, slots=True)
