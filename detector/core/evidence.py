@@ -19,6 +19,9 @@ def evidence(judged: Judged, moment: Moment, step: Step | None) -> list[dict[str
     found = []
     if step is not None and judged.limit is not None:
         found.append(_of_step(judged.name, judged.limit, moment, step))
+    if judged.limit is not None and judged.limit.limit.worst_by is not None:
+        worst = _Compared(f"worst by {judged.limit.limit.worst_by}", judged.limit.worst(moment))
+        found.append(_entry(judged.name, moment, worst, judged.limit.ids(moment, 1)))
     if moment.asked is not None:
         happened = _Compared(f"event: {moment.asked[0]}", moment.asked[0])
         found.append(_entry(judged.name, moment, happened, []))
@@ -37,7 +40,8 @@ def _of_step(rule: str, limit: LimitReader, moment: Moment, step: Step) -> dict[
         refusals = _Compared("limit.refused >= 1", limit.refused(moment, REFUSED_MS), 1, words.window(REFUSED_MS))
         return _entry(rule, moment, refusals, limit.refused_ids(moment, MORE_IDS + 1, REFUSED_MS))
     percent = _value(limit.percent(moment), Type.PERCENT, at_least=limit.at_least(moment))
-    share = _Compared(f"limit.percent >= {words.step(step)}", percent, words.plain(step, Type.PERCENT))
+    height = limit.height(moment, step)
+    share = _Compared(f"limit.percent >= {words.step(height)}", percent, words.plain(height, Type.PERCENT))
     return _entry(rule, moment, share, limit.ids(moment, MORE_IDS + 1))
 
 

@@ -45,6 +45,7 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
         and t > ledger.judged_until
         and ledger.first_at >= 0
         and event.type != "group"
+        and event.name not in program.plan_events
         and not (event.historical or ledger.importing)
         and event.received_at - t <= program.lateness_ms
         and (program.closes_at_plans_only or not ledger.open_leads)
@@ -80,20 +81,21 @@ def _judged(program: Program, account: Account, event: UsageEvent, place: Place,
         _wait_for_import(account, event, place)
         return []
     in_order = since == event.timestamp > newest
-    every = begins or (event.type == "group" and not in_order)
+    says_plan = program.says_plan(event)
+    every = begins or (says_plan and not in_order)
     rules = program.judged.values() if every else [judged for judged, _ in program.reactions.of(event).touches]
-    quiet = event.type != "group" and (not ledger.open_leads or (in_order and program.closes_at_plans_only))
+    quiet = not says_plan and (not ledger.open_leads or (in_order and program.closes_at_plans_only))
     late = event.received_at - event.timestamp
     session = Judgement(program, account, place, event)
     for judged in rules:
-        if late > judged.rule.lateness_ms and since == event.timestamp and event.type != "group":
+        if late > judged.rule.lateness_ms and since == event.timestamp and not says_plan:
             session.at_partition_time(judged)
         elif in_order:
             session.in_order(judged)
         else:
             session.again(judged, since)
     if not in_order:
-        session.reconsider(since, 0 if event.type == "group" else late)
+        session.reconsider(since, 0 if says_plan else late)
     if quiet and not session.found_something:
         return []
     at_its_own_time = in_order and ledger.judged_until <= event.timestamp
@@ -226,7 +228,7 @@ class Judgement:
         assert self._event is not None  # noqa: S101 - nothing else is in order
         t = self._event.timestamp
         moment = self.at(t)
-        if judged.name not in self._account.ledger.rules and not judged.moves and holds(judged, moment).rank == 0:
+        if judged.name not in self._account.ledger.rules and not judged.moves_at(t) and holds(judged, moment).rank == 0:
             return
         self._reach(judged, t)
 
@@ -295,7 +297,7 @@ class Judgement:
         told, due, changes = state.told, state.due, len(self._changes)
         while state.due < t:
             self._take(judged, state, state.due)
-        if state.told > 0 and judged.course is Course.FALLS:
+        if state.told > 0 and judged.course_at(t) is Course.FALLS:
             dip(judged, state, self.at(t).earlier())
         self._take(judged, state, t)
         if state.told != told or state.due != due or len(self._changes) > changes:

@@ -30,7 +30,9 @@ def offer(program: Program, moment: Moment) -> Offer | None:
     now, rank = moment.standing.plan, moment.standing.rank
     if now is None or rank is None:
         return None
-    higher = [plan for plan in program.rulebook.plans[rank + 1 :] if plan.stage != "trial"]  # nobody buys a trial
+    above = program.rulebook.plans[rank + 1 :]
+    terms = (moment.ladder.terms(plan, moment.facts, moment.t) for plan in above if plan.stage != "trial")  # nobody buys a trial
+    higher = list(terms)
     near = [reader for reader in program.limits.values() if _ran_into(reader, moment)]
     missed = PremiumReader(program.features, _RECENTLY).names(moment)
     offers = [Offer(plan, now, _covered(plan, near, missed, moment)) for plan in higher]
@@ -47,7 +49,7 @@ def offer_data(of: Offer | None, currency: str) -> dict[str, Any]:
         "price_now": of.now.price,
         "price_next": of.plan.price,
         "currency": currency,
-        "per": "month",
+        "per": "month" if of.plan.per is None else f"{of.plan.per} and month",
         "covers": list(of.covers),
     }
 
@@ -76,7 +78,7 @@ def covers_in_words(program: Program, of: Offer | None) -> str:
 
 def _ran_into(reader: LimitReader, moment: Moment) -> bool:
     percent = reader.percent(moment)
-    return percent is not None and (percent >= NEAR or reader.refused(moment, REFUSED_MS) > 0)
+    return percent is not None and (percent >= NEAR or (reader.refused(moment, REFUSED_MS) or 0) > 0)
 
 
 def _covered(plan: Plan, near: list[LimitReader], missed: list[str], moment: Moment) -> tuple[str, ...]:

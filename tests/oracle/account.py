@@ -5,11 +5,13 @@ first in the list is the event.
 """
 
 from collections.abc import Callable, Sequence
+from math import ceil
 from typing import Any, NamedTuple, TypeVar
 
-from tests.oracle.calendar import began
+from tests.oracle import calendar
 from tests.oracle.conditions import duration, truth
 from tests.oracle.events import Event, dig, selects
+from tests.oracle.limits import Limit
 from tests.oracle.measures import Measures
 from tests.oracle.plans import UNKNOWN, Plans, Standing
 
@@ -42,8 +44,7 @@ class Account(Measures):
         first = {event["id"]: event for event in reversed(events)}
         counted = [event for event in first.values() if not dropped(rulebook, event)]
         self.events = sorted(counted, key=lambda event: (event["timestamp"], event["id"]))
-        said = [(e["timestamp"], e["traits"]["plan"]) for e in self.events if e["type"] == "group" and "plan" in e["traits"]]
-        self.plans = Plans(rulebook, said)
+        self.plans = Plans(rulebook, self.plan_said(), self.said("addons"))
         self.known: dict[Any, Any] = {}
 
     def once(self, key: Any, work: Callable[[], T]) -> T:
@@ -52,6 +53,28 @@ class Account(Measures):
             self.known[key] = work()
         answer: T = self.known[key]
         return answer
+
+    def said(self, trait: str) -> list[tuple[int, Any]]:
+        """When what was said of the account."""
+        return [(e["timestamp"], e["traits"][trait]) for e in self.events if e["type"] == "group" and trait in e["traits"]]
+
+    def plan_said(self) -> list[tuple[int, Any]]:
+        """From when on which plan counts: the trait `plan`, or what the rulebook's section `plan` names in its place."""
+        source = self.rulebook.get("plan", {"from": "account.plan"})
+        root, _, name = source["from"].partition(".")
+        counted: list[tuple[int, Any]] = []
+        for event in self.events:
+            place = event["properties"] if root == "properties" else event["traits"]
+            if name not in place or (root == "properties" and place[name] is None):
+                continue
+            if event["name"] != source["of"] if root == "properties" else event["type"] != "group":
+                continue
+            since = place.get(source["since"].partition(".")[2]) if "since" in source else None
+            start = min(event["timestamp"], since if since is not None else event["timestamp"])
+            if "since" in source:  # it replaces what was said of any later time
+                counted = [each for each in counted if each[0] < start]
+            counted.append((start, place[name]))
+        return counted
 
     # --- which events ---
 
@@ -80,6 +103,30 @@ class Account(Measures):
             return UNKNOWN._replace(stage="visitor")
         return standing
 
+    def run(self, part: str, t: int) -> int | None:
+        """Since when the stage (or name of the plan) is what it is at t, without a break."""
+        now = getattr(self.standing(t), part)
+        if now is None or (part == "stage" and self.standing(t).stage in ("unknown", "visitor")):
+            return None
+        points = {*self.plans.turns(), *(event["timestamp"] for event in self.events)}
+        for point in sorted((point for point in points if point <= t), reverse=True):
+            if getattr(self.standing(point - 1), part) != now:
+                return int(point)
+        seen = [e["timestamp"] for e in self.events if e["person"] is not None or e["anonymous"] is not None]
+        first = min([*seen, *(at for at, _ in self.plans.said)], default=None)
+        return first if first is not None and first <= t else None
+
+    def paying(self, t: int) -> int | None:
+        """When a paying plan was first said, if the account pays now."""
+        if self.standing(t).stage != "paying":
+            return None
+        return next((at for at, plan in self.plans.said if at <= t and self.plans.paying(plan, at)), None)
+
+    def quiet(self, t: int) -> int | None:
+        """In a trial: when somebody last did something, at the earliest its begin."""
+        begun = self.run("stage", t) if self.standing(t).stage == "trial" else None
+        return None if begun is None else max([begun, *(event["timestamp"] for event in self.until("active", t))])
+
     # --- names ---
 
     def value(self, path: str, t: int) -> Any:  # noqa: PLR0911  one per kind of name
@@ -98,17 +145,20 @@ class Account(Measures):
             return self.once((path, t), lambda: self.plans.change(t))
         if path == "trial.left":
             return self.standing(t).left
+        if path in LASTING:
+            since = self.once((path, t), lambda: LASTING[path](self, t))
+            return None if since is None else t - since
         if root == "onboarding":
             took = self.onboarding_took(t)
             within = self.rulebook["onboarding"].get("within")
             return took if rest == "took" else took is not None and (within is None or took <= duration(within))
         if path == "customer_since":
-            return next((at for at, plan in self.plans.said if at <= t and self.plans.paying(plan)), None)
+            return next((at for at, plan in self.plans.said if at <= t and self.plans.paying(plan, at)), None)
         if root == "limits":
             limit, _, what = rest.partition(".")
             return self.of_limit(limit, what, t)
         if root == "account":
-            return self.trait([e for e in self.events if e["type"] == "group"], rest, t)
+            return next((value for at, value in reversed(self.said(rest)) if at <= t), None)
         raise ValueError(f"not a name that the oracle knows: {path}")
 
     def counted(self, selector: Any, span: range) -> list[Any]:
@@ -165,29 +215,49 @@ class Account(Measures):
 
     # --- a limit, a person ---
 
+    def limit(self, name: str) -> Limit:
+        return Limit(name, self.rulebook["limits"][name], self.until, self.value, self.period)
+
+    def period(self, unit: str, t: int, zone: str | None) -> tuple[int, int]:
+        """When it began and when it ends; `zone` None: that of the rulebook."""
+        days = (zone or self.zone, self.billed_on(t))
+        return calendar.began(unit, t, *days), calendar.ends(unit, t, *days)
+
     def of_limit(self, name: str, what: str, t: int) -> Any:
-        if what == "refused":
-            return len(self.until(self.rulebook["limits"][name].get("refused", []), t))
-        return {"used": self.used, "allowed": self.allowed, "percent": self.percent}[what](name, t)
+        known = {"used": self.used, "allowed": self.allowed, "percent": self.percent, "full_in": self.full_in}
+        return (known | {"worst": self.worst, "refused": self.refusals})[what](name, t)
 
     def used(self, name: str, t: int) -> float | None:
-        """How much of a limit. A gauge that was never told is unknown; a counter begins again with each of its periods."""
-        limit = self.rulebook["limits"][name]
-        if "count" in limit:
-            never = limit["resets"] == "never"
-            start = 0 if never else began(limit["resets"], t, self.zone, self.billed_on(t))
-            return len(self.counted(limit["count"], range(start, t + 1)))
-        values: list[Any] = [dig(event, limit["last"]) for event in self.until(limit["of"], t)]
-        return next((v for v in reversed(values) if isinstance(v, int | float) and not isinstance(v, bool)), None)
+        return self.once(("used", name, t), lambda: self.limit(name).used(t))
 
     def allowed(self, name: str, t: int) -> float | None:
-        """None: no cap, or unknown."""
         said = [override.allowed for override in self.overrides if override.limit == name and override.since <= t]
-        plan = self.standing(t).plan
-        most = None if plan is None else plan.get("allows", {}).get(name)
-        if said and said[-1] != "plan":
-            most = said[-1]
-        return None if most == "none" else most
+        return self.once(("allowed", name, t), lambda: self.limit(name).allowed(self.standing(t).plan, said, t))
+
+    def worst(self, name: str, t: int) -> Any:
+        """The part of the account that counts."""
+        limit = self.limit(name)
+        return limit.worst(t)[0] if "worst_by" in limit.said and limit.is_there(t) else None
+
+    def refusals(self, name: str, t: int) -> int | None:
+        limit = self.limit(name)
+        return len(self.until(limit.said.get("refused", []), t)) if limit.is_there(t) else None
+
+    def full_in(self, name: str, t: int) -> int | None:
+        """From the last midnight on, at the pace of the seven days before it (of what resets: since it did)."""
+        limit, midnight = self.limit(name), t - t % DAY
+        allowed, (start, end) = self.allowed(name, t), limit.period_at(midnight)
+        since = max(midnight - 7 * DAY, start)
+        if allowed is None or since == midnight or "each" in limit.said:
+            return None
+        before, now = self.used(name, since), self.used(name, midnight)
+        if before is None or now is None or now <= before:
+            return None
+        exactly = max(0, allowed - now) * (midnight - since) / (now - before)
+        if exactly > 3_650 * DAY:
+            return None
+        more = ceil(exactly)
+        return None if end is not None and midnight + more >= end else more
 
     def percent(self, name: str, t: int) -> float | None:
         used, allowed = self.used(name, t), self.allowed(name, t)
@@ -207,6 +277,14 @@ class Account(Measures):
         if name in ("email_domain", "email_kind"):
             return of_email(name, self.person_trait(person, "email", t)) or of_email(name, person)
         return self.trait([e for e in self.events if e["type"] != "group" and e["person"] == person], name, t)
+
+
+LASTING: dict[str, Callable[[Account, int], int | None]] = {
+    "stage.for": lambda account, t: account.run("stage", t),
+    "plan.for": lambda account, t: account.run("name", t),
+    "paying.for": Account.paying,
+    "trial.quiet": Account.quiet,
+}
 
 
 def dropped(rulebook: dict[str, Any], event: Event) -> bool:

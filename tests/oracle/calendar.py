@@ -25,6 +25,14 @@ def began(period: str, t: int, zone: str, billed_on: int = 1) -> int:
     return midnight(day, zone)
 
 
+def ends(period: str, t: int, zone: str, billed_on: int = 1) -> int:
+    """When the next one begins."""
+    day = local_date(t, zone) + timedelta(days=1)
+    while not begins(period, day, billed_on):
+        day += timedelta(days=1)
+    return midnight(day, zone)
+
+
 def begins(period: str, day: date, billed_on: int) -> bool:
     match period:
         case "day":

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
 
-from tests.oracle.account import DAY, Account, Event, Override
+from tests.oracle.account import DAY, LASTING, Account, Event, Override
 from tests.oracle.calendar import PERIODS, during, local_date, midnight
 from tests.oracle.conditions import NOBODY, aspect, both, date, distance, duration, leaves, plain, truth
 from tests.oracle.events import there
@@ -32,8 +32,32 @@ def signals(rulebook: dict[str, Any], events: list[Event], horizon: int, overrid
     found: set[Signal] = set()
     for name, rule in rulebook["rules"].items():
         for limit in rulebook.get("limits", {}) if "each" in rule else [None]:
-            found |= Rule(account, name, rule, limit).signals(horizon)
+            for lead in leads_of_steps(rulebook, rule, limit):
+                found |= Rule(account, name, rule, limit, lead).signals(horizon)
     return found
+
+
+def leads_of_steps(rulebook: dict[str, Any], rule: dict[str, Any], limit: str | None) -> set[str | None]:
+    """None: the rule's own. Steps that lead to another lead type are as if in a rule of their own."""
+    if "at" not in rule or limit is None:
+        return {None}
+    every = [rulebook["limits"][limit].get("at", rule["at"])]
+    every += [plan["at"][limit] for plan in all_terms(rulebook) if limit in plan.get("at", {})]
+    return {lead for steps in every for _, lead in map(step_and_lead, steps)}
+
+
+def all_terms(rulebook: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of all plans, at any time."""
+    plans = rulebook["plans"].values()
+    return [terms for plan in plans for terms in (plan if isinstance(plan, list) else [plan])]
+
+
+def step_and_lead(step: Any) -> tuple[str, str | None]:
+    """`80%`, or {80%: product}."""
+    if isinstance(step, dict):
+        ((said, lead),) = step.items()
+        return said, lead
+    return step, None
 
 
 class Hearing(NamedTuple):
@@ -52,17 +76,20 @@ def hearings(rulebook: dict[str, Any], events: list[Event], horizon: int, overri
     found: set[Hearing] = set()
     for name, rule in rulebook["rules"].items():
         for limit in rulebook.get("limits", {}) if "each" in rule else [None]:
-            found |= Rule(account, name, rule, limit).hearings(horizon)
+            for lead in leads_of_steps(rulebook, rule, limit):
+                found |= Rule(account, name, rule, limit, lead).hearings(horizon)
     return found
 
 
 class Rule:
     """One rule, of a rule for each limit one limit of it."""
 
-    def __init__(self, account: Account, name: str, rule: dict[str, Any], limit: str | None) -> None:
+    def __init__(self, account: Account, name: str, rule: dict[str, Any], limit: str | None, lead: str | None) -> None:
+        """`lead`: the lead type of those of its steps that it is about; None: of those that are the rule's own."""
         self.account = account
         self.rulebook = account.rulebook
-        self.name = name if limit is None else f"{name}/{limit}"
+        self.lead = lead
+        self.name = "/".join(each for each in (name, limit, lead) if each is not None)
         self.rule = rule
         self.limit = limit
         self.cooldown = duration(rule.get("cooldown", COOLDOWN))
@@ -89,14 +116,22 @@ class Rule:
 
     def share(self, t: int) -> float:
         percent = self.account.percent(self.limit or "", t)
-        shares = [int(step[:-1]) / 100 for step in self.rule["at"] if step != "refused"]
-        return max([share for share in shares if percent is not None and share <= percent], default=0.0)
+        tolerated = int(((self.account.standing(t).plan or {}).get("tolerance") or {}).get(self.limit, "0%")[:-1])
+        shares = [int(step[:-1]) for step in self.steps(t) if step != "refused"]
+        reached = [s for s in shares if percent is not None and (s + tolerated * (s >= 100)) / 100 <= percent]
+        return max(reached, default=0) / 100
+
+    def steps(self, t: int) -> list[str]:
+        """The plan's, else the limit's, else the rule's."""
+        plan, limit = self.account.standing(t).plan or {}, self.limit or ""
+        said = plan.get("at", {}).get(limit) or self.rulebook["limits"][limit].get("at") or self.rule["at"]
+        return [step for step, lead in map(step_and_lead, said) if lead == self.lead]
 
     def refused(self, t: int) -> bool:
         """At this very instant; without a cap there is nothing to be refused for."""
         refusals = self.rulebook["limits"][self.limit].get("refused", [])
         happened = any(event["timestamp"] == t for event in self.account.selected(refusals))
-        return "refused" in self.rule["at"] and happened and self.account.allowed(self.limit or "", t) is not None
+        return "refused" in self.steps(t) and happened and self.account.allowed(self.limit or "", t) is not None
 
     def asked(self, t: int) -> Event | None:
         """The request at this very instant; of several the one with the last id."""
@@ -176,25 +211,35 @@ class Rule:
         found |= {override.since for override in self.account.overrides}
         for after in self.delays():
             found |= {t + after for t in times}
-        zone = self.account.zone  # periods of the calendar begin anew
-        found |= {midnight(local_date(day, zone), zone) for day in range(min(times), horizon + DAY, DAY // 2)}
+        for zone in {self.account.zone, "UTC"}:  # periods of the calendar begin anew
+            found |= {midnight(local_date(day, zone), zone) for day in range(min(times), horizon + DAY, DAY // 2)}
         found |= {t + length + more for t in times for length in self.compared_since() for more in (0, 1)}
+        turns = {*self.account.plans.turns(), *times}
         for leaf in (leaf for leaf in self.leaves() if aspect(leaf[1])[0]):
             lengths = [0, *(plain(value) for value in leaf[2:] if isinstance(value, tuple))]
             found |= {at + sign * n + more for at in self.dates() for n in lengths for sign in (1, -1) for more in (0, 1)}
-        for leaf in (leaf for leaf in self.leaves() if leaf[1] == "trial.left"):
-            lefts = [plain(value) for value in leaf[2:] if isinstance(value, tuple)]
-            found |= {turn - left + more for turn in self.account.plans.turns() for left in lefts for more in (0, 1)}
+        for leaf in self.leaves():
+            lengths = [plain(value) for value in leaf[2:] if isinstance(value, tuple)]
+            if leaf[1] == "trial.left":
+                found |= {turn - left + more for turn in turns for left in lengths for more in (0, 1)}
+            elif leaf[1] in LASTING:
+                found |= {turn + length + more for turn in turns for length in lengths for more in (0, 1)}
         return {t for t in found if min(times) <= t <= horizon}
 
     def leaves(self) -> list[Any]:
-        """Of its conditions, and of those of every rule that they look at."""
-        ahead, found = list(self.conditions), []
+        """Of its conditions, of those of every rule that they look at, and of those under which limits are there."""
+        ahead, found = [*self.conditions, *self.only_if(self.limit)], []
         while ahead:
             of = list(leaves(ahead.pop()))
             found += of
             ahead += [condition for leaf in of if leaf[1].startswith("rules.") for condition in self.other(leaf[1])]
+            named = [aspect(leaf[1])[1] for leaf in of]
+            ahead += [each for path in named if path.startswith("limits.") for each in self.only_if(path.split(".")[1])]
         return found
+
+    def only_if(self, limit: str | None) -> list[Any]:
+        said = {} if limit is None else self.rulebook["limits"][limit]
+        return [said["if"]] if "if" in said else []
 
     def other(self, path: str) -> list[Any]:
         conditions: list[Any] = self.rulebook["rules"][path.removeprefix("rules.")]["when"]
@@ -272,8 +317,8 @@ class Rule:
 
     def lead_type(self, t: int) -> str:
         """The rule's own, else what follows from its family and where the account stood."""
-        if "lead" in self.rule:
-            return str(self.rule["lead"])
+        if self.lead is not None or "lead" in self.rule:
+            return str(self.lead or self.rule["lead"])
         stage = self.account.standing(t).stage
         if self.rule["family"] == "upgrade_intent":
             return "service_sql" if stage in ("free", "paying") else "pql"

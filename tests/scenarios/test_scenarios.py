@@ -1,4 +1,4 @@
-"""Every scenario of this folder, played: as given, doubled, with restarts, and where it says so in any order."""
+"""Every scenario of this folder and of the examples: as given, doubled, with restarts, and where it says so in any order."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,8 @@ from detector.scenarios.model import Scenario
 from detector.scenarios.reading import read
 from detector.scenarios.trying import as_it_stands, doubled, in_other_orders, restarted
 
-FILES = sorted(Path(__file__).parent.glob("*.yaml"))
+EXAMPLES = Path(__file__).parents[2] / "examples"
+FILES = [*sorted(Path(__file__).parent.glob("*.yaml")), *sorted(EXAMPLES.glob("*/*/scenarios/*.yaml"))]
 SCENARIOS = [scenario for file in FILES for scenario in read(file)]
 
 

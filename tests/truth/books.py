@@ -27,6 +27,20 @@ LIMITS: dict[str, Any] = {
     "contacts": {"last": "properties.total", "of": "Counted", "refused": "Count Refused"},
     "emails": {"count": "Emailed", "resets": "month", "refused": ["Send Refused"]},
 }
+KINDS: list[dict[str, Any]] = [
+    {"last": "properties.total", "of": "Measured", "worst_by": "properties.viewer"},
+    {"last": "properties.total", "of": "Measured", "worst_by": "properties.viewer", "unit": "bytes"},
+    {"max": "properties.total", "of": "Counted", "each": "count", "unit": "s", "refused": "Count Refused"},
+    {"sum": "properties.total", "of": ["Counted", "Measured"], "resets": "month", "unit": "m"},
+    {"distinct": "properties.viewer", "of": ["Shared", "Measured"], "resets": "month"},
+    {"distinct": "person", "of": ["Counted", "Emailed", "sent"], "resets": "month"},
+]
+ALLOWED: dict[str | None, list[Any]] = {
+    None: [2, 3, 10],
+    "bytes": [10, "16 B", "1 KB"],
+    "s": [10, "16s"],
+    "m": ["10m", "1h", 20],
+}
 RESETS = ["month", "month", "day", "week", "year", "billing period", "never"]
 FEATURES: dict[str, Any] = {
     "ai": {"used": "AI Opened", "refused": "AI Refused"},
@@ -43,7 +57,15 @@ TRIALS: list[dict[str, Any]] = [
     {"stage": "trial", "like": "premium", "days": 3, "then": "standard"},
     {"stage": "trial", "like": "standard"},
 ]
-LEAD_TYPES = {name: {"to": "sales", "answer_in": "1h", "do": "x"} for name in ("sales_sql", "service_sql", "pql", "xql")}
+LEAD_TYPES = {name: {"to": "sales", "answer_in": "1h", "do": "x"} for name in ("sales_sql", "service_sql", "pql", "xql", "mql")}
+LEAD_TYPES["product"] = {"to": "product", "answer_in": "1h", "do": "x"}
+STEPS_OF_LIMITS: list[list[Any]] = [
+    ["80%", "100%", "refused"],
+    ["50%", "100%", "150%"],
+    [{"50%": "product"}, "100%"],
+    [{"80%": "mql"}, {"refused": "sales_sql"}, "100%"],
+    [{"80%": "product"}, {"100%": "product"}, "80%"],
+]
 CLOSE = {"won": ("compare", "plan.change", "==", "up"), "lost": ("compare", "plan.change", "==", "down")}
 PAGE = {"page": "/pricing*"}
 ASKED = {"of": "Ticket", "where": ("compare", "properties.topic", "==", "pricing")}
@@ -104,6 +126,63 @@ OF_STEPS: dict[str, Any] = {
     "members": {"distinct": "person", "of": "active"},
 }
 """What onboarding may count."""
+
+
+@st.composite
+def limits(draw: st.DrawFn, names: list[str]) -> dict[str, Any]:
+    """`names`: the measures that a limit may be there for."""
+    found = {name: dict(limit) for name, limit in LIMITS.items()}
+    if draw(st.booleans()):
+        found["more"] = dict(draw(st.sampled_from(KINDS)))
+    found["emails"]["resets"] = draw(st.sampled_from(RESETS))
+    for limit in found.values():
+        if draw(st.integers(0, 4)) == 0:
+            limit["at"] = draw(st.sampled_from(STEPS_OF_LIMITS))
+        if draw(st.integers(0, 5)) == 0:
+            of_measure = [("compare", name, draw(st.sampled_from([">=", "<"])), draw(st.integers(1, 2))) for name in names]
+            limit["if"] = draw(
+                st.sampled_from([*of_measure, ("compare", "account.size", ">=", 10), ("compare", "stage", "==", "free")])
+            )
+    return found
+
+
+def _with_more(plans: dict[str, Any], limit: dict[str, Any], draw: st.DrawFn) -> dict[str, Any]:
+    """The plans with what they allow of the limit `more`."""
+    amounts = [*ALLOWED[limit.get("unit")], "none"]
+    return {
+        name: {**plan, "allows": {**plan["allows"], "more": draw(st.sampled_from(amounts))}} if "allows" in plan else plan
+        for name, plan in plans.items()
+    }
+
+
+@st.composite
+def _varied(draw: st.DrawFn, plan: dict[str, Any], limits: list[str]) -> Any:
+    """A plan, now and then with steps of its own, with tolerance, or with other terms before and after some day."""
+    plan = dict(plan)
+    if draw(st.integers(0, 3)) == 0:
+        plan["at"] = {draw(st.sampled_from(limits)): draw(st.sampled_from(STEPS_OF_LIMITS))}
+    if draw(st.integers(0, 3)) == 0 and "like" not in plan:
+        plan["tolerance"] = {draw(st.sampled_from(limits)): draw(st.sampled_from(["10%", "50%"]))}
+    if draw(st.integers(0, 3)) != 0 or plan["stage"] == "trial":
+        return plan
+    others = draw(st.lists(st.sampled_from([5, 10, 40]), min_size=1, max_size=2))
+    dates = [{}, *({"from": day} for day in ("2026-05-29", "2026-06-03"))]
+    terms = [plan, *({**plan, "allows": {**plan["allows"], "contacts": n}, "has": ["ab"]} for n in others)]
+    if draw(st.booleans()):
+        terms[-1] = {**terms[-1], "at": {draw(st.sampled_from(limits)): draw(st.sampled_from(STEPS_OF_LIMITS))}}
+    return [{**date, **each} for date, each in zip(dates, draw(st.permutations(terms)), strict=False)]
+
+
+SOURCES: list[dict[str, Any]] = [
+    {"from": "account.tier"},
+    {"from": "account.tier", "since": "account.tier_since"},
+    {"from": "properties.tier", "of": "Plan Changed"},
+    {"from": "properties.tier", "of": "Plan Changed", "since": "properties.since"},
+]
+ADDONS: dict[str, Any] = {
+    "pack": {"price": 5, "adds": {"contacts": 10, "emails": 1}},
+    "robot": {"price": 5, "gives": ["ai"], "adds": {"contacts": 5}},
+}
 
 
 @st.composite
@@ -174,6 +253,9 @@ def _of_state(book: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
         st.just(("is", "onboarding.done")),
         st.tuples(st.just("compare"), st.just("onboarding.took"), st.just("<="), st.just(("duration", "1d"))),
     ]
+    lengths = st.sampled_from(["1h", "1d", "3d"]).map(lambda length: ("duration", length))
+    lasting = ["stage.for", "plan.for", "paying.for", *["trial.quiet"] * 3 * ("trial" in plans)]
+    found += [st.tuples(st.just("compare"), st.sampled_from(lasting), st.sampled_from([">=", ">=", ">", "<", "<="]), lengths)] * 2
     if "trial" in plans:
         found += [
             st.tuples(st.just("compare"), st.just("trial.left"), st.sampled_from(["<=", "<=", "<", ">", ">="]), LENGTHS)
@@ -181,12 +263,23 @@ def _of_state(book: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
     return found
 
 
+OF_WORST = st.tuples(st.just("compare"), st.just("limit.worst"), st.sampled_from(["==", "!="]), st.sampled_from(["a", 1]))
 OF_LIMIT: list[st.SearchStrategy[Any]] = [
     st.tuples(
         st.just("compare"), st.just("limit.percent"), st.sampled_from([">=", "<"]), st.sampled_from([("%", 50), ("%", 80)])
     ),
     st.tuples(st.just("compare"), st.just("limit.used"), st.sampled_from([">=", "=="]), st.integers(2, 8)),
     st.just(("compare", "limit.refused", ">=", 2)),
+    OF_WORST,
+    *[
+        st.tuples(
+            st.just("compare"),
+            st.just("limit.full_in"),
+            st.sampled_from(["<=", ">="]),
+            st.sampled_from([("duration", "3d"), ("duration", "14d")]),
+        )
+    ]
+    * 2,
 ]
 OF_EVENT: list[st.SearchStrategy[Any]] = [
     st.tuples(st.just("compare"), st.just("properties.topic"), st.sampled_from(["==", "!="]), st.sampled_from(TOPICS)),
@@ -218,7 +311,9 @@ def rules(draw: st.DrawFn, book: dict[str, Any], before: Mapping[str, dict[str, 
     if form in ("at", "each"):
         rule["each"] = "limit"
     if form == "at":
-        rule["at"] = draw(st.sampled_from([["80%", "100%", "refused"], ["50%", "100%"], ["refused"], ["80%"]]))
+        rule["at"] = draw(
+            st.sampled_from([["80%", "100%", "refused"], ["50%", "100%"], ["refused"], ["80%"], *STEPS_OF_LIMITS[1:]])
+        )
         guards = draw(st.sampled_from([0, 0, 0, 0, 1]))
     elif form == "event":
         rule["event"] = draw(st.sampled_from([["asked"], ["Ticket"], ["asked", "Count Refused"]]))
@@ -269,21 +364,30 @@ def rulebooks(draw: st.DrawFn) -> dict[str, Any]:
     plans = dict(PLANS)
     if draw(st.booleans()):
         plans["trial"] = draw(st.sampled_from(TRIALS))
+    counted = draw(measures())
+    capped = draw(limits([name for name, measure in counted.items() if "count" in measure or "distinct" in measure]))
+    if "more" in capped:
+        plans = _with_more(plans, capped["more"], draw)
+    plans = {name: draw(_varied(plan, list(capped))) for name, plan in plans.items()}
     zone = draw(st.sampled_from(ZONES))
     book: dict[str, Any] = {
         "project": "acme-mail",
         **({} if zone is None else {"timezone": zone}),
         "billing_day": "account.billed",
         "events": EVENTS,
-        "limits": {**LIMITS, "emails": {**LIMITS["emails"], "resets": draw(st.sampled_from(RESETS))}},
+        "limits": capped,
         "features": FEATURES,
         "plans": plans,
+        "addons": ADDONS,
         "onboarding": draw(st.sampled_from(ONBOARDINGS)),
         "lead_types": LEAD_TYPES,
-        "measures": {**draw(measures()), **OF_STEPS},
+        "measures": {**counted, **OF_STEPS},
     }
     if draw(st.sampled_from([True, True, False])):
         book["no_plan"] = "free"
+    source = draw(st.sampled_from([*[None] * 4, *SOURCES]))
+    if source is not None:
+        book["plan"] = source
     if draw(st.booleans()):
         book["close"] = CLOSE
     book |= draw(_spared(book))

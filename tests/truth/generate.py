@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.oracle.account import DAY, Event, Override
 from tests.oracle.calendar import PERIODS, during
 from tests.oracle.conditions import aspect, duration, leaves
-from tests.truth.books import EMAILS, EVA, EVENTS, LIMITS, TITLES, TOPICS, rulebooks
+from tests.truth.books import EMAILS, EVA, EVENTS, TITLES, TOPICS, rulebooks
 from tests.truth.sales import HOUR, Command, commands, overrides_in
 
 SOAK = os.environ.get("HANDRAISER_SOAK") == "1"
@@ -26,7 +26,7 @@ ORDERS = 4
 T0 = 1_779_840_000_000  # 2026-05-27T00:00:00Z: June begins at day 5
 LATENESS = "24h"
 TRACKED = [
-    *("Signed Up", "Imported", "Uploaded", "Sent", "Shared", "Surveyed", "Asked", "Ticket"),
+    *("Signed Up", "Imported", "Uploaded", "Sent", "Shared", "Surveyed", "Asked", "Ticket", "Measured"),
     *(
         "Counted",
         "Counted",
@@ -41,6 +41,7 @@ TRACKED = [
     ),
 ]
 PLANS = ["free", "standard", "standard", "premium", "free", "none", None, "", "mystery", "trial"]
+ADDONS_SAID = [["pack"], ["robot", "pack", "pack"], {"pack": 2}, "robot, nothing", [], None]
 PEOPLE = ["ada", "ada", "bo", EVA, None]
 PROPERTIES = {
     "total": st.sampled_from([1, 5, 8, 9, 10, 16, 20, "8", True]),
@@ -67,6 +68,7 @@ USED = {
     "Ticket": ("topic", "total"),
     "Asked": ("topic", "total"),
     "Shared": ("viewer",),
+    "Measured": ("viewer", "total"),
     "Surveyed": ("mood", "total", "minutes"),
 }
 
@@ -131,7 +133,7 @@ def _spans(book: dict[str, Any]) -> list[int]:
     lengths = [measure[key] for measure in book["measures"].values() for key in ("window", "within") if key in measure]
     lengths = [length for length in lengths if length not in PERIODS]
     lengths += [rule["cooldown"] for rule in book["rules"].values() if "cooldown" in rule]
-    days = [plan["days"] * DAY for plan in book["plans"].values() if "days" in plan]
+    days = [plan["days"] * DAY for plan in book["plans"].values() if "days" in plan]  # no dated plan has it
     edges = [edge for measure in book["measures"].values() if "during" in measure for edge in during(measure["during"])[:2]]
     return sorted({*map(duration, lengths), *days, *edges, 14 * DAY})
 
@@ -139,11 +141,10 @@ def _spans(book: dict[str, Any]) -> list[int]:
 _BEHIND: dict[str, Any] = {
     "premium": ["AI Opened", "AI Refused", "AB Opened", "group"],
     "active": ["Other"],
-    "limit": [each[key] for each in LIMITS.values() for key in ("count", "of", "refused") if key in each],
     "onboarding": ["signed", "imported", "sent", "Shared", "imported"],
     "person": ["identify"],
     "properties": [],
-    **{root: ["group"] for root in ("account", "plan", "stage", "trial")},
+    **{root: ["group"] for root in ("account", "plan", "stage", "trial", "paying")},
     **EVENTS,
 }
 
@@ -164,7 +165,8 @@ def _wires(names: Any, book: dict[str, Any]) -> list[str]:
         ]
     if isinstance(names, list):
         return [wire for name in names for wire in _wires(name, book)]
-    behind = {**_BEHIND, **book["measures"]}
+    of_limits = [each[key] for each in book["limits"].values() for key in ("count", "of", "refused") if key in each]
+    behind = {**_BEHIND, **book["measures"], "limit": of_limits}
     return _wires(behind[names], book) if names in behind else [names]
 
 
@@ -178,6 +180,8 @@ def used_by(book: dict[str, Any]) -> list[str]:
     """The events that its rules look at; `group` for the plan, `identify` for a person."""
     names = [name for rule in book["rules"].values() for name in (*rule.get("event", ()), rule.get("each", "active"))]
     conditions = [condition for rule in book["rules"].values() for condition in rule.get("when", ())]
+    if any("each" in rule for rule in book["rules"].values()):
+        conditions += [limit["if"] for limit in book["limits"].values() if "if" in limit]
     names += [_root(leaf[1]) for condition in conditions for leaf in leaves(condition)]
     return _wires(names, book)
 
@@ -195,12 +199,14 @@ def _times(draw: st.DrawFn, book: dict[str, Any]) -> list[int]:
 @st.composite
 def _events(draw: st.DrawFn, book: dict[str, Any], most: int, too_late: list[int]) -> list[Event]:
     times, allowed = draw(_times(book)), lateness_of(book)
-    more = ["group"] * (12 if "trial" in book["plans"] else 1)  # a trial is said again, and ended by other plans
+    often = "trial" in book["plans"] or "since" in book.get("plan", {})
+    more = ["group"] * (12 if often else 1)  # a trial is said again, and ended by other plans; what was said is said anew
     deck = draw(
         st.lists(st.sampled_from([*used_by(book) * 8, *TRACKED, *more, "group", "identify", "page"]), min_size=2, max_size=5)
     )
     if any("each" in rule for rule in book["rules"].values()):
-        deck.append(draw(st.sampled_from(["Counted", "Emailed"])))
+        more = [each for name in (book["limits"].get("more", {}).get("of"),) for each in (_wires(name, book) if name else ())]
+        deck.append(draw(st.sampled_from(["Counted", "Emailed", *more, *more])))
     delays = st.sampled_from([0, 0, 0, 1, min(6 * HOUR, allowed), allowed - 1, allowed, allowed, *too_late])
     plan_delays = st.sampled_from([0, 0, HOUR, allowed, 2 * DAY, 10 * DAY])
     at = st.builds(lambda t, ms: t + ms, st.sampled_from(times), st.sampled_from([0, 0, 0, 0, 1, -1]))
@@ -209,7 +215,7 @@ def _events(draw: st.DrawFn, book: dict[str, Any], most: int, too_late: list[int
     found = []
     begins_on = draw(st.sampled_from([None, *reversed(book["plans"]), None]))
     if begins_on is not None:
-        found.append({**event("m", min(times), "group", None), "traits": {"plan": begins_on}})
+        found.append(said_as(book, {**event("m", min(times), "group", None), "traits": {"plan": begins_on}}, 0))
     for index, (t, what, person) in enumerate(drawn):
         made = event(f"m{index * 7919 % 1000:03d}", t, what, person)
         if what == "group":
@@ -222,10 +228,21 @@ def _events(draw: st.DrawFn, book: dict[str, Any], most: int, too_late: list[int
         else:
             values = {name: draw(PROPERTIES[name]) for name in USED.get(what, ())}
             made["properties"] = {name: value for name, value in values.items() if value is not None}
-        never_too_late = list(made["traits"]) == ["plan"] and person is None
+        never_too_late = list(made["traits"]) in (["plan"], ["addons"]) and person is None
         made["received_at"] = t + draw(plan_delays if never_too_late else delays)
-        found.append(made)
+        found.append(said_as(book, made, draw(st.sampled_from([None, 0, HOUR, DAY, 2 * DAY, 4 * DAY, -HOUR]))))
     return found
+
+
+def said_as(book: dict[str, Any], made: Event, before: int | None) -> Event:
+    """A plan, as the book wants it said: by another trait, or by an event; counting so long before, if it can say so."""
+    if "plan" not in book or "plan" not in made["traits"]:
+        return made
+    plan, t = made["traits"]["plan"], made["timestamp"]
+    since = {} if before is None or "since" not in book["plan"] else {book["plan"]["since"].partition(".")[2]: t - before}
+    if "of" not in book["plan"]:
+        return {**made, "traits": {"tier": plan, **since}}
+    return {**made, "type": "track", "name": book["plan"]["of"], "traits": {}, "properties": {"tier": plan or "none", **since}}
 
 
 def event(message_id: str, t: int, what: str, person: str | None) -> Event:
@@ -254,6 +271,8 @@ def _account_traits(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
             return {trait: draw(st.sampled_from(values))}
     if draw(st.integers(0, 5)) == 0:
         return {"size": draw(st.sampled_from([50, 5, None]))}
+    if draw(st.integers(0, 4)) == 0:
+        return {"addons": draw(st.sampled_from(ADDONS_SAID))}
     return {"plan": draw(st.sampled_from([*["trial"] * 10, *PLANS] if "trial" in book["plans"] else PLANS))}
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from detector.core.fold import fold
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course
+from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.compile import Program
 from tests.oracle.account import DAY, Account
 from tests.oracle.calendar import local_date, midnight
@@ -17,9 +18,10 @@ from tests.truth.sales import Command
 
 pytestmark = pytest.mark.timeout(600)  # ten times as many cases in a soak
 
-MOVING = ("trial.left",)
+LASTING = ("stage.for", "plan.for", "paying.for")
+MOVING = ("trial.left", *LASTING)
 """Others at every instant."""
-STATE = ["plan", "stage", "plan.change", "onboarding.done", "onboarding.took", "trial.left"]
+STATE = ["plan", "stage", "plan.change", "onboarding.done", "onboarding.took", "trial.left", *LASTING]
 
 
 def folded(rules: Program, case: Case) -> Detector:
@@ -52,6 +54,11 @@ def _may_become(course: Course, value: Any, now: Any) -> bool:
     return course is Course.MOVES
 
 
+def _of(moment: Moment, reader: LimitReader) -> Moment:
+    moment.limit = reader
+    return moment
+
+
 @settings(CASES, max_examples=1_000 if SOAK else 150)
 @given(cases(most=14))
 def test_every_order_gives_the_answers_of_the_oracle_at_any_time(case: Case) -> None:
@@ -60,6 +67,8 @@ def test_every_order_gives_the_answers_of_the_oracle_at_any_time(case: Case) -> 
     compared = [f"{name}.{of}" for name in case.book["measures"] for of in ("earlier", "rising_weeks")]
     names = [name for name in (*STATE, *case.book["measures"], *compared) if name in rules.values]
     happened = {event["timestamp"] for event in case.log}
+    if "since" in case.book.get("plan", {}):
+        happened |= set(account.plans.turns())  # what is said counts from a time at which nothing happened
     before: dict[str, Any] = {}
     for t in _times(case):
         moment = Moment(facts, rules.ladder, t)
@@ -74,8 +83,10 @@ def test_every_order_gives_the_answers_of_the_oracle_at_any_time(case: Case) -> 
                 assert not alone or _may_become(rules.values[name].course, value, answers[name]), name
         before = {name: (moment, value) for name, value in answers.items()}
         for name, reader in rules.limits.items():
-            assert (reader.used(moment), reader.allowed(moment), reader.percent(moment)) == (
+            full_in = rules.values["limit.full_in"].read(_of(moment, reader))
+            assert (reader.used(moment), reader.allowed(moment), reader.percent(moment), full_in) == (
                 account.used(name, t),
                 account.allowed(name, t),
                 account.percent(name, t),
+                account.full_in(name, t),
             )

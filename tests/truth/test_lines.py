@@ -42,7 +42,7 @@ def test_a_line_means_what_the_oracle_says_until_its_next_instant(case: Case) ->
     book, rules = case.book, program(case.book)
     facts = folded(rules, case).account.facts
     account = Account(book, case.log)
-    oracle = {name: Rule(account, name, rule, None) for name, rule in book["rules"].items()}
+    oracle = {name: Rule(account, name, rule, None, None) for name, rule in book["rules"].items()}
     times = _times(case, list(oracle.values()))
     for name, rule in oracle.items():
         judged, line = rules.judged[name], book["rules"][name]["when"][0]

@@ -1,8 +1,9 @@
 """One account's facts: stores by key, decoded when first asked for (those that almost every event asks for, at once).
 
 A key's first letter is the kind of store: `s` series, `z` series with the days of a time zone (`z<name>.…`), `d` distinct values
-(`d<window ms>.…`), `f` first sights of values, `e` the earliest events (`e<how many>.…`), and one each of `activity`,
-`people`, `known`, `traits`, `milestones`. What follows is the hash of a definition, so an unchanged definition keeps its facts.
+(`d<window ms>.…`), `f` first sights of values, `e` the earliest events (`e<how many>.…`), `q` sums, `v` values of a month, `w`
+gauges of parts, and one each of `activity`, `people`, `known`, `traits`, `milestones`. What follows is the hash of a definition,
+so an unchanged definition keeps its facts.
 """
 
 from collections.abc import Mapping
@@ -11,10 +12,13 @@ from typing import Any, cast
 from detector.core.facts.distinct import Distinct
 from detector.core.facts.earliest import Earliest
 from detector.core.facts.milestones import Milestones
+from detector.core.facts.monthly import Monthly
+from detector.core.facts.parts import Parts
 from detector.core.facts.people import Activity, Traits
 from detector.core.facts.series import Series, ZonedSeries
 from detector.core.facts.sights import Sights
 from detector.core.facts.store import Store, unpack
+from detector.core.facts.sums import Sums
 from detector.core.zones import zone
 
 
@@ -71,6 +75,15 @@ class Facts:
     def sights(self, key: str) -> Sights:
         return cast("Sights", self.store(key))
 
+    def sums(self, key: str) -> Sums:
+        return cast("Sums", self.store(key))
+
+    def monthly(self, key: str) -> Monthly:
+        return cast("Monthly", self.store(key))
+
+    def parts(self, key: str) -> Parts:
+        return cast("Parts", self.store(key))
+
     @property
     def people(self) -> Traits:
         return cast("Traits", self.store("people"))
@@ -89,11 +102,12 @@ def _new(key: str) -> Store:
         return Distinct(window_of(key))
     if key in _KINDS:
         return cast("Store", _KINDS[key]())
-    if key[0] == "f":
-        return Sights()
+    if key[0] in _LETTERS:
+        return cast("Store", _LETTERS[key[0]]())
     if key[0] == "e":
         return Earliest(int(key[1 : key.index(".")]))
     return ZonedSeries(zone(key[1 : key.index(".")]))
 
 
 _KINDS = {"activity": Activity, "people": Traits, "known": Traits, "traits": Traits, "milestones": Milestones}
+_LETTERS = {"f": Sights, "q": Sums, "v": Monthly, "w": Parts}

@@ -11,8 +11,11 @@ from typing import Any
 from detector.core.facts.history import KEPT_MAX, PLANS_KEPT_MAX, Entry, History
 from detector.core.instants import NEVER
 
+OWN = ""
+"""The owner of the account's own traits in its store of traits."""
 PLAN = "plan"
-"""The trait whose changes are kept longer than others'."""
+KEPT_LONGER = frozenset([PLAN, "addons"])
+"""The traits whose changes are kept longer than others'; their names may go on after a NUL."""
 PEOPLE_MAX = 1_000
 TRAITS_BYTES_MAX = 1_500_000
 """Of all people's traits together, as stored. Beyond, too, those leave who were seen least recently."""
@@ -56,15 +59,23 @@ SAW = (
 class Activity:
     """person -> [first seen, last seen, events, chunk]. Anonymous people are only counted as "somebody was here"."""
 
-    __slots__ = ("_places", "anonymous_since", "changed", "dirty", "people")
+    __slots__ = ("_first", "_places", "anonymous_since", "changed", "dirty", "people")
 
     def __init__(self) -> None:
         self.people: dict[str, list[int]] = {}
         self._places = _Places()
         self.anonymous_since: int | None = None
+        self._first: int | None = None
         self.changed: set[int] = set()
         """Chunks."""
         self.dirty = False
+
+    @property
+    def first(self) -> int:
+        """When the first person with an id was seen first; NEVER: none was. Who came first never leaves."""
+        if self._first is None:
+            self._first = min((seen[0] for seen in self.people.values()), default=NEVER)
+        return self._first
 
     def saw(self, person: str, timestamp: int) -> None:
         seen = self.people.get(person)
@@ -75,9 +86,11 @@ class Activity:
             if len(self.people) >= PEOPLE_MAX:
                 self._make_room()
             seen = self.people[person] = [timestamp, timestamp, 1, self._places.take(len(self.people))]
+            self._first = None
         else:
             seen[2] += 1
             seen[0] = min(seen[0], timestamp)
+            self._first = None
         self.changed.add(seen[3])
         self.dirty = True
 
@@ -214,7 +227,7 @@ _NONE: dict[str, History] = {}
 
 
 def _history(trait: str, entries: list[Entry] | None = None) -> History:
-    return History(PLANS_KEPT_MAX if trait == PLAN else KEPT_MAX, entries)
+    return History(PLANS_KEPT_MAX if trait.partition("\0")[0] in KEPT_LONGER else KEPT_MAX, entries)
 
 
 def _bytes(traits: dict[str, History]) -> int:

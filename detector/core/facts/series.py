@@ -57,7 +57,7 @@ class Series:
         else:
             self._insert(timestamp, message_id, value)
         if len(times) > KEPT_MAX:
-            self._forget(times[0])
+            self._forget(times[0], self.values[0])
             del times[0], self.ids[0], self.values[0]
             self._base += 1
 
@@ -70,7 +70,7 @@ class Series:
         self.values.insert(at, value)
         self._dirty_from = min(self._dirty_from, self._base + at)
 
-    def _forget(self, timestamp: int) -> None:
+    def _forget(self, timestamp: int, value: Any) -> None:  # noqa: ARG002  of counts nothing more is kept
         if self._days is _NONE:
             self._days, self._months = {}, {}
         days, day = self._days, self.zone.day(timestamp)
@@ -139,6 +139,11 @@ class Series:
         """The index of the newest event whose timestamp is exactly t."""
         at = bisect_right(self.times, t)
         return at - 1 if at and self.times[at - 1] == t else None
+
+    def newest_time(self, t: int) -> int | None:
+        """When the newest event until t was."""
+        at = bisect_right(self.times, t)
+        return self.times[at - 1] if at else None
 
     def next(self, t: int, window_ms: int | None = None) -> int:
         """The first instant after t at which an event comes into the window that ends then, or leaves it."""

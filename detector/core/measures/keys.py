@@ -7,6 +7,8 @@ from detector.core.rulebook.model import Feature, Limit, Selector, Term
 from detector.core.zones import UTC, Zone, zone
 
 IN_UTC = zone(UTC)
+_LETTERS = {"sum": "q", "distinct": "v"}
+"""Kind of limit -> its store."""
 
 
 def _hash(*parts: object) -> str:
@@ -67,8 +69,11 @@ def _days_of(of: Zone, value: str | None) -> tuple[str, ...]:
 
 
 def limit_key(limit: Limit, of: Zone = IN_UTC) -> str:
-    days = IN_UTC if limit.kind == "gauge" else of
-    return _series(limit.kind, _selector(limit.of), limit.of_value, of=days)
+    if limit.worst_by is not None:
+        return "w" + _hash(_selector(limit.of), limit.of_value, limit.worst_by)
+    if limit.kind in _LETTERS:
+        return _LETTERS[limit.kind] + _hash(limit.kind, _selector(limit.of), limit.of_value)
+    return _series(limit.kind, _selector(limit.of), limit.of_value, of=IN_UTC if limit.kind == "gauge" else of)
 
 
 def feature_key(feature: Feature, of: Zone = IN_UTC) -> str:

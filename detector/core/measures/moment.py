@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from detector.core.facts.facts import Facts
-from detector.core.measures.plan import Ladder, Standing
+from detector.core.measures.plan import Ladder
+from detector.core.measures.standing import Standing
 from detector.core.overrides import Override
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class Moment:
         """What a change of plan is compared with: the last standing before t that had a place on the ladder."""
         return self.ladder.placed_before(self.facts, self.t)
 
+    def at(self, t: int) -> "Moment":
+        """The same account at another time; no event is at hand."""
+        return Moment(self.facts, self.ladder, t, overrides=self.overrides)
+
     def answer(self, rule: str, guard: "Callable[[Moment], bool | None]") -> bool | None:
         """Whether a rule holds that others look at. Asked once: rules that look at rules may be many."""
         if self._answers is None:
@@ -60,5 +65,5 @@ class Moment:
     def earlier(self) -> "Moment":
         """A millisecond before. Made once: several rules ask."""
         if self._earlier is None:
-            self._earlier = Moment(self.facts, self.ladder, self.t - 1, overrides=self.overrides)
+            self._earlier = self.at(self.t - 1)
         return self._earlier

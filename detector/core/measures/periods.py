@@ -1,8 +1,8 @@
 """The calendar that a rulebook goes by: days, weeks, months and years of its time zone, and the accounts' billing periods."""
 
+from detector.core.facts.people import OWN
 from detector.core.instants import NEVER
 from detector.core.measures.moment import Moment
-from detector.core.measures.plan import OWN
 from detector.core.rulebook.model import Rulebook
 from detector.core.zones import Unit, Zone, period, zone
 

@@ -1,14 +1,20 @@
 """A limit at a moment: how much is used, how much the plan allows, which step is reached."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
 from detector.core import words
-from detector.core.facts.series import DAY_MS, Count, Series
+from detector.core.facts.series import DAY_MS, Series
 from detector.core.instants import NEVER
-from detector.core.measures.keys import events_key, limit_key
+from detector.core.measures.forecast import full_at
+from detector.core.measures.keys import events_key
 from detector.core.measures.moment import Moment
-from detector.core.measures.periods import Periods, Resets
+from detector.core.measures.periods import BILLING, Periods, Resets
+from detector.core.measures.reader import Course
+from detector.core.measures.sink import Sink
+from detector.core.measures.use import WorstUse, use_of
 from detector.core.overrides import override_at
 from detector.core.rulebook.model import Limit, Step, Type
 
@@ -20,32 +26,60 @@ REFUSED_MS = 7 * DAY_MS
 """How far back refusals still say something about now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Existence:
+    """`holds`: the limit is there only while this is true. `next`, `course`: when that may change, and what time does to it."""
+
+    holds: Callable[[Moment], bool | None]
+    next: Callable[[Moment], int]
+    course: Course
+
+
 class LimitReader:
-    """`used` None: no gauge event yet. `allowed` None: no cap, or the plan (or what it allows) is unknown."""
+    """`used` None: no gauge event yet. `allowed` None: no cap, or the plan (or what it allows) is unknown.
 
-    def __init__(self, limit: Limit, periods: Periods) -> None:
+    While the limit is not there, everything about it is unknown.
+    """
+
+    def __init__(self, limit: Limit, periods: Periods, only_if: Existence | None = None) -> None:
         self.limit = limit
-        self._resets = Resets(limit.period, periods)
-        self.key = limit_key(limit, periods.zone)
         self.refused_key = events_key(limit.refused)
+        self._use = use_of(limit, periods)
+        self.sinks = (self._use.sink, Sink(self.refused_key, limit.refused, "count"))
+        self._only_if = only_if
 
-    def _events(self, moment: Moment) -> Series:
-        return moment.facts.series(self.key)
+    @property
+    def resets(self) -> Resets:
+        """When its use begins anew."""
+        return self._use.resets
 
-    def _count(self, moment: Moment) -> Count:
-        return self._events(moment).count_in(self._resets.start(moment), moment.t + 1)
+    @property
+    def presence(self) -> Course:
+        """What time alone can do to whether it is there."""
+        return Course.STILL if self._only_if is None else self._only_if.course
+
+    @property
+    def course(self) -> Course:
+        """What time alone can do to its use."""
+        return max(Course.FALLS if self.limit.resets else Course.STILL, self.presence)
+
+    def _is_there(self, moment: Moment) -> bool:
+        return self._only_if is None or self._only_if.holds(moment) is True
 
     def used(self, moment: Moment) -> float | None:
-        if self.limit.kind == "counter":
-            return self._count(moment).value
-        value = self._events(moment).last(moment.t)
-        return value if isinstance(value, int | float) else None
+        return self._use.used(moment) if self._is_there(moment) else None
 
     def at_least(self, moment: Moment) -> bool:
-        return self.limit.kind == "counter" and self._count(moment).at_least
+        return self._use.at_least(moment)
+
+    def worst(self, moment: Moment) -> object:
+        """The part of the account that counts, of a limit with `worst_by`; None: none does."""
+        return self._use.part(moment) if isinstance(self._use, WorstUse) and self._is_there(moment) else None
 
     def allowed(self, moment: Moment) -> float | None:
         """What the plan allows, unless sales said otherwise of this account."""
+        if not self._is_there(moment):
+            return None
         said = override_at(moment.overrides, self.limit.name, moment.t)
         if said is not None:
             return said.allowed
@@ -60,37 +94,47 @@ class LimitReader:
         used, allowed = self.used(moment), self.allowed(moment)
         return None if used is None or allowed is None else allowed - used
 
-    def refused(self, moment: Moment, window_ms: int | None = None) -> int:
+    def refused(self, moment: Moment, window_ms: int | None = None) -> int | None:
         """How often the product stopped it at the cap."""
+        if not self._is_there(moment):
+            return None
         return moment.facts.series(self.refused_key).count(moment.t, window_ms).value
 
     def refused_now(self, moment: Moment) -> bool:
         return moment.facts.series(self.refused_key).at(moment.t) is not None
 
+    def allowance_next(self, moment: Moment) -> int:
+        """The first instant after the moment at which another amount may be allowed, or the limit may come or go."""
+        changes = [moment.ladder.next(moment.facts, moment.t)]
+        changes += [each.since for each in moment.overrides.get(self.limit.name, ()) if each.since > moment.t]
+        if self._only_if is not None:
+            changes.append(self._only_if.next(moment))
+        return min(changes)
+
+    def changed_since(self, moment: Moment, since: int) -> bool:
+        """Whether its use has changed, or will, after `since`; under a condition, or by billing periods, nobody can tell."""
+        return self._only_if is not None or self.limit.period == BILLING or self._use.newest(moment) > since
+
     def next(self, moment: Moment) -> int:
         """The first instant after the moment at which use, allowance or refusals may be others."""
-        facts, t = moment.facts, moment.t
-        changes = [self._events(moment).next(t), facts.series(self.refused_key).next(t), moment.ladder.next(facts, t)]
-        changes += [each.since for each in moment.overrides.get(self.limit.name, ()) if each.since > t]
-        return min(*changes, self._resets.next(moment)) if self.limit.kind == "counter" else min(changes)
+        refused = moment.facts.series(self.refused_key).next(moment.t)
+        return min(self._use.next(moment), refused, self.allowance_next(moment))
 
     def data(self, moment: Moment, refused_window_ms: int) -> dict[str, Any]:
         """As receivers read it."""
-        resets_at = self._resets.ends(moment) if self.limit.kind == "counter" else None
         used, allowed = self.used(moment), self.allowed(moment)
         return {
             "limit": self.limit.name,
+            "unit": self.limit.unit,
             "used": words.plain(used, Type.NUMBER),
             "allowed": words.plain(allowed, Type.NUMBER),
-            "full_on": None,
-            "resets_at": None if resets_at is None else words.time(resets_at),
-            "refused_7d": self.refused(moment, refused_window_ms),
+            "full_on": None if (full := full_at(self, moment)) is None else words.time(full)[:10],
+            "resets_at": None if (ends := self.resets.ends(moment)) is None else words.time(ends),
+            "refused_7d": self.refused(moment, refused_window_ms) or 0,
         }
 
     def ids(self, moment: Moment, number: int) -> list[str]:
-        """Of a counter only this period's: no other message is in its value."""
-        start = self._resets.start(moment) if self.limit.kind == "counter" else 0
-        return self._events(moment).newest_ids_in(start, moment.t + 1, number)
+        return self._use.ids(moment, number)
 
     def refused_ids(self, moment: Moment, number: int, window_ms: int | None = None) -> list[str]:
         return moment.facts.series(self.refused_key).newest_ids(moment.t, number, window_ms)
@@ -98,29 +142,31 @@ class LimitReader:
     def events_left(self, moment: Moment, steps: tuple[Step, ...]) -> int:
         """So many events of use, at least, must come before a step is reached; 0: one may be reached now."""
         allowed = self.allowed(moment)
-        if allowed is None:
-            return 1 if moment.overrides.get(self.limit.name) else NEVER  # one may begin to act later
+        if allowed is None:  # an override may begin to act later, and what the limit waits for may come
+            return 1 if moment.overrides.get(self.limit.name) or self._only_if is not None else NEVER
         if "refused" in steps and self.refused_now(moment):
             return 0
-        used, least = self.used(moment), min((step for step in steps if step != "refused"), default=None)
+        used, least = self.used(moment), min((self.height(moment, step) for step in steps if step != "refused"), default=None)
         share = None if least is None else _share(used, allowed)
-        if used is None or least is None or share is None or self.limit.kind == "gauge" or moment.overrides:
-            return 1 if share is None or least is None or share < least else 0  # a gauge can jump
+        if used is None or least is None or share is None or not self._use.by_one or moment.overrides:
+            return 1 if share is None or least is None or share < least else 0  # it can jump
         return 0 if share >= least else max(1, ceil(least * allowed - used) - 1)  # one less, for a share is rounded
 
     def gauge_below(self, moment: Moment, steps: tuple[Step, ...]) -> tuple[Series | None, float]:
         """(the gauge, a value): below it no step is reached, while the account stands where it does; None: that is not known."""
-        allowed, least = self.allowed(moment), min((step for step in steps if step != "refused"), default=None)
-        if (
-            self.limit.kind != "gauge"
-            or moment.overrides
-            or allowed is None
-            or allowed <= 0
-            or least is None
-            or self.used(moment) is None
-        ):
+        gauge, allowed = self._use.gauge(moment), self.allowed(moment)
+        least = min((self.height(moment, step) for step in steps if step != "refused"), default=None)
+        if gauge is None or moment.overrides or allowed is None or allowed <= 0 or least is None or self.used(moment) is None:
             return None, 0.0
-        return self._events(moment), least * allowed * _NEARLY
+        return gauge, least * allowed * _NEARLY
+
+    def height(self, moment: Moment, step: Step) -> float:
+        """The share at which a step is reached: those of 100 % and more come later by what the plan tolerates."""
+        if step == "refused":
+            return REFUSED_RANK
+        plan = moment.standing.plan
+        more = plan.tolerance.get(self.limit.name, 0) if plan is not None and step >= 1 else 0
+        return round(step + more, 8) if more else step
 
     def step(self, moment: Moment, steps: tuple[Step, ...]) -> Step | bool | None:
         """The highest step reached; False: none; None: unknown, and so for a limit without a cap."""
@@ -132,7 +178,7 @@ class LimitReader:
         percent = _share(self.used(moment), allowed)
         if percent is None:
             return None
-        reached = [step for step in steps if step != "refused" and step <= percent]
+        reached = [step for step in steps if step != "refused" and self.height(moment, step) <= percent]
         return max(reached) if reached else False
 
 

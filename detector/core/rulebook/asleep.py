@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
-from detector.core.rulebook.model import Reached, Rule, Rulebook
+from detector.core.rulebook.model import Condition, Reached, Rule, Rulebook
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.tree import Entry
 from detector.core.rulebook.tree_walk import names_in
+
+_MAP_IT = "Say in `events` what your product calls it"
 
 
 def report_asleep(rulebook: Rulebook, entries: Mapping[str, Entry], report: Report) -> None:
@@ -13,15 +15,30 @@ def report_asleep(rulebook: Rulebook, entries: Mapping[str, Entry], report: Repo
     for rule in rulebook.rules:
         own = entries[rule.name].key.at.base is None
         reasons = {reason for name in names_of(rule) for reason in _reasons(name, rulebook, own=own)}
-        if rule.each_limit and not rulebook.limits:
-            reasons.add(("no `limits` are defined", "Define the limits that your plans cap"))
+        if rule.each_limit:
+            reasons |= set(_reasons_of_limits(rulebook))
         for message, remedy in sorted(reasons):
             report.warn(entries[rule.name].key.at, "asleep", f"rule '{rule.name}' is asleep: {message}", remedy)
 
 
+def _reasons_of_limits(rulebook: Rulebook) -> Iterator[tuple[str, str]]:
+    if not rulebook.limits:
+        yield "no `limits` are defined", "Define the limits that your plans cap"
+    for limit in rulebook.limits.values():
+        if not limit.of.terms:
+            yield f"limit '{limit.name}' waits for an event that `events` does not map", _MAP_IT
+        for name in () if limit.only_if is None else sorted(names_in_condition(limit.only_if)):
+            for reason, remedy in _reasons(name, rulebook, own=True):
+                yield f"limit '{limit.name}' is there only if: {reason}", remedy
+
+
 def names_of(rule: Rule) -> set[str]:
     """Every name that the rule's conditions use."""
-    return {name.path for condition in rule.when for name in names_in(condition.expr)}
+    return {name for condition in rule.when for name in names_in_condition(condition)}
+
+
+def names_in_condition(condition: Condition) -> set[str]:
+    return {name.path for name in names_in(condition.expr)}
 
 
 def _reasons(name: str, rulebook: Rulebook, *, own: bool) -> Iterator[tuple[str, str]]:
@@ -29,10 +46,15 @@ def _reasons(name: str, rulebook: Rulebook, *, own: bool) -> Iterator[tuple[str,
     timed = [plan.days_ms is not None for plan in rulebook.plans if plan.stage == "trial"]
     if name == "trial.left" and (timed or own) and not any(timed):
         yield "no plan is a trial with `days`", "Say how long the trial lasts: {stage: trial, days: 14, then: free}"
+    stages = {plan.stage for plan in rulebook.plans}
+    if name == "trial.quiet" and "trial" not in stages:
+        yield "no plan is a trial", "Add a plan with `stage: trial`"
+    if name == "paying.for" and "paying" not in stages:
+        yield "no plan is paying", "Add a plan with `stage: paying` and its price"
     if name.startswith("onboarding.") and rulebook.onboarding is None:
         yield "there is no `onboarding`", "Name its steps: onboarding: {steps: [signed_up, …]}"
     if name.startswith("limits.") and not rulebook.limits[limit := name.split(".")[1]].of.terms:
-        yield f"limit '{limit}' waits for an event that `events` does not map", "Say in `events` what your product calls it"
+        yield f"limit '{limit}' waits for an event that `events` does not map", _MAP_IT
     if name.startswith("onboarding.") and rulebook.onboarding is not None:
         counted = [step.measure.name for step in rulebook.onboarding.steps.values() if isinstance(step, Reached)]
         yield from (reason for each in counted for reason in _reasons(each, rulebook, own=own))
@@ -42,4 +64,4 @@ def _reasons(name: str, rulebook: Rulebook, *, own: bool) -> Iterator[tuple[str,
         if any(of.builtin == "premium" for of in selectors) and not rulebook.features:
             yield "no `features` are defined", "Define the features that some plans lack"
         if any(of.builtin is None and not of.terms for of in selectors):
-            yield f"measure '{name}' waits for an event that `events` does not map", "Say in `events` what your product calls it"
+            yield f"measure '{name}' waits for an event that `events` does not map", _MAP_IT

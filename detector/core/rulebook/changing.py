@@ -15,7 +15,7 @@ from detector.core.rulebook.problems import Report
 from detector.core.rulebook.tree import Entry, Fields
 from detector.core.rulebook.writing import on_one_line
 
-NAMED: Final = ("lists", "events", "measures", "limits", "features", "plans", "lead_types", "rules")
+NAMED: Final = ("lists", "events", "measures", "limits", "features", "plans", "addons", "lead_types", "rules")
 """Sections whose entries have names of their own."""
 ORDERED: Final = ("plans", "lead_types")
 """Sections whose order says something."""

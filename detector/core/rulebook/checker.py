@@ -4,17 +4,34 @@ import re
 from typing import Final
 
 from detector.core import zones
-from detector.core.rulebook import forms, leads, measures, meters, noise, onboarding, plans, rules, selectors, shapes, whom
+from detector.core.rulebook import (
+    addons,
+    forms,
+    leads,
+    limits,
+    measures,
+    meters,
+    noise,
+    onboarding,
+    plans,
+    rules,
+    selectors,
+    shapes,
+    whom,
+)
 from detector.core.rulebook.asleep import report_asleep
 from detector.core.rulebook.model import Rulebook
 from detector.core.rulebook.names import Names
+from detector.core.rulebook.plan_source import KEYS as PLAN_SOURCE
+from detector.core.rulebook.plan_source import plan_source
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.references import report_circles
 from detector.core.rulebook.selectors import Context, aliases
+from detector.core.rulebook.terms import Known
 from detector.core.rulebook.tree import Fields, Node, Scalar, kind_of
 
 LATER: Final = (
-    *("score", "addons", "segments", "plan", "mode", "on_enable", "lateness"),
+    *("score", "segments", "mode", "on_enable", "lateness"),
     *("sequences", "endpoints", "owner", "retention"),
 )
 LISTS_MAX: Final = 100
@@ -43,10 +60,12 @@ SECTIONS: Final[forms.Keys] = {
     "measures": forms.said(
         forms.named(measures.FORM, measures.MEASURES_MAX, word=True), "Numbers that are kept for each account"
     ),
-    "limits": forms.said(forms.named(forms.record(meters.LIMIT), meters.LIMITS_MAX), "What plans cap"),
+    "limits": forms.said(forms.named(forms.record(limits.LIMIT), limits.LIMITS_MAX), "What plans cap"),
     "features": forms.said(forms.named(forms.record(meters.FEATURE), meters.FEATURES_MAX), "What only some plans include"),
-    "plans": forms.said(forms.named(forms.record(plans.PLAN), plans.PLANS_MAX), "The ladder, cheapest first"),
+    "plans": forms.said(forms.named(plans.FORM, plans.PLANS_MAX), "The ladder, cheapest first"),
+    "addons": forms.said(forms.named(forms.record(addons.ADDON), addons.ADDONS_MAX), "What an account may have beside its plan"),
     "no_plan": forms.said(forms.TEXT, "The plan of an account of which none is known"),
+    "plan": forms.said(forms.record(PLAN_SOURCE, needs=("from",)), "Where the plan is said, if not by the trait `plan`"),
     "onboarding": forms.said(forms.record(onboarding.ONBOARDING, needs=("steps",)), "The steps of a good start"),
     "lead_types": forms.said(
         forms.named(forms.record(leads.LEAD_TYPE), leads.LEAD_TYPES_MAX), "What a lead is for, strongest first"
@@ -77,11 +96,13 @@ def checked(root: Fields, report: Report) -> Rulebook:
     )
     context = Context(report, names)
     aliases(sections.get("events"), context)
-    limits = meters.limits(sections.get("limits"), context)
+    kinds = _keys(sections.get("lead_types"))
+    capped = limits.limits(sections.get("limits"), kinds, context)
     features = meters.features(sections.get("features"), context)
     lead_types = leads.lead_types(sections.get("lead_types"), context)
     close_won, close_lost = leads.close(sections.get("close"), context)
-    ladder = plans.plans(sections.get("plans"), _keys(sections.get("limits")), _keys(sections.get("features")), report)
+    offered = Known(limits.units_of(sections.get("limits")), _keys(sections.get("features")), kinds, report)
+    ladder = plans.plans(sections.get("plans"), offered)
     of_account = measures.measures(sections.get("measures"), context)
     rulebook = Rulebook(
         project=_project(sections.get("project"), root, report),
@@ -95,16 +116,18 @@ def checked(root: Fields, report: Report) -> Rulebook:
         events=context.aliases,
         lists=lists,
         measures=of_account,
-        limits=limits,
+        limits=capped,
         features=features,
         plans=ladder,
+        addons=addons.addons(sections.get("addons"), offered),
         no_plan=plans.no_plan(sections.get("no_plan"), _keys(sections.get("plans")), ladder, report),
+        plan_source=plan_source(sections.get("plan"), context),
         onboarding=onboarding.onboarding(sections.get("onboarding"), of_account, context),
         lead_types=lead_types,
         close_won=close_won,
         close_lost=close_lost,
         noise=noise.noise(sections.get("noise"), report),
-        rules=rules.rules(sections.get("rules"), _keys(sections.get("lead_types")), context),
+        rules=rules.rules(sections.get("rules"), kinds, context),
     )
     report_circles(rulebook.rules, shapes.entries(sections.get("rules"), "rules", Report()), report)
     report_asleep(rulebook, shapes.entries(sections.get("rules"), "rules", Report()), report)

@@ -1,29 +1,33 @@
 """A checked rulebook in, a Program out: fold functions by event name, and what is judged with a generated guard each."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any
 
+from contracts.messages import UsageEvent
 from detector.core.drops import Drops, drops
-from detector.core.measures.keys import asked_key, events_key, feature_key
+from detector.core.measures.addons import ADDONS
+from detector.core.measures.keys import asked_key, feature_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.periods import Periods
 from detector.core.measures.plan import Ladder
-from detector.core.measures.reader import Course, Reader
+from detector.core.measures.reader import Course
 from detector.core.measures.readers import reader_of_name
 from detector.core.measures.sink import Sink
+from detector.core.measures.tenure import ACTIVE_KEY
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.folds import fold_functions
 from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import Judged, Line
+from detector.core.rulebook.judged_limits import for_limits
+from detector.core.rulebook.limit_values import limit_values
 from detector.core.rulebook.measured import Distinct
 from detector.core.rulebook.model import (
     Binary,
     Condition,
     Constant,
-    Covers,
     Expr,
     LeadType,
     Name,
@@ -34,19 +38,17 @@ from detector.core.rulebook.model import (
 )
 from detector.core.rulebook.names import PERSON_NAMES
 from detector.core.rulebook.reactions import Reactions
+from detector.core.rulebook.reading import course_of, existence, guard, reading
 from detector.core.rulebook.references import RULES, conditions_behind, in_order
-from detector.core.rulebook.tree_walk import compared_with, held_against, names_in
+from detector.core.rulebook.tree_walk import held_against, names_in
 from detector.core.rulebook.values import (
-    LIMIT_VALUES,
     STATE_VALUES,
     Value,
-    aspect,
     limits_by_name,
     measure_value,
     onboarding_values,
-    property_value,
-    trait_value,
     where_trials_end,
+    would_lose,
 )
 from detector.core.suppression import Ground, Suppression
 
@@ -76,6 +78,8 @@ class Program:
     onboarding: OnboardingReader | None
     close_won: Callable[[Moment], bool | None]
     close_lost: Callable[[Moment], bool | None]
+    plan_events: frozenset[str]
+    """The track events that say the plan, where it is not said by `group`."""
     closes_at_plans_only: bool
     """Whether leads are closed where the plan goes up or down, and so by no other event in order."""
     lateness_ms: int
@@ -88,6 +92,14 @@ class Program:
     def lead_type(self, name: str) -> LeadType:
         place = self.strength.get(name)
         return _LEAD_TYPE_DEFAULT if place is None else self.rulebook.lead_types[place]
+
+    def says_plan(self, event: UsageEvent) -> bool:
+        """Whether it may move the plan, at any time: it is never too late."""
+        return event.type == "group" or event.name in self.plan_events
+
+    def is_for_product(self, lead_type: str) -> bool:
+        """Such leads are apart: neither these nor those for people take over, or join, the others."""
+        return self.lead_type(lead_type).to == "product"
 
     def quiet_ms(self, lead_type: str, outcome: str) -> int:
         """How long after a lead of this type came to that no further one is opened."""
@@ -108,19 +120,23 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     readers = {name: reader_of_name(name, rulebook.measures, features, periods) for name in names}
     values = {
         **STATE_VALUES,
-        **LIMIT_VALUES,
         **onboarding_values(onboarding),
+        "trial.would_lose": would_lose(features),
         **{name: measure_value(reader) for name, reader in readers.items()},
     }
-    ladder = Ladder(rulebook.plans, rulebook.no_plan)
+    ladder = Ladder(rulebook.plans, rulebook.no_plan, rulebook.addons, rulebook.plan_source)
     if ladder.timed:
         values = where_trials_end(values)
-    limits = {name: LimitReader(limit, periods) for name, limit in rulebook.limits.items()}
+    limits = {name: LimitReader(limit, periods, existence(limit, values)) for name, limit in rulebook.limits.items()}
+    of_limits = limit_values(limits.values())
+    values |= where_trials_end(of_limits) if ladder.timed else of_limits
     values |= limits_by_name(values, limits)
     counts = frozenset(name for name, reader in readers.items() if reader.rises_by_one)
-    of_rules = _of_rules(rulebook.rules, limits, values, counts)
+    of_rules = _of_rules(rulebook.rules, limits, values, counts, ladder)
     judged = {each.name: each for rule in rulebook.rules for each in of_rules[rule.name]}
-    sinks = _sinks(rulebook, readers.values(), limits.values(), features)
+    sinks = [sink for reader in readers.values() for sink in reader.sinks]
+    sinks += [sink for limit in limits.values() for sink in limit.sinks]
+    sinks += [*_sinks(rulebook, features), *_plan_sinks(rulebook, ladder)]
     sinks += onboarding.sinks if onboarding is not None else ()
     traits = {
         path
@@ -133,7 +149,9 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         version=version,
         ladder=ladder,
         person_traits=PERSON_TRAITS | {path.removeprefix("person.") for path in traits if path.startswith("person.")},
-        account_traits=ACCOUNT_TRAITS | {path.removeprefix("account.") for path in traits if path.startswith("account.")},
+        account_traits=ACCOUNT_TRAITS
+        | ({ADDONS} if rulebook.addons else set())
+        | {path.removeprefix("account.") for path in traits if path.startswith("account.")},
         judged=judged,
         reactions=Reactions(rulebook, judged.values(), folds),
         values=values,
@@ -142,22 +160,13 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         onboarding=onboarding,
         close_won=_closing(rulebook.close_won, values),
         close_lost=_closing(rulebook.close_lost, values),
+        plan_events=frozenset(term.name for term in rulebook.plan_source.of.terms) if rulebook.plan_source else frozenset(),
         closes_at_plans_only=all(map(_is_change_of_plan, (rulebook.close_won, rulebook.close_lost))),
         lateness_ms=min((each.rule.lateness_ms for each in judged.values()), default=0),
         drops=drops(rulebook.drop_events),
         suppression=Suppression(tuple(_suppressing(condition, values) for condition in rulebook.suppress)),
         strength={lead_type.name: place for place, lead_type in enumerate(rulebook.lead_types)},
     )
-
-
-def value_of(path: str, values: Mapping[str, Value], properties: tuple[str, ...]) -> Value:
-    """The reader of a name; `properties`: those that an explicit request keeps."""
-    known = values.get(path)
-    if known is not None:
-        return known
-    if path in properties:
-        return property_value(properties.index(path))
-    return trait_value(path) if "." in path else Value(lambda _moment: None)
 
 
 def asked_properties(rule: Rule) -> tuple[str, ...]:
@@ -168,84 +177,48 @@ def asked_properties(rule: Rule) -> tuple[str, ...]:
 
 
 def _of_rules(
-    rules: Sequence[Rule], limits: Mapping[str, LimitReader], values: dict[str, Value], counts: frozenset[str]
+    rules: Sequence[Rule],
+    limits: Mapping[str, LimitReader],
+    values: dict[str, Value],
+    counts: frozenset[str],
+    ladder: Ladder,
 ) -> dict[str, list[Judged]]:
     """Rule -> what is judged of it. Puts into `values` what rules say of themselves to those that look at them."""
     by_name = {rule.name: rule for rule in rules}
     found: dict[str, list[Judged]] = {}
     for rule in in_order(rules):
-        found[rule.name] = _judged(rule, limits, values, counts, conditions_behind(rule.when, by_name))
+        behind = {name.path for condition in conditions_behind(rule.when, by_name) for name in names_in(condition.expr)}
+        whole = _judged(rule, values, counts, behind)
+        each = for_limits(whole, limits.values(), values["limit.allowed"].course, ladder.plans) if rule.each_limit else [whole]
+        settles = ladder.settles_at if whole.limits or rule.each_limit or {"plan", "stage"} & behind else 0
+        found[rule.name] = [replace(one, settles_at=settles) for one in each]
         if not rule.event and not rule.each_limit:
-            values[f"{RULES}{rule.name}"] = found[rule.name][0].value
+            values[f"{RULES}{rule.name}"] = whole.value
     return found
 
 
-def _judged(
-    rule: Rule,
-    limits: Mapping[str, LimitReader],
-    values: Mapping[str, Value],
-    counts: frozenset[str],
-    behind: Sequence[Condition],
-) -> list[Judged]:
-    """`counts`: the measures that no event raises by more than one. `behind`: its conditions and those of rules behind them."""
+def _judged(rule: Rule, values: Mapping[str, Value], counts: frozenset[str], behind: set[str]) -> Judged:
+    """`counts`: the measures that no event raises by more than one. `behind`: names in its lines and in rules behind them."""
     properties = asked_properties(rule)
-
-    def read(name: Name) -> Value:
-        with_this = (fixed for condition in rule.when for fixed in compared_with(condition.expr, name))
-        lengths = tuple(int(fixed) for fixed in with_this if isinstance(fixed, int | float))
-        return aspect(value_of(name.path, values, properties), name, lengths)
-
+    read = reading(rule.when, values, properties)
     names = dict.fromkeys(name for condition in rule.when for name in names_in(condition.expr))
-    paths = {name.path for condition in behind for name in names_in(condition.expr)}
-    judged = Judged(
+    return Judged(
         name=rule.name,
         rule=rule,
         lines=tuple(_line(condition, read, counts) for condition in rule.when),
-        guard=_guard(rule.when, read),
+        guard=guard(rule.when, read),
         sources=tuple(dict.fromkeys(each for name in names for each in (read(name).parts or (read(name),)))),
-        limits=frozenset(path.split(".")[1] for path in paths if path.startswith("limits.")),
-        of_person=not rule.event and any(path.startswith("person.") for path in paths),
-        course=max((_course(condition.expr, read) for condition in rule.when), default=Course.STILL),
+        limits=frozenset(path.split(".")[1] for path in behind if path.startswith("limits.")),
+        asked_key=asked_key(rule.name, rule.event, properties) if rule.event else None,
+        of_person=not rule.event and any(path.startswith("person.") for path in behind),
+        course=max((course_of(condition.expr, read) for condition in rule.when), default=Course.STILL),
     )
-    if rule.each_limit:
-        allowed = values["limit.allowed"].course
-        return [_for_limit(judged, name, limit, allowed) for name, limit in limits.items()]
-    return [replace(judged, asked_key=asked_key(rule.name, rule.event, properties))] if rule.event else [judged]
-
-
-def _for_limit(judged: Judged, name: str, limit: LimitReader, allowed: Course) -> Judged:
-    used = Course.FALLS if limit.limit.kind == "counter" else Course.STILL
-    limits, course = judged.limits | {name}, max(judged.course, used, allowed)
-    return replace(judged, name=f"{judged.name}/{name}", limit=limit, limits=limits, course=course)
-
-
-def _course(expr: Expr, read: Callable[[Name], Value]) -> Course:
-    """What time alone can do to a condition. A value that only falls can end `value >= number`, and begin nothing."""
-    worst = max((read(name).course for name in names_in(expr)), default=Course.STILL)
-    if worst is not Course.FALLS:
-        return worst
-    if isinstance(expr, Binary) and expr.operator in ("and", "or"):
-        return max(_course(expr.left, read), _course(expr.right, read))
-    match expr:
-        case Name(type=Type.BOOL) | Covers():
-            return Course.FALLS
-        case Binary(operator=">=", left=Name(), right=Constant(value=int() | float() as number)) if number > 0:
-            return Course.FALLS  # from 0 on it would hold already where a window begins, and unknown ends
-        case Binary(operator=">", left=Name(), right=Constant(value=int() | float() as number)) if number >= 0:
-            return Course.FALLS
-        case _:
-            return Course.MOVES
-
-
-def _guard(conditions: tuple[Condition, ...], read: Callable[[Name], Value]) -> Callable[[Moment], bool | None]:
-    source = Source()
-    return source.all_hold("holds", conditions, lambda name: f"{source.bind(read(name).read)}(m)")
 
 
 def _closing(condition: Condition | None, values: Mapping[str, Value]) -> Callable[[Moment], bool | None]:
     if condition is None:
         return lambda _moment: False
-    return _guard((condition,), lambda name: aspect(value_of(name.path, values, ()), name, ()))
+    return guard((condition,), reading((condition,), values, ()))
 
 
 def _suppressing(condition: Condition, values: Mapping[str, Value]) -> Ground:
@@ -274,8 +247,8 @@ def _line(condition: Condition, read: Callable[[Name], Value], counts: frozenset
         threshold=threshold,
         source=source,
         type=kind,
-        holds=_guard((condition,), read),
-        course=_course(condition.expr, read),
+        holds=guard((condition,), read),
+        course=course_of(condition.expr, read),
         sources=tuple(map(read, dict.fromkeys(names))),
         counted_to=_counted_to(condition.expr, counts),
     )
@@ -298,13 +271,19 @@ def _calculation(expr: Expr, read: Callable[[Name], Value]) -> Callable[[Moment]
 
 def _paths(rulebook: Rulebook, sinks: list[Sink]) -> set[str]:
     """Every name that the rulebook's conditions, selectors and texts use."""
-    conditions = [condition for rule in rulebook.rules for condition in rule.when]
-    conditions += [condition for condition in (rulebook.close_won, rulebook.close_lost) if condition is not None]
-    conditions += rulebook.suppress
+    conditions = _conditions(rulebook)
     conditions += [term.where for sink in sinks for term in sink.selector.terms if term.where is not None]
     texts = [*(rule.say for rule in rulebook.rules), *(lead_type.do for lead_type in rulebook.lead_types)]
     paths = {name.path for condition in conditions for name in names_in(condition.expr)}
     return paths | {part.path for text in texts for part in text if isinstance(part, Name)}
+
+
+def _conditions(rulebook: Rulebook) -> list[Condition]:
+    """Those that look at the account, not at a single event."""
+    conditions = [condition for rule in rulebook.rules for condition in rule.when]
+    conditions += [limit.only_if for limit in rulebook.limits.values() if limit.only_if is not None]
+    conditions += rulebook.suppress
+    return conditions + [condition for condition in (rulebook.close_won, rulebook.close_lost) if condition is not None]
 
 
 def _told_apart(rulebook: Rulebook) -> set[str]:
@@ -313,14 +292,18 @@ def _told_apart(rulebook: Rulebook) -> set[str]:
     return {path for measure in found for path in (measure.of_value, measure.most_by) if path is not None}
 
 
-def _sinks(
-    rulebook: Rulebook, readers: Iterable[Reader], limits: Iterable[LimitReader], features: Mapping[str, str]
-) -> list[Sink]:
-    sinks = [sink for reader in readers for sink in reader.sinks]
-    for of_limit in limits:
-        limit = of_limit.limit
-        sinks.append(Sink(of_limit.key, limit.of, "gauge" if limit.kind == "gauge" else "count", limit.of_value))
-        sinks.append(Sink(events_key(limit.refused), limit.refused, "count"))
+def _plan_sinks(rulebook: Rulebook, ladder: Ladder) -> list[Sink]:
+    source = rulebook.plan_source
+    if source is None or not source.of.terms:
+        return []
+    return [Sink(ladder.said.key, source.of, "plan", None, (source.path, source.since or ""), hear=ladder.said.hear_event)]
+
+
+def _sinks(rulebook: Rulebook, features: Mapping[str, str]) -> list[Sink]:
+    """Of all that is neither a measure, nor a limit, nor a step of onboarding."""
+    sinks = []
+    if any(name.path == "trial.quiet" for condition in _conditions(rulebook) for name in names_in(condition.expr)):
+        sinks.append(Sink(ACTIVE_KEY, Selector(builtin="active"), "count"))
     for name, feature in rulebook.features.items():
         either = Selector((*feature.used.terms, *feature.refused.terms))
         sinks.append(Sink(features[name], either, "feature"))

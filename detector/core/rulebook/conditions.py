@@ -18,7 +18,7 @@ from detector.core.rulebook.model import (
     Not,
     Type,
 )
-from detector.core.rulebook.names import Names, Place
+from detector.core.rulebook.names import GROWS, Names, Place
 from detector.core.rulebook.problems import Refusal, Report, did_you_mean
 from detector.core.rulebook.spoken import a_kind, called
 from detector.core.rulebook.syntax import (
@@ -134,7 +134,7 @@ class _Checker:
         if name is not None:
             text = raw.text if isinstance(raw, Call) else raw.path
             message = f"'{text}' is only compared with a fixed duration, by <=, <, >=, > or between"
-            raise Refusal(raw.offset, "type", message, f"Write: {text} <= 3d")
+            raise Refusal(raw.offset, "type", message, f"Write: {text} {'>=' if text in GROWS else '<='} 3d")
         assert isinstance(raw, Word)  # noqa: S101  every call moves
         found = self._names.find(raw.path, self._place, raw.offset)
         if found.type is Type.TIME:

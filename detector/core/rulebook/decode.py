@@ -12,6 +12,7 @@ UNREADABLE: dict[str, Any] = {}
 """Stands for what is there and cannot be compared with anything: an object, a text or list that is too long."""
 COUNTED_WHOLE_MAX = 64
 """Characters of a text that is only counted: thousands are kept, so of longer ones a hash."""
+SUMMAND_MAX = 1e15
 _WHOLE_MAX = 2**53
 
 
@@ -25,6 +26,12 @@ def number(value: object) -> float | None:
         except OverflowError:
             return None
     return value if abs(value) < float("inf") else None
+
+
+def summand(value: object) -> float | None:
+    """What may be added to a sum: 0 to 1e15. Use only grows, so what is negative is no use."""
+    found = number(value)
+    return found if found is not None and 0 <= found <= SUMMAND_MAX else None
 
 
 def scalar(value: object) -> float | str | bool | None:

@@ -7,11 +7,13 @@ from contracts.messages import EventType
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.measured import Calculated, Calendar, Counted, Distinct, Newest
-from detector.core.rulebook.model import Condition, Name, Rule, Rulebook, Selector, Term
+from detector.core.rulebook.model import Condition, Limit, Name, Rule, Rulebook, Selector, Term
 from detector.core.rulebook.references import conditions_behind
 from detector.core.rulebook.tree_walk import names_in
 
-_PLAN = {"plan", "plan.change", "stage", "customer_since"}
+_PLAN = {"plan", "plan.change", "stage", "paying.for", "customer_since"}
+_SINCE_SEEN = {"stage.for", "plan.for", "trial.quiet"}
+"""They may count from the first sight of anybody, or from the last thing that somebody did."""
 TYPES: Final[tuple[EventType, ...]] = ("track", "group", "identify", "page", "screen", "alias")
 
 
@@ -70,7 +72,7 @@ _OF_TYPE = "\0type "
 
 
 def _needs(rule: Rule, limit: LimitReader | None, rulebook: Rulebook) -> _Needs:
-    used = set() if limit is None else _wires(limit.limit.of, rulebook) | {f"{_OF_TYPE}group"}
+    used = set() if limit is None else _needs_of_limit(limit.limit, rulebook)
     rules = {each.name: each for each in rulebook.rules}
     lines = [conditions_behind((condition,), rules) for condition in rule.when]
     needs = [(1 << n, _needs_of_line(behind, rule, used, rulebook)) for n, behind in enumerate(lines)]
@@ -81,18 +83,31 @@ def _needs(rule: Rule, limit: LimitReader | None, rulebook: Rulebook) -> _Needs:
     return needs
 
 
+def _needs_of_limit(limit: Limit, rulebook: Rulebook) -> set[str]:
+    """What changes its use, what is allowed, or whether it is there."""
+    needs = _wires(limit.of, rulebook) | _says_plan(rulebook)
+    for name in () if limit.only_if is None else names_in(limit.only_if.expr):
+        needs |= _needs_of_state(name, rulebook)
+    return needs
+
+
 def _needs_of_line(conditions: Iterable[Condition], rule: Rule, used: set[str], rulebook: Rulebook) -> set[str]:
     """`conditions`: the line's, and what is behind it. `used`: what changes the limit at hand."""
     needs: set[str] = set()
     for name in (name for condition in conditions for name in names_in(condition.expr)):
         if name.path.startswith("limit."):
             needs |= used
-        needs |= _needs_of_name(name, rulebook)
+        needs |= _needs_of_state(name, rulebook)
         if name.path.startswith("person."):
             # Any event can change who is at hand; of a request that is who asked, whatever else happens.
             needs |= {f"{_OF_TYPE}{type_}" for type_ in (("identify",) if rule.event else TYPES)}
-        if name.path == "stage" and rulebook.no_plan is None:
-            needs |= {f"{_OF_TYPE}{type_}" for type_ in TYPES}  # whoever comes first is a visitor, or ends that stage
+    return needs
+
+
+def _needs_of_state(name: Name, rulebook: Rulebook) -> set[str]:
+    needs = _needs_of_name(name, rulebook)
+    if name.path == "stage" and rulebook.no_plan is None:
+        needs |= {f"{_OF_TYPE}{type_}" for type_ in TYPES}  # whoever comes first is a visitor, or ends that stage
     return needs
 
 
@@ -108,10 +123,17 @@ def _needs_of_name(name: Name, rulebook: Rulebook) -> set[str]:
         return wires
     if root == "onboarding" and rulebook.onboarding is not None:
         return {wire for step in rulebook.onboarding.selectors for wire in _wires(step, rulebook)}
+    if name.path in _SINCE_SEEN:
+        return {f"{_OF_TYPE}{type_}" for type_ in TYPES}
     if root == "limits":
         limit = rulebook.limits[name.path.split(".")[1]]
-        return _wires(limit.of, rulebook) | _wires(limit.refused, rulebook) | {f"{_OF_TYPE}group"}
-    return {f"{_OF_TYPE}group"} if name.path in _PLAN or root in ("account", "trial") else set()
+        return _needs_of_limit(limit, rulebook) | _wires(limit.refused, rulebook)
+    return _says_plan(rulebook) if name.path in _PLAN or root in ("account", "trial") else set()
+
+
+def _says_plan(rulebook: Rulebook) -> set[str]:
+    source = rulebook.plan_source
+    return {f"{_OF_TYPE}group"} if source is None else {f"{_OF_TYPE}group", *map(_wire, source.of.terms)}
 
 
 def _wires(selector: Selector, rulebook: Rulebook) -> set[str]:
@@ -119,7 +141,7 @@ def _wires(selector: Selector, rulebook: Rulebook) -> set[str]:
         return {f"{_OF_TYPE}track"}
     if selector.builtin == "premium":
         of_features = [each for feature in rulebook.features.values() for each in (feature.used, feature.refused)]
-        return {_wire(term) for each in of_features for term in each.terms} | {f"{_OF_TYPE}group"}
+        return {_wire(term) for each in of_features for term in each.terms} | _says_plan(rulebook)
     return {_wire(term) for term in selector.terms}
 
 

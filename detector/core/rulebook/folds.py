@@ -56,7 +56,7 @@ class _Builder:
         self.sinks = [sink for sink in sinks if self._wanted(sink)]
         self.source = Source()
         self.fields: dict[str, str] = {}
-        for function in ("number", "scalar", "kept", "countable", "dig", "visits"):
+        for function in ("number", "summand", "scalar", "kept", "countable", "dig", "visits"):
             self.source.namespace[function] = getattr(decode, function)
         self.source.namespace |= ADD_DAY_NAMES
 
@@ -141,6 +141,12 @@ class _Builder:
                 return [f"{add}(ts, mid, [{self.source.bind(sink.title)}, person, [{kept}]])"]
             case "count":
                 return [f"{add}(ts, mid)"]
+            case "plan":
+                paths = ", ".join(f"scalar({self._path(path)})" if path else "None" for path in sink.properties)
+                return [f"{self.source.bind(sink.hear)}(facts, event, {paths})"]
+            case "worst":
+                part = f"countable({self._path(sink.properties[0])})"
+                return [f"v, k = {self._value(sink)}, {part}", f"if v is not None and k is not None: {add}(k, ts, mid, v)"]
             case "sight":
                 return [f"v = {self._value(sink)}", "if v is not None:", *(f"    {line}" for line in self._seen(sink, store))]
             case "distinct" if sink.value == "day" and sink.zone == UTC and window_of(sink.key) is not None:
@@ -171,8 +177,15 @@ class _Builder:
             return f"ts // {DAY_MS}" if days.utc else f"{self.source.bind(days.day)}(ts)"
         if sink.value == "person":
             return "person"
-        read = {"gauge": "number", "last": "scalar", "distinct": "countable", "sight": "countable"}[sink.kind]
-        return f"{read}({self._path(sink.value)})"
+        return f"{_READS[sink.kind]}({self._path(sink.value)})"
 
 
-_ORDER = {"gauge": "ts, mid, v", "last": "ts, mid, v", "distinct": "v, ts, mid"}
+_ORDER = {"gauge": "ts, mid, v", "last": "ts, mid, v", "sum": "ts, mid, v", "distinct": "v, ts, mid"}
+_READS = {
+    "gauge": "number",
+    "worst": "number",
+    "sum": "summand",
+    "last": "scalar",
+    "distinct": "countable",
+    "sight": "countable",
+}

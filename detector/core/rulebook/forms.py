@@ -22,6 +22,8 @@ TEXT_MAX: Final = 200
 NAME_PATTERN: Final = r"[A-Za-z][A-Za-z0-9_-]{0,63}"
 WORD_PATTERN: Final = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
 PATH_PATTERN: Final = r"properties(\.[\w$]+)+"
+ROOT_PATTERN: Final = r"(account|properties)(\.[\w$]+)+"
+DAY_PATTERN: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
 TEXT: Final[Form] = {"title": "text", "type": "string", "minLength": 1, "maxLength": TEXT_MAX}
 NUMBER: Final[Form] = {"title": "number", "type": "number", "minimum": 0, "maximum": units.NUMBER_MAX}
@@ -32,12 +34,28 @@ DURATION: Final[Form] = {
     "examples": ["15m", "14d"],
 }
 PERCENT: Final[Form] = {"title": "percentage", "type": "string", "pattern": f"^{units.PERCENT_PATTERN}$", "examples": ["80%"]}
+AMOUNT: Final[Form] = {
+    "title": "amount",
+    "type": ["number", "string"],
+    "minimum": 0,
+    "maximum": units.NUMBER_MAX,
+    "pattern": f"^({units.DURATION_PATTERN}|{units.SIZE_PATTERN}|[0-9.]+)$",
+    "examples": ["500", "5m", "5 GB"],
+}
+"""How much of a limit, in its unit."""
 PROPERTY: Final[Form] = {
     "title": "property",
     "type": "string",
     "pattern": f"^{PATH_PATTERN}$",
     "maxLength": TEXT_MAX,
     "examples": ["properties.total"],
+}
+TRAIT_OR_PROPERTY: Final[Form] = {
+    "title": "trait or property",
+    "type": "string",
+    "pattern": rf"^{ROOT_PATTERN}$",
+    "maxLength": TEXT_MAX,
+    "examples": ["account.subscription"],
 }
 CONDITION: Final[Form] = {"title": "condition", "type": "string", "minLength": 1, "maxLength": lexer.CHARACTERS_MAX}
 TEMPLATE: Final[Form] = {"title": "text with {names}", "type": "string", "minLength": 1, "maxLength": templates.CHARACTERS_MAX}

@@ -9,7 +9,7 @@ from detector.core.instants import NEVER
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course
 from detector.core.measures.usage import LimitReader
-from detector.core.rulebook.model import Rule, Type
+from detector.core.rulebook.model import Rule, Step, Type
 from detector.core.rulebook.values import Value
 
 ACTING = "sacting"
@@ -80,7 +80,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is judged on its own: a rule, or a rule for one limit (`limit/contacts`). `guard`: all `when` lines, three-valued."""
+    """What is judged on its own: a rule, a rule for one limit (`limit/contacts`), or those of its steps that lead to a lead
+    of their own type (`limit/contacts/product`). `guard`: all `when` lines, three-valued.
+    """
 
     name: str
     rule: Rule
@@ -95,6 +97,19 @@ class Judged:
     of_person: bool = False
     """Whether a line looks at the person at hand."""
     course: Course = Course.STILL
+    settles_at: int = 0
+    """Until then time alone can make it hold whatever its course: terms of plans that it looks at change on days to come."""
+    steps: tuple[Step, ...] = ()
+    """Of the limit, where the plan says none of its own; `lead`: the lead type of a step that is not the rule's own."""
+    lead: str = ""
+    stepped: bool = False
+    """Whether it is judged by steps, be there any on the plan in force or not."""
+
+    def steps_at(self, moment: Moment) -> tuple[Step, ...]:
+        """The plan's own win over the limit's, and these over the rule's."""
+        plan = moment.standing.plan
+        of_plan = plan.at.get(self.limit.limit.name) if plan is not None and self.limit is not None else None
+        return self.steps if of_plan is None else of_plan.get(self.lead, ())
 
     @property
     def value(self) -> Value:
@@ -140,10 +155,11 @@ class Judged:
     def due(self, moment: Moment) -> int:
         """The first instant after the moment at which time alone may let it stand elsewhere. The moment has been looked at.
 
-        While lines do not hold, not before each of them may; NEVER while one does not that only events can make hold.
+        While lines do not hold, not before each of them may; NEVER while one does not that only events can make hold. Before
+        it settles nothing is known of what one of them waits for.
         """
         failing = [line for line in self.lines if line.holds(moment) is not True]
-        if self.asked_key is not None or not failing:
+        if self.asked_key is not None or not failing or moment.t < self.settles_at:
             return self.next(moment)
         blocked = any(line.course is not Course.MOVES for line in failing)
         return NEVER if blocked else max(line.next(moment) for line in failing)
@@ -156,17 +172,19 @@ class Judged:
         of_no_line = 1 << len(self.lines)
         if not self.look(moment):
             return Rest(of_no_line, ends=due)
+        settled = moment.t >= self.settles_at
         for n, line in enumerate(self.lines):
-            if line.course is not Course.MOVES and (rest := line.rest(moment, 1 << n)):
+            if settled and line.course is not Course.MOVES and (rest := line.rest(moment, 1 << n)):
                 return replace(rest, ends=due)
-        if self.moves:
+        if self.moves_at(moment.t):
             return self._waits(moment, due)
-        if self.limit is None or not self.rule.steps:
+        if self.limit is None or not self.stepped:
             return None
-        left = self.limit.events_left(moment, self.rule.steps)
+        steps = self.steps_at(moment)
+        left = self.limit.events_left(moment, steps)
         if not left:
             return None
-        gauge, below = self.limit.gauge_below(moment, self.rule.steps)
+        gauge, below = self.limit.gauge_below(moment, steps)
         return Rest(of_no_line, left, gauge=gauge, below=below, ends=due)
 
     def _waits(self, moment: Moment, due: int) -> Rest | None:
@@ -177,10 +195,13 @@ class Judged:
                 return Rest(1 << n, until=until if due <= until else 0, ends=due)
         return None
 
-    @property
-    def moves(self) -> bool:
+    def course_at(self, t: int) -> Course:
+        """What time alone can do to it from t on."""
+        return self.course if t >= self.settles_at else Course.MOVES
+
+    def moves_at(self, t: int) -> bool:
         """Whether time alone can make it hold: it needs a timer."""
-        return self.course is Course.MOVES
+        return self.course_at(t) is Course.MOVES
 
     @property
     def explicit(self) -> bool:

@@ -23,9 +23,10 @@ TYPES_OF_FAMILY: Final[Mapping[Family, tuple[str, ...]]] = {
 }
 """The lead types that a family can lead to; which one follows from the account's stage (the table in docs/rulebook.md)."""
 
-_TO: Final = ("sales", "success", "marketing")
+_TO: Final = ("sales", "success", "marketing", "product")
+"""Whom a lead type is for; `product` is your own program, which nobody else is to hear."""
 LEAD_TYPE: Final[forms.Keys] = {
-    "to": forms.said(forms.words(_TO), "Who gets these leads"),
+    "to": forms.said(forms.words(_TO), "Who gets these leads; `product`: your own program"),
     "answer_in": forms.said(forms.DURATION, "How soon somebody should answer"),
     "do": forms.said(forms.TEMPLATE, "What they should do; may name {account}, {offer.plan} …"),
     "expires": forms.said(forms.DURATION, "Given up after so long without progress; never if nothing is said"),

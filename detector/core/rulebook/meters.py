@@ -1,70 +1,20 @@
-"""What plans cap and include: the sections `limits` and `features`."""
+"""What only some plans include: the section `features`."""
 
-from typing import Any, Final, cast
+from typing import Final
 
 from detector.core.rulebook import forms, shapes
-from detector.core.rulebook.counting import of_events, path
-from detector.core.rulebook.model import Feature, Limit, Selector, Term
+from detector.core.rulebook.model import Feature, Selector, Term
 from detector.core.rulebook.selectors import PAGE_FORM, Context, page, selector
-from detector.core.rulebook.tree import Entry, Node
+from detector.core.rulebook.tree import Node
 
-LIMITS_MAX: Final = 100
 FEATURES_MAX: Final = 500
 
-_RESETS: Final = ("day", "week", "month", "year", "billing period", "never")
-LIMIT: Final[forms.Keys] = {
-    "last": forms.said(forms.PROPERTY, "A gauge: the newest value of a property, of the events of `of`"),
-    "of": forms.said(forms.EVENTS, "Which events carry the property of `last`"),
-    "count": forms.said(forms.EVENTS, "A counter: how many of these events"),
-    "resets": forms.said(forms.words(_RESETS), "When a counter begins again"),
-    "refused": forms.said(forms.EVENTS, "What your product sends when it stops somebody at the cap"),
-    "label": forms.said(forms.TEXT, "What texts call it; its name, if nothing is said"),
-}
-_LIMIT_LATER: Final = ("max", "min", "sum", "distinct", "each", "unit", "worst_by", "if", "at", "window", "tolerance", "where")
 FEATURE: Final[forms.Keys] = {
     "used": forms.said(forms.EVENTS, "Somebody used it"),
     "refused": forms.said(forms.EVENTS, "Your product said that the plan lacks it"),
     "page": forms.said(PAGE_FORM, "Somebody opened this page of it"),
 }
 _FEATURE_LATER: Final = ("screen", "label", "if")
-_RESETS_LATER: Final = ("hour", "quarter")
-
-
-def limits(node: Node | None, context: Context) -> dict[str, Limit]:
-    found = shapes.bounded(shapes.entries(node, "limits", context.report), "limits", LIMITS_MAX, context.report)
-    built = {name: _limit(name, entry, context) for name, entry in found.items()}
-    return {name: limit for name, limit in built.items() if limit is not None}
-
-
-def _limit(name: str, entry: Entry, context: Context) -> Limit | None:
-    what, report = f"limit '{name}'", context.report
-    shapes.name_ok(entry.key, "a limit", report)
-    values = shapes.fields(entry.value, what, LIMIT, _LIMIT_LATER, report)
-    if values is None:
-        return None
-    if ("last" in values) == ("count" in values) and shapes.waits(entry.value, _LIMIT_LATER):
-        return None
-    if ("last" in values) == ("count" in values):
-        example = "{last: properties.total, of: Your Event} or {count: Your Event, resets: month}"
-        report.refuse(entry.value.at, "missing", f"{what} needs either `last` or `count`", f"Write: {example}")
-        return None
-    refused = selector(values["refused"], f"`refused` of {what}", context) if "refused" in values else Selector()
-    label = (shapes.text(values["label"], f"the label of {what}", report) if "label" in values else None) or name.replace(
-        "_", " "
-    )
-    if "last" in values:
-        if "resets" in values:
-            report.refuse(values["resets"].at, "unknown_key", f"{what} has `last` and `resets`", "Only a `count` resets")
-        of = of_events(values.get("of"), entry.value, what, context)
-        return Limit(name, label, "gauge", of, path(values["last"], f"`last` of {what}", report), refused)
-    if "of" in values:
-        report.refuse(values["of"].at, "unknown_key", f"{what} has `count` and `of`", "Name the events in `count` alone")
-    shapes.require(values, entry.value, what, {"resets": "month"}, report)
-    resets = (
-        shapes.one_of(values["resets"], f"`resets` of {what}", _RESETS, _RESETS_LATER, report) if "resets" in values else None
-    )
-    period = None if resets == "never" else cast("Any", resets or "month")
-    return Limit(name, label, "counter", selector(values["count"], what, context), None, refused, period)
 
 
 def features(node: Node | None, context: Context) -> dict[str, Feature]:

@@ -144,20 +144,41 @@ Template: TypeAlias = tuple[str | Name, ...]
 """`say` and `do` texts: literal parts and names in order."""
 
 
+Step: TypeAlias = float | Literal["refused"]
+"""A share of the limit (0.8, 1.0, …), or the product's own refusal, which is above every share."""
+
+Steps: TypeAlias = Mapping[str, tuple[Step, ...]]
+"""Lead type ("": that of the rule) -> the steps that lead to it, in rising order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A measure that plans cap. gauge: the newest `of_value`, a path such as `properties.total`.
 
-    counter: events since the beginning of the `period` (None: of all time), in the rulebook's time zone.
+    counter: events since the beginning of the `period` (None: of all time), in the rulebook's time zone. sum, distinct: the sum
+    of `of_value`, or its different values, in the calendar month (UTC) of t.
+    `unit`: what the numbers are: a duration's unit, `bytes`, or a text that is only shown. `each`: what a single event is,
+    where the limit is on each of them. `worst_by`: the path that tells sub-resources apart, each a gauge; the highest counts.
+    `only_if`: the limit is there only while this holds. `at`: its steps, in place of the rule's.
     """
 
     name: str
     label: str
-    kind: Literal["gauge", "counter"]
+    kind: Literal["gauge", "counter", "sum", "distinct"]
     of: Selector
     of_value: str | None = None
     refused: Selector = Selector()
     period: Literal["day", "week", "month", "year", "billing period"] | None = "month"
+    unit: str | None = None
+    each: str | None = None
+    worst_by: str | None = None
+    only_if: Condition | None = None
+    at: Steps | None = None
+
+    @property
+    def resets(self) -> bool:
+        """Whether it begins again with each period."""
+        return self.kind != "gauge" and self.period is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +192,10 @@ class Feature:
 class Plan:
     """`allows`: limit name -> most allowed, None: no cap. A limit that is not named is unknown on this plan. price None: ask.
 
+    `at`: limit -> its steps on this plan, in place of the limit's and the rule's.
+    `per`: what else the price is for, such as a seat. `tolerance`: limit -> by how much of what is allowed, a fraction of 1, the
+    steps of 100 % and more come later. `since_ms`: from when on these terms count (epoch ms); `former`: those before, oldest
+    first, of which the first counts since ever.
     A timed trial has both `days_ms`, how long it lasts, and `then`, the plan that follows (no trial). Other plans have neither.
     """
 
@@ -181,6 +206,37 @@ class Plan:
     has: frozenset[str]
     days_ms: int | None = None
     then: str | None = None
+    at: Mapping[str, Steps] = field(default_factory=dict)
+    per: str | None = None
+    tolerance: Mapping[str, float] = field(default_factory=dict)
+    since_ms: int | None = None
+    former: tuple["Plan", ...] = ()
+
+    def at_time(self, t: int) -> "Plan":
+        """The terms in force at t (epoch ms)."""
+        newest_first = (self, *reversed(self.former))
+        return next((plan for plan in newest_first if plan.since_ms is not None and plan.since_ms <= t), newest_first[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class AddOn:
+    """What an account may have beside its plan, any number of times. `adds`: limit -> how much more of it each one allows."""
+
+    name: str
+    adds: Mapping[str, float]
+    gives: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSource:
+    """Where an account's plan is said. `path`: `account.TRAIT`, or `properties.…` of the events `of`.
+
+    `since`: the same for the time from which on it counts; None: from when it is said.
+    """
+
+    path: str
+    of: Selector = Selector()
+    since: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +302,6 @@ Way: TypeAlias = Literal["group", "domain", "person"]
 Temperature: TypeAlias = Literal["cold", "warm", "hot"]
 """Rising."""
 
-Step: TypeAlias = float | Literal["refused"]
-"""A share of the limit (0.8, 1.0, …), or the product's own refusal, which is above every share."""
-
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -262,7 +315,7 @@ class Rule:
     family: Family | None = None
     lead: str | None = None
     each_limit: bool = False
-    steps: tuple[Step, ...] = ()
+    steps: Steps = field(default_factory=dict)
     when: tuple[Condition, ...] = ()
     event: tuple[tuple[str, Selector], ...] = ()
     """(name in the rulebook, what it selects): the name is what `{event}` says."""
@@ -296,7 +349,9 @@ class Rulebook:
     limits: Mapping[str, Limit] = field(default_factory=dict)
     features: Mapping[str, Feature] = field(default_factory=dict)
     plans: tuple[Plan, ...] = ()
+    addons: Mapping[str, AddOn] = field(default_factory=dict)
     no_plan: str | None = None
+    plan_source: PlanSource | None = None
     onboarding: Onboarding | None = None
     lead_types: tuple[LeadType, ...] = ()
     close_won: Condition | None = None

@@ -19,6 +19,8 @@ LIMIT_NAMES: Final = {
     "limit.percent": Type.PERCENT,
     "limit.left": Type.NUMBER,
     "limit.label": Type.TEXT,
+    "limit.worst": Type.ANY,  # of a limit with `worst_by`: the part that counts
+    "limit.full_in": Type.DURATION,  # from the last midnight on
     "limit.refused": Type.NUMBER,  # times that the product refused for lack of this limit
 }
 STATE_NAMES: Final = {
@@ -28,24 +30,28 @@ STATE_NAMES: Final = {
     "onboarding.done": Type.BOOL,
     "onboarding.took": Type.DURATION,
     "trial.left": Type.DURATION,
+    "trial.quiet": Type.DURATION,
+    "stage.for": Type.DURATION,
+    "plan.for": Type.DURATION,
+    "paying.for": Type.DURATION,
     "customer_since": Type.TIME,
 }
 PERSON_NAMES: Final = {"person.email_domain": Type.TEXT, "person.email_kind": Type.TEXT}
 TIMES: Final = frozenset(name for name, kind in STATE_NAMES.items() if kind is Type.TIME)
 """Epoch ms; what a product sends as a date may be written in other ways."""
-COMPARED_ONLY: Final = frozenset(["trial.left"])
-"""Moves with every millisecond: only beside a fixed value is it known beforehand when a condition about it changes."""
+COMPARED_ONLY: Final = frozenset(["trial.left", "trial.quiet", "stage.for", "plan.for", "paying.for"])
+"""They move with every millisecond: only beside a fixed value is it known beforehand when a condition about it changes."""
+GROWS: Final = COMPARED_ONLY - {"trial.left"}
 TEXT_NAMES: Final = {
     "account": Type.TEXT,
     "person": Type.TEXT,
     "offer.plan": Type.TEXT,
     "offer.covers": Type.LIST,
     "trial.ends_on": Type.TEXT,
+    "trial.would_lose": Type.LIST,
+    "churned_on": Type.TEXT,
 }
-LATER_NAMES: Final = (
-    *("limit.full_in", "limit.full_on", "churned_on", "score"),
-    *("score.fit", "score.behaviour", "temperature", "trial", "trial.quiet", "trial.would_lose"),
-)
+LATER_NAMES: Final = (*("score", "score.fit", "score.behaviour", "temperature", "trial"),)
 OF_MEASURES: Final = {
     "earlier": "a measure with `window`: what it was one window before",
     "rising_weeks": "a measure with `count`, `distinct`, `sum`, `min` or `max`",
@@ -60,6 +66,12 @@ RESERVED: Final = frozenset(
 )
 """Words that the language keeps for itself: no measure, event or list may take them."""
 
+_DAYS: Final = {
+    "trial.ends_on": "trial.left <= 3d",
+    "churned_on": "stage.for <= 30d",
+    "limit.full_on": "limit.full_in <= 14d",
+}
+"""Days that texts name -> what to compare instead."""
 _TRAIT = re.compile(r"(account|person|properties)((?:\.[\w$]+)+)")
 
 
@@ -88,6 +100,7 @@ DROP: Final = Place("`drop_events`", state=False, properties=True)
 CLOSE: Final = Place("`close`")
 SUPPRESS: Final = Place("`suppress`")
 DO: Final = Place("`do`", text=True)
+IF: Final = Place("`if`", person=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +128,8 @@ class Names:
         known = self._types(place)
         if path in known:
             return Name(path, known[path])
+        if path.startswith("limits.") and place == IF:
+            raise Refusal(offset, "unknown_name", f"'{path}' is not known in `if`", "A limit cannot depend on another")
         if path.startswith("limits.") and place.state:
             return self._limit(path, offset)
         if path.startswith("rules.") and place.state:
@@ -169,6 +184,8 @@ class Names:
             known["event"] = Type.TEXT
         if place.text:
             known |= TEXT_NAMES
+            if place.limit:
+                known["limit.full_on"] = Type.TEXT
         return known
 
     @staticmethod
@@ -186,14 +203,16 @@ class Names:
         of_measure = OF_MEASURES.get(path.partition(".")[2])
         if root in self.measures and of_measure is not None and place.state:
             return f"'{path}' is not known", f"There is `.{path.partition('.')[2]}` of {of_measure}"
-        if path in LIMIT_NAMES:
-            remedy = "Use it in such a rule" if place in (WHERE, DROP, CLOSE, SUPPRESS, DO) else "Add `each: limit`"
+        if path in LIMIT_NAMES or (path == "limit.full_on" and not place.limit):
+            remedy = "Use it in such a rule" if place in (WHERE, DROP, CLOSE, SUPPRESS, DO, IF) else "Add `each: limit`"
             return f"'{path}' is only known in a rule with `each: limit`", remedy
         if path == "event" or (root == "properties" and path != root):
             remedy = "It is known in `where`, and in a rule with `event`; for a value over time, write a measure"
             return f"'{path}' is not known in {place.title}: no event is at hand", remedy
-        if path == "trial.ends_on" and place.state:
-            return f"'{path}' cannot be compared", "Write how much is left: trial.left <= 3d"
+        if path in _DAYS and place.state:
+            return f"'{path}' cannot be compared", f"Write how long: {_DAYS[path]}"
+        if root == "person" and place == IF:
+            return f"'{path}' is not known in {place.title}: no person is at hand", "Ask for it in a line of `when`"
         if root == "person" and not place.person:
             remedy = "Send what you need as a property of the event, or ask for it in a line of `when`"
             return f"'{path}' is not known in {place.title}: it may be said after the event", remedy

@@ -1,34 +1,29 @@
 """What an account pays for: `plans`, `no_plan`."""
 
-from collections.abc import Collection
-from typing import Final, Literal, cast
+from dataclasses import replace
+from typing import Final
 
 from detector.core.rulebook import forms, shapes, trials
 from detector.core.rulebook.model import Plan
 from detector.core.rulebook.problems import Report
-from detector.core.rulebook.tree import Entry, Items, Node, Scalar, kind_of
+from detector.core.rulebook.terms import DATED, PLAN, Known, terms
+from detector.core.rulebook.tree import Fields, Items, Node
 
 PLANS_MAX: Final = 100
-_STAGES: Final = ("trial", "free", "paying")
-_PRICE: Final = forms.either(forms.NUMBER, forms.words(("ask",)))
-_ALLOWED: Final = forms.either(forms.NUMBER, forms.words(("none",)))
-PLAN: Final[forms.Keys] = {
-    "stage": forms.said(forms.words(_STAGES), "Where an account on this plan stands"),
-    "price": forms.said(_PRICE, "A month, in `currency`; or `ask`"),
-    "allows": forms.said(forms.named(_ALLOWED), "limit: how much of it, or `none` for no cap"),
-    "has": forms.said(forms.listed(forms.TEXT), "The features that it includes"),
-    **trials.KEYS,
-}
-_PLAN_LATER: Final = ("per", "tolerance", "from", "until", "at", "adds", "since")
+TERMS_MAX: Final = 50
+FORM: Final = forms.either(forms.record(PLAN), forms.listed(forms.record(DATED), TERMS_MAX))
 
 
-def plans(node: Node | None, limits: Collection[str], features: Collection[str], report: Report) -> tuple[Plan, ...]:
+def plans(node: Node | None, known: Known) -> tuple[Plan, ...]:
     """The ladder, in the order of the file, which must be cheapest first (a trial stands anywhere)."""
+    report = known.report
     found = shapes.bounded(shapes.entries(node, "plans", report), "plans", PLANS_MAX, report)
     built: list[Plan] = []
     dearest = 0.0
     for name, entry in found.items():
-        plan = _plan(name, entry, limits, features, report)
+        if shapes.name_ok(entry.key, "a plan", report) and name == "none":
+            report.refuse(entry.key.at, "name", "'none' says that there is no plan", "Choose another name")
+        plan = _dated(name, entry.value, known) if isinstance(entry.value, Items) else terms(name, entry.value, known)
         if plan is None:
             continue
         if plan.stage != "trial" and plan.price is not None:
@@ -40,66 +35,30 @@ def plans(node: Node | None, limits: Collection[str], features: Collection[str],
     return trials.resolved(built, found, report)
 
 
-def _plan(name: str, entry: Entry, limits: Collection[str], features: Collection[str], report: Report) -> Plan | None:
-    what = f"plan '{name}'"
-    if shapes.name_ok(entry.key, "a plan", report) and name == "none":
-        report.refuse(entry.key.at, "name", "'none' says that there is no plan", "Choose another name")
-    if isinstance(entry.value, Items):
-        report.refuse(
-            entry.value.at, "not_supported_yet", f"not supported yet: dated plans ({what})", "Write one map: today's plan"
-        )
+def _dated(name: str, node: Items, known: Known) -> Plan | None:
+    """The newest terms, with those before."""
+    what, report = f"plan '{name}'", known.report
+    if not 1 <= len(node.items) <= TERMS_MAX:
+        report.refuse(node.at, "value", f"{what} has {len(node.items)} terms", f"Write 1 to {TERMS_MAX}, each with its `from`")
         return None
-    values = shapes.fields(entry.value, what, PLAN, _PLAN_LATER, report)
-    if values is None:
-        return None
-    shapes.require(values, entry.value, what, {"stage": "free, paying or trial"}, report)
-    stage = shapes.one_of(values["stage"], f"the stage of {what}", _STAGES, (), report) if "stage" in values else None
-    if stage == "paying":
-        shapes.require(values, entry.value, what, {"price": "20 (a month), or ask"}, report)
-    price = _price(values["price"], what, report) if "price" in values else None if stage == "paying" else 0
-    allows = _allows(values.get("allows"), what, limits, report)
-    has = _has(values.get("has"), what, features, report)
-    return Plan(name, cast("Literal['trial', 'free', 'paying']", stage or "free"), price, allows, has)
-
-
-def _price(node: Node, what: str, report: Report) -> float | None:
-    if isinstance(node, Scalar) and node.text == "ask":
-        return None
-    return shapes.number(node, f"the price of {what}", report)
-
-
-def _allows(node: Node | None, what: str, limits: Collection[str], report: Report) -> dict[str, float | None]:
-    allows: dict[str, float | None] = {}
-    for name, entry in shapes.entries(node, "allows", report).items():
-        if name not in limits:
-            message = f"{what} allows '{name}', which is no limit"
-            report.refuse(entry.key.at, "unknown_name", message, report.guess(name, limits) or "Define it in `limits`")
-        elif isinstance(entry.value, Scalar) and entry.value.text == "none":
-            allows[name] = None
-        elif (most := shapes.number(entry.value, f"what {what} allows of '{name}'", report)) is not None:
-            allows[name] = most
-    return allows
-
-
-def _has(node: Node | None, what: str, features: Collection[str], report: Report) -> frozenset[str]:
-    has = set[str]()
-    for item in () if node is None else _items(node, f"`has` of {what}", report):
-        name = shapes.text(item, f"a feature of {what}", report)
-        if name is None:
+    found: list[Plan] = []
+    for item in node.items:
+        plan = terms(name, item, known, dated=True)
+        if plan is None:
             continue
-        if name in features:
-            has.add(name)
-        else:
-            message = f"{what} has '{name}', which is no feature"
-            report.refuse(item.at, "unknown_name", message, report.guess(name, features) or "Define it in `features`")
-    return frozenset(has)
+        if plan.stage == "trial" or (isinstance(item, Fields) and not item.entries.keys().isdisjoint(trials.KEYS)):
+            report.refuse(item.at, "value", f"{what} is a trial and dated", "Date the plan that it is like: the trial follows it")
+        if plan.since_ms is None and found and isinstance(item, Fields) and "from" not in item.entries:
+            report.refuse(item.at, "missing", f"{what} does not say from when on these terms count", "Add: from: 2024-08-26")
+        elif found and not _later(plan.since_ms, found[-1].since_ms):
+            report.refuse(item.at, "value", f"{what} has its terms out of order", "Write them in order of time, each day once")
+        found.append(plan)
+    return replace(found[-1], former=tuple(found[:-1])) if found else None
 
 
-def _items(node: Node, what: str, report: Report) -> tuple[Node, ...]:
-    if isinstance(node, Items):
-        return node.items
-    report.refuse(node.at, "value", f"{what} is a list, found {kind_of(node)}", "Write: [one, two], or []")
-    return ()
+def _later(since_ms: int | None, before_ms: int | None) -> bool:
+    """What was refused, or stands first without a day, is not compared."""
+    return since_ms is None or before_ms is None or since_ms > before_ms
 
 
 def no_plan(node: Node | None, known: tuple[str, ...], plans: tuple[Plan, ...], report: Report) -> str | None:

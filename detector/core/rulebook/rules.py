@@ -7,12 +7,13 @@ from detector.core import words
 from detector.core.rulebook import forms, shapes, units
 from detector.core.rulebook.conditions import condition
 from detector.core.rulebook.leads import FAMILIES, TYPES_OF_FAMILY
-from detector.core.rulebook.model import Condition, Family, Rule, Selector, Step, Temperature, Template, Term
+from detector.core.rulebook.model import Condition, Family, Rule, Selector, Temperature, Template, Term
 from detector.core.rulebook.names import Place
 from detector.core.rulebook.problems import Report, closest
 from detector.core.rulebook.selectors import BUILTINS, Context, is_misspelt
+from detector.core.rulebook.steps import STEP, steps
 from detector.core.rulebook.templates import template
-from detector.core.rulebook.tree import At, Entry, Fields, Items, Node, Scalar, kind_of
+from detector.core.rulebook.tree import At, Entry, Fields, Items, Node
 
 RULES_MAX: Final = 200
 CONDITIONS_MAX: Final = 32
@@ -22,12 +23,11 @@ _MODES: Final = ("live", "shadow")
 _LATENESSES: Final = ("1d", "6h", "1h", "15m", "1m", "10s", "1s")
 """What a remedy may say: the first that is short enough."""
 _EACH: Final = ("limit",)
-_AT: Final = forms.either(forms.PERCENT, forms.words(("refused",)))
 RULE: Final[forms.Keys] = {
     "family": forms.said(forms.words(FAMILIES), "The lead type follows from it and from the account's stage"),
     "lead": forms.said(forms.TEXT, "The lead type, whatever the stage"),
     "each": forms.said(forms.words(_EACH), "One rule for each of the limits"),
-    "at": forms.said(forms.one_or_more(_AT), "The steps of a limit, with `each: limit`"),
+    "at": forms.said(forms.one_or_more(STEP), "The steps of a limit, with `each: limit`"),
     "when": forms.said(forms.one_or_more(forms.CONDITION), "All of them must hold; each is one line of evidence"),
     "event": forms.said(forms.one_or_more(forms.TEXT), "At once when one of these comes, and hot"),
     "say": forms.said(forms.TEMPLATE, "What sales reads; may name {account}, {plan}, measures …"),
@@ -81,7 +81,7 @@ def _rule(name: str, entry: Entry, lead_types: Collection[str], context: Context
         family=family,
         lead=lead,
         each_limit=each_limit,
-        steps=_steps(values["at"], what, report) if "at" in values else (),
+        steps=steps(values["at"], what, lead_types, report) if "at" in values else {},
         when=_when(values["when"], what, place, context) if "when" in values else (),
         event=_event(values["event"], what, context) if by_event else (),
         cooldown_ms=cooldown,
@@ -160,29 +160,6 @@ def _when(node: Node, what: str, place: Place, context: Context) -> tuple[Condit
         context.report.refuse(node.at, "value", f"`when` of {what} has {len(items)} conditions", remedy)
     found = (condition(item, context.names, place, context.report) for item in items[:CONDITIONS_MAX])
     return tuple(each for each in found if each is not None)
-
-
-def _steps(node: Node, what: str, report: Report) -> tuple[Step, ...]:
-    """Shares in rising order, `refused` last."""
-    steps: tuple[Step, ...] = shapes.each(node, f"`at` of {what}", _step, report)
-    if len(set(steps)) < len(steps):
-        report.refuse(node.at, "value", f"`at` of {what} names a step twice", "Keep one of them")
-    if not steps and isinstance(node, Items) and not node.items:
-        report.refuse(node.at, "value", f"`at` of {what} is empty", "Write: at: [80%, 100%, refused]")
-    return tuple(sorted(set(steps), key=lambda step: float("inf") if step == "refused" else float(step)))
-
-
-def _step(node: Node, what: str, report: Report) -> Step | None:
-    if isinstance(node, Scalar):
-        if node.text == "refused":
-            return "refused"
-        share = units.percent(node.text)
-        if share:
-            return share
-    report.refuse(
-        node.at, "value", f"{what} holds percentages and `refused`, found {kind_of(node)}", "Write: at: [80%, 100%, refused]"
-    )
-    return None
 
 
 def _event(node: Node, what: str, context: Context) -> tuple[tuple[str, Selector], ...]:

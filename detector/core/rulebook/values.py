@@ -3,12 +3,12 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
+from detector.core.facts.people import OWN
 from detector.core.instants import NEVER
-from detector.core.measures import dates, email, trial
+from detector.core.measures import dates, email, tenure, trial
 from detector.core.measures.firsts import SinceReader
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
-from detector.core.measures.plan import OWN
 from detector.core.measures.reader import Course, Reader
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.model import Aspect, Name
@@ -39,7 +39,8 @@ class Value(NamedTuple):
     """`read` gives None for unknown; `next` the first instant after the moment at which it may give something else.
 
     `listed`: what a text says instead of the number, for measures of names. `until`: events before that instant that come in
-    order cannot raise it, if it is a number: of days, today is counted already.
+    order cannot raise it, if it is a number: of days, today is counted already. `worded`: how a text says a value whose type
+    does not tell.
     """
 
     read: Callable[[Moment], Any]
@@ -61,6 +62,7 @@ class Value(NamedTuple):
     """The different values behind the number, of measures that count such."""
     parts: "tuple[Value, ...]" = ()
     """Of another rule: all that it looks at itself."""
+    worded: Callable[[Moment, Any], str] | None = None
 
 
 def measure_value(reader: Reader) -> Value:
@@ -78,30 +80,6 @@ def measure_value(reader: Reader) -> Value:
         turns,
         reader.values,
     )
-
-
-def _of_limit(read: Callable[[LimitReader, Moment], Any], course: Course = Course.STILL) -> Value:
-    return Value(
-        lambda m: None if m.limit is None else read(m.limit, m),
-        lambda m: NEVER if m.limit is None else m.limit.next(m),
-        lambda m, number: [] if m.limit is None else m.limit.ids(m, number),
-        at_least=lambda m: m.limit is not None and m.limit.at_least(m),
-        course=course,
-    )
-
-
-LIMIT_VALUES = {
-    "limit.used": _of_limit(LimitReader.used, Course.FALLS),
-    "limit.allowed": _of_limit(LimitReader.allowed),
-    "limit.percent": _of_limit(LimitReader.percent, Course.FALLS),
-    "limit.left": _of_limit(LimitReader.left, Course.MOVES),
-    "limit.label": _of_limit(lambda reader, _moment: reader.limit.label),
-    "limit.refused": Value(
-        lambda m: None if m.limit is None else m.limit.refused(m),
-        lambda m: NEVER if m.limit is None else m.limit.next(m),
-        lambda m, number: [] if m.limit is None else m.limit.refused_ids(m, number),
-    ),
-}
 
 
 def limits_by_name(values: Mapping[str, Value], limits: Mapping[str, LimitReader]) -> dict[str, Value]:
@@ -122,8 +100,8 @@ def _of_one(value: Value, reader: LimitReader) -> Value:
 
         return at
 
-    read, next_ = of(value.read), of(value.next)
-    return value._replace(read=read, next=next_, ids=of(value.ids), at_least=of(value.at_least))
+    read, next_, worded = of(value.read), of(value.next), None if value.worded is None else of(value.worded)
+    return value._replace(read=read, next=next_, ids=of(value.ids), at_least=of(value.at_least), worded=worded)
 
 
 def _next_plan(moment: Moment) -> int:
@@ -136,12 +114,32 @@ def _next_change_of_plan(moment: Moment) -> int:
     return moment.t + 1 if changed else _next_plan(moment)
 
 
+_LASTING = {
+    "stage.for": tenure.stage_since,
+    "plan.for": tenure.plan_since,
+    "paying.for": tenure.paying_since,
+    "trial.quiet": tenure.quiet_since,
+}
+_INTERRUPTED = frozenset(["trial.quiet"])
+"""Events in order begin it anew."""
+
+
+def _lasting(since: tenure.Since) -> Value:
+    return Value(
+        tenure.lasted(since),
+        course=Course.MOVES,
+        turns=lambda moment, lengths: tenure.next_lasted(since, moment, lengths),
+    )
+
+
 STATE_VALUES = {
     "plan": Value(lambda m: m.standing.name, _next_plan),
     "plan.change": Value(lambda m: m.ladder.change(m.before, m.standing) or "same", _next_change_of_plan, course=Course.MOVES),
     "stage": Value(lambda m: m.standing.stage, _next_plan),
     "trial.left": Value(trial.left, _next_plan, turns=trial.next_left),
     "trial.ends_on": Value(trial.ends_on, _next_plan),
+    "churned_on": Value(tenure.churned_on, _next_plan),
+    **{path: _lasting(since) for path, since in _LASTING.items()},
     "person.email_domain": Value(email.domain, email.next_address),
     "person.email_kind": Value(email.kind, email.next_address),
     "event": Value(lambda m: None if m.asked is None else m.asked[0]),
@@ -153,6 +151,11 @@ def where_trials_end(values: Mapping[str, Value]) -> dict[str, Value]:
     """The values of a rulebook with timed trials: time alone moves a plan, and what it allows."""
     moved = {name for name in values if name in ("plan", "stage", "trial.left") or name.startswith(("limit.", "limits."))}
     return {name: value._replace(course=Course.MOVES) if name in moved else value for name, value in values.items()}
+
+
+def would_lose(features: dict[str, str]) -> Value:
+    """`features`: feature -> key of its series."""
+    return Value(lambda m: trial.would_lose(m, features), listed=lambda m: trial.would_lose(m, features) or [])
 
 
 def aspect(value: Value, name: Name, lengths: tuple[int, ...]) -> Value:
@@ -169,7 +172,10 @@ def aspect(value: Value, name: Name, lengths: tuple[int, ...]) -> Value:
     turns = value.turns
     if turns is None:
         return value
-    return value._replace(next=lambda m: turns(m, lengths), until=lambda m: 0 if value.read(m) is None else turns(m, lengths))
+    turned = value._replace(next=lambda m: turns(m, lengths))
+    if name.path in _INTERRUPTED:
+        return turned
+    return turned._replace(until=lambda m: 0 if value.read(m) is None else turns(m, lengths))
 
 
 def onboarding_values(reader: OnboardingReader | None) -> dict[str, Value]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator
 
-from detector.core.rulebook.asleep import names_of
+from detector.core.rulebook.asleep import names_in_condition, names_of
 from detector.core.rulebook.model import Limit, Rule, Rulebook, Selector
 
 
@@ -20,7 +20,8 @@ def _waits(rule: Rule, limit: Limit | None, rulebook: Rulebook) -> Iterator[Iter
     yield [selector for _, selector in rule.event]
     if limit is not None:
         yield [limit.of, limit.refused]
-    for name in sorted(names_of(rule)):
+    only_if = set() if limit is None or limit.only_if is None else names_in_condition(limit.only_if)
+    for name in sorted(names_of(rule) | only_if):
         if name in rulebook.measures:
             yield rulebook.measures[name].selectors
         elif name.startswith("onboarding.") and rulebook.onboarding is not None:

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from detector.core import who
 from detector.core.account import Account
 from detector.core.facts.facts import Facts
-from detector.core.facts.people import PLAN
+from detector.core.facts.people import OWN, PLAN
 from detector.core.fold import fold
 from detector.core.instants import NEVER
 from detector.core.judge import advance, process
 from detector.core.measures import trial
 from detector.core.measures.moment import Moment
-from detector.core.measures.plan import OWN, Ladder
+from detector.core.measures.plan import Ladder
 from detector.core.measures.premium import PremiumReader
 from detector.core.measures.windows import Looks
 from detector.core.offer import offer
@@ -288,7 +288,7 @@ def test_a_rule_about_what_is_left_of_a_trial_needs_no_timer_where_no_trial_ends
     def needs_timer(tour: str) -> bool:
         head = "project: p\nuse: b2b-saas@1\naccount: [group]\ncurrency: EUR\nplans:\n"
         plans = f"  tour: {tour}\n  free: {{stage: free, price: 0, allows: {{}}, has: []}}\n"
-        return compile_rulebook(parse(head + plans, bases()).rulebook, 1).judged["trial-ends"].moves
+        return compile_rulebook(parse(head + plans, bases()).rulebook, 1).judged["trial-ends"].moves_at(0)
 
     assert needs_timer("{stage: trial, price: 0, allows: {}, has: [], days: 14, then: free}")
     assert not needs_timer("{stage: trial, price: 0, allows: {}, has: []}")
