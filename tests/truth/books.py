@@ -348,7 +348,7 @@ def _spared(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if draw(st.integers(0, 2)) == 0:
         found["suppress"] = draw(st.lists(_suppressions(book), min_size=1, max_size=2))
-    if draw(st.integers(0, 2)) == 0:
+    if draw(st.booleans()):
         found["drop_events"] = draw(st.sampled_from([*([each] for each in DROPS), DROPS[:2], DROPS[2:]]))
     if draw(st.integers(0, 4)) == 0:
         found["noise"] = draw(st.sampled_from(NOISES))

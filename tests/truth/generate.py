@@ -1,11 +1,12 @@
 """Cases that Hypothesis makes up: a rulebook, the log of one account (late, doubled, out of order), commands, restarts, ticks."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 
 from tests.oracle.account import DAY, Event, Override
@@ -14,6 +15,7 @@ from tests.oracle.conditions import aspect, duration, leaves
 from tests.truth.books import EMAILS, EVA, EVENTS, TITLES, TOPICS, rulebooks
 from tests.truth.sales import HOUR, Command, commands, overrides_in
 
+Test = TypeVar("Test", bound=Callable[..., None])
 SOAK = os.environ.get("HANDRAISER_SOAK") == "1"
 """Ten times as many cases."""
 CASES = settings(
@@ -21,6 +23,13 @@ CASES = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )
+
+
+def own_cases(part: int) -> Callable[[Test], Test]:
+    """Where Hypothesis makes up the same cases in every run, as it does in CI, each part of a test makes up its own all the same."""
+    return seed(part) if CASES.derandomize else lambda test: test
+
+
 ORDERS = 4
 """To play a case once more costs a tenth of making it up."""
 T0 = 1_779_840_000_000  # 2026-05-27T00:00:00Z: June begins at day 5
