@@ -31,7 +31,7 @@ class AccountViews:
         program = self._programs.get(project, max(versions.values()))
         account = Account.load(project, external_id, *stored)
         t = max(now, account.facts.newest)
-        moment = Moment(account.facts, program.ladder, t, overrides=account.ledger.overrides)
+        moment = Moment(account.facts, program.ladder, t, overrides=account.ledger.overrides, rules=account.ledger.rules)
         leads = self._store.leads.newest(project, external_id, LEADS_MAX)
         known = who.account(moment, external_id)
         return AccountView(

@@ -51,12 +51,12 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
         if event.traits is not EMPTY_OBJECT:
             fold_traits(program, facts, event)
         if not _may_rise(program, account, event, reaction.touches):
-            return []
+            return Judgement(program, account, place, event).heated(t) if reaction.scores and ledger.open_leads else []
         session = Judgement(program, account, place, event)
         for judged, _ in reaction.touches:
             account.resting.pop(judged.name, None)  # this event was not counted for each of them
             session.in_order(judged)
-        return session.told(t, t) if session.found_something else []
+        return session.told(t, t) if session.found_something or (reaction.scores and ledger.open_leads) else []
     account.resting.clear()
     return _judged(program, account, event, place, max(facts.newest, ledger.judged_until))
 
@@ -89,7 +89,7 @@ def _judged(program: Program, account: Account, event: UsageEvent, place: Place,
             session.in_order(judged)
         else:
             session.again(judged, since)
-    if quiet and not session.found_something:
+    if quiet and not session.found_something and not (ledger.open_leads and program.reactions.of(event).scores):
         return []
     at_its_own_time = in_order and ledger.judged_until <= event.timestamp
     return session.told(event.timestamp if at_its_own_time else max(facts.newest, place.time), since)
@@ -107,8 +107,15 @@ def advance(program: Program, account: Account, place: Place) -> list[LeadEvent]
         judged = program.judged.get(name)
         if judged is None:
             state.due = NEVER
-        elif state.due <= place.time:
+        elif state.due <= place.time and not judged.follows:
             session.until(judged, state, place.time)
+    for judged in program.followers:
+        session.follow(judged)
+        follower = ledger.rules.get(judged.name)
+        if follower is not None and follower.due <= place.time:
+            session.until(judged, follower, place.time)
+    if ledger.hotter_at <= place.time:
+        ledger.hotter_at = NEVER  # of the leads that are open, it is found anew where they are told
     session.scheduled()
     return session.told(place.time)
 
@@ -138,6 +145,8 @@ def allowance_changed(program: Program, account: Account, limit: str, place: Pla
     for judged in () if waits else program.judged.values():
         if judged.limit is not None and judged.limit.limit.name == limit:
             session.since_now(judged)
+        elif judged.follows:
+            session.follow(judged)
     session.came_to_now()
     return [] if waits else session.told(max(place.time, account.facts.newest))
 
@@ -183,8 +192,8 @@ def _moment(program: Program, account: Account, t: int, event: UsageEvent | None
     """`event`: at hand, if it is of that time."""
     overrides = account.ledger.overrides
     if event is None or event.timestamp != t:
-        return Moment(account.facts, program.ladder, t, overrides=overrides)
-    return Moment(account.facts, program.ladder, t, event.person, event.id, overrides)
+        return Moment(account.facts, program.ladder, t, overrides=overrides, rules=account.ledger.rules)
+    return Moment(account.facts, program.ladder, t, event.person, event.id, overrides, account.ledger.rules)
 
 
 class Judgement:
@@ -201,6 +210,8 @@ class Judgement:
         self._history = history
         self._moments: dict[int, Moment] = {}
         self._changes: list[Change] = []
+        self._signalled: dict[str, int] = {}
+        """What is judged -> the first instant from which on its signals are others than before."""
 
     def at(self, t: int) -> Moment:
         """Read once: several rules ask for the same instants."""
@@ -217,6 +228,11 @@ class Judgement:
         """At the event's own instant, after those that time alone has brought since."""
         assert self._event is not None  # noqa: S101 - nothing else is in order
         t = self._event.timestamp
+        if judged.follows:
+            self._lead_the_way(judged, t)
+            if (since := self._first_signalled(judged)) < t:
+                self.again(judged, since)
+                return
         moment = self.at(t)
         if judged.name not in self._account.ledger.rules and not judged.moves and holds(judged, moment).rank == 0:
             return
@@ -234,7 +250,7 @@ class Judgement:
     def since_now(self, judged: Judged) -> None:
         """Partition time and every later instant that was judged already."""
         ledger, t = self._account.ledger, self._place.time
-        if t > max(self._account.facts.newest, ledger.judged_until):
+        if t > max(self._account.facts.newest, ledger.judged_until) and self._first_signalled(judged) >= t:
             self._reach(judged, t)
         else:
             self.again(judged, t)
@@ -249,7 +265,9 @@ class Judgement:
         state = ledger.rules.get(judged.name) or RuleState()
         until = max(self._account.facts.newest, ledger.judged_until)
         before = msgspec.structs.replace(state)
-        self._changes += judge_again(self._scene, judged, state, max(since, ledger.first_at), until)
+        since = min(since, self._first_signalled(judged))
+        for change in judge_again(self._scene, judged, state, max(since, ledger.first_at), until):
+            self._found(change)
         if state != before:
             ledger.rules[judged.name] = state
             self._changed(due=state.due != before.due)
@@ -265,12 +283,39 @@ class Judgement:
         """After timers: the next one."""
         self._changed(due=True)
 
+    def follow(self, judged: Judged) -> None:
+        """Every instant from where on the signals that it looks at are others than before."""
+        since = self._first_signalled(judged)
+        if since != NEVER:
+            self.again(judged, since)
+
+    def _lead_the_way(self, judged: Judged, t: int) -> None:
+        """What it looks at comes to t first, where that is due by then."""
+        for name in judged.follows:
+            state, leader = self._account.ledger.rules.get(name), self._program.judged.get(name)
+            if state is not None and leader is not None and state.due <= t:
+                self._reach(leader, t)
+
+    def _first_signalled(self, judged: Judged) -> int:
+        return min((self._signalled.get(name, NEVER) for name in judged.follows), default=NEVER)
+
+    def _found(self, change: Change) -> None:
+        self._changes.append(change)
+        if change.kind in ("new", "moved", "gone"):
+            times = [signal.qualified_at for signal in (change.signal, change.old) if signal is not None]
+            name = change.judged.name
+            self._signalled[name] = min(*times, self._signalled.get(name, NEVER))
+
     def told(self, now: int, since: int = NEVER) -> list[LeadEvent]:
         """What sales must hear, with the account as it stands at `now`. `since`: from when on the plan may have changed."""
         if not self._changes and not self._account.ledger.open_leads:
             return []
         desk = Desk(self._scene, self._account, self._place, None if self._history else self.at(now))
         return desk.tell(self._changes, min(since, now), now)
+
+    def heated(self, now: int) -> list[LeadEvent]:
+        """Which leads have become hotter, where no signal can have come."""
+        return Desk(self._scene, self._account, self._place, self.at(now)).heat(now)
 
     def _reach(self, judged: Judged, t: int) -> None:
         """Time and events come to t. Where there is nothing to say no state is made: what is stored must not depend on when."""
@@ -296,13 +341,12 @@ class Judgement:
             state.n += 1
             onset.signal.n = state.n
             state.signals = state.signals[-SIGNALS_KEPT:]
-        self._changes.append(of_onset(judged, onset, old))
+        self._found(of_onset(judged, onset, old))
 
     def _changed(self, *, due: bool) -> None:
         self._account.ledger_changed()
         if due:
-            ledger = self._account.ledger
-            ledger.due = min((state.due for state in ledger.rules.values()), default=NEVER)
+            self._account.ledger.reckon_due()
 
     def _judged_until(self, t: int) -> None:
         if t > self._account.ledger.judged_until:

@@ -7,6 +7,7 @@ import msgspec
 
 from detector.core.instants import NEVER
 from detector.core.overrides import Override
+from detector.core.rulebook.model import Temperature
 
 SIGNALS_KEPT = 8
 """Of each rule: late events can change the newest, and what is older is settled."""
@@ -62,7 +63,7 @@ class OpenLead(msgspec.Struct, array_like=True, kw_only=True):
     summary: str
     status: str = "open"
     revision: int = 0
-    temperature: str | None = None
+    temperature: Temperature | None = None
     takes_over: str | None = None
     asker: str | None = None
     trigger: str | None = None
@@ -78,6 +79,10 @@ class OpenLead(msgspec.Struct, array_like=True, kw_only=True):
     owner: str | None = None
     """The e-mail address of who works on it."""
     snoozed_until: int | None = None
+    band: Temperature | None = None
+    """How hot the score alone made it when it was last told."""
+    floor: Temperature | None = None
+    """How hot its signals make it at least."""
 
     def is_snoozed(self, time: int) -> bool:
         """Whether its owner wants to hear nothing of it at partition time `time`."""
@@ -103,6 +108,13 @@ class Ledger(msgspec.Struct, array_like=True):
     """Nobody of this account is to be bothered."""
     opted_out_people: list[str] = []
     """Sorted."""
+    hotter_at: int = NEVER
+    """When time alone may make an open lead hotter, at the earliest."""
+
+    def reckon_due(self) -> None:
+        """`due` anew. Not during an import: then it says when that is over."""
+        self.due = min((state.due for state in self.rules.values()), default=NEVER)
+        self.due = min(self.due, self.hotter_at)
 
     def lead(self, lead_id: str) -> OpenLead | None:
         return next((lead for lead in self.open_leads.values() if lead.lead_id == lead_id), None)
@@ -121,6 +133,9 @@ class LedgerStore:
 
     def load(self, chunks: Mapping[int, Any]) -> None:
         self.ledger = msgspec.convert(_upgraded(chunks[0]), Ledger)
+        for lead in self.ledger.open_leads.values():
+            if lead.band is None and lead.floor is None:
+                lead.floor = lead.temperature  # of the schema before: only requests made a lead hot
 
     def chunks(self, *, everything: bool) -> dict[int, Any]:  # noqa: ARG002  there is one chunk
         self.dirty = False

@@ -49,7 +49,7 @@ def test_the_printed_curl_makes_a_lead_within_a_second(trial: Running) -> None:
     account = json.loads(words[5])["batch"][0]["groupId"]
     lead = until("a lead", lambda: lead_of(trial, account), 5)
     assert time.monotonic() - sent < 1
-    assert (lead["lead_type"], lead["account"]["name"], lead["temperature"]) == ("pql", "My Account", None)
+    assert (lead["lead_type"], lead["account"]["name"], lead["temperature"]) == ("pql", "My Account", "cold")
 
 
 @pytest.mark.parametrize("turn", ["first", "again"])

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from tests.oracle.account import DAY, Account, Event, Override, dig, month_of
 from tests.oracle.conditions import duration, leaves, plain, truth
+from tests.oracle.score import Score, band, score
 
 REFUSED = 1e9
 """The rank of a refusal, above every share."""
@@ -27,22 +28,34 @@ class Signal(NamedTuple):
 def signals(rulebook: dict[str, Any], events: list[Event], horizon: int, overrides: Sequence[Override] = ()) -> set[Signal]:
     """Of all rules. `horizon`: the last instant that is looked at."""
     account = Account(rulebook, events, overrides)
-    found: set[Signal] = set()
-    for name, rule in rulebook["rules"].items():
-        for limit in rulebook.get("limits", {}) if "each" in rule else [None]:
-            found |= Rule(account, name, rule, limit).signals(horizon)
-    return found
+    return {signal for name in rulebook["rules"] for signal in signals_of(account, name, horizon)}
+
+
+def signals_of(account: Account, name: str, horizon: int) -> set[Signal]:
+    """Of one rule, for all limits if it is for each."""
+    rule = account.rulebook["rules"][name]
+    limits = account.rulebook.get("limits", {}) if "each" in rule else [None]
+    rules = [Rule(account, name, rule, limit, horizon) for limit in limits]
+    return account.once(("signals of", name, horizon), lambda: {signal for each in rules for signal in each.signals(horizon)})
+
+
+def final_score(rulebook: dict[str, Any], events: list[Event], horizon: int, overrides: Sequence[Override] = ()) -> Score:
+    """What the account's score is at the horizon, with nobody at hand."""
+    rule = Rule(Account(rulebook, events, overrides), "", {}, None, horizon)
+    return rule.score(horizon, None)
 
 
 class Rule:
     """One rule, of a rule for each limit one limit of it."""
 
-    def __init__(self, account: Account, name: str, rule: dict[str, Any], limit: str | None) -> None:
+    def __init__(self, account: Account, name: str, rule: dict[str, Any], limit: str | None, horizon: int) -> None:
+        """`horizon`: until when the signals of other rules are of interest."""
         self.account = account
         self.rulebook = account.rulebook
         self.name = name if limit is None else f"{name}/{limit}"
         self.rule = rule
         self.limit = limit
+        self.horizon = horizon
         self.cooldown = duration(rule.get("cooldown", COOLDOWN))
         self.conditions: list[Any] = rule.get("when", [])
 
@@ -84,11 +97,16 @@ class Rule:
     def guard(self, t: int, asked: Event | None) -> bool:
         return all(truth(condition, lambda path: self.read(path, t, asked)) is True for condition in self.conditions)
 
-    def read(self, path: str, t: int, asked: Event | None) -> Any:
+    def read(self, path: str, t: int, asked: Event | None) -> Any:  # noqa: PLR0911  one per kind of name
         account, (root, _, rest) = self.account, path.partition(".")
+        person = asked["person"] if asked is not None else account.person_named_last(t)
         if root == "person":
-            person = asked["person"] if asked is not None else account.person_named_last(t)
             return account.person_trait(person, rest, t)
+        if root == "segment":
+            return truth(self.rulebook["segments"][rest], lambda path: self.read(path, t, asked))
+        if root in ("score", "temperature"):
+            found = self.score(t, person)
+            return band(self.rulebook["score"], found.total) if root == "temperature" else getattr(found, rest or "total")
         if root == "properties":
             return dig(asked or {}, path)
         if root != "limit":
@@ -97,6 +115,23 @@ class Rule:
         if rest == "refused":
             return len(account.until(self.rulebook["limits"][limit].get("refused", []), t))
         return {"used": account.used, "allowed": account.allowed, "percent": account.percent}[rest](limit, t)
+
+    def score(self, t: int, person: str | None) -> Score:
+        """`person`: who is at hand."""
+
+        def read(path: str) -> Any:
+            root, _, rest = path.partition(".")
+            if root == "segment":
+                return truth(self.rulebook["segments"][rest], read)
+            return self.account.person_trait(person, rest, t) if root == "person" else self.account.value(path, t)
+
+        return self.account.once(("score", t, person), lambda: score(self.account, t, read, self.signalled))
+
+    def signalled(self, rule: str) -> list[int]:
+        """When another rule did; one of its limits can be named: limit/contacts."""
+        name = rule.partition("/")[0]
+        found = signals_of(self.account, name, self.horizon)
+        return [each.qualified_at for each in found if rule in (name, each.rule)]
 
     # --- when it may change ---
 
@@ -107,6 +142,11 @@ class Rule:
             return set()
         found = times | {t + 1 for t in times} | set(self.account.plans.turns())
         found |= {override.since for override in self.account.overrides}
+        if self.looks_at_the_score():
+            lines = [line for part in ("fit", "behaviour") for line in self.rulebook["score"].get(part, [])]
+            signalled = {at for line in lines if "rule" in line for at in self.signalled(line["rule"])}
+            fades = max((duration(line["fades"]) // DAY for line in lines if "fades" in line), default=0)
+            found |= {t + day * DAY for t in times | signalled for day in range(fades + 1)}
         for after in self.delays():
             found |= {t + after for t in times}
         day = min(times) - min(times) % DAY
@@ -114,16 +154,30 @@ class Rule:
             if month_of(day) != month_of(day - 1):
                 found.add(day)
             day += DAY
-        for leaf in (leaf for condition in self.conditions for leaf in leaves(condition) if leaf[1] == "trial.left"):
+        for leaf in (leaf for leaf in self.leaves() if leaf[1] == "trial.left"):
             lefts = [plain(value) for value in leaf[2:] if isinstance(value, tuple)]
             found |= {turn - left + more for turn in self.account.plans.turns() for left in lefts for more in (0, 1)}
         return {t for t in found if min(times) <= t <= horizon}
 
     def delays(self) -> set[int]:
         """How long after an event it may still matter: windows run out, an answer is overdue."""
-        names = {leaf[1] for condition in self.conditions for leaf in leaves(condition)}
+        names = {leaf[1] for leaf in self.leaves()}
         used = [measure for name, measure in self.rulebook.get("measures", {}).items() if name in names]
         return {duration(measure[key]) for measure in used for key in ("window", "within") if key in measure}
+
+    def looks_at_the_score(self) -> bool:
+        names = {leaf[1].partition(".")[0] for condition in self.conditions for leaf in leaves(condition)}
+        return not names.isdisjoint({"score", "temperature"})
+
+    def leaves(self) -> list[Any]:
+        """Of its lines, of the segments in them, and of the score if they look at it."""
+        conditions = list(self.conditions)
+        if self.looks_at_the_score():
+            lines = [line for part in ("fit", "behaviour") for line in self.rulebook["score"].get(part, [])]
+            conditions += [line["if"] for line in lines if "if" in line]
+        found = [leaf for condition in conditions for leaf in leaves(condition)]
+        segments = [self.rulebook["segments"][leaf[1].partition(".")[2]] for leaf in found if leaf[1].startswith("segment.")]
+        return found + [leaf for condition in segments for leaf in leaves(condition)]
 
     # --- signals ---
 

@@ -112,9 +112,16 @@ def lateness_of(book: dict[str, Any]) -> int:
 def _spans(book: dict[str, Any]) -> list[int]:
     """How far apart things meet: windows, cooldowns, trials."""
     lengths = [measure[key] for measure in book["measures"].values() for key in ("window", "within") if key in measure]
+    lengths += [line["fades"] for line in _points(book) if "fades" in line]
     lengths += [rule["cooldown"] for rule in book["rules"].values() if "cooldown" in rule]
     days = [plan["days"] * DAY for plan in book["plans"].values() if "days" in plan]
     return sorted({*map(duration, lengths), *days, 14 * DAY})
+
+
+def _points(book: dict[str, Any]) -> list[dict[str, Any]]:
+    """The lines of the score."""
+    score = book.get("score", {})
+    return [*score.get("fit", ()), *score.get("behaviour", ())]
 
 
 _BEHIND: dict[str, Any] = {
@@ -124,7 +131,8 @@ _BEHIND: dict[str, Any] = {
     "onboarding": ["signed", "imported", "sent"],
     "person": ["identify"],
     "properties": [],
-    **{root: ["group"] for root in ("account", "plan", "stage", "trial")},
+    **{root: ["group"] for root in ("account", "plan", "stage", "trial", "segment")},
+    **{root: [] for root in ("score", "temperature")},  # their lines are asked for themselves
     **EVENTS,
 }
 
@@ -143,6 +151,8 @@ def used_by(book: dict[str, Any]) -> list[str]:
     """The events that its rules look at; `group` for the plan, `identify` for a person."""
     names = [name for rule in book["rules"].values() for name in (*rule.get("event", ()), rule.get("each", "active"))]
     conditions = [condition for rule in book["rules"].values() for condition in rule.get("when", ())]
+    conditions += [line["if"] for line in _points(book) if "if" in line]
+    names += [name for line in _points(book) for name in line.get("event", ())]
     names += [leaf[1].partition(".")[0] for condition in conditions for leaf in leaves(condition)]
     return _wires(names, book)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from detector.core.rulebook.compile import Program
 from tests.oracle.account import Event
-from tests.oracle.oracle import signals
+from tests.oracle.oracle import final_score, signals
 from tests.truth.driver import SIGNALS_KEPT, Detector, newest, program
 from tests.truth.generate import CASES, SOAK, Case, cases
 from tests.truth.sales import Command
@@ -46,6 +46,7 @@ def test_signals_are_those_of_the_oracle_in_any_order_doubled_late_and_restarted
     def holds(case: Case) -> None:
         found = signals(case.book, case.log, case.horizon, case.overrides)
         expected = newest(found)
+        scored = final_score(case.book, case.log, case.horizon, case.overrides) if "score" in case.book else None
         rules = program(case.book)
         detectors = [_as_received(rules, case), *(_in_order(rules, case, order) for order in case.orders)]
         tally.count(
@@ -54,11 +55,13 @@ def test_signals_are_those_of_the_oracle_in_any_order_doubled_late_and_restarted
             duplicates=case.doubled,
             late_events=case.late,
             commands=bool(case.commands),
+            score=any(signal.rule.startswith("ready") for signal in expected),
             overrides_that_change_signals=bool(case.overrides) and _as_received(rules, case, mute=True).signals() != expected,
         )
         for number, detector in enumerate(detectors):
             which = f"order {number}" if number else "as received"
             assert detector.signals() == expected, which
+            assert detector.score(case.horizon) == scored, which
             if len(expected) < SIGNALS_KEPT:  # of more the ledger forgets the oldest
                 assert not detector.overstated(), f"{which}: somebody was left with what does not hold"
                 assert case.opts_out or not detector.untold(), f"{which}: nobody was told what holds"

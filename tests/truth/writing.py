@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 _WORD = re.compile(r"[a-z_]+")
-_KNOWN = ("plan", "stage", "plan.change", "event")
+_KNOWN = ("plan", "stage", "plan.change", "event", "temperature")
 """Names whose values are words of the rulebook and need no quotes."""
 
 

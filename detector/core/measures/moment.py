@@ -9,6 +9,7 @@ from detector.core.measures.plan import Ladder, Standing
 from detector.core.overrides import Override
 
 if TYPE_CHECKING:
+    from detector.core.ledger import RuleState
     from detector.core.measures.usage import LimitReader
 
 
@@ -27,6 +28,8 @@ class Moment:
     event_id: str = ""
     overrides: Mapping[str, Sequence[Override]] = field(default_factory=dict)
     """limit -> what sales said of the account's allowance."""
+    rules: "Mapping[str, RuleState]" = field(default_factory=dict)
+    """What is judged -> its signals, for a score that counts them: those with `qualified_at` ≤ t are known."""
     limit: "LimitReader | None" = None
     person: str | None = None
     """Whom lines about `person.…` look at: who asked, or whom the account's newest event names."""
@@ -50,5 +53,5 @@ class Moment:
     def earlier(self) -> "Moment":
         """A millisecond before. Made once: several rules ask."""
         if self._earlier is None:
-            self._earlier = Moment(self.facts, self.ladder, self.t - 1, overrides=self.overrides)
+            self._earlier = Moment(self.facts, self.ladder, self.t - 1, overrides=self.overrides, rules=self.rules)
         return self._earlier

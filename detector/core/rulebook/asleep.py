@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from detector.core.rulebook.model import Between, Binary, Expr, In, Name, Negative, Not, Rule, Rulebook, Selector
+from detector.core.rulebook.names import SCORE_NAMES
 from detector.core.rulebook.problems import Report
-from detector.core.rulebook.tree import Entry
+from detector.core.rulebook.tree import Entry, Fields, Items, Node
 
 
 def report_asleep(rulebook: Rulebook, entries: Mapping[str, Entry], report: Report) -> None:
@@ -16,6 +17,22 @@ def report_asleep(rulebook: Rulebook, entries: Mapping[str, Entry], report: Repo
             reasons.add(("no `limits` are defined", "Define the limits that your plans cap"))
         for message, remedy in sorted(reasons):
             report.warn(entries[rule.name].key.at, "asleep", f"rule '{rule.name}' is asleep: {message}", remedy)
+
+
+def report_score(rulebook: Rulebook, node: Node | None, report: Report) -> None:
+    """Warns of each line of the score that waits for something. `node`: the section."""
+    if rulebook.score is None or not isinstance(node, Fields):
+        return
+    for part, lines in (("fit", rulebook.score.fit), ("behaviour", rulebook.score.behaviour)):
+        entry = node.entries.get(part)
+        nodes = entry.value.items if entry is not None and isinstance(entry.value, Items) else ()
+        for at, line in zip((each.at for each in nodes), lines, strict=False):
+            expr = None if line.condition is None else line.condition.expr
+            reasons = {each for name in _names(expr) for each in _reasons(name, rulebook, own=at.base is None)} if expr else set()
+            if line.condition is None and line.rule is None and not line.event.terms:
+                reasons.add((f"`events` does not map {line.text}", "Say in `events` what your product calls it"))
+            for message, remedy in sorted(reasons):
+                report.warn(at, "asleep", f"a line of `{part}` is asleep: {message}", remedy)
 
 
 def names_of(rule: Rule) -> set[str]:
@@ -44,6 +61,10 @@ def _reasons(name: str, rulebook: Rulebook, *, own: bool) -> Iterator[tuple[str,
     timed = [plan.days_ms is not None for plan in rulebook.plans if plan.stage == "trial"]
     if name == "trial.left" and (timed or own) and not any(timed):
         yield "no plan is a trial with `days`", "Say how long the trial lasts: {stage: trial, days: 14, then: free}"
+    if name in SCORE_NAMES and rulebook.score is None:
+        yield "there is no `score`", "Say what counts: score: {fit: […], behaviour: […]}"
+    if name == "temperature" and rulebook.score is not None and rulebook.score.hot is None:
+        yield "`score` does not say what is hot", "Add to it: hot: 70, warm: 40"
     if name.startswith("onboarding.") and rulebook.onboarding is None:
         yield "there is no `onboarding`", "Name its steps: onboarding: {steps: [signed_up, …]}"
     if name in rulebook.measures:

@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from detector.core.rulebook import leads, meters, plans, rules, shapes
-from detector.core.rulebook.asleep import report_asleep
+from detector.core.rulebook import leads, meters, plans, rules, scores, shapes
+from detector.core.rulebook.asleep import report_asleep, report_score
 from detector.core.rulebook.model import Rulebook
 from detector.core.rulebook.names import Names
 from detector.core.rulebook.problems import Report
@@ -13,10 +13,10 @@ from detector.core.rulebook.tree import Fields, Node, Scalar, kind_of
 
 SECTIONS: Final = (
     *("project", "use", "currency", "account", "person", "lists", "events", "measures", "limits", "features", "plans", "no_plan"),
-    *("onboarding", "lead_types", "close", "rules"),
+    *("onboarding", "lead_types", "close", "rules", "score", "segments"),
 )
 LATER: Final = (
-    *("timezone", "score", "noise", "suppress", "drop_events", "addons", "segments", "plan", "mode", "on_enable", "lateness"),
+    *("timezone", "noise", "suppress", "drop_events", "addons", "plan", "mode", "on_enable", "lateness"),
     *("quiet_after", "sequences", "endpoints", "owner", "retention"),
 )
 ROLES: Final = ("asker", "trigger", "admin", "most_active")
@@ -33,12 +33,14 @@ def checked(root: Fields, report: Report) -> Rulebook:
     names = Names(measure_types, lists, _keys(sections.get("plans")), _keys(sections.get("events")))
     context = Context(report, names)
     aliases(sections.get("events"), context)
+    segments = scores.segments(sections.get("segments"), context)
     limits = meters.limits(sections.get("limits"), context)
     features = meters.features(sections.get("features"), context)
     _account(sections.get("account"), report)
     lead_types = leads.lead_types(sections.get("lead_types"), context)
     close_won, close_lost = leads.close(sections.get("close"), context)
     ladder = plans.plans(sections.get("plans"), _keys(sections.get("limits")), _keys(sections.get("features")), report)
+    judged = rules.rules(sections.get("rules"), _keys(sections.get("lead_types")), context)
     rulebook = Rulebook(
         project=_project(sections.get("project"), root, report),
         currency=_currency(sections.get("currency"), report),
@@ -54,8 +56,11 @@ def checked(root: Fields, report: Report) -> Rulebook:
         lead_types=lead_types,
         close_won=close_won,
         close_lost=close_lost,
-        rules=rules.rules(sections.get("rules"), _keys(sections.get("lead_types")), context),
+        rules=judged,
+        score=scores.score(sections.get("score"), judged, limits, context),
+        segments=segments,
     )
+    report_score(rulebook, sections.get("score"), report)
     report_asleep(rulebook, shapes.entries(sections.get("rules"), "rules", Report()), report)
     return rulebook
 

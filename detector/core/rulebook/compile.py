@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any
 
+from detector.core.instants import NEVER
 from detector.core.measures.keys import asked_key, events_key, feature_key, limit_key, measure_key, step_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.plan import Ladder
+from detector.core.measures.score import ScoreReader
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.folds import Sink, fold_functions
 from detector.core.rulebook.generate import Source
@@ -21,12 +23,14 @@ from detector.core.rulebook.model import (
     LeadType,
     Measure,
     Name,
+    Points,
     Rule,
     Rulebook,
     Selector,
     Type,
 )
 from detector.core.rulebook.reactions import Reactions
+from detector.core.rulebook.scoring import PARTS, Test, score_reader, score_values, signals_behind
 from detector.core.rulebook.tree_walk import compared_with, names_in
 from detector.core.rulebook.values import (
     LIMIT_VALUES,
@@ -73,6 +77,10 @@ class Program:
     """An event that is later than this is too late for some rule."""
     strength: Mapping[str, int]
     """Lead type -> place in the order, 0 is the strongest."""
+    score: ScoreReader | None
+    followers: tuple[Judged, ...]
+    """What looks at the signals of other rules; `judged` has them behind these."""
+    segments: Mapping[str, Callable[[Moment], bool | None]]
 
     def lead_type(self, name: str) -> LeadType:
         place = self.strength.get(name)
@@ -98,7 +106,11 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         values = where_trials_end(values)
     limits = {name: LimitReader(limit) for name, limit in rulebook.limits.items()}
     counts = frozenset(name for name, measure in rulebook.measures.items() if _by_one_at_most(measure))
-    judged = {each.name: each for rule in rulebook.rules for each in _judged(rule, limits, values, counts)}
+    score = _score(rulebook, values)
+    values |= score_values(score)
+    every = [each for rule in rulebook.rules for each in _judged(rule, limits, values, counts, score)]
+    followers = tuple(each for each in every if each.follows)
+    judged = {each.name: each for each in (*(each for each in every if not each.follows), *followers)}
     traits = {path for path in _paths(rulebook) if path.startswith(("person.", "account."))}
     folds = fold_functions(_sinks(rulebook), acting=any(each.of_person for each in judged.values()))
     return Program(
@@ -118,6 +130,9 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         closes_at_plans_only=all(map(_is_change_of_plan, (rulebook.close_won, rulebook.close_lost))),
         lateness_ms=min((each.rule.lateness_ms for each in judged.values()), default=0),
         strength={lead_type.name: place for place, lead_type in enumerate(rulebook.lead_types)},
+        score=score,
+        followers=followers,
+        segments={name: _test(condition, values).holds for name, condition in rulebook.segments.items()},
     )
 
 
@@ -138,16 +153,49 @@ def asked_properties(rule: Rule) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for path in paths if path.startswith("properties."))) if rule.event else ()
 
 
-def _judged(rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, Value], counts: frozenset[str]) -> list[Judged]:
-    """`counts`: the measures that no event raises by more than one."""
-    properties = asked_properties(rule)
-
-    thresholds = tuple(int(left) for condition in rule.when for left in compared_with(condition.expr, "trial.left"))
+def _reading(
+    conditions: tuple[Condition, ...], values: Mapping[str, Value], properties: tuple[str, ...] = ()
+) -> Callable[[str], Value]:
+    """The values of what these conditions name."""
+    thresholds = tuple(int(left) for condition in conditions for left in compared_with(condition.expr, "trial.left"))
 
     def read(path: str) -> Value:
         value = value_of(path, values, properties)
         return trial_left(value, thresholds) if path == "trial.left" else value
 
+    return read
+
+
+def _score(rulebook: Rulebook, values: Mapping[str, Value]) -> ScoreReader | None:
+    if rulebook.score is None:
+        return None
+    judged = [f"{rule.name}/{limit}" for rule in rulebook.rules if rule.each_limit for limit in rulebook.limits]
+    judged += [rule.name for rule in rulebook.rules if not rule.each_limit]
+    return score_reader(rulebook.score, judged, lambda condition: _test(condition, values))
+
+
+def _test(condition: Condition, values: Mapping[str, Value]) -> Test:
+    """A condition that stands by itself."""
+    read = _reading((condition,), values)
+    sources = tuple(read(path) for path in dict.fromkeys(name.path for name in names_in(condition.expr)))
+    return Test(
+        _guard((condition,), read),
+        lambda moment: min((source.next(moment) for source in sources), default=NEVER),
+        lambda moment, number: [each for source in sources for each in source.ids(moment, number)],
+        _course(condition.expr, read),
+    )
+
+
+def _judged(
+    rule: Rule,
+    limits: Mapping[str, LimitReader],
+    values: Mapping[str, Value],
+    counts: frozenset[str],
+    score: ScoreReader | None,
+) -> list[Judged]:
+    """`counts`: the measures that no event raises by more than one."""
+    properties = asked_properties(rule)
+    read = _reading(rule.when, values, properties)
     paths = tuple(dict.fromkeys(name.path for condition in rule.when for name in names_in(condition.expr)))
     judged = Judged(
         name=rule.name,
@@ -155,13 +203,22 @@ def _judged(rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, 
         lines=tuple(_line(condition, read, counts) for condition in rule.when),
         guard=_guard(rule.when, read),
         sources=tuple(read(path) for path in paths),
-        of_person=not rule.event and any(path.startswith("person.") for path in paths),
+        of_person=not rule.event and any(_of_person(path, score) for path in paths),
+        follows=tuple(dict.fromkeys(each for path in paths for each in signals_behind(path, score))),
         course=max((_course(condition.expr, read) for condition in rule.when), default=Course.STILL),
     )
     if rule.each_limit:
         allowed = values["limit.allowed"].course
         return [_for_limit(judged, name, limit, allowed) for name, limit in limits.items()]
     return [replace(judged, asked_key=asked_key(rule.name, rule.event, properties))] if rule.event else [judged]
+
+
+def _of_person(path: str, score: ScoreReader | None) -> bool:
+    """Whether a name is about the person at hand."""
+    if path in PARTS:
+        conditions = () if score is None else score.conditions(*PARTS[path])
+        return any(name.path.startswith("person.") for condition in conditions for name in names_in(condition.expr))
+    return path.startswith("person.")
 
 
 def _for_limit(judged: Judged, name: str, limit: LimitReader, allowed: Course) -> Judged:
@@ -240,10 +297,15 @@ def _paths(rulebook: Rulebook) -> set[str]:
     """Every name that the rulebook's conditions, selectors and texts use."""
     conditions = [condition for rule in rulebook.rules for condition in rule.when]
     conditions += [condition for condition in (rulebook.close_won, rulebook.close_lost) if condition is not None]
+    conditions += [*rulebook.segments.values(), *(line.condition for line in _points(rulebook) if line.condition is not None)]
     conditions += [term.where for sink in _sinks(rulebook) for term in sink.selector.terms if term.where is not None]
     texts = [*(rule.say for rule in rulebook.rules), *(lead_type.do for lead_type in rulebook.lead_types)]
     paths = {name.path for condition in conditions for name in names_in(condition.expr)}
     return paths | {part.path for text in texts for part in text if isinstance(part, Name)}
+
+
+def _points(rulebook: Rulebook) -> tuple[Points, ...]:
+    return () if rulebook.score is None else (*rulebook.score.fit, *rulebook.score.behaviour)
 
 
 def _sinks(rulebook: Rulebook) -> list[Sink]:
@@ -264,6 +326,7 @@ def _sinks(rulebook: Rulebook) -> list[Sink]:
         sinks.append(Sink(feature_key(feature), either, "feature"))
     if rulebook.onboarding is not None:
         sinks += [Sink(step_key(step), step, "milestone") for step in rulebook.onboarding.steps.values()]
+    sinks += [Sink(events_key(line.event), line.event, "count") for line in _points(rulebook) if line.event.terms]
     for rule in rulebook.rules:
         properties = asked_properties(rule)
         key = asked_key(rule.name, rule.event, properties) if rule.event else ""

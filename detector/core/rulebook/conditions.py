@@ -3,7 +3,7 @@
 from typing import Any, Final, cast
 
 from detector.core.rulebook.model import Between, Binary, Condition, Constant, Expr, In, Name, Negative, Not, Type
-from detector.core.rulebook.names import COMPARED_ONLY, Names, Place
+from detector.core.rulebook.names import COMPARED_ONLY, SEGMENT, Names, Place
 from detector.core.rulebook.problems import Refusal, Report, did_you_mean
 from detector.core.rulebook.syntax import COMPARISONS, Literal, Member, Pair, Range, Raw, Unary, Word, read
 from detector.core.rulebook.tree import Node, Scalar, kind_of
@@ -78,6 +78,8 @@ class _Checker:
         match raw:
             case Word():
                 name = self._names.find(raw.path, self._place, raw.offset)
+                if raw.path.startswith(SEGMENT):
+                    return self._names.segments[raw.path.removeprefix(SEGMENT)].expr
                 if raw.path in COMPARED_ONLY:
                     message = f"'{raw.path}' is only compared with a fixed duration, by <=, <, >= or >"
                     raise Refusal(raw.offset, "type", message, f"Write: {raw.path} <= 3d")

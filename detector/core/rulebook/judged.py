@@ -7,7 +7,7 @@ from typing import Any
 from detector.core.instants import NEVER
 from detector.core.measures.moment import Moment
 from detector.core.measures.usage import LimitReader
-from detector.core.rulebook.model import Rule, Type
+from detector.core.rulebook.model import Rule, Temperature, Type
 from detector.core.rulebook.values import Course, Value
 
 ACTING = "sacting"
@@ -50,6 +50,8 @@ class Judged:
     of_person: bool = False
     """Whether a line looks at the person at hand."""
     course: Course = Course.STILL
+    follows: tuple[str, ...] = ()
+    """What is judged before it, because its lines look at the signals of that."""
 
     def allowed(self, moment: Moment) -> float | None:
         return None if self.limit is None else self.limit.allowed(moment)
@@ -99,6 +101,11 @@ class Judged:
         return self.course is Course.MOVES
 
     @property
+    def floor(self) -> Temperature | None:
+        """A lead with its signal is never colder."""
+        return self.rule.at_least or ("hot" if self.explicit else None)
+
+    @property
     def explicit(self) -> bool:
-        """Somebody asked for it: hot whatever the score, and no cap holds it back."""
+        """Somebody asked for it: hot, unless the rule says how hot at least, and no cap holds it back."""
         return bool(self.rule.event) or self.rule.family == "upgrade_intent"

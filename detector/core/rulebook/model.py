@@ -185,6 +185,9 @@ Step: TypeAlias = float | Literal["refused"]
 """A share of the limit (0.8, 1.0, …), or the product's own refusal, which is above every share."""
 
 
+Temperature: TypeAlias = Literal["cold", "warm", "hot"]
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One way to qualify. Exactly one of `steps` (with each_limit), `when`, `event` decides; `when` may also guard the others.
@@ -204,6 +207,42 @@ class Rule:
     cooldown_ms: int = 14 * 86_400_000
     lateness_ms: int = 86_400_000
     """`received_at - timestamp` up to which an event decides at its own instant. Always less than the cooldown."""
+    at_least: Temperature | None = None
+    """The temperature below which a lead with its signal never lies, whatever the score. None: hot for an explicit request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """One line of the score, in hundredths of a point. One of `condition`, `rule`, `event` says when it counts.
+
+    condition: while it holds. rule: since its newest signal (`limit`: of any limit, `limit/contacts`: of one). event: since each
+    event, together `at_most`. `fades_days`: the whole days of 24 hours until nothing of it is left; None: it does not fade.
+    """
+
+    points: int
+    text: str
+    """As receivers read what it is about."""
+    condition: Condition | None = None
+    rule: str | None = None
+    event: Selector = Selector()
+    at_most: int = 0
+    fades_days: int | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """All numbers are hundredths of a point. `hot`, `warm`: from where on, None: the score makes nothing hot or warm.
+
+    `hysteresis`: how far below a lead may fall and stay what it was. `caps`: the most that the lines of a group give together.
+    """
+
+    fit: tuple[Points, ...] = ()
+    behaviour: tuple[Points, ...] = ()
+    hot: int | None = None
+    warm: int | None = None
+    hysteresis: int = 0
+    caps: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,3 +264,5 @@ class Rulebook:
     close_won: Condition | None = None
     close_lost: Condition | None = None
     rules: tuple[Rule, ...] = ()
+    score: Score | None = None
+    segments: Mapping[str, Condition] = field(default_factory=dict)

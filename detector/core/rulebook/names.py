@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from detector.core.rulebook.model import Name, Type
+from detector.core.rulebook.model import Condition, Name, Type
 from detector.core.rulebook.problems import Refusal, closest, did_you_mean
 
 STAGES: Final = ("unknown", "visitor", "trial", "free", "paying", "churned")
@@ -27,6 +27,15 @@ STATE_NAMES: Final = {
     "onboarding.took": Type.DURATION,
     "trial.left": Type.DURATION,
 }
+SCORE_NAMES: Final = {
+    "score": Type.NUMBER,
+    "score.fit": Type.NUMBER,
+    "score.behaviour": Type.NUMBER,
+    "temperature": Type.TEXT,
+}
+TEMPERATURES: Final = ("cold", "warm", "hot")
+SEGMENT: Final = "segment."
+"""Before the name of a segment, where a condition uses it."""
 COMPARED_ONLY: Final = frozenset(["trial.left"])
 """Moves with every millisecond: only beside a fixed value is it known beforehand when a condition about it changes."""
 TEXT_NAMES: Final = {
@@ -37,19 +46,20 @@ TEXT_NAMES: Final = {
     "trial.ends_on": Type.TEXT,
 }
 LATER_NAMES: Final = (
-    *("limit.full_in", "limit.full_on", "person.email_domain", "person.email_kind", "churned_on", "score"),
-    *("score.fit", "score.behaviour", "temperature", "trial", "trial.quiet", "trial.would_lose"),
+    *("limit.full_in", "limit.full_on", "person.email_domain", "person.email_kind", "churned_on"),
+    *("trial", "trial.quiet", "trial.would_lose"),
 )
 LATER_OF_MEASURES: Final = ("rising_weeks", "streak")
 RESERVED: Final = frozenset(
     (
         *("account", "person", "properties", "event", "limit", "plan", "stage", "onboarding", "offer", "trial", "score"),
         *("and", "or", "not", "in", "between", "matches", "contains", "covers", "true", "false", "none", "null"),
-        *("active", "premium"),
+        *("active", "premium", "temperature", "segment"),
     )
 )
 """Words that the language keeps for itself: no measure, event or list may take them."""
 
+_OF_ACCOUNT: Final = (*STATE_NAMES, "onboarding", "account", "trial", "score", "temperature", "segment")
 _TRAIT = re.compile(r"(account|person|properties)((?:\.[\w$]+)+)")
 
 
@@ -69,6 +79,8 @@ class Place:
     """The traits of the person at hand. Not in `where`: what a person is may be said after what the person did."""
     text: bool = False
     """A `say` or `do`: whole things may be named, not only what can be compared."""
+    score: bool = False
+    """The score and the temperature. Not where the score itself, or what it rests on, is said."""
 
 
 WHERE: Final = Place("`where`", state=False, properties=True, person=False)
@@ -84,6 +96,8 @@ class Names:
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     plans: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
+    segments: dict[str, Condition] = field(default_factory=dict)
+    """Those that were read so far: each may use those above it."""
 
     def find(self, path: str, place: Place, offset: int) -> Name:
         """The typed name. Raises Refusal if there is none, not here, or not yet."""
@@ -97,13 +111,17 @@ class Names:
 
     def values(self, path: str) -> tuple[str, ...] | None:
         """The texts that this name can have, if they are known beforehand."""
-        fixed = {"stage": STAGES, "plan.change": CHANGES, "plan": self.plans, "event": self.events}
+        fixed = {"stage": STAGES, "plan.change": CHANGES, "plan": self.plans, "event": self.events, "temperature": TEMPERATURES}
         return fixed.get(path)
 
     def _types(self, place: Place) -> dict[str, Type]:
         known: dict[str, Type] = {}
         if place.state:
             known |= {**self.measures, **STATE_NAMES}
+        if place.state and not place.text:
+            known |= {f"{SEGMENT}{name}": Type.BOOL for name in self.segments}
+        if place.score:
+            known |= SCORE_NAMES
         if place.limit:
             known |= LIMIT_NAMES
         if place.event:
@@ -125,8 +143,15 @@ class Names:
     def _why_not(self, path: str, root: str, place: Place, known: list[str]) -> tuple[str, str]:  # noqa: PLR0911 (one return a reason)
         """Message and remedy for a name that is not known in this place."""
         if path in LIMIT_NAMES:
-            remedy = "Use it in such a rule" if place in (WHERE, CLOSE, DO) else "Add `each: limit`"
+            in_rule = place.score or (place.text and place != DO)
+            remedy = "Add `each: limit`" if in_rule else "Use it in such a rule"
             return f"'{path}' is only known in a rule with `each: limit`", remedy
+        if path in SCORE_NAMES and place.state:
+            remedy = "Every lead carries it besides its text" if place.text else "Use it in the `when` of a rule"
+            return f"'{path}' is not known in {'a text' if place.text else place.title}", remedy
+        if root == "segment" and place.state and not place.text:
+            remedy = did_you_mean(path, [f"{SEGMENT}{name}" for name in self.segments])
+            return f"there is no '{path}' above this line", remedy or "Define it in `segments`, one above the other"
         if path == "event" or (root == "properties" and path != root):
             remedy = "It is known in `where`, and in a rule with `event`; for a value over time, write a measure"
             return f"'{path}' is not known in {place.title}: no event is at hand", remedy
@@ -140,7 +165,7 @@ class Names:
             return f"'{path}' cannot be compared", trait if path in ("account", "person") else "Use it in `say` or `do`"
         if path in self.lists:
             return f"'{path}' is a list", f"Write: … in {path}"
-        if not place.state and (root in (*STATE_NAMES, "onboarding", "account", "trial") or path in self.measures):
+        if not place.state and (root in _OF_ACCOUNT or path in self.measures):
             return f"'{path}' is not known in {place.title}", "There is: properties.…"
         near = closest(path, known)
         if near is not None or "." in path or place.text:

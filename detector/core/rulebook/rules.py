@@ -1,14 +1,15 @@
 """The section `rules`: each a way to qualify, of exactly one form: steps of a limit, conditions, or an event."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Final, cast
 
 from detector.core import words
 from detector.core.rulebook import shapes, units
 from detector.core.rulebook.conditions import condition
 from detector.core.rulebook.leads import FAMILIES, TYPES_OF_FAMILY
-from detector.core.rulebook.model import Condition, Family, Rule, Selector, Step, Template, Term
-from detector.core.rulebook.names import Place
+from detector.core.rulebook.model import Condition, Family, Rule, Selector, Step, Temperature, Template, Term
+from detector.core.rulebook.names import TEMPERATURES, Place
 from detector.core.rulebook.problems import Report, closest
 from detector.core.rulebook.selectors import BUILTINS, Context, is_misspelt
 from detector.core.rulebook.templates import template
@@ -20,10 +21,9 @@ COOLDOWN_MS: Final = 14 * units.UNITS_MS["d"]
 LATENESS_MS: Final = units.UNITS_MS["d"]
 _LATENESSES: Final = ("1d", "6h", "1h", "15m", "1m", "10s", "1s")
 """What a remedy may say: the first that is short enough."""
-_RULE: Final = ("family", "lead", "each", "at", "when", "event", "say", "cooldown", "lateness")
+_RULE: Final = ("family", "lead", "each", "at", "when", "event", "say", "cooldown", "lateness", "at_least")
 _RULE_LATER: Final = (
     "mode",
-    "at_least",
     "after",
     "within",
     "then",
@@ -54,7 +54,7 @@ def _rule(name: str, entry: Entry, lead_types: Collection[str], context: Context
     )
     _check_form(values, entry, what, report)
     by_event = "event" in values
-    place = Place(what, limit=each_limit, event=by_event, properties=by_event)
+    place = Place(what, limit=each_limit, event=by_event, properties=by_event, score=True)
     cooldown, lateness = _silence(values, what, report)
     return Rule(
         name=name,
@@ -67,7 +67,12 @@ def _rule(name: str, entry: Entry, lead_types: Collection[str], context: Context
         event=_event(values["event"], what, context) if by_event else (),
         cooldown_ms=cooldown,
         lateness_ms=lateness,
+        at_least=_at_least(values["at_least"], what, report) if "at_least" in values else None,
     )
+
+
+def _at_least(node: Node, what: str, report: Report) -> Temperature | None:
+    return cast("Temperature | None", shapes.one_of(node, f"`at_least` of {what}", TEMPERATURES, (), report))
 
 
 def _silence(values: Mapping[str, Node], what: str, report: Report) -> tuple[int, int]:
@@ -123,7 +128,7 @@ def _say(values: Mapping[str, Node], entry: Entry, what: str, place: Place, cont
     return template(
         values["say"],
         context.names,
-        Place(what, limit=place.limit, event=place.event, properties=place.event, text=True),
+        replace(place, text=True, score=False),
         context.report,
     )
 
