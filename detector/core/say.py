@@ -32,8 +32,9 @@ class Speaker:
             case "offer.plan" | "offer.covers":
                 return self._offer(name.path)
         value = value_of(name.path, self.program.values, self.properties)
-        if value.listed is not None:
-            return words.listed([each.replace("_", " ") for each in value.listed(self.moment)])
+        names = value.listed(self.moment)
+        if names is not None:
+            return words.listed([each.replace("_", " ") for each in names])
         text = words.value(value.read(self.moment), name.type)
         return f"at least {text}" if value.at_least(self.moment) else text
 

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from detector.core.rulebook import leads, meters, plans, rules, scores, shapes
+from detector.core.rulebook import leads, measures, meters, plans, rules, scores, shapes
 from detector.core.rulebook.asleep import report_asleep, report_score
 from detector.core.rulebook.model import Rulebook
 from detector.core.rulebook.names import Names
@@ -29,7 +29,7 @@ def checked(root: Fields, report: Report) -> Rulebook:
     """The rulebook. It is whole only if the report has no problems."""
     sections = shapes.fields(root, shapes.RULEBOOK, SECTIONS, LATER, report) or {}
     lists = _lists(sections.get("lists"), report)
-    measure_types = meters.measure_types(sections.get("measures"), report)
+    measure_types = measures.measure_types(sections.get("measures"), report)
     names = Names(measure_types, lists, _keys(sections.get("plans")), _keys(sections.get("events")))
     context = Context(report, names)
     aliases(sections.get("events"), context)
@@ -47,7 +47,7 @@ def checked(root: Fields, report: Report) -> Rulebook:
         person=_person(sections.get("person"), report),
         events=context.aliases,
         lists=lists,
-        measures=meters.measures(sections.get("measures"), context),
+        measures=measures.measures(sections.get("measures"), context),
         limits=limits,
         features=features,
         plans=ladder,

@@ -1,18 +1,21 @@
 """A checked rulebook in, a Program out: fold functions by event name, and what is judged with a generated guard each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any
 
 from detector.core.instants import NEVER
-from detector.core.measures.keys import asked_key, events_key, feature_key, limit_key, measure_key, step_key
+from detector.core.measures.keys import asked_key, events_key, feature_key, limit_key, step_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.plan import Ladder
+from detector.core.measures.reader import Course, Reader
+from detector.core.measures.readers import reader_of
 from detector.core.measures.score import ScoreReader
+from detector.core.measures.sink import Sink
 from detector.core.measures.usage import LimitReader
-from detector.core.rulebook.folds import Sink, fold_functions
+from detector.core.rulebook.folds import fold_functions
 from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import Judged, Line
 from detector.core.rulebook.model import (
@@ -21,7 +24,6 @@ from detector.core.rulebook.model import (
     Constant,
     Expr,
     LeadType,
-    Measure,
     Name,
     Points,
     Rule,
@@ -35,7 +37,6 @@ from detector.core.rulebook.tree_walk import compared_with, names_in
 from detector.core.rulebook.values import (
     LIMIT_VALUES,
     STATE_VALUES,
-    Course,
     Value,
     measure_value,
     onboarding_values,
@@ -95,24 +96,26 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     """Raises nothing for a rulebook that `parse` accepted."""
     features = {name: feature_key(feature) for name, feature in rulebook.features.items()}
     onboarding = OnboardingReader(rulebook.onboarding) if rulebook.onboarding is not None else None
+    readers = {name: reader_of(measure, features) for name, measure in rulebook.measures.items()}
     values = {
         **STATE_VALUES,
         **LIMIT_VALUES,
         **onboarding_values(onboarding),
-        **{name: measure_value(measure, features) for name, measure in rulebook.measures.items()},
+        **{name: measure_value(reader) for name, reader in readers.items()},
     }
     ladder = Ladder(rulebook.plans, rulebook.no_plan)
     if ladder.timed:
         values = where_trials_end(values)
     limits = {name: LimitReader(limit) for name, limit in rulebook.limits.items()}
-    counts = frozenset(name for name, measure in rulebook.measures.items() if _by_one_at_most(measure))
+    counts = frozenset(name for name, reader in readers.items() if reader.rises_by_one)
     score = _score(rulebook, values)
     values |= score_values(score)
     every = [each for rule in rulebook.rules for each in _judged(rule, limits, values, counts, score)]
     followers = tuple(each for each in every if each.follows)
     judged = {each.name: each for each in (*(each for each in every if not each.follows), *followers)}
-    traits = {path for path in _paths(rulebook) if path.startswith(("person.", "account."))}
-    folds = fold_functions(_sinks(rulebook), acting=any(each.of_person for each in judged.values()))
+    sinks = _sinks(rulebook, readers.values())
+    traits = {path for path in _paths(rulebook, sinks) if path.startswith(("person.", "account."))}
+    folds = fold_functions(sinks, acting=any(each.of_person for each in judged.values()))
     return Program(
         rulebook=rulebook,
         version=version,
@@ -270,12 +273,6 @@ def _line(condition: Condition, read: Callable[[str], Value], counts: frozenset[
     return Line(condition.text, _calculation(left, read), threshold, source, kind, holds, _counted_to(condition.expr, counts))
 
 
-def _by_one_at_most(measure: Measure) -> bool:
-    """Whether no event raises it by more. One can be the premium use of several features, though on one day and by one person."""
-    of_several = measure.of.builtin == "premium" and measure.of_value not in ("day", "person")
-    return measure.kind in ("count", "distinct") and not of_several
-
-
 def _counted_to(expr: Expr, counts: frozenset[str]) -> int | None:
     match expr:
         case Binary(operator=">=", left=Name(path=path), right=Constant(value=int() | float() as number)) if path in counts:
@@ -293,12 +290,12 @@ def _calculation(expr: Expr, read: Callable[[str], Value]) -> Callable[[Moment],
     )
 
 
-def _paths(rulebook: Rulebook) -> set[str]:
+def _paths(rulebook: Rulebook, sinks: list[Sink]) -> set[str]:
     """Every name that the rulebook's conditions, selectors and texts use."""
     conditions = [condition for rule in rulebook.rules for condition in rule.when]
     conditions += [condition for condition in (rulebook.close_won, rulebook.close_lost) if condition is not None]
     conditions += [*rulebook.segments.values(), *(line.condition for line in _points(rulebook) if line.condition is not None)]
-    conditions += [term.where for sink in _sinks(rulebook) for term in sink.selector.terms if term.where is not None]
+    conditions += [term.where for sink in sinks for term in sink.selector.terms if term.where is not None]
     texts = [*(rule.say for rule in rulebook.rules), *(lead_type.do for lead_type in rulebook.lead_types)]
     paths = {name.path for condition in conditions for name in names_in(condition.expr)}
     return paths | {part.path for text in texts for part in text if isinstance(part, Name)}
@@ -308,18 +305,10 @@ def _points(rulebook: Rulebook) -> tuple[Points, ...]:
     return () if rulebook.score is None else (*rulebook.score.fit, *rulebook.score.behaviour)
 
 
-def _sinks(rulebook: Rulebook) -> list[Sink]:
-    sinks = [
-        Sink(measure_key(measure), measure.of, measure.kind, measure.of_value)
-        for measure in rulebook.measures.values()
-        if measure.of.builtin != "premium" and measure.kind != "absent"
-    ]
-    for measure in rulebook.measures.values():
-        if measure.kind == "absent":
-            sinks += [Sink(events_key(each), each, "count") for each in (measure.of, measure.after)]
+def _sinks(rulebook: Rulebook, readers: Iterable[Reader]) -> list[Sink]:
+    sinks = [sink for reader in readers for sink in reader.sinks]
     for limit in rulebook.limits.values():
-        kind = "gauge" if limit.kind == "gauge" else "count"
-        sinks.append(Sink(limit_key(limit), limit.of, kind, limit.of_value))
+        sinks.append(Sink(limit_key(limit), limit.of, "gauge" if limit.kind == "gauge" else "count", limit.of_value))
         sinks.append(Sink(events_key(limit.refused), limit.refused, "count"))
     for feature in rulebook.features.values():
         either = Selector((*feature.used.terms, *feature.refused.terms))

@@ -6,9 +6,10 @@ from typing import Any
 
 from detector.core.instants import NEVER
 from detector.core.measures.moment import Moment
+from detector.core.measures.reader import Course
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.model import Rule, Temperature, Type
-from detector.core.rulebook.values import Course, Value
+from detector.core.rulebook.values import Value
 
 ACTING = "sacting"
 """The series of who acted: every event of an account with the person whom it names, where a rule looks at people."""

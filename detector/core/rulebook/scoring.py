@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from detector.core.measures.keys import events_key
 from detector.core.measures.moment import Moment
+from detector.core.measures.reader import Course
 from detector.core.measures.score import HUNDREDTHS, Happened, Holding, Line, Part, ScoreReader, Signalled
 from detector.core.rulebook.model import Condition, Points, Score
-from detector.core.rulebook.values import Course, Value
+from detector.core.rulebook.values import Value
 
 PARTS: dict[str, tuple[Part, ...]] = {
     "score": ("fit", "behaviour"),
