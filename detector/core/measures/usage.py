@@ -13,6 +13,8 @@ from detector.core.rulebook.model import Limit, Step, Type
 
 REFUSED_RANK = 1e9
 """Above every share."""
+_NEARLY = 1 - 1e-9
+"""A share is rounded."""
 REFUSED_MS = 7 * DAY_MS
 """How far back refusals still say something about now."""
 
@@ -103,6 +105,20 @@ class LimitReader:
         if used is None or least is None or share is None or self.limit.kind == "gauge" or moment.overrides:
             return 1 if share is None or least is None or share < least else 0  # a gauge can jump
         return 0 if share >= least else max(1, ceil(least * allowed - used) - 1)  # one less, for a share is rounded
+
+    def gauge_below(self, moment: Moment, steps: tuple[Step, ...]) -> tuple[Series | None, float]:
+        """(the gauge, a value): below it no step is reached, while the account stands where it does; None: that is not known."""
+        allowed, least = self.allowed(moment), min((step for step in steps if step != "refused"), default=None)
+        if (
+            self.limit.kind != "gauge"
+            or moment.overrides
+            or allowed is None
+            or allowed <= 0
+            or least is None
+            or self.used(moment) is None
+        ):
+            return None, 0.0
+        return self._events(moment), least * allowed * _NEARLY
 
     def step(self, moment: Moment, steps: tuple[Step, ...]) -> Step | bool | None:
         """The highest step reached; False: none; None: unknown, and so for a limit without a cap."""

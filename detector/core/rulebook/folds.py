@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from contracts.messages import UsageEvent
-from detector.core.facts.facts import Facts
+from detector.core.facts.distinct import ADD_DAY, ADD_DAY_NAMES
+from detector.core.facts.facts import Facts, window_of
+from detector.core.facts.people import SAW
 from detector.core.facts.series import DAY_MS
 from detector.core.measures.sink import Sink
 from detector.core.rulebook import decode
@@ -48,6 +50,7 @@ class _Builder:
         self.fields: dict[str, str] = {}
         for function in ("number", "scalar", "countable", "dig"):
             self.source.namespace[function] = getattr(decode, function)
+        self.source.namespace |= ADD_DAY_NAMES
 
     def _wanted(self, sink: Sink) -> bool:
         return sink.selector.builtin == ACTIVE or any(term.name == self.name for term in sink.selector.terms)
@@ -59,7 +62,7 @@ class _Builder:
             body.append("stores = facts.stores")
         if self.acting:
             body.append(f"facts.store({self.source.bind(ACTING)}).add(ts, mid, person)")
-        body.append("if person is not None: facts.activity.saw(person, ts)")
+        body += ["if person is not None:", *(f"    {line}" for line in SAW)]
         body.append("elif event.anonymous is not None: facts.activity.saw_anonymous(ts)")
         if self.fields:
             body.append(f"p = {self._decoder()}(event.properties)")
@@ -102,7 +105,8 @@ class _Builder:
 
     def _keep(self, sink: Sink) -> list[str]:
         key = self.source.bind(sink.key)
-        add = f"(stores.get({key}) or facts.store({key})).add"
+        store = f"(stores.get({key}) or facts.store({key}))"
+        add = f"{store}.add"
         match sink.kind:
             case "milestone":
                 return [f"facts.milestones.add({key}, ts, mid)"]
@@ -113,6 +117,8 @@ class _Builder:
                 return [f"{add}(ts, mid, [{self.source.bind(sink.title)}, person, [{kept}]])"]
             case "count":
                 return [f"{add}(ts, mid)"]
+            case "distinct" if sink.value == "day" and window_of(sink.key) is not None:
+                return [f"store = {store}", *ADD_DAY]
             case _:
                 return [f"v = {self._value(sink)}", f"if v is not None: {add}({_ORDER[sink.kind]})"]
 

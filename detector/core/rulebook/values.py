@@ -24,10 +24,15 @@ def _never(_moment: Moment) -> int:
     return NEVER
 
 
+def _at_once(_moment: Moment) -> int:
+    return 0
+
+
 class Value(NamedTuple):
     """`read` gives None for unknown; `next` the first instant after the moment at which it may give something else.
 
-    `listed`: what a text says instead of the number, for measures of names.
+    `listed`: what a text says instead of the number, for measures of names. `until`: events before that instant that come in
+    order cannot raise it, if it is a number: of days, today is counted already.
     """
 
     read: Callable[[Moment], Any]
@@ -37,10 +42,20 @@ class Value(NamedTuple):
     at_least: Callable[[Moment], bool] = _exact
     listed: Callable[[Moment], list[str] | None] = lambda _moment: None
     course: Course = Course.STILL
+    until: Callable[[Moment], int] = _at_once
 
 
 def measure_value(reader: Reader) -> Value:
-    return Value(reader.value, reader.next, reader.ids, reader.window_ms, reader.at_least, reader.listed, reader.course)
+    return Value(
+        reader.value,
+        reader.next,
+        reader.ids,
+        reader.window_ms,
+        reader.at_least,
+        reader.listed,
+        reader.course,
+        reader.until,
+    )
 
 
 def _of_limit(read: Callable[[LimitReader, Moment], Any], course: Course = Course.STILL) -> Value:
