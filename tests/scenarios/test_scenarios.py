@@ -1,4 +1,4 @@
-"""Every scenario of this folder and of the examples, played: as given, with every line doubled, and if it says so in any order."""
+"""Every scenario of this folder and of the examples, played: as given, doubled, and where it says so in any order."""
 
 import random
 from pathlib import Path

@@ -171,7 +171,9 @@ class _Lines:
         used = sorted(names_of(rule) & RULES_POINTS)
         if used:
             message = f"a circle: the score counts rule '{name}', which looks at `{used[0]}` (score → {name} → score)"
-            self._report.refuse(node.at, "circle", message, "Let the rule look at `score.fit`, or take this line out")
+            self._report.refuse(
+                node.at, "circle", message, "Let the rule look at `score.fit`, or write a `behaviour` without this line"
+            )
         return text
 
 
