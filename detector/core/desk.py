@@ -84,8 +84,7 @@ class Desk:
         if hotter_at != ledger.hotter_at:
             ledger.hotter_at = hotter_at
             self._account.ledger_changed()
-            if not ledger.importing:
-                ledger.reckon_due()
+            ledger.schedule()
 
     def _close_by_plan(self, t: int) -> None:
         """The plan went up: won. Down, or churned: lost. Nobody calls a customer who has just bought."""

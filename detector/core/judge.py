@@ -342,7 +342,7 @@ class Judgement:
     def _changed(self, *, due: bool) -> None:
         self._account.ledger_changed()
         if due:
-            self._account.ledger.reckon_due()
+            self._account.ledger.schedule()
 
     def _judged_until(self, t: int) -> None:
         if t > self._account.ledger.judged_until:

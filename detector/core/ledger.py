@@ -111,8 +111,10 @@ class Ledger(msgspec.Struct, array_like=True):
     hotter_at: int = NEVER
     """When time alone may make an open lead hotter, at the earliest."""
 
-    def reckon_due(self) -> None:
-        """`due` anew. Not during an import: then it says when that is over."""
+    def schedule(self) -> None:
+        """Sets `due`, after anything that it follows from has changed. During an import it says when that is over."""
+        if self.importing:
+            return
         self.due = min((state.due for state in self.rules.values()), default=NEVER)
         self.due = min(self.due, self.hotter_at)
 
