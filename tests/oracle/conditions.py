@@ -10,7 +10,6 @@ Values are numbers, texts and truths; a percentage is ("%", 80), a duration ("du
 """
 
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from typing import Any
 
 SECOND = 1_000
@@ -62,7 +61,7 @@ def kind(value: Any) -> str:
     """What a value may be compared with. A truth is no number."""
     if isinstance(value, bool):
         return "truth"
-    return "number" if isinstance(value, int | float | Decimal) else "text" if isinstance(value, str) else "nothing"
+    return "number" if isinstance(value, int | float) else "text" if isinstance(value, str) else "nothing"
 
 
 def compared(left: Any, operator: str, right: Any) -> bool | None:

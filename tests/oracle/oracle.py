@@ -106,7 +106,7 @@ class Rule:
             return truth(self.rulebook["segments"][rest], lambda path: self.read(path, t, asked))
         if root in ("score", "temperature"):
             found = self.score(t, person)
-            return band(self.rulebook["score"], found.total) if root == "temperature" else getattr(found, rest or "total")
+            return band(self.rulebook["score"], found.total) if root == "temperature" else float(getattr(found, rest or "total"))
         if root == "properties":
             return dig(asked or {}, path)
         if root != "limit":
