@@ -9,7 +9,7 @@ from detector.core.facts.facts import Facts
 from detector.core.facts.people import PLAN
 from detector.core.measures.plan import OWN
 from detector.core.rulebook.compile import Program
-from detector.core.rulebook.decode import scalar
+from detector.core.rulebook.decode import kept, scalar
 
 
 def fold(program: Program, facts: Facts, event: UsageEvent) -> int:
@@ -40,6 +40,6 @@ def _keep(store: Any, owner: str, wanted: frozenset[str], event: UsageEvent) -> 
     if not isinstance(traits, dict):
         return
     for name in sorted(wanted & traits.keys()):
-        value = scalar(traits[name])
+        value = scalar(traits[name]) if name == PLAN else kept(traits[name])
         if value is not None or traits[name] is None:
             store.add(owner, name, event.timestamp, event.id, value)

@@ -143,11 +143,12 @@ def allowance_changed(program: Program, account: Account, limit: str, place: Pla
     session = Judgement(program, account, place)
     waits = account.ledger.first_at < 0 or account.ledger.importing
     for judged in () if waits else program.judged.values():
-        if judged.limit is not None and judged.limit.limit.name == limit:
+        if limit in judged.limits:
             session.since_now(judged)
-        elif judged.follows:
-            session.follow(judged)
     session.came_to_now()
+    for judged in () if waits else program.followers:
+        if limit not in judged.limits:
+            session.follow(judged)
     return [] if waits else session.told(max(place.time, account.facts.newest))
 
 
@@ -249,6 +250,7 @@ class Judgement:
         if t > max(self._account.facts.newest, ledger.judged_until) and self._first_signalled(judged) >= t:
             self._reach(judged, t)
         else:
+            self.came_to_now()
             self.again(judged, t)
 
     def came_to_now(self) -> None:

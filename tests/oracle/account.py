@@ -91,6 +91,11 @@ class Account:
             took = self.onboarding_took(t)
             within = self.rulebook["onboarding"].get("within")
             return took if rest == "took" else took is not None and (within is None or took <= duration(within))
+        if path == "customer_since":
+            return next((at for at, plan in self.plans.said if at <= t and self.plans.paying(plan)), None)
+        if root == "limits":
+            limit, _, what = rest.partition(".")
+            return self.of_limit(limit, what, t)
         if root == "account":
             return self.trait([e for e in self.events if e["type"] == "group"], rest, t)
         raise ValueError(f"not a name that the oracle knows: {path}")
@@ -105,7 +110,13 @@ class Account:
         if "last" in measure:
             values = [dig(event, measure["last"]) for event in self.until(measure["of"], t, window)]
             return next((value for value in reversed(values) if value is not None), None)
-        return len({each for event in self.counted(measure["of"], t, window) if (each := told_apart(measure, event)) is not None})
+        return len(self.different(measure, t))
+
+    def different(self, measure: dict[str, Any], t: int) -> set[Any]:
+        """The values that a `distinct` counts."""
+        window = duration(measure["window"]) if "window" in measure else None
+        counted = self.counted(measure["of"], t, window)
+        return {each for event in counted if (each := told_apart(measure, event)) is not None}
 
     def counted(self, selector: Any, t: int, window: int | None) -> list[Any]:
         """Events, of premium (event, feature): an event is in it once for each feature that the plan lacked."""
@@ -148,6 +159,11 @@ class Account:
 
     # --- a limit, a person ---
 
+    def of_limit(self, name: str, what: str, t: int) -> Any:
+        if what == "refused":
+            return len(self.until(self.rulebook["limits"][name].get("refused", []), t))
+        return {"used": self.used, "allowed": self.allowed, "percent": self.percent}[what](name, t)
+
     def used(self, name: str, t: int) -> float | None:
         """How much of a limit. A gauge that was never told is unknown; a counter begins again with each month (UTC)."""
         limit = self.rulebook["limits"][name]
@@ -189,7 +205,7 @@ def selects(selector: Any, event: Event, aliases: dict[str, Any]) -> bool:
     if isinstance(selector, list):
         return any(selects(each, event, aliases) for each in selector)
     if isinstance(selector, dict):
-        return selects(selector["of"], event, aliases) and truth(selector["where"], lambda path: dig(event, path)) is True
+        return selects(selector["of"], event, aliases) and truth(selector["where"], lambda path: there(event, path)) is True
     if event["type"] != "track":
         return False
     if selector == "active":
@@ -201,10 +217,16 @@ def selects(selector: Any, event: Event, aliases: dict[str, Any]) -> bool:
 
 def dig(event: Event, path: str) -> Any:
     """`properties.total` of an event; None if it is not there, or not plain."""
+    value = there(event, path)
+    return value if isinstance(value, str | int | float) else None
+
+
+def there(event: Event, path: str) -> Any:
+    """Whatever it is."""
     value: Any = event
     for part in path.split("."):
         value = value.get(part) if isinstance(value, dict) else None
-    return value if isinstance(value, str | int | float) else None
+    return value
 
 
 def told_apart(measure: dict[str, Any], counted: Any) -> Any:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
 
-from tests.oracle.account import DAY, Account, Event, Override, dig, month_of
-from tests.oracle.conditions import duration, leaves, plain, truth
+from tests.oracle.account import DAY, Account, Event, Override, month_of, there
+from tests.oracle.conditions import NOBODY, aspect, both, date, distance, duration, leaves, plain, truth
 from tests.oracle.score import Score, band, score
 
 REFUSED = 1e9
@@ -95,35 +95,41 @@ class Rule:
         return here[-1] if here else None
 
     def guard(self, t: int, asked: Event | None) -> bool:
-        return all(truth(condition, lambda path: self.read(path, t, asked)) is True for condition in self.conditions)
+        return all(self.holds(condition, t, asked) is True for condition in self.conditions)
+
+    def holds(self, condition: Any, t: int, asked: Event | None) -> bool | None:
+        return truth(condition, lambda path: self.read(path, t, asked))
 
     def read(self, path: str, t: int, asked: Event | None) -> Any:  # noqa: PLR0911  one per kind of name
+        how, inner = aspect(path)
         account, (root, _, rest) = self.account, path.partition(".")
+        if how == "values":
+            return account.different(self.rulebook["measures"][inner], t)
+        if how:
+            value = self.read(inner, t, asked)
+            return distance(how, value if inner == "customer_since" else date(value), t)
         person = asked["person"] if asked is not None else account.person_named_last(t)
         if root == "person":
-            return account.person_trait(person, rest, t)
+            return NOBODY if person is None else account.person_trait(person, rest, t)
         if root == "segment":
-            return truth(self.rulebook["segments"][rest], lambda path: self.read(path, t, asked))
+            return self.holds(self.rulebook["segments"][rest], t, asked)
         if root in ("score", "temperature"):
             found = self.score(t, person)
             return band(self.rulebook["score"], found.total) if root == "temperature" else float(getattr(found, rest or "total"))
         if root == "properties":
-            return dig(asked or {}, path)
-        if root != "limit":
-            return account.value(path, t)
-        limit = self.limit or ""
-        if rest == "refused":
-            return len(account.until(self.rulebook["limits"][limit].get("refused", []), t))
-        return {"used": account.used, "allowed": account.allowed, "percent": account.percent}[rest](limit, t)
+            return there(asked or {}, path)
+        if root == "rules":
+            held: bool | None = True
+            for condition in self.other(path):
+                held = both(held, self.holds(condition, t, asked))
+            return held
+        return account.of_limit(self.limit or "", rest, t) if root == "limit" else account.value(path, t)
 
     def score(self, t: int, person: str | None) -> Score:
         """`person`: who is at hand."""
 
         def read(path: str) -> Any:
-            root, _, rest = path.partition(".")
-            if root == "segment":
-                return truth(self.rulebook["segments"][rest], read)
-            return self.account.person_trait(person, rest, t) if root == "person" else self.account.value(path, t)
+            return self.read(path, t, {"person": person})
 
         return self.account.once(("score", t, person), lambda: score(self.account, t, read, self.signalled))
 
@@ -143,7 +149,7 @@ class Rule:
         found = times | {t + 1 for t in times} | set(self.account.plans.turns())
         found |= {override.since for override in self.account.overrides}
         if self.looks_at_the_score():
-            lines = [line for part in ("fit", "behaviour") for line in self.rulebook["score"].get(part, [])]
+            lines = self.points()
             signalled = {at for line in lines if "rule" in line for at in self.signalled(line["rule"])}
             fades = max((duration(line["fades"]) // DAY for line in lines if "fades" in line), default=0)
             found |= {t + day * DAY for t in times | signalled for day in range(fades + 1)}
@@ -154,30 +160,52 @@ class Rule:
             if month_of(day) != month_of(day - 1):
                 found.add(day)
             day += DAY
+        for leaf in (leaf for leaf in self.leaves() if aspect(leaf[1])[0]):
+            lengths = [0, *(plain(value) for value in leaf[2:] if isinstance(value, tuple))]
+            found |= {at + sign * n + more for at in self.dates() for n in lengths for sign in (1, -1) for more in (0, 1)}
         for leaf in (leaf for leaf in self.leaves() if leaf[1] == "trial.left"):
             lefts = [plain(value) for value in leaf[2:] if isinstance(value, tuple)]
             found |= {turn - left + more for turn in self.account.plans.turns() for left in lefts for more in (0, 1)}
         return {t for t in found if min(times) <= t <= horizon}
 
+    def leaves(self) -> list[Any]:
+        """Of its conditions, and of all that is behind them: other rules, segments, the lines of the score."""
+        ahead, found = list(self.conditions), list[Any]()
+        while ahead:
+            of = list(leaves(ahead.pop()))
+            ahead += [condition for leaf in of if leaf not in found for condition in self.behind(leaf[1])]
+            found += of
+        return found
+
+    def behind(self, path: str) -> list[Any]:
+        root, _, rest = path.partition(".")
+        if root == "segment":
+            return [self.rulebook["segments"][rest]]
+        if root in ("score", "temperature"):
+            return [line["if"] for line in self.points() if "if" in line]
+        return self.other(path) if root == "rules" else []
+
+    def points(self) -> list[dict[str, Any]]:
+        """The lines of the score."""
+        return [line for part in ("fit", "behaviour") for line in self.rulebook["score"].get(part, [])]
+
+    def other(self, path: str) -> list[Any]:
+        conditions: list[Any] = self.rulebook["rules"][path.removeprefix("rules.")]["when"]
+        return conditions
+
+    def dates(self) -> set[int]:
+        """All that were ever said, and when anything was."""
+        said = [date(value) for event in self.account.events for value in event["traits"].values()]
+        return {at for at in said if at is not None} | {event["timestamp"] for event in self.account.events}
+
     def delays(self) -> set[int]:
         """How long after an event it may still matter: windows run out, an answer is overdue."""
-        names = {leaf[1] for leaf in self.leaves()}
+        names = {aspect(leaf[1])[1] for leaf in self.leaves()}
         used = [measure for name, measure in self.rulebook.get("measures", {}).items() if name in names]
         return {duration(measure[key]) for measure in used for key in ("window", "within") if key in measure}
 
     def looks_at_the_score(self) -> bool:
-        names = {leaf[1].partition(".")[0] for condition in self.conditions for leaf in leaves(condition)}
-        return not names.isdisjoint({"score", "temperature"})
-
-    def leaves(self) -> list[Any]:
-        """Of its lines, of the segments in them, and of the score if they look at it."""
-        conditions = list(self.conditions)
-        if self.looks_at_the_score():
-            lines = [line for part in ("fit", "behaviour") for line in self.rulebook["score"].get(part, [])]
-            conditions += [line["if"] for line in lines if "if" in line]
-        found = [leaf for condition in conditions for leaf in leaves(condition)]
-        segments = [self.rulebook["segments"][leaf[1].partition(".")[2]] for leaf in found if leaf[1].startswith("segment.")]
-        return found + [leaf for condition in segments for leaf in leaves(condition)]
+        return any(leaf[1].partition(".")[0] in ("score", "temperature") for leaf in self.leaves())
 
     # --- signals ---
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(600)  # ten times as many cases in a soak
 STATE = ["plan", "stage", "plan.change", "onboarding.done", "onboarding.took", "trial.left"]
 
 
-def _folded(rules: Program, case: Case) -> Detector:
+def folded(rules: Program, case: Case) -> Detector:
     """The facts alone, with nothing judged; each restart keeps what is stored."""
     detector = Detector(rules)
     for index, step in enumerate(case.orders[0]):
@@ -41,7 +41,7 @@ def _times(case: Case) -> list[int]:
 @given(cases(most=14))
 def test_every_order_gives_the_answers_of_the_oracle_at_any_time(case: Case) -> None:
     rules, account = program(case.book), Account(case.book, case.log)
-    facts = _folded(rules, case).account.facts
+    facts = folded(rules, case).account.facts
     names = [name for name in (*STATE, *case.book["measures"]) if name in rules.values]
     for t in _times(case):
         moment = Moment(facts, rules.ladder, t)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
-from detector.core.rulebook.model import Between, Binary, Expr, In, Name, Negative, Not, Rule, Rulebook
+from detector.core.rulebook.model import Rule, Rulebook
 from detector.core.rulebook.names import SCORE_NAMES
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.tree import Entry, Fields, Items, Node
+from detector.core.rulebook.tree_walk import names_in
 
 
 def report_asleep(rulebook: Rulebook, entries: Mapping[str, Entry], report: Report) -> None:
@@ -27,8 +28,8 @@ def report_score(rulebook: Rulebook, node: Node | None, report: Report) -> None:
         entry = node.entries.get(part)
         nodes = entry.value.items if entry is not None and isinstance(entry.value, Items) else ()
         for at, line in zip((each.at for each in nodes), lines, strict=False):
-            expr = None if line.condition is None else line.condition.expr
-            reasons = {each for name in _names(expr) for each in _reasons(name, rulebook, own=at.base is None)} if expr else set()
+            names = [] if line.condition is None else names_in(line.condition.expr)
+            reasons = {each for name in names for each in _reasons(name.path, rulebook, own=at.base is None)}
             if line.condition is None and line.rule is None and not line.event.terms:
                 reasons.add((f"`events` does not map {line.text}", "Say in `events` what your product calls it"))
             for message, remedy in sorted(reasons):
@@ -37,23 +38,7 @@ def report_score(rulebook: Rulebook, node: Node | None, report: Report) -> None:
 
 def names_of(rule: Rule) -> set[str]:
     """Every name that the rule's conditions use."""
-    return {name for condition in rule.when for name in _names(condition.expr)}
-
-
-def _names(expr: Expr) -> Iterator[str]:
-    match expr:
-        case Name():
-            yield expr.path
-        case Not() | Negative():
-            yield from _names(expr.operand)
-        case Binary():
-            yield from (*_names(expr.left), *_names(expr.right))
-        case Between():
-            yield from (*_names(expr.value), *_names(expr.low), *_names(expr.high))
-        case In():
-            yield from _names(expr.value)
-        case _:
-            return
+    return {name.path for condition in rule.when for name in names_in(condition.expr)}
 
 
 def _reasons(name: str, rulebook: Rulebook, *, own: bool) -> Iterator[tuple[str, str]]:
@@ -67,6 +52,8 @@ def _reasons(name: str, rulebook: Rulebook, *, own: bool) -> Iterator[tuple[str,
         yield "`score` does not say what is hot", "Add to it: hot: 70, warm: 40"
     if name.startswith("onboarding.") and rulebook.onboarding is None:
         yield "there is no `onboarding`", "Name its steps: onboarding: {steps: [signed_up, …]}"
+    if name.startswith("limits.") and not rulebook.limits[limit := name.split(".")[1]].of.terms:
+        yield f"limit '{limit}' waits for an event that `events` does not map", "Say in `events` what your product calls it"
     if name in rulebook.measures:
         selectors = rulebook.measures[name].selectors
         if any(of.builtin == "premium" for of in selectors) and not rulebook.features:

@@ -1,6 +1,6 @@
 """A checked rulebook in, a Program out: fold functions by event name, and what is judged with a generated guard each."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any
@@ -22,6 +22,7 @@ from detector.core.rulebook.model import (
     Binary,
     Condition,
     Constant,
+    Covers,
     Expr,
     LeadType,
     Name,
@@ -32,17 +33,19 @@ from detector.core.rulebook.model import (
     Type,
 )
 from detector.core.rulebook.reactions import Reactions
+from detector.core.rulebook.references import RULES, conditions_behind, in_order
 from detector.core.rulebook.scoring import PARTS, Test, score_reader, score_values, signals_behind
-from detector.core.rulebook.tree_walk import compared_with, names_in
+from detector.core.rulebook.tree_walk import compared_with, held_against, names_in
 from detector.core.rulebook.values import (
     LIMIT_VALUES,
     STATE_VALUES,
     Value,
+    aspect,
+    limits_by_name,
     measure_value,
     onboarding_values,
     property_value,
     trait_value,
-    trial_left,
     where_trials_end,
 )
 
@@ -107,10 +110,12 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     if ladder.timed:
         values = where_trials_end(values)
     limits = {name: LimitReader(limit) for name, limit in rulebook.limits.items()}
+    values |= limits_by_name(values, limits)
     counts = frozenset(name for name, reader in readers.items() if reader.rises_by_one)
     score = _score(rulebook, values)
     values |= score_values(score)
-    every = [each for rule in rulebook.rules for each in _judged(rule, limits, values, counts, score)]
+    of_rules = _of_rules(rulebook.rules, limits, values, counts, score)
+    every = [each for rule in rulebook.rules for each in of_rules[rule.name]]
     followers = tuple(each for each in every if each.follows)
     judged = {each.name: each for each in (*(each for each in every if not each.follows), *followers)}
     sinks = _sinks(rulebook, readers.values())
@@ -158,13 +163,12 @@ def asked_properties(rule: Rule) -> tuple[str, ...]:
 
 def _reading(
     conditions: tuple[Condition, ...], values: Mapping[str, Value], properties: tuple[str, ...] = ()
-) -> Callable[[str], Value]:
+) -> Callable[[Name], Value]:
     """The values of what these conditions name."""
-    thresholds = tuple(int(left) for condition in conditions for left in compared_with(condition.expr, "trial.left"))
 
-    def read(path: str) -> Value:
-        value = value_of(path, values, properties)
-        return trial_left(value, thresholds) if path == "trial.left" else value
+    def read(name: Name) -> Value:
+        found = [each for condition in conditions for each in compared_with(condition.expr, name)]
+        return aspect(value_of(name.path, values, properties), name, found)
 
     return read
 
@@ -180,7 +184,7 @@ def _score(rulebook: Rulebook, values: Mapping[str, Value]) -> ScoreReader | Non
 def _test(condition: Condition, values: Mapping[str, Value]) -> Test:
     """A condition that stands by itself."""
     read = _reading((condition,), values)
-    sources = tuple(read(path) for path in dict.fromkeys(name.path for name in names_in(condition.expr)))
+    sources = tuple(read(name) for name in dict.fromkeys(names_in(condition.expr)))
     return Test(
         _guard((condition,), read),
         lambda moment: min((source.next(moment) for source in sources), default=NEVER),
@@ -189,25 +193,46 @@ def _test(condition: Condition, values: Mapping[str, Value]) -> Test:
     )
 
 
+def _of_rules(
+    rules: Sequence[Rule],
+    limits: Mapping[str, LimitReader],
+    values: dict[str, Value],
+    counts: frozenset[str],
+    score: ScoreReader | None,
+) -> dict[str, list[Judged]]:
+    """Rule -> what is judged of it. Puts into `values` what rules say of themselves to those that look at them."""
+    by_name = {rule.name: rule for rule in rules}
+    found: dict[str, list[Judged]] = {}
+    for rule in in_order(rules):
+        behind = [name.path for condition in conditions_behind(rule.when, by_name) for name in names_in(condition.expr)]
+        of_score = [condition for path in behind if score is not None for condition in score.conditions(*PARTS.get(path, ()))]
+        paths = {*behind, *(name.path for condition in of_score for name in names_in(condition.expr))}
+        follows = tuple(dict.fromkeys(each for path in behind for each in signals_behind(path, score)))
+        found[rule.name] = [replace(each, follows=follows) for each in _judged(rule, limits, values, counts, paths)]
+        if not rule.event and not rule.each_limit:
+            values[f"{RULES}{rule.name}"] = found[rule.name][0].value
+    return found
+
+
 def _judged(
     rule: Rule,
     limits: Mapping[str, LimitReader],
     values: Mapping[str, Value],
     counts: frozenset[str],
-    score: ScoreReader | None,
+    paths: Set[str],
 ) -> list[Judged]:
-    """`counts`: the measures that no event raises by more than one."""
+    """`counts`: the measures that no event raises by more than one. `paths`: all names behind its conditions."""
     properties = asked_properties(rule)
     read = _reading(rule.when, values, properties)
-    paths = tuple(dict.fromkeys(name.path for condition in rule.when for name in names_in(condition.expr)))
+    names = dict.fromkeys(name for condition in rule.when for name in names_in(condition.expr))
     judged = Judged(
         name=rule.name,
         rule=rule,
         lines=tuple(_line(condition, read, counts) for condition in rule.when),
         guard=_guard(rule.when, read),
-        sources=tuple(read(path) for path in paths),
-        of_person=not rule.event and any(_of_person(path, score) for path in paths),
-        follows=tuple(dict.fromkeys(each for path in paths for each in signals_behind(path, score))),
+        sources=tuple(dict.fromkeys(each for name in names for each in (read(name).parts or (read(name),)))),
+        limits=frozenset(path.split(".")[1] for path in paths if path.startswith("limits.")),
+        of_person=not rule.event and any(path.startswith("person.") for path in paths),
         course=max((_course(condition.expr, read) for condition in rule.when), default=Course.STILL),
     )
     if rule.each_limit:
@@ -216,42 +241,35 @@ def _judged(
     return [replace(judged, asked_key=asked_key(rule.name, rule.event, properties))] if rule.event else [judged]
 
 
-def _of_person(path: str, score: ScoreReader | None) -> bool:
-    """Whether a name is about the person at hand."""
-    if path in PARTS:
-        conditions = () if score is None else score.conditions(*PARTS[path])
-        return any(name.path.startswith("person.") for condition in conditions for name in names_in(condition.expr))
-    return path.startswith("person.")
-
-
 def _for_limit(judged: Judged, name: str, limit: LimitReader, allowed: Course) -> Judged:
     used = Course.FALLS if limit.limit.kind == "counter" else Course.STILL
-    return replace(judged, name=f"{judged.name}/{name}", limit=limit, course=max(judged.course, used, allowed))
+    limits, course = judged.limits | {name}, max(judged.course, used, allowed)
+    return replace(judged, name=f"{judged.name}/{name}", limit=limit, limits=limits, course=course)
 
 
-def _course(expr: Expr, read: Callable[[str], Value]) -> Course:
+def _course(expr: Expr, read: Callable[[Name], Value]) -> Course:
     """What time alone can do to a condition. A value that only falls can end `value >= number`, and begin nothing."""
-    worst = max((read(name.path).course for name in names_in(expr)), default=Course.STILL)
+    worst = max((read(name).course for name in names_in(expr)), default=Course.STILL)
     if worst is not Course.FALLS:
         return worst
     if isinstance(expr, Binary) and expr.operator in ("and", "or"):
         return max(_course(expr.left, read), _course(expr.right, read))
     match expr:
-        case Binary(operator=">=" | ">", left=Name(), right=Constant()):
+        case Binary(operator=">=" | ">", left=Name(), right=Constant()) | Covers() | Name():
             return Course.FALLS
         case _:
             return Course.MOVES
 
 
-def _guard(conditions: tuple[Condition, ...], read: Callable[[str], Value]) -> Callable[[Moment], bool | None]:
+def _guard(conditions: tuple[Condition, ...], read: Callable[[Name], Value]) -> Callable[[Moment], bool | None]:
     source = Source()
-    return source.all_hold("holds", conditions, lambda name: f"{source.bind(read(name.path).read)}(m)")
+    return source.all_hold("holds", conditions, lambda name: f"{source.bind(read(name).read)}(m)")
 
 
 def _closing(condition: Condition | None, values: Mapping[str, Value]) -> Callable[[Moment], bool | None]:
     if condition is None:
         return lambda _moment: False
-    return _guard((condition,), lambda path: value_of(path, values, ()))
+    return _guard((condition,), lambda name: aspect(value_of(name.path, values, ()), name, ()))
 
 
 def _is_change_of_plan(condition: Condition | None) -> bool:
@@ -262,11 +280,11 @@ def _is_change_of_plan(condition: Condition | None) -> bool:
             return False
 
 
-def _line(condition: Condition, read: Callable[[str], Value], counts: frozenset[str]) -> Line:
+def _line(condition: Condition, read: Callable[[Name], Value], counts: frozenset[str]) -> Line:
     compared = condition.expr if isinstance(condition.expr, Binary) and condition.expr.operator not in ("and", "or") else None
-    left = condition.expr if compared is None else compared.left
+    left = held_against(condition.expr)
     names = names_in(condition.expr)
-    source = read(names[0].path) if names else Value(lambda _moment: None)
+    source = read(names[0]) if names else Value(lambda _moment: None)
     kind = left.type if isinstance(left, Name) else Type.ANY
     threshold = _calculation(compared.right, read) if compared is not None else lambda _moment: None
     holds = _guard((condition,), read)
@@ -283,11 +301,9 @@ def _counted_to(expr: Expr, counts: frozenset[str]) -> int | None:
             return None
 
 
-def _calculation(expr: Expr, read: Callable[[str], Value]) -> Callable[[Moment], Any]:
+def _calculation(expr: Expr, read: Callable[[Name], Value]) -> Callable[[Moment], Any]:
     source = Source()
-    return source.build(
-        "value", "m", [f"return {source.expression(expr, lambda name: f'{source.bind(read(name.path).read)}(m)')}"]
-    )
+    return source.build("value", "m", [f"return {source.expression(expr, lambda name: f'{source.bind(read(name).read)}(m)')}"])
 
 
 def _paths(rulebook: Rulebook, sinks: list[Sink]) -> set[str]:

@@ -7,10 +7,11 @@ from contracts.messages import EventType
 from detector.core.measures.score import Part
 from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.model import Condition, Limit, Name, Points, Rule, Rulebook, Selector
+from detector.core.rulebook.references import conditions_behind
 from detector.core.rulebook.scoring import PARTS
 from detector.core.rulebook.tree_walk import names_in
 
-_PLAN = {"plan", "plan.change", "stage"}
+_PLAN = {"plan", "plan.change", "stage", "customer_since"}
 TYPES: Final[tuple[EventType, ...]] = ("track", "group", "identify", "page", "screen", "alias")
 
 
@@ -79,7 +80,9 @@ _OF_TYPE = "\0type "
 
 def _needs(rule: Rule, limit: Limit | None, rulebook: Rulebook) -> _Needs:
     used = set() if limit is None else _wires(limit.of, rulebook) | {f"{_OF_TYPE}group"}
-    needs = [(1 << n, _needs_of_line(condition, used, rulebook, asked=bool(rule.event))) for n, condition in enumerate(rule.when)]
+    rules = {each.name: each for each in rulebook.rules}
+    lines = [conditions_behind((condition,), rules) for condition in rule.when]
+    needs = [(1 << n, _needs_of_line(behind, used, rulebook, asked=bool(rule.event))) for n, behind in enumerate(lines)]
     needs += [(EVERYTHING, _wires(selector, rulebook)) for _, selector in rule.event]  # lines may look at the event itself
     needs.append((1 << len(rule.when), used))
     if limit is not None:
@@ -87,10 +90,13 @@ def _needs(rule: Rule, limit: Limit | None, rulebook: Rulebook) -> _Needs:
     return needs
 
 
-def _needs_of_line(condition: Condition, used: set[str], rulebook: Rulebook, *, asked: bool) -> set[str]:
-    """`used`: what changes the limit at hand. `asked`: the person at hand is who asked."""
+def _needs_of_line(conditions: Iterable[Condition], used: set[str], rulebook: Rulebook, *, asked: bool) -> set[str]:
+    """`conditions`: the line's, and what is behind it. `used`: what changes the limit at hand.
+
+    `asked`: the person at hand is who asked.
+    """
     needs: set[str] = set()
-    for name in names_in(condition.expr):
+    for name in (name for condition in conditions for name in names_in(condition.expr)):
         if name.path.startswith("limit."):
             needs |= used
         needs |= _needs_of_name(name, rulebook)
@@ -111,7 +117,7 @@ def _needs_of_points(rulebook: Rulebook, *parts: Part, asked: bool = True) -> se
     for line in _points(rulebook, *(parts or PARTS["score"])):
         needs |= _wires(line.event, rulebook)
         if line.condition is not None:
-            needs |= _needs_of_line(line.condition, set(), rulebook, asked=asked)
+            needs |= _needs_of_line((line.condition,), set(), rulebook, asked=asked)
     return needs
 
 
@@ -135,6 +141,9 @@ def _needs_of_name(name: Name, rulebook: Rulebook) -> set[str]:
     if root == "onboarding" and rulebook.onboarding is not None:
         steps = rulebook.onboarding.steps.values()
         return {wire for step in steps for wire in _wires(step, rulebook)}
+    if root == "limits":
+        limit = rulebook.limits[name.path.split(".")[1]]
+        return _wires(limit.of, rulebook) | _wires(limit.refused, rulebook) | {f"{_OF_TYPE}group"}
     return {f"{_OF_TYPE}group"} if name.path in _PLAN or root in ("account", "trial") else set()
 
 

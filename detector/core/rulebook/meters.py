@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from detector.core.rulebook import shapes
+from detector.core.rulebook import forms, shapes
 from detector.core.rulebook.counting import of_events, path
 from detector.core.rulebook.model import Feature, Limit, Selector
 from detector.core.rulebook.selectors import Context, selector
@@ -11,9 +11,20 @@ from detector.core.rulebook.tree import Entry, Node
 LIMITS_MAX: Final = 100
 FEATURES_MAX: Final = 500
 
-_LIMIT: Final = ("last", "of", "count", "resets", "refused", "label")
+_RESETS: Final = ("month",)
+LIMIT: Final[forms.Keys] = {
+    "last": forms.said(forms.PROPERTY, "A gauge: the newest value of a property, of the events of `of`"),
+    "of": forms.said(forms.EVENTS, "Which events carry the property of `last`"),
+    "count": forms.said(forms.EVENTS, "A counter: how many of these events"),
+    "resets": forms.said(forms.words(_RESETS), "When a counter begins again"),
+    "refused": forms.said(forms.EVENTS, "What your product sends when it stops somebody at the cap"),
+    "label": forms.said(forms.TEXT, "What texts call it; its name, if nothing is said"),
+}
 _LIMIT_LATER: Final = ("max", "min", "sum", "distinct", "each", "unit", "worst_by", "if", "at", "window", "tolerance", "where")
-_FEATURE: Final = ("used", "refused")
+FEATURE: Final[forms.Keys] = {
+    "used": forms.said(forms.EVENTS, "Somebody used it"),
+    "refused": forms.said(forms.EVENTS, "Your product said that the plan lacks it"),
+}
 _FEATURE_LATER: Final = ("page", "screen", "label", "if")
 _RESETS_LATER: Final = ("billing period", "day", "week", "hour", "year", "quarter", "never")
 
@@ -27,7 +38,7 @@ def limits(node: Node | None, context: Context) -> dict[str, Limit]:
 def _limit(name: str, entry: Entry, context: Context) -> Limit | None:
     what, report = f"limit '{name}'", context.report
     shapes.name_ok(entry.key, "a limit", report)
-    values = shapes.fields(entry.value, what, _LIMIT, _LIMIT_LATER, report)
+    values = shapes.fields(entry.value, what, LIMIT, _LIMIT_LATER, report)
     if values is None:
         return None
     if ("last" in values) == ("count" in values) and shapes.waits(entry.value, _LIMIT_LATER):
@@ -49,7 +60,7 @@ def _limit(name: str, entry: Entry, context: Context) -> Limit | None:
         report.refuse(values["of"].at, "unknown_key", f"{what} has `count` and `of`", "Name the events in `count` alone")
     shapes.require(values, entry.value, what, {"resets": "month"}, report)
     if "resets" in values:
-        shapes.one_of(values["resets"], f"`resets` of {what}", ("month",), _RESETS_LATER, report)
+        shapes.one_of(values["resets"], f"`resets` of {what}", _RESETS, _RESETS_LATER, report)
     return Limit(name, label, "counter", selector(values["count"], what, context), None, refused)
 
 
@@ -59,11 +70,11 @@ def features(node: Node | None, context: Context) -> dict[str, Feature]:
     for name, entry in found.items():
         what = f"feature '{name}'"
         shapes.name_ok(entry.key, "a feature", context.report)
-        values = shapes.fields(entry.value, what, _FEATURE, _FEATURE_LATER, context.report)
+        values = shapes.fields(entry.value, what, FEATURE, _FEATURE_LATER, context.report)
         if values is None:
             continue
         if not values and not shapes.waits(entry.value, _FEATURE_LATER):
             context.report.refuse(entry.value.at, "missing", f"{what} names no event", "Write: {used: Your Event}")
-        used, refused = (selector(values[key], what, context) if key in values else Selector() for key in _FEATURE)
+        used, refused = (selector(values[key], what, context) if key in values else Selector() for key in FEATURE)
         built[name] = Feature(name, used, refused)
     return built

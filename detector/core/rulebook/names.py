@@ -26,6 +26,7 @@ STATE_NAMES: Final = {
     "onboarding.done": Type.BOOL,
     "onboarding.took": Type.DURATION,
     "trial.left": Type.DURATION,
+    "customer_since": Type.TIME,
 }
 SCORE_NAMES: Final = {
     "score": Type.NUMBER,
@@ -36,6 +37,8 @@ SCORE_NAMES: Final = {
 TEMPERATURES: Final = ("cold", "warm", "hot")
 SEGMENT: Final = "segment."
 """Before the name of a segment, where a condition uses it."""
+TIMES: Final = frozenset(name for name, kind in STATE_NAMES.items() if kind is Type.TIME)
+"""Epoch ms; what a product sends as a date may be written in other ways."""
 COMPARED_ONLY: Final = frozenset(["trial.left"])
 """Moves with every millisecond: only beside a fixed value is it known beforehand when a condition about it changes."""
 TEXT_NAMES: Final = {
@@ -53,13 +56,14 @@ LATER_OF_MEASURES: Final = ("rising_weeks", "streak")
 RESERVED: Final = frozenset(
     (
         *("account", "person", "properties", "event", "limit", "plan", "stage", "onboarding", "offer", "trial", "score"),
+        *("limits", "rules", "customer_since"),
         *("and", "or", "not", "in", "between", "matches", "contains", "covers", "true", "false", "none", "null"),
         *("active", "premium", "temperature", "segment"),
     )
 )
 """Words that the language keeps for itself: no measure, event or list may take them."""
 
-_OF_ACCOUNT: Final = (*STATE_NAMES, "onboarding", "account", "trial", "score", "temperature", "segment")
+_OF_ACCOUNT: Final = (*STATE_NAMES, "onboarding", "account", "trial", "score", "temperature", "segment", "limits", "rules")
 _TRAIT = re.compile(r"(account|person|properties)((?:\.[\w$]+)+)")
 
 
@@ -72,6 +76,8 @@ class Place:
     """The account: its measures, plan, stage, onboarding, traits."""
     limit: bool = False
     """One limit at hand (`each: limit`)."""
+    rules: bool = False
+    """What other rules say: `rules.…`."""
     event: bool = False
     """One event at hand, with `event`, and its `properties.…`."""
     properties: bool = False
@@ -90,12 +96,18 @@ DO: Final = Place("`do`", text=True)
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What one rulebook defines. `measures`: name -> type of its value."""
+    """What one rulebook defines. `measures`: name -> type of its value; `several`: those that count different values.
+
+    `rules`: name -> the key that its form begins with: `when`, `each` or `event`.
+    """
 
     measures: Mapping[str, Type] = field(default_factory=dict)
+    several: frozenset[str] = frozenset()
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     plans: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    rules: Mapping[str, str] = field(default_factory=dict)
     segments: dict[str, Condition] = field(default_factory=dict)
     """Those that were read so far: each may use those above it."""
 
@@ -104,10 +116,41 @@ class Names:
         known = self._types(place)
         if path in known:
             return Name(path, known[path])
+        if path.startswith("limits.") and place.state:
+            return self._limit(path, offset)
+        if path.startswith("rules.") and place.state:
+            return self._rule(path, place, offset)
         trait = _TRAIT.fullmatch(path)
         if trait and path not in LATER_NAMES and self._has_traits(trait[1], place):
             return Name(path, Type.ANY)
         raise self._refusal(path, place, offset, known)
+
+    def _limit(self, path: str, offset: int) -> Name:
+        """What is known of a limit by its name."""
+        _, limit, *rest = path.split(".", 2)
+        if limit not in self.limits:
+            raise Refusal(offset, "unknown_name", f"there is no limit '{limit}'", did_you_mean(limit, self.limits))
+        kind = LIMIT_NAMES.get(f"limit.{''.join(rest)}")
+        if kind is None:
+            near = did_you_mean("".join(rest), [name.removeprefix("limit.") for name in LIMIT_NAMES])
+            raise Refusal(offset, "unknown_name", f"unknown name '{path}'", near)
+        return Name(path, kind)
+
+    def _rule(self, path: str, place: Place, offset: int) -> Name:
+        """Whether another rule holds."""
+        rule = path.removeprefix("rules.")
+        form = self.rules.get(rule)
+        if form is None:
+            raise Refusal(offset, "unknown_name", f"there is no rule '{rule}'", did_you_mean(rule, self.rules))
+        if not place.rules:
+            raise Refusal(offset, "unknown_name", f"'{path}' is not known in {place.title}", "It is known in `when` of a rule")
+        if form == "each":
+            remedy = "Write what it asks of one limit: limits.NAME.percent >= 80%"
+            raise Refusal(offset, "type", f"'{path}' is judged for each limit, so it does not hold as a whole", remedy)
+        if form == "event":
+            remedy = "Count its events in a measure: {count: …, window: 7d}"
+            raise Refusal(offset, "type", f"'{path}' holds for an instant only, when its event comes", remedy)
+        return Name(path, Type.BOOL)
 
     def values(self, path: str) -> tuple[str, ...] | None:
         """The texts that this name can have, if they are known beforehand."""

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Final, Literal, cast
 
-from detector.core.rulebook import shapes, trials
+from detector.core.rulebook import forms, shapes, trials
 from detector.core.rulebook.model import Onboarding, Plan, Selector
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context
@@ -11,9 +11,23 @@ from detector.core.rulebook.tree import Entry, Fields, Items, Node, Scalar, kind
 
 PLANS_MAX: Final = 100
 STEPS_MAX: Final = 32
-_PLAN: Final = ("stage", "price", "allows", "has", *trials.KEYS)
+_STAGES: Final = ("trial", "free", "paying")
+_PRICE: Final = forms.either(forms.NUMBER, forms.words(("ask",)))
+_ALLOWED: Final = forms.either(forms.NUMBER, forms.words(("none",)))
+PLAN: Final[forms.Keys] = {
+    "stage": forms.said(forms.words(_STAGES), "Where an account on this plan stands"),
+    "price": forms.said(_PRICE, "A month, in `currency`; or `ask`"),
+    "allows": forms.said(forms.named(_ALLOWED), "limit: how much of it, or `none` for no cap"),
+    "has": forms.said(forms.listed(forms.TEXT), "The features that it includes"),
+    **trials.KEYS,
+}
 _PLAN_LATER: Final = ("per", "tolerance", "from", "until", "at", "adds", "since")
-_ONBOARDING: Final = ("steps", "within", "by")
+_BY: Final = ("account",)
+ONBOARDING: Final[forms.Keys] = {
+    "steps": forms.said({**forms.listed(forms.TEXT, STEPS_MAX), "minItems": 1}, "Names of `events`, in any order"),
+    "within": forms.said(forms.DURATION, "How long after the first step the last may come"),
+    "by": forms.said(forms.words(_BY), "Whose steps count together"),
+}
 _ONBOARDING_LATER: Final = ("order", "since", "if")
 
 
@@ -44,15 +58,11 @@ def _plan(name: str, entry: Entry, limits: Collection[str], features: Collection
             entry.value.at, "not_supported_yet", f"not supported yet: dated plans ({what})", "Write one map: today's plan"
         )
         return None
-    values = shapes.fields(entry.value, what, _PLAN, _PLAN_LATER, report)
+    values = shapes.fields(entry.value, what, PLAN, _PLAN_LATER, report)
     if values is None:
         return None
     shapes.require(values, entry.value, what, {"stage": "free, paying or trial"}, report)
-    stage = (
-        shapes.one_of(values["stage"], f"the stage of {what}", ("trial", "free", "paying"), (), report)
-        if "stage" in values
-        else None
-    )
+    stage = shapes.one_of(values["stage"], f"the stage of {what}", _STAGES, (), report) if "stage" in values else None
     if stage == "paying":
         shapes.require(values, entry.value, what, {"price": "20 (a month), or ask"}, report)
     price = _price(values["price"], what, report) if "price" in values else None if stage == "paying" else 0
@@ -114,12 +124,12 @@ def onboarding(node: Node | None, context: Context) -> Onboarding | None:
     if node is None:
         return None
     report = context.report
-    values = shapes.fields(node, "`onboarding`", _ONBOARDING, _ONBOARDING_LATER, report)
+    values = shapes.fields(node, "`onboarding`", ONBOARDING, _ONBOARDING_LATER, report)
     if values is None:
         return None
     shapes.require(values, node, "`onboarding`", {"steps": "[signed_up, …]"}, report)
     if "by" in values:
-        shapes.one_of(values["by"], "`by` of onboarding", ("account",), ("person",), report)
+        shapes.one_of(values["by"], "`by` of onboarding", _BY, ("person",), report)
     within = shapes.duration(values["within"], "`within` of onboarding", report) if "within" in values else None
     return Onboarding(_steps(values["steps"], context) if "steps" in values else {}, within)
 

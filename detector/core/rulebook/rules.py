@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final, cast
 
 from detector.core import words
-from detector.core.rulebook import shapes, units
+from detector.core.rulebook import forms, shapes, units
 from detector.core.rulebook.conditions import condition
 from detector.core.rulebook.leads import FAMILIES, TYPES_OF_FAMILY
 from detector.core.rulebook.model import Condition, Family, Rule, Selector, Step, Temperature, Template, Term
@@ -13,7 +13,7 @@ from detector.core.rulebook.names import TEMPERATURES, Place
 from detector.core.rulebook.problems import Report, closest
 from detector.core.rulebook.selectors import BUILTINS, Context, is_misspelt
 from detector.core.rulebook.templates import template
-from detector.core.rulebook.tree import At, Entry, Items, Node, Scalar, kind_of
+from detector.core.rulebook.tree import At, Entry, Fields, Items, Node, Scalar, kind_of
 
 RULES_MAX: Final = 200
 CONDITIONS_MAX: Final = 32
@@ -21,7 +21,20 @@ COOLDOWN_MS: Final = 14 * units.UNITS_MS["d"]
 LATENESS_MS: Final = units.UNITS_MS["d"]
 _LATENESSES: Final = ("1d", "6h", "1h", "15m", "1m", "10s", "1s")
 """What a remedy may say: the first that is short enough."""
-_RULE: Final = ("family", "lead", "each", "at", "when", "event", "say", "cooldown", "lateness", "at_least")
+_EACH: Final = ("limit",)
+_AT: Final = forms.either(forms.PERCENT, forms.words(("refused",)))
+RULE: Final[forms.Keys] = {
+    "family": forms.said(forms.words(FAMILIES), "The lead type follows from it and from the account's stage"),
+    "lead": forms.said(forms.TEXT, "The lead type, whatever the stage"),
+    "each": forms.said(forms.words(_EACH), "One rule for each of the limits"),
+    "at": forms.said(forms.one_or_more(_AT), "The steps of a limit, with `each: limit`"),
+    "when": forms.said(forms.one_or_more(forms.CONDITION), "All of them must hold; each is one line of evidence"),
+    "event": forms.said(forms.one_or_more(forms.TEXT), "At once when one of these comes, and hot"),
+    "say": forms.said(forms.TEMPLATE, "What sales reads; may name {account}, {plan}, measures …"),
+    "cooldown": forms.said(forms.DURATION, "Silence after it fired; 14d if nothing is said"),
+    "lateness": forms.said(forms.DURATION, "How late an event may come and still count; 1d if nothing is said"),
+    "at_least": forms.said(forms.words(TEMPERATURES), "Its lead is never colder, whatever the score"),
+}
 _RULE_LATER: Final = (
     "mode",
     "after",
@@ -41,20 +54,26 @@ def rules(node: Node | None, lead_types: Collection[str], context: Context) -> t
     return tuple(rule for rule in built if rule is not None)
 
 
+def begins(node: Node | None) -> dict[str, str]:
+    """Rule -> the key that its form begins with, before any rule is read."""
+    found = node.entries.items() if isinstance(node, Fields) else ()
+    keys = {name: entry.value.entries.keys() if isinstance(entry.value, Fields) else () for name, entry in found}
+    return {name: next((form for form in ("event", "each") if form in of), "when") for name, of in keys.items()}
+
+
 def _rule(name: str, entry: Entry, lead_types: Collection[str], context: Context) -> Rule | None:
     what, report = f"rule '{name}'", context.report
     shapes.name_ok(entry.key, "a rule", report)
-    values = shapes.fields(entry.value, what, _RULE, _RULE_LATER, report)
+    values = shapes.fields(entry.value, what, RULE, _RULE_LATER, report)
     if values is None:
         return None
     family, lead = _leads_to(values, entry, what, lead_types, report)
     each_limit = (
-        "each" in values
-        and shapes.one_of(values["each"], f"`each` of {what}", ("limit",), ("plan", "feature"), report) is not None
+        "each" in values and shapes.one_of(values["each"], f"`each` of {what}", _EACH, ("plan", "feature"), report) is not None
     )
     _check_form(values, entry, what, report)
     by_event = "event" in values
-    place = Place(what, limit=each_limit, event=by_event, properties=by_event, score=True)
+    place = Place(what, rules=True, limit=each_limit, event=by_event, properties=by_event, score=True)
     cooldown, lateness = _silence(values, what, report)
     return Rule(
         name=name,

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
-from detector.core.rulebook import shapes, units
-from detector.core.rulebook.asleep import names_of
+from detector.core.rulebook import forms, shapes, units
 from detector.core.rulebook.conditions import condition
 from detector.core.rulebook.model import Condition, Constant, Points, Rule, Score, Selector, Type
 from detector.core.rulebook.names import SCORE_NAMES, Place
 from detector.core.rulebook.problems import Report
+from detector.core.rulebook.references import conditions_behind
 from detector.core.rulebook.selectors import Context, selector
 from detector.core.rulebook.tree import Fields, Items, Node, Scalar, kind_of, shortened
+from detector.core.rulebook.tree_walk import names_in
 
 LINES_MAX: Final = 50
 """Of fit, and of behaviour."""
@@ -21,9 +22,29 @@ HYSTERESIS: Final = 500
 """Hundredths of a point, unless the rulebook says otherwise."""
 RULES_POINTS: Final = frozenset(SCORE_NAMES) - {"score.fit"}
 """The names in which the points of rules are."""
-_SCORE: Final = ("hot", "warm", "hysteresis", "fit", "behaviour", "caps")
-_FIT: Final = ("points", "if", "group")
-_BEHAVIOUR: Final = ("points", "if", "rule", "event", "fades", "at_most", "group")
+_BANDS: Final = ("hot", "warm", "hysteresis")
+_AMOUNT: Final[forms.Form] = {"title": "points", "type": "number", "minimum": 0, "maximum": POINTS_MAX}
+_SIGNED: Final[forms.Form] = {"title": "points", "type": "number", "minimum": -POINTS_MAX, "maximum": POINTS_MAX}
+_FIT: Final[forms.Keys] = {
+    "points": forms.said(_SIGNED, "For it, or (negative) against it; at most two decimals"),
+    "if": forms.said(forms.CONDITION, "While this holds"),
+    "group": forms.said(forms.TEXT, "Lines that `caps` limits together"),
+}
+_BEHAVIOUR: Final[forms.Keys] = {
+    **_FIT,
+    "rule": forms.said(forms.TEXT, "Since its newest signal; of one limit: limit/contacts"),
+    "event": forms.said(forms.EVENTS, "Since each of these events"),
+    "fades": forms.said(forms.DURATION, "Beside `rule` or `event`: nothing is left after so many whole days"),
+    "at_most": forms.said(_SIGNED, "Beside `event`: what all of them give together; as much as one, if nothing is said"),
+}
+SCORE: Final[forms.Keys] = {
+    "hot": forms.said(_AMOUNT, "From so many points on a lead is hot"),
+    "warm": forms.said(_AMOUNT, "From so many points on a lead is warm"),
+    "hysteresis": forms.said(_AMOUNT, "How far below a lead stays what it was; 5 if nothing is said"),
+    "fit": forms.said(forms.listed(forms.record(_FIT, needs=("points", "if")), LINES_MAX), "What the account, or its person, is"),
+    "behaviour": forms.said(forms.listed(forms.record(_BEHAVIOUR, needs=("points",)), LINES_MAX), "What happened"),
+    "caps": forms.said(forms.named(_AMOUNT), "Group -> the most that its lines give together"),
+}
 _DAY_MS: Final = units.UNITS_MS["d"]
 
 
@@ -42,8 +63,8 @@ def score(node: Node | None, rules: tuple[Rule, ...], limits: Mapping[str, objec
     if node is None or (isinstance(node, Scalar) and node.is_null):
         return None
     report = context.report
-    values = shapes.fields(node, "`score`", _SCORE, (), report) or {}
-    bands = {key: _amount(values[key], f"`{key}` of `score`", report) for key in _SCORE[:3] if key in values}
+    values = shapes.fields(node, "`score`", SCORE, (), report) or {}
+    bands = {key: _amount(values[key], f"`{key}` of `score`", report) for key in _BANDS if key in values}
     caps = {
         name: _amount(entry.value, f"the cap of '{name}'", report) or 0
         for name, entry in shapes.entries(values.get("caps"), "caps", report).items()
@@ -97,7 +118,7 @@ class _Lines:
         self._context = context
         self._report = context.report
 
-    def lines(self, node: Node | None, part: str, keys: tuple[str, ...]) -> tuple[Points, ...]:
+    def lines(self, node: Node | None, part: str, keys: forms.Keys) -> tuple[Points, ...]:
         if node is None or (isinstance(node, Scalar) and node.is_null):
             return ()
         if not isinstance(node, Items):
@@ -111,7 +132,7 @@ class _Lines:
         found = (self._line(item, part, keys) for item in node.items)
         return tuple(line for line in found if line is not None)
 
-    def _line(self, node: Node, part: str, keys: tuple[str, ...]) -> Points | None:
+    def _line(self, node: Node, part: str, keys: forms.Keys) -> Points | None:
         report, what = self._report, f"a line of `{part}`"
         if part == "fit" and isinstance(node, Fields) and {"rule", "event", "fades"} & node.entries.keys():
             message = "`fit` is about what an account is: it has `if`, and neither `rule`, `event` nor `fades`"
@@ -168,13 +189,20 @@ class _Lines:
         if limit and (not rule.each_limit or limit not in self._limits):
             remedy = self._report.guess(limit, self._limits) if rule.each_limit else f"Write: rule: {name}"
             self._report.refuse(node.at, "unknown_name", f"rule '{name}' is not judged for '{shortened(limit)}'", remedy)
-        used = sorted(names_of(rule) & RULES_POINTS)
+        used = self._points_of_rules(rule)
         if used:
             message = f"a circle: the score counts rule '{name}', which looks at `{used[0]}` (score → {name} → score)"
             self._report.refuse(
                 node.at, "circle", message, "Let the rule look at `score.fit`, or write a `behaviour` without this line"
             )
         return text
+
+    def _points_of_rules(self, rule: Rule) -> list[str]:
+        """The names, in its lines and those of rules that it looks at, in which the points of rules are."""
+        if self._report.problems:
+            return []  # a rule that it looks at may be one of those
+        behind = conditions_behind(rule.when, self._rules)
+        return sorted({name.path for condition in behind for name in names_in(condition.expr)} & RULES_POINTS)
 
 
 def _amount(node: Node, what: str, report: Report, *, signed: bool = False) -> int | None:

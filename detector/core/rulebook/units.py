@@ -11,8 +11,10 @@ NUMBER_MAX: Final = 1e15
 """Up to here a float still counts in whole numbers."""
 
 _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?", re.ASCII)
-_PERCENT = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)%", re.ASCII)
-_DURATION = re.compile(r"([0-9]{1,10})([smhdw])", re.ASCII)
+PERCENT_PATTERN: Final = r"([0-9]{1,6}(?:\.[0-9]{1,6})?)%"
+DURATION_PATTERN: Final = r"([0-9]{1,10})([smhdw])"
+_PERCENT = re.compile(PERCENT_PATTERN, re.ASCII)
+_DURATION = re.compile(DURATION_PATTERN, re.ASCII)
 
 
 def number(text: str) -> float | None:
