@@ -4,7 +4,7 @@ The only interpreter of a rule is `holds` (verdict.py), as of a moment, and `ste
 This asks them at the instants that count; compare.py holds what follows against the ledger, and desk.py tells what differs.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -20,6 +20,7 @@ from detector.core.measures.reader import Course
 from detector.core.rulebook.compile import Program
 from detector.core.rulebook.depends import EVERYTHING, Touch
 from detector.core.rulebook.judged import Judged
+from detector.core.silence import reconsidered
 from detector.core.timeline import Scene, dip, step
 from detector.core.verdict import Verdict, holds
 
@@ -30,11 +31,13 @@ IMPORT_QUIET_MS = 10 * 60_000
 
 
 def process(program: Program, account: Account, event: UsageEvent, place: Place) -> list[LeadEvent]:
-    """Folds the event and judges what it can change.
+    """Folds the event and judges what it can change, unless it counts for nothing.
 
     Nearly every event comes in order, in time, and can neither move the plan nor close a lead: it can only let rules rise. This
     is the short way of those; `_judged` knows all cases.
     """
+    if program.drops is not None and program.drops.drop(account, event):
+        return []
     facts, ledger = account.facts, account.ledger
     t = event.timestamp
     if (
@@ -50,13 +53,15 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
         reaction.fold(facts, event)
         if event.traits is not EMPTY_OBJECT:
             fold_traits(program, facts, event)
-        if not _may_rise(program, account, event, reaction.touches):
-            return Judgement(program, account, place, event).heated(t) if reaction.scores and ledger.open_leads else []
+        awake = _awake(program, account, event, reaction.touches)
+        hotter = reaction.scores and bool(ledger.open_leads)
+        if not awake and not hotter:
+            return []
         session = Judgement(program, account, place, event)
-        for judged, _ in reaction.touches:
-            account.resting.pop(judged.name, None)  # this event was not counted for each of them
+        for judged in awake:
             session.in_order(judged)
-        return session.told(t, t) if session.found_something or (reaction.scores and ledger.open_leads) else []
+        session.follow(but=awake)
+        return session.told(t, t) if session.found_something or hotter else []
     account.resting.clear()
     return _judged(program, account, event, place, max(facts.newest, ledger.judged_until))
 
@@ -89,6 +94,9 @@ def _judged(program: Program, account: Account, event: UsageEvent, place: Place,
             session.in_order(judged)
         else:
             session.again(judged, since)
+    session.follow(but=rules)
+    if not in_order:
+        session.reconsider(since, 0 if event.type == "group" else late)
     if quiet and not session.found_something and not (ledger.open_leads and program.reactions.of(event).scores):
         return []
     at_its_own_time = in_order and ledger.judged_until <= event.timestamp
@@ -109,15 +117,15 @@ def advance(program: Program, account: Account, place: Place) -> list[LeadEvent]
             state.due = NEVER
         elif state.due <= place.time and not judged.follows:
             session.until(judged, state, place.time)
+    session.follow()
     for judged in program.followers:
-        session.follow(judged)
         follower = ledger.rules.get(judged.name)
         if follower is not None and follower.due <= place.time:
             session.until(judged, follower, place.time)
     if ledger.hotter_at <= place.time:
         ledger.hotter_at = NEVER  # of the leads that are open, it is found anew where they are told
     session.scheduled()
-    return session.told(place.time)
+    return session.told(place.time, time=place.time)
 
 
 def import_ended(program: Program, account: Account, place: Place) -> list[LeadEvent]:
@@ -131,6 +139,7 @@ def import_ended(program: Program, account: Account, place: Place) -> list[LeadE
         state = account.ledger.rules.get(judged.name)
         if state is not None:
             session.until(judged, state, place.time)
+    session.reconsider(-1)
     session.scheduled()
     return session.told(max(account.facts.newest, place.time), -1)
 
@@ -146,9 +155,7 @@ def allowance_changed(program: Program, account: Account, limit: str, place: Pla
         if limit in judged.limits:
             session.since_now(judged)
     session.came_to_now()
-    for judged in () if waits else program.followers:
-        if limit not in judged.limits:
-            session.follow(judged)
+    session.follow(but=[judged for judged in program.followers if limit in judged.limits])
     return [] if waits else session.told(max(place.time, account.facts.newest))
 
 
@@ -160,29 +167,35 @@ def _wait_for_import(account: Account, event: UsageEvent, place: Place) -> None:
         account.ledger_changed()
 
 
-def _may_rise(program: Program, account: Account, event: UsageEvent, touched: Iterable[Touch]) -> bool:
-    """Whether a rule that a plain event touches stands somewhere, or does now. Hardly ever: it must be cheap.
+def _awake(program: Program, account: Account, event: UsageEvent, touched: Iterable[Touch]) -> list[Judged]:
+    """The rules that a plain event touches and that stand somewhere, or do now. Hardly ever any: it must be cheap.
 
     A rule that stands nowhere rests until an event could change that.
     """
+    awake = []
     if account.judged_by is not program:
         account.judged_by = program
         account.resting.clear()
     resting, moment = account.resting, None
     for judged, parts in touched:
         rest = resting.get(judged.name)
-        if rest is not None and (not parts & rest.part or (parts != EVERYTHING and rest.lasts(event.timestamp))):
+        if (
+            rest is not None
+            and event.timestamp < rest.ends
+            and (not parts & rest.part or (parts != EVERYTHING and rest.lasts(event.timestamp, event.person)))
+        ):
             continue
-        state = account.ledger.rules.get(judged.name)
-        if judged.course is Course.MOVES or (state is not None and (state.told > 0 or state.due != NEVER)):
-            return True
-        if moment is None:
-            moment = _moment(program, account, event.timestamp, event)
-        rest = judged.rest(moment)
-        if rest is None:
-            return True
-        resting[judged.name] = rest
-    return False
+        state, rest = account.ledger.rules.get(judged.name), None
+        if state is None or (state.told == 0 and state.due > event.timestamp):
+            if moment is None:
+                moment = _moment(program, account, event.timestamp, event)
+            rest = judged.rest(moment, NEVER if state is None else state.due)
+        if rest is not None:
+            resting[judged.name] = rest
+        else:
+            resting.pop(judged.name, None)
+            awake.append(judged)
+    return awake
 
 
 def _moment(program: Program, account: Account, t: int, event: UsageEvent | None) -> Moment:
@@ -277,15 +290,21 @@ class Judgement:
             self._take(judged, state, state.due)
         self._changed(due=True)
 
+    def reconsider(self, since: int, late_ms: int = 0) -> None:
+        """Late events of `since` or later may show who was to be left alone."""
+        self._changes += reconsidered(self._program, self._account.ledger, self.at, since, late_ms)
+
     def scheduled(self) -> None:
         """After timers: the next one."""
         self._changed(due=True)
 
-    def follow(self, judged: Judged) -> None:
-        """Every instant from where on the signals that it looks at are others than before."""
-        since = self._first_signalled(judged)
-        if since != NEVER:
-            self.again(judged, since)
+    def follow(self, but: Collection[Judged] = ()) -> None:
+        """What looks at the signals of others is judged from where on these are others than before. `but`: it has been."""
+        for judged in self._program.followers if self._signalled else ():
+            since = self._first_signalled(judged)
+            if since != NEVER and judged not in but:
+                self._account.resting.pop(judged.name, None)
+                self.again(judged, since)
 
     def _lead_the_way(self, judged: Judged, t: int) -> None:
         """What it looks at comes to t first, where that is due by then."""
@@ -304,16 +323,16 @@ class Judgement:
             name = change.judged.name
             self._signalled[name] = min(*times, self._signalled.get(name, NEVER))
 
-    def told(self, now: int, since: int = NEVER) -> list[LeadEvent]:
-        """What sales must hear, with the account as it stands at `now`. `since`: from when on the plan may have changed."""
-        if not self._changes and not self._account.ledger.open_leads:
+    def told(self, now: int, since: int = NEVER, time: int = -1) -> list[LeadEvent]:
+        """What sales must hear, with the account as it stands at `now`.
+
+        `since`: from when on the plan may have changed; `time`: until when leads may expire, and quiet may end.
+        """
+        ledger = self._account.ledger
+        if not self._changes and not ledger.open_leads and not (ledger.quiet and time >= 0):
             return []
         desk = Desk(self._scene, self._account, self._place, None if self._history else self.at(now))
-        return desk.tell(self._changes, min(since, now), now)
-
-    def heated(self, now: int) -> list[LeadEvent]:
-        """Which leads have become hotter, where no signal can have come."""
-        return Desk(self._scene, self._account, self._place, self.at(now)).heat(now)
+        return desk.tell(self._changes, min(since, now), now, time)
 
     def _reach(self, judged: Judged, t: int) -> None:
         """Time and events come to t. Where there is nothing to say no state is made: what is stored must not depend on when."""

@@ -32,7 +32,7 @@ def payload(  # noqa: PLR0913, PLR0917 - here everything meets
         "signals": [dict(signal) for signal in lead.signals],
         "evidence": [dict(entry) for entry in lead.evidence],
         "account": who.account(moment, account.external_id),
-        "people": who.people(program, moment, asker=lead.asker, trigger=lead.trigger, is_opted_out=account.ledger.is_opted_out),
+        "people": who.people(program, moment, account.ledger, asker=lead.asker, trigger=lead.trigger),
         "usage": usage_data(program, moment),
         "onboarding": onboarding_data(program, moment),
         "features": features_data(program, moment),

@@ -5,14 +5,17 @@ first in the list is the event.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
+from tests.oracle.calendar import began
 from tests.oracle.conditions import duration, truth
+from tests.oracle.events import Event, dig, selects
+from tests.oracle.measures import Measures
 from tests.oracle.plans import UNKNOWN, Plans, Standing
 
+__all__ = ["DAY", "Account", "Event", "Override", "dig"]
+
 T = TypeVar("T")
-Event = dict[str, Any]
 DAY = 86_400_000
 NAMES_A_PERSON = ("track", "page", "screen", "identify", "group")
 
@@ -28,15 +31,17 @@ class Override(NamedTuple):
     allowed: Any
 
 
-class Account:
+class Account(Measures):
     """Slow on purpose: whatever it is asked for, it looks through all the events again."""
 
     def __init__(self, rulebook: dict[str, Any], events: list[Event], overrides: Sequence[Override] = ()) -> None:
         """`overrides`: in the order in which they were said."""
         self.rulebook = rulebook
+        self.zone = rulebook.get("timezone", "UTC")
         self.overrides = overrides
         first = {event["id"]: event for event in reversed(events)}
-        self.events = sorted(first.values(), key=lambda event: (event["timestamp"], event["id"]))
+        counted = [event for event in first.values() if not dropped(rulebook, event)]
+        self.events = sorted(counted, key=lambda event: (event["timestamp"], event["id"]))
         said = [(e["timestamp"], e["traits"]["plan"]) for e in self.events if e["type"] == "group" and "plan" in e["traits"]]
         self.plans = Plans(rulebook, said)
         self.known: dict[Any, Any] = {}
@@ -54,10 +59,13 @@ class Account:
         aliases = self.rulebook.get("events", {})
         return self.once(("selected", repr(selector)), lambda: [e for e in self.events if selects(selector, e, aliases)])
 
-    def until(self, selector: Any, t: int, window: int | None = None) -> list[Event]:
-        """In (t - window, t]."""
-        since = -1 if window is None else t - window
-        return [event for event in self.selected(selector) if since < event["timestamp"] <= t]
+    def until(self, selector: Any, t: int) -> list[Event]:
+        return [event for event in self.selected(selector) if event["timestamp"] <= t]
+
+    def billed_on(self, t: int) -> int:
+        trait = self.rulebook.get("billing_day", "account.nothing").removeprefix("account.")
+        said = self.trait([e for e in self.events if e["type"] == "group"], trait, t)
+        return said if isinstance(said, int) and 1 <= said <= 31 and not isinstance(said, bool) else 1
 
     # --- where it stands ---
 
@@ -79,6 +87,9 @@ class Account:
         if path in self.rulebook.get("measures", {}):
             return self.once((path, t), lambda: self.measure(self.rulebook["measures"][path], t))
         root, _, rest = path.partition(".")
+        if root in self.rulebook.get("measures", {}):
+            compared = self.earlier if rest == "earlier" else self.rising_weeks
+            return self.once((path, t), lambda: compared(self.rulebook["measures"][root], t))
         if path == "plan":
             return self.standing(t).name
         if path == "stage":
@@ -100,30 +111,11 @@ class Account:
             return self.trait([e for e in self.events if e["type"] == "group"], rest, t)
         raise ValueError(f"not a name that the oracle knows: {path}")
 
-    def measure(self, measure: dict[str, Any], t: int) -> Any:
-        window = duration(measure["window"]) if "window" in measure else None
-        if "absent" in measure:
-            return self.absent(measure, t)
-        if "count" in measure:
-            counted = self.counted(measure["count"], t, window)
-            return len({each[0]["id"] if isinstance(each, tuple) else each["id"] for each in counted})
-        if "last" in measure:
-            values = [dig(event, measure["last"]) for event in self.until(measure["of"], t, window)]
-            return next((value for value in reversed(values) if value is not None), None)
-        return len(self.different(measure, t))
-
-    def different(self, measure: dict[str, Any], t: int) -> set[Any]:
-        """The values that a `distinct` counts."""
-        window = duration(measure["window"]) if "window" in measure else None
-        counted = self.counted(measure["of"], t, window)
-        return {each for event in counted if (each := told_apart(measure, event)) is not None}
-
-    def counted(self, selector: Any, t: int, window: int | None) -> list[Any]:
+    def counted(self, selector: Any, span: range) -> list[Any]:
         """Events, of premium (event, feature): an event is in it once for each feature that the plan lacked."""
         if selector != "premium":
-            return self.until(selector, t, window)
-        since = -1 if window is None else t - window
-        return [(event, feature) for event, feature in self.premium() if since < event["timestamp"] <= t]
+            return [event for event in self.selected(selector) if event["timestamp"] in span]
+        return [(event, feature) for event, feature in self.premium() if event["timestamp"] in span]
 
     def premium(self) -> list[tuple[Event, str]]:
         """Each use or refusal of a feature that the plan in force at that time lacked."""
@@ -138,20 +130,34 @@ class Account:
                     found.append((event, feature))
         return found
 
-    def absent(self, measure: dict[str, Any], t: int) -> bool:
-        """Whether what should have followed `after` did not, for so long."""
-        answers = [event["timestamp"] for event in self.until(measure["absent"], t)]
-        waiting = [e["timestamp"] for e in self.until(measure["after"], t) if not answers or e["timestamp"] > answers[-1]]
-        return bool(waiting) and waiting[0] + duration(measure["within"]) <= t
-
     def onboarding_took(self, t: int) -> int | None:
-        firsts: list[int] = []
-        for step in self.rulebook["onboarding"]["steps"]:
-            seen = self.until(step, t)
+        """Of the account; else of the person who was first to be done in time, or the first who was done."""
+        onboarding = self.rulebook["onboarding"]
+        people = sorted({event["person"] for event in self.events if event["person"]})
+        by_person = onboarding.get("by") == "person"
+        whose = [self.walked(onboarding["steps"], t, person) for person in (people if by_person else [None])]
+        done = [times for times in whose if times is not None]
+        within = duration(onboarding["within"]) if "within" in onboarding else 10**15
+        best = sorted(done, key=lambda times: (max(times) - min(times) > within, max(times)))
+        return max(best[0]) - min(best[0]) if best else None
+
+    def walked(self, steps: list[Any], t: int, person: str | None) -> list[int] | None:
+        """When each step was done first, by that person or by anybody."""
+        found: list[int] = []
+        for step in steps:
+            times = self.reached(*next(iter(step.items())), t) if isinstance(step, dict) else self.until(step, t)
+            seen = [event["timestamp"] for event in times if person is None or event["person"] == person]
             if not seen:
                 return None
-            firsts.append(seen[0]["timestamp"])
-        return max(firsts) - min(firsts)
+            found.append(seen[0])
+        return found
+
+    def reached(self, name: str, number: int, t: int) -> list[Event]:
+        """The event with which a measure came to a number, and those after it."""
+        measure = self.rulebook["measures"][name]
+        events = self.until(measure.get("count", measure.get("of")), t)
+        values = [event["id"] if "count" in measure else self.told_apart(measure, event) for event in events]
+        return [event for n, event in enumerate(events) if len(set(values[: n + 1]) - {None}) >= number]
 
     def trait(self, events: list[Event], name: str, t: int) -> Any:
         said = [event["traits"][name] for event in events if event["timestamp"] <= t and name in event["traits"]]
@@ -165,11 +171,12 @@ class Account:
         return {"used": self.used, "allowed": self.allowed, "percent": self.percent}[what](name, t)
 
     def used(self, name: str, t: int) -> float | None:
-        """How much of a limit. A gauge that was never told is unknown; a counter begins again with each month (UTC)."""
+        """How much of a limit. A gauge that was never told is unknown; a counter begins again with each of its periods."""
         limit = self.rulebook["limits"][name]
         if "count" in limit:
-            month = month_of(t)
-            return sum(1 for event in self.until(limit["count"], t) if month_of(event["timestamp"]) == month)
+            never = limit["resets"] == "never"
+            start = 0 if never else began(limit["resets"], t, self.zone, self.billed_on(t))
+            return len(self.counted(limit["count"], range(start, t + 1)))
         values: list[Any] = [dig(event, limit["last"]) for event in self.until(limit["of"], t)]
         return next((v for v in reversed(values) if isinstance(v, int | float) and not isinstance(v, bool)), None)
 
@@ -197,53 +204,25 @@ class Account:
     def person_trait(self, person: str | None, name: str, t: int) -> Any:
         if person is None:
             return None
+        if name in ("email_domain", "email_kind"):
+            return of_email(name, self.person_trait(person, "email", t)) or of_email(name, person)
         return self.trait([e for e in self.events if e["type"] != "group" and e["person"] == person], name, t)
 
 
-def selects(selector: Any, event: Event, aliases: dict[str, Any]) -> bool:
-    """`selector`: a name of `aliases`, the product's own name, `active`, {of, where}, or a list of such."""
-    if isinstance(selector, list):
-        return any(selects(each, event, aliases) for each in selector)
-    if isinstance(selector, dict):
-        return selects(selector["of"], event, aliases) and truth(selector["where"], lambda path: there(event, path)) is True
-    if event["type"] != "track":
-        return False
-    if selector == "active":
-        return event["person"] is not None
-    if selector in aliases:
-        return selects(aliases[selector], event, {})
-    return bool(event["name"] == selector)
+def dropped(rulebook: dict[str, Any], event: Event) -> bool:
+    """Whether `drop_events` makes it count for nothing. Of its person only the id says something here."""
+
+    def read(path: str) -> Any:
+        root, _, rest = path.partition(".")
+        return of_email(rest, event["person"]) if root == "person" else dig(event, path)
+
+    return any(truth(condition, read) is True for condition in rulebook.get("drop_events", ()))
 
 
-def dig(event: Event, path: str) -> Any:
-    """`properties.total` of an event; None if it is not there, or not plain."""
-    value = there(event, path)
-    return value if isinstance(value, str | int | float) else None
-
-
-def there(event: Event, path: str) -> Any:
-    """Whatever it is."""
-    value: Any = event
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
-
-
-def told_apart(measure: dict[str, Any], counted: Any) -> Any:
-    """What a `distinct` counts different ones of."""
-    event, feature = counted if isinstance(counted, tuple) else (counted, None)
-    match measure["distinct"]:
-        case "day":
-            return event["timestamp"] // DAY
-        case "person":
-            return event["person"]
-        case "feature":
-            return feature
-        case path:
-            value = dig(event, path)
-            return str(value).lower() if isinstance(value, bool) else value
-
-
-def month_of(t: int) -> tuple[int, int]:
-    day = datetime.fromtimestamp(t / 1000, UTC)
-    return day.year, day.month
+def of_email(name: str, address: Any) -> str | None:
+    """`email_domain` or `email_kind`, as far as the made-up people go."""
+    local, _, domain = address.lower().partition("@") if isinstance(address, str) else ("", "", "")
+    if not domain:
+        return None
+    kind = "free_mail" if domain == "gmail.com" else "role" if local == "info" else "business"
+    return str(domain) if name == "email_domain" else kind

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
 
-from tests.oracle.account import DAY, Account, Event, Override, month_of, there
+from tests.oracle.account import DAY, Account, Event, Override
+from tests.oracle.calendar import PERIODS, during, local_date, midnight
 from tests.oracle.conditions import NOBODY, aspect, both, date, distance, duration, leaves, plain, truth
+from tests.oracle.events import there
 from tests.oracle.score import Score, band, score
 
 REFUSED = 1e9
@@ -43,6 +45,26 @@ def final_score(rulebook: dict[str, Any], events: list[Event], horizon: int, ove
     """What the account's score is at the horizon, with nobody at hand."""
     rule = Rule(Account(rulebook, events, overrides), "", {}, None, horizon)
     return rule.score(horizon, None)
+
+
+class Hearing(NamedTuple):
+    """Whether sales may hear of a signal. `barred`: at none of the instants at which it came, rose or was asked for again."""
+
+    rule: str
+    qualified_at: int
+    barred: bool
+    clear: bool
+    """Where it came to stand as it does, nothing bars it."""
+
+
+def hearings(rulebook: dict[str, Any], events: list[Event], horizon: int, overrides: Sequence[Override] = ()) -> set[Hearing]:
+    """Of all signals, for rulebooks with `suppress` and rules in shadow."""
+    account = Account(rulebook, events, overrides)
+    found: set[Hearing] = set()
+    for name, rule in rulebook["rules"].items():
+        for limit in rulebook.get("limits", {}) if "each" in rule else [None]:
+            found |= Rule(account, name, rule, limit, horizon).hearings(horizon)
+    return found
 
 
 class Rule:
@@ -104,7 +126,7 @@ class Rule:
         how, inner = aspect(path)
         account, (root, _, rest) = self.account, path.partition(".")
         if how == "values":
-            return account.different(self.rulebook["measures"][inner], t)
+            return self.different(inner, t)
         if how:
             value = self.read(inner, t, asked)
             return distance(how, value if inner == "customer_since" else date(value), t)
@@ -139,6 +161,34 @@ class Rule:
         found = signals_of(self.account, name, self.horizon)
         return [each.qualified_at for each in found if rule in (name, each.rule)]
 
+    def different(self, name: str, t: int) -> Any:
+        """The different values that a measure counts; None: it counts none yet."""
+        measure = self.rulebook["measures"][name]
+        span = self.account.span(measure, t)
+        return None if span is None else self.account.different(measure, span, t)
+
+    # --- whom sales is to leave alone ---
+
+    def suppressed(self, t: int) -> bool:
+        """By the account, or by the person whom the rule is about, if it is about one."""
+        person, paths = None, {leaf[1] for leaf in self.leaves()}
+        if "event" in self.rule:
+            person = (self.asked(t) or {}).get("person")
+        elif any(path.startswith("person.") for path in paths):
+            person = self.account.person_named_last(t)
+
+        def read(path: str) -> Any:
+            return self.read(path, t, {"person": person})
+
+        return any(truth(condition, read) is True for condition in self.rulebook.get("suppress", ()))
+
+    def hearings(self, horizon: int) -> set[Hearing]:
+        found = set()
+        for each in self.walk(horizon):
+            free = [self.rule.get("mode") != "shadow" and not self.suppressed(t) for t in (*each["instants"], *each["again"])]
+            found.add(Hearing(self.name, each["at"], not any(free), free[len(each["instants"]) - 1]))
+        return found
+
     # --- when it may change ---
 
     def instants(self, horizon: int) -> set[int]:
@@ -155,11 +205,9 @@ class Rule:
             found |= {t + day * DAY for t in times | signalled for day in range(fades + 1)}
         for after in self.delays():
             found |= {t + after for t in times}
-        day = min(times) - min(times) % DAY
-        while day <= horizon:  # a counter begins again with the month
-            if month_of(day) != month_of(day - 1):
-                found.add(day)
-            day += DAY
+        zone = self.account.zone  # periods of the calendar begin anew
+        found |= {midnight(local_date(day, zone), zone) for day in range(min(times), horizon + DAY, DAY // 2)}
+        found |= {t + length + more for t in times for length in self.compared_since() for more in (0, 1)}
         for leaf in (leaf for leaf in self.leaves() if aspect(leaf[1])[0]):
             lengths = [0, *(plain(value) for value in leaf[2:] if isinstance(value, tuple))]
             found |= {at + sign * n + more for at in self.dates() for n in lengths for sign in (1, -1) for more in (0, 1)}
@@ -198,11 +246,20 @@ class Rule:
         said = [date(value) for event in self.account.events for value in event["traits"].values()]
         return {at for at in said if at is not None} | {event["timestamp"] for event in self.account.events}
 
+    def compared_since(self) -> set[int]:
+        """What the time since a first event is compared with."""
+        measures = self.rulebook.get("measures", {})
+        about = [leaf for leaf in self.leaves() if "since" in measures.get(leaf[1], {})]
+        return {plain(value) for leaf in about for value in leaf[2:] if isinstance(value, tuple)}
+
     def delays(self) -> set[int]:
         """How long after an event it may still matter: windows run out, an answer is overdue."""
-        names = {aspect(leaf[1])[1] for leaf in self.leaves()}
+        names = {aspect(leaf[1])[1].partition(".")[0] for leaf in self.leaves()}
         used = [measure for name, measure in self.rulebook.get("measures", {}).items() if name in names]
-        return {duration(measure[key]) for measure in used for key in ("window", "within") if key in measure}
+        lengths = {measure[key] for measure in used for key in ("window", "within") if key in measure}
+        begin = {during(measure["during"])[0] for measure in used if "during" in measure}
+        ran_out = {duration(length) for length in lengths if length not in PERIODS}
+        return ran_out | {2 * length for length in ran_out} | begin  # of what was earlier too
 
     def looks_at_the_score(self) -> bool:
         return any(leaf[1].partition(".")[0] in ("score", "temperature") for leaf in self.leaves())
@@ -210,7 +267,14 @@ class Rule:
     # --- signals ---
 
     def signals(self, horizon: int) -> set[Signal]:
-        """The walk: what is told, what the cooldown silences, what raises the signal before."""
+        found = self.walk(horizon)
+        return {Signal(self.lead_type(each["at"]), self.name, self.step(each["rank"]), each["at"]) for each in found}
+
+    def walk(self, horizon: int) -> list[dict[str, Any]]:
+        """What is told, what the cooldown silences, what raises the signal before.
+
+        `instants`: at which a signal came and rose; `again`: at which the same was asked for once more.
+        """
         ahead = list(self.instants(horizon))
         heapify(ahead)
         found: list[dict[str, Any]] = []
@@ -223,15 +287,18 @@ class Rule:
             rank = self.rank(t)
             if rank > told:
                 if not (found and self.cools(found[-1], t)):
-                    found.append({"at": t, "rank": rank, "allowed": self.allowed(t)})
+                    found.append({"at": t, "rank": rank, "allowed": self.allowed(t), "instants": [t], "again": []})
                     told = rank
                     if t + self.cooldown <= horizon:
                         heappush(ahead, t + self.cooldown)
                 elif rank > found[-1]["rank"]:
                     found[-1] |= {"rank": rank, "allowed": self.allowed(t)}
+                    found[-1]["instants"].append(t)
                     told = rank
+                elif "event" in self.rule:
+                    found[-1]["again"].append(t)
             told = min(told, self.lasting(t)) if told else 0.0
-        return {Signal(self.lead_type(each["at"]), self.name, self.step(each["rank"]), each["at"]) for each in found}
+        return found
 
     def cools(self, last: dict[str, Any], t: int) -> bool:
         """Within the cooldown of the last signal, unless the limit was raised since."""

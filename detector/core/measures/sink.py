@@ -1,11 +1,20 @@
 """Where the events of a selector go: what is kept of them, and under which key of the account's facts."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from detector.core.rulebook.model import Selector
+from detector.core.zones import UTC
 
-Keeps: TypeAlias = Literal["count", "gauge", "last", "distinct", "feature", "asked", "milestone"]
+Keeps: TypeAlias = Literal["count", "gauge", "last", "distinct", "sight", "feature", "asked", "milestone"]
+
+
+class Sought(NamedTuple):
+    """Only what lies in [first + begins, first + ends) is asked for; `after`: the milestone that says when that first was."""
+
+    after: str
+    begins_ms: int
+    ends_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +29,9 @@ class Sink:
     """asked: the property paths that the rule reads."""
     title: str = ""
     """asked: the event's name in the rulebook."""
+    zone: str = UTC
+    """Whose days are meant."""
+    unit: Literal["day", "week", "month"] | None = None
+    """sight: of each period the first is kept."""
+    sought: Sought | None = None
+    """What comes after that is not kept."""

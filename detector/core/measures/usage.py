@@ -4,10 +4,11 @@ from math import ceil
 from typing import Any
 
 from detector.core import words
-from detector.core.facts.series import DAY_MS, Count, Series, month_begun, month_of, month_start
+from detector.core.facts.series import DAY_MS, Count, Series
 from detector.core.instants import NEVER
 from detector.core.measures.keys import events_key, limit_key
 from detector.core.measures.moment import Moment
+from detector.core.measures.periods import Periods, Resets
 from detector.core.overrides import override_at
 from detector.core.rulebook.model import Limit, Step, Type
 
@@ -22,16 +23,17 @@ REFUSED_MS = 7 * DAY_MS
 class LimitReader:
     """`used` None: no gauge event yet. `allowed` None: no cap, or the plan (or what it allows) is unknown."""
 
-    def __init__(self, limit: Limit) -> None:
+    def __init__(self, limit: Limit, periods: Periods) -> None:
         self.limit = limit
-        self.key = limit_key(limit)
+        self._resets = Resets(limit.period, periods)
+        self.key = limit_key(limit, periods.zone)
         self.refused_key = events_key(limit.refused)
 
     def _events(self, moment: Moment) -> Series:
         return moment.facts.series(self.key)
 
     def _count(self, moment: Moment) -> Count:
-        return self._events(moment).count_in_month(moment.t)
+        return self._events(moment).count_in(self._resets.start(moment), moment.t + 1)
 
     def used(self, moment: Moment) -> float | None:
         if self.limit.kind == "counter":
@@ -70,25 +72,25 @@ class LimitReader:
         facts, t = moment.facts, moment.t
         changes = [self._events(moment).next(t), facts.series(self.refused_key).next(t), moment.ladder.next(facts, t)]
         changes += [each.since for each in moment.overrides.get(self.limit.name, ()) if each.since > t]
-        return min(*changes, month_start(month_of(t) + 1)) if self.limit.kind == "counter" else min(changes)
+        return min(*changes, self._resets.next(moment)) if self.limit.kind == "counter" else min(changes)
 
     def data(self, moment: Moment, refused_window_ms: int) -> dict[str, Any]:
         """As receivers read it."""
-        resets = self.limit.kind == "counter"
+        resets_at = self._resets.ends(moment) if self.limit.kind == "counter" else None
         used, allowed = self.used(moment), self.allowed(moment)
         return {
             "limit": self.limit.name,
             "used": words.plain(used, Type.NUMBER),
             "allowed": words.plain(allowed, Type.NUMBER),
             "full_on": None,
-            "resets_at": words.time(month_start(month_of(moment.t) + 1)) if resets else None,
+            "resets_at": None if resets_at is None else words.time(resets_at),
             "refused_7d": self.refused(moment, refused_window_ms),
         }
 
     def ids(self, moment: Moment, number: int) -> list[str]:
-        """Of a counter only this month's: no other message is in its value."""
-        month_ms = moment.t - month_begun(moment.t // DAY_MS) + 1
-        return self._events(moment).newest_ids(moment.t, number, month_ms if self.limit.kind == "counter" else None)
+        """Of a counter only this period's: no other message is in its value."""
+        start = self._resets.start(moment) if self.limit.kind == "counter" else 0
+        return self._events(moment).newest_ids_in(start, moment.t + 1, number)
 
     def refused_ids(self, moment: Moment, number: int, window_ms: int | None = None) -> list[str]:
         return moment.facts.series(self.refused_key).newest_ids(moment.t, number, window_ms)

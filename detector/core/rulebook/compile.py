@@ -5,19 +5,22 @@ from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any
 
+from detector.core.drops import Drops, drops
 from detector.core.instants import NEVER
-from detector.core.measures.keys import asked_key, events_key, feature_key, limit_key, step_key
+from detector.core.measures.keys import asked_key, events_key, feature_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
+from detector.core.measures.periods import Periods
 from detector.core.measures.plan import Ladder
 from detector.core.measures.reader import Course, Reader
-from detector.core.measures.readers import reader_of
+from detector.core.measures.readers import reader_of_name
 from detector.core.measures.score import ScoreReader
 from detector.core.measures.sink import Sink
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.folds import fold_functions
 from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import Judged, Line
+from detector.core.rulebook.measured import Distinct
 from detector.core.rulebook.model import (
     Binary,
     Condition,
@@ -32,6 +35,7 @@ from detector.core.rulebook.model import (
     Selector,
     Type,
 )
+from detector.core.rulebook.names import PERSON_NAMES
 from detector.core.rulebook.reactions import Reactions
 from detector.core.rulebook.references import RULES, conditions_behind, in_order
 from detector.core.rulebook.scoring import PARTS, Test, score_reader, score_values, signals_behind
@@ -48,6 +52,7 @@ from detector.core.rulebook.values import (
     trait_value,
     where_trials_end,
 )
+from detector.core.suppression import Ground, Suppression
 
 PERSON_TRAITS = frozenset(
     ("email", "name", "first_name", "firstName", "last_name", "lastName", "title", "role", "timezone", "phone")
@@ -79,6 +84,8 @@ class Program:
     """Whether leads are closed where the plan goes up or down, and so by no other event in order."""
     lateness_ms: int
     """An event that is later than this is too late for some rule."""
+    suppression: Suppression
+    drops: Drops | None
     strength: Mapping[str, int]
     """Lead type -> place in the order, 0 is the strongest."""
     score: ScoreReader | None
@@ -90,6 +97,10 @@ class Program:
         place = self.strength.get(name)
         return _LEAD_TYPE_DEFAULT if place is None else self.rulebook.lead_types[place]
 
+    def quiet_ms(self, lead_type: str, outcome: str) -> int:
+        """How long after a lead of this type came to that no further one is opened."""
+        return self.lead_type(lead_type).quiet_after.get(outcome, self.rulebook.noise.quiet_after.get(outcome, 0))
+
     def rank(self, lead_type: str) -> int:
         """Smaller is stronger; a type that the rulebook does not order is the weakest."""
         return self.strength.get(lead_type, len(self.strength))
@@ -97,9 +108,12 @@ class Program:
 
 def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     """Raises nothing for a rulebook that `parse` accepted."""
-    features = {name: feature_key(feature) for name, feature in rulebook.features.items()}
-    onboarding = OnboardingReader(rulebook.onboarding) if rulebook.onboarding is not None else None
-    readers = {name: reader_of(measure, features) for name, measure in rulebook.measures.items()}
+    periods = Periods.of(rulebook)
+    features = {name: feature_key(feature, periods.zone) for name, feature in rulebook.features.items()}
+    onboarding = OnboardingReader(rulebook.onboarding, periods) if rulebook.onboarding is not None else None
+    of_measures = [path for path in sorted(_paths(rulebook, [])) if path.partition(".")[0] in rulebook.measures]
+    names = dict.fromkeys([*rulebook.measures, *of_measures])
+    readers = {name: reader_of_name(name, rulebook.measures, features, periods) for name in names}
     values = {
         **STATE_VALUES,
         **LIMIT_VALUES,
@@ -109,7 +123,7 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     ladder = Ladder(rulebook.plans, rulebook.no_plan)
     if ladder.timed:
         values = where_trials_end(values)
-    limits = {name: LimitReader(limit) for name, limit in rulebook.limits.items()}
+    limits = {name: LimitReader(limit, periods) for name, limit in rulebook.limits.items()}
     values |= limits_by_name(values, limits)
     counts = frozenset(name for name, reader in readers.items() if reader.rises_by_one)
     score = _score(rulebook, values)
@@ -118,8 +132,13 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     every = [each for rule in rulebook.rules for each in of_rules[rule.name]]
     followers = tuple(each for each in every if each.follows)
     judged = {each.name: each for each in (*(each for each in every if not each.follows), *followers)}
-    sinks = _sinks(rulebook, readers.values())
-    traits = {path for path in _paths(rulebook, sinks) if path.startswith(("person.", "account."))}
+    sinks = _sinks(rulebook, readers.values(), limits.values(), features)
+    sinks += onboarding.sinks if onboarding is not None else ()
+    traits = {
+        path
+        for path in (*_paths(rulebook, sinks), rulebook.billing_day or "", *_told_apart(rulebook))
+        if path.startswith(("person.", "account."))
+    } - PERSON_NAMES.keys()
     folds = fold_functions(sinks, acting=any(each.of_person for each in judged.values()))
     return Program(
         rulebook=rulebook,
@@ -137,6 +156,8 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         close_lost=_closing(rulebook.close_lost, values),
         closes_at_plans_only=all(map(_is_change_of_plan, (rulebook.close_won, rulebook.close_lost))),
         lateness_ms=min((each.rule.lateness_ms for each in judged.values()), default=0),
+        drops=drops(rulebook.drop_events),
+        suppression=Suppression(tuple(_suppressing(condition, values) for condition in rulebook.suppress)),
         strength={lead_type.name: place for place, lead_type in enumerate(rulebook.lead_types)},
         score=score,
         followers=followers,
@@ -167,8 +188,9 @@ def _reading(
     """The values of what these conditions name."""
 
     def read(name: Name) -> Value:
-        found = [each for condition in conditions for each in compared_with(condition.expr, name)]
-        return aspect(value_of(name.path, values, properties), name, found)
+        with_this = (fixed for condition in conditions for fixed in compared_with(condition.expr, name))
+        lengths = tuple(int(fixed) for fixed in with_this if isinstance(fixed, int | float))
+        return aspect(value_of(name.path, values, properties), name, lengths)
 
     return read
 
@@ -255,7 +277,11 @@ def _course(expr: Expr, read: Callable[[Name], Value]) -> Course:
     if isinstance(expr, Binary) and expr.operator in ("and", "or"):
         return max(_course(expr.left, read), _course(expr.right, read))
     match expr:
-        case Binary(operator=">=" | ">", left=Name(), right=Constant()) | Covers() | Name():
+        case Name(type=Type.BOOL) | Covers():
+            return Course.FALLS
+        case Binary(operator=">=", left=Name(), right=Constant(value=int() | float() as number)) if number > 0:
+            return Course.FALLS  # from 0 on it would hold already where a window begins, and unknown ends
+        case Binary(operator=">", left=Name(), right=Constant(value=int() | float() as number)) if number >= 0:
             return Course.FALLS
         case _:
             return Course.MOVES
@@ -269,7 +295,12 @@ def _guard(conditions: tuple[Condition, ...], read: Callable[[Name], Value]) -> 
 def _closing(condition: Condition | None, values: Mapping[str, Value]) -> Callable[[Moment], bool | None]:
     if condition is None:
         return lambda _moment: False
-    return _guard((condition,), lambda name: aspect(value_of(name.path, values, ()), name, ()))
+    return _guard((condition,), _reading((condition,), values))
+
+
+def _suppressing(condition: Condition, values: Mapping[str, Value]) -> Ground:
+    of_person = any(name.path.startswith("person.") for name in names_in(condition.expr))
+    return Ground(condition.text, _closing(condition, values), of_person)
 
 
 def _is_change_of_plan(condition: Condition | None) -> bool:
@@ -287,8 +318,17 @@ def _line(condition: Condition, read: Callable[[Name], Value], counts: frozenset
     source = read(names[0]) if names else Value(lambda _moment: None)
     kind = left.type if isinstance(left, Name) else Type.ANY
     threshold = _calculation(compared.right, read) if compared is not None else lambda _moment: None
-    holds = _guard((condition,), read)
-    return Line(condition.text, _calculation(left, read), threshold, source, kind, holds, _counted_to(condition.expr, counts))
+    return Line(
+        text=condition.text,
+        value=_calculation(left, read),
+        threshold=threshold,
+        source=source,
+        type=kind,
+        holds=_guard((condition,), read),
+        course=_course(condition.expr, read),
+        sources=tuple(map(read, dict.fromkeys(names))),
+        counted_to=_counted_to(condition.expr, counts),
+    )
 
 
 def _counted_to(expr: Expr, counts: frozenset[str]) -> int | None:
@@ -311,6 +351,7 @@ def _paths(rulebook: Rulebook, sinks: list[Sink]) -> set[str]:
     conditions = [condition for rule in rulebook.rules for condition in rule.when]
     conditions += [condition for condition in (rulebook.close_won, rulebook.close_lost) if condition is not None]
     conditions += [*rulebook.segments.values(), *(line.condition for line in _points(rulebook) if line.condition is not None)]
+    conditions += rulebook.suppress
     conditions += [term.where for sink in sinks for term in sink.selector.terms if term.where is not None]
     texts = [*(rule.say for rule in rulebook.rules), *(lead_type.do for lead_type in rulebook.lead_types)]
     paths = {name.path for condition in conditions for name in names_in(condition.expr)}
@@ -321,16 +362,23 @@ def _points(rulebook: Rulebook) -> tuple[Points, ...]:
     return () if rulebook.score is None else (*rulebook.score.fit, *rulebook.score.behaviour)
 
 
-def _sinks(rulebook: Rulebook, readers: Iterable[Reader]) -> list[Sink]:
+def _told_apart(rulebook: Rulebook) -> set[str]:
+    """The properties and traits of which different values are counted."""
+    found = [measure for measure in rulebook.measures.values() if isinstance(measure, Distinct)]
+    return {path for measure in found for path in (measure.of_value, measure.most_by) if path is not None}
+
+
+def _sinks(
+    rulebook: Rulebook, readers: Iterable[Reader], limits: Iterable[LimitReader], features: Mapping[str, str]
+) -> list[Sink]:
     sinks = [sink for reader in readers for sink in reader.sinks]
-    for limit in rulebook.limits.values():
-        sinks.append(Sink(limit_key(limit), limit.of, "gauge" if limit.kind == "gauge" else "count", limit.of_value))
+    for of_limit in limits:
+        limit = of_limit.limit
+        sinks.append(Sink(of_limit.key, limit.of, "gauge" if limit.kind == "gauge" else "count", limit.of_value))
         sinks.append(Sink(events_key(limit.refused), limit.refused, "count"))
-    for feature in rulebook.features.values():
+    for name, feature in rulebook.features.items():
         either = Selector((*feature.used.terms, *feature.refused.terms))
-        sinks.append(Sink(feature_key(feature), either, "feature"))
-    if rulebook.onboarding is not None:
-        sinks += [Sink(step_key(step), step, "milestone") for step in rulebook.onboarding.steps.values()]
+        sinks.append(Sink(features[name], either, "feature"))
     sinks += [Sink(events_key(line.event), line.event, "count") for line in _points(rulebook) if line.event.terms]
     for rule in rulebook.rules:
         properties = asked_properties(rule)

@@ -1,17 +1,17 @@
 """What plans cap and include: the sections `limits` and `features`."""
 
-from typing import Final
+from typing import Any, Final, cast
 
 from detector.core.rulebook import forms, shapes
 from detector.core.rulebook.counting import of_events, path
-from detector.core.rulebook.model import Feature, Limit, Selector
-from detector.core.rulebook.selectors import Context, selector
+from detector.core.rulebook.model import Feature, Limit, Selector, Term
+from detector.core.rulebook.selectors import PAGE_FORM, Context, page, selector
 from detector.core.rulebook.tree import Entry, Node
 
 LIMITS_MAX: Final = 100
 FEATURES_MAX: Final = 500
 
-_RESETS: Final = ("month",)
+_RESETS: Final = ("day", "week", "month", "year", "billing period", "never")
 LIMIT: Final[forms.Keys] = {
     "last": forms.said(forms.PROPERTY, "A gauge: the newest value of a property, of the events of `of`"),
     "of": forms.said(forms.EVENTS, "Which events carry the property of `last`"),
@@ -24,9 +24,10 @@ _LIMIT_LATER: Final = ("max", "min", "sum", "distinct", "each", "unit", "worst_b
 FEATURE: Final[forms.Keys] = {
     "used": forms.said(forms.EVENTS, "Somebody used it"),
     "refused": forms.said(forms.EVENTS, "Your product said that the plan lacks it"),
+    "page": forms.said(PAGE_FORM, "Somebody opened this page of it"),
 }
-_FEATURE_LATER: Final = ("page", "screen", "label", "if")
-_RESETS_LATER: Final = ("billing period", "day", "week", "hour", "year", "quarter", "never")
+_FEATURE_LATER: Final = ("screen", "label", "if")
+_RESETS_LATER: Final = ("hour", "quarter")
 
 
 def limits(node: Node | None, context: Context) -> dict[str, Limit]:
@@ -59,9 +60,11 @@ def _limit(name: str, entry: Entry, context: Context) -> Limit | None:
     if "of" in values:
         report.refuse(values["of"].at, "unknown_key", f"{what} has `count` and `of`", "Name the events in `count` alone")
     shapes.require(values, entry.value, what, {"resets": "month"}, report)
-    if "resets" in values:
-        shapes.one_of(values["resets"], f"`resets` of {what}", _RESETS, _RESETS_LATER, report)
-    return Limit(name, label, "counter", selector(values["count"], what, context), None, refused)
+    resets = (
+        shapes.one_of(values["resets"], f"`resets` of {what}", _RESETS, _RESETS_LATER, report) if "resets" in values else None
+    )
+    period = None if resets == "never" else cast("Any", resets or "month")
+    return Limit(name, label, "counter", selector(values["count"], what, context), None, refused, period)
 
 
 def features(node: Node | None, context: Context) -> dict[str, Feature]:
@@ -75,6 +78,8 @@ def features(node: Node | None, context: Context) -> dict[str, Feature]:
             continue
         if not values and not shapes.waits(entry.value, _FEATURE_LATER):
             context.report.refuse(entry.value.at, "missing", f"{what} names no event", "Write: {used: Your Event}")
-        used, refused = (selector(values[key], what, context) if key in values else Selector() for key in FEATURE)
-        built[name] = Feature(name, used, refused)
+        used, refused = (selector(values[key], what, context) if key in values else Selector() for key in ("used", "refused"))
+        path = page(values["page"], f"`page` of {what}", context.report) if "page" in values else None
+        pages = () if path is None else (Term("", None, path),)
+        built[name] = Feature(name, Selector((*used.terms, *pages)), refused)
     return built

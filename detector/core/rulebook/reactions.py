@@ -28,8 +28,9 @@ class Reactions:
             name: Reaction(folds.named.get(name, folds.other), depends.of(name), depends.scores(name)) for name in names
         }
         self._other = Reaction(folds.other, depends.of_type("track"), depends.type_scores("track"))
+        untracked = {type_: folds.page if type_ == "page" else folds.untracked for type_ in TYPES}
         self._untracked = {
-            type_: Reaction(folds.untracked, depends.of_type(type_), depends.type_scores(type_)) for type_ in TYPES
+            type_: Reaction(fold, depends.of_type(type_), depends.type_scores(type_)) for type_, fold in untracked.items()
         }
 
     def of(self, event: UsageEvent) -> Reaction:

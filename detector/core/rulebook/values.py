@@ -1,10 +1,11 @@
 """Names of the rulebook in, readers of a moment out: value, message ids behind it, and the window it looks at."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from detector.core.instants import NEVER
-from detector.core.measures import dates, trial
+from detector.core.measures import dates, email, trial
+from detector.core.measures.firsts import SinceReader
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.plan import OWN
@@ -26,6 +27,10 @@ def _never(_moment: Moment) -> int:
     return NEVER
 
 
+def _nobody(_moment: Moment) -> Collection[str]:
+    return ()
+
+
 def _at_once(_moment: Moment) -> int:
     return 0
 
@@ -40,11 +45,18 @@ class Value(NamedTuple):
     read: Callable[[Moment], Any]
     next: Callable[[Moment], int] = _never
     ids: Callable[[Moment, int], list[str]] = _no_ids
-    window_ms: int | None = None
+    window: str | None = None
     at_least: Callable[[Moment], bool] = _exact
     listed: Callable[[Moment], list[str] | None] = lambda _moment: None
     course: Course = Course.STILL
     until: Callable[[Moment], int] = _at_once
+    """Until then no event can change it that comes in order."""
+    known: Callable[[Moment], Collection[str]] = _nobody
+    """The people of whom no event in order raises it."""
+    turns: Callable[[Moment, tuple[int, ...]], int] | None = None
+    """Of a value that is another at every millisecond: the first instant after the moment at which it may compare otherwise with
+    one of these.
+    """
     values: Callable[[Moment], Any] = lambda _moment: None
     """The different values behind the number, of measures that count such."""
     parts: "tuple[Value, ...]" = ()
@@ -52,15 +64,18 @@ class Value(NamedTuple):
 
 
 def measure_value(reader: Reader) -> Value:
+    turns = reader.turns if isinstance(reader, SinceReader) else None
     return Value(
         reader.value,
         reader.next,
         reader.ids,
-        reader.window_ms,
+        reader.window,
         reader.at_least,
         reader.listed,
         reader.course,
         reader.until,
+        reader.known,
+        turns,
         reader.values,
     )
 
@@ -125,8 +140,10 @@ STATE_VALUES = {
     "plan": Value(lambda m: m.standing.name, _next_plan),
     "plan.change": Value(lambda m: m.ladder.change(m.before, m.standing) or "same", _next_change_of_plan, course=Course.MOVES),
     "stage": Value(lambda m: m.standing.stage, _next_plan),
-    "trial.left": Value(trial.left, _next_plan),
+    "trial.left": Value(trial.left, _next_plan, turns=trial.next_left),
     "trial.ends_on": Value(trial.ends_on, _next_plan),
+    "person.email_domain": Value(email.domain, email.next_address),
+    "person.email_kind": Value(email.kind, email.next_address),
     "event": Value(lambda m: None if m.asked is None else m.asked[0]),
     "customer_since": Value(lambda m: m.ladder.customer_since(m.facts, m.t), _next_plan),
 }
@@ -138,21 +155,21 @@ def where_trials_end(values: Mapping[str, Value]) -> dict[str, Value]:
     return {name: value._replace(course=Course.MOVES) if name in moved else value for name, value in values.items()}
 
 
-def aspect(value: Value, name: Name, compared: Sequence[float | str | bool]) -> Value:
-    """What a condition looks at of a value. `compared`: the constants that the condition holds it against."""
-    thresholds = tuple(int(each) for each in compared if isinstance(each, int | float))
-    if name.path == "trial.left":
-        return value._replace(next=lambda m: trial.next_left(m, thresholds))
-    if not isinstance(name, Aspect):
+def aspect(value: Value, name: Name, lengths: tuple[int, ...]) -> Value:
+    """What a condition looks at of a value. `lengths`: the times (ms) that the condition holds it against."""
+    if isinstance(name, Aspect):
+        if name.how == "values":
+            return value._replace(read=value.values)
+        how, read = name.how, value.read if name.path in TIMES else lambda m: dates.date_ms(value.read(m))
+        return value._replace(
+            read=lambda m: dates.elapsed(how, read(m), m.t),
+            next=lambda m: min(value.next(m), dates.next_elapsed(how, read(m), m.t, lengths)),
+            course=Course.MOVES,
+        )
+    turns = value.turns
+    if turns is None:
         return value
-    if name.how == "values":
-        return value._replace(read=value.values)
-    how, read = name.how, value.read if name.path in TIMES else lambda m: dates.date_ms(value.read(m))
-    return value._replace(
-        read=lambda m: dates.elapsed(how, read(m), m.t),
-        next=lambda m: min(value.next(m), dates.next_elapsed(how, read(m), m.t, thresholds)),
-        course=Course.MOVES,
-    )
+    return value._replace(next=lambda m: turns(m, lengths), until=lambda m: 0 if value.read(m) is None else turns(m, lengths))
 
 
 def onboarding_values(reader: OnboardingReader | None) -> dict[str, Value]:

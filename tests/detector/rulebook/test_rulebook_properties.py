@@ -79,6 +79,9 @@ WORDS = [
         "14d",
     ),
     *(
+        *("timezone", "Europe/Berlin", "billing_day", "account.a", "by", "person", "during", "first 1d of a", "week 4 of a"),
+        *("sum", "min", "max", "streak", "since", "elapsed", "sequence", "all", "most_by", "page", "/a*", "billing period"),
+        *("a.earlier >= 1", "a.rising_weeks >= 1", "a >= 3d", "never", "week", "{a.earlier}"),
         *("like", "days", "then", "trial", "absent", "after", "lateness", "30m", "trial.left <= 3d", "not a"),
         "active_days >= 3",
         "plan == a",
