@@ -260,7 +260,7 @@ def _account_traits(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
     if "billing period" in str((book["measures"], book["limits"])) and draw(st.booleans()):
         return {"billed": draw(st.sampled_from([28, 31, 28, 31, 1, 0, "28", None]))}
     for trait, values in (("ends", ENDS), ("tags", TAGS)):
-        if f"account.{trait}" in repr(book["rules"]) and draw(st.booleans()):
+        if f"account.{trait}" in repr((book["rules"], book.get("score"))) and draw(st.booleans()):
             return {trait: draw(st.sampled_from(values))}
     if draw(st.integers(0, 5)) == 0:
         return {"size": draw(st.sampled_from([50, 5, None]))}

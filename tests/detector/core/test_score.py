@@ -213,3 +213,21 @@ def test_a_rule_that_looks_at_the_score_is_judged_again_where_a_late_event_takes
     assert story.happens("Came Back", 6.9, arrives=7.1)
     assert [state.signals for state in story.account.ledger.rules.values()] == [[], []]
     assert story.account.ledger.open_leads == {}
+
+
+def test_a_rule_that_rests_on_the_score_stands_with_the_very_signal_that_gives_the_points() -> None:
+    ready = 'rules: {ready: {lead: pql, when: score.behaviour >= 9, say: "{account} is ready"}, report'
+    story = Story(compiled(BOOK.replace("rules: {report", ready)))
+    story.happens("Anything", 0)
+    assert story.contacts(7, 1) == []
+    assert "ready" in story.account.resting
+    made = story.contacts(8, 2)
+    assert {signal["rule"] for each in made for signal in each.data["signals"]} == {"limit/contacts", "ready"}
+    assert {name: state.told for name, state in story.account.ledger.rules.items()} == {"limit/contacts": 0.8, "ready": 1}
+
+
+def test_a_lead_that_has_expired_by_then_gets_no_hotter() -> None:
+    story = Story(compiled(BOOK + "lead_types: {mql: {expires: 1d}}\n"))
+    story.happens("Report Wanted", 0, person="ada")
+    made = story.happens(None, 1.5, kind="group", traits={"employees": 12})
+    assert [each.type for each in made] == ["lead.expired"]
