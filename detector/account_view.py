@@ -33,7 +33,7 @@ class AccountViews:
         if account.is_unheard_of:
             raise ApiError(404, "account_not_found", _why_not(project, external_id, has_rulebook=True))
         t = max(now, account.facts.newest)
-        moment = Moment(account.facts, program.ladder, t, overrides=account.ledger.overrides)
+        moment = Moment(account.facts, program.ladder, t, overrides=account.ledger.overrides, rules=account.ledger.rules)
         leads = self._store.leads.newest(project, external_id, LEADS_MAX)
         known = who.account(moment, external_id)
         return AccountView(

@@ -12,6 +12,8 @@ from detector.store.leads import LeadRow
 _OF_THE_PAYLOAD = (
     "answer_by",
     "snoozed_until",
+    "score",
+    "segments",
     "signals",
     "evidence",
     "people",

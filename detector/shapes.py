@@ -30,7 +30,7 @@ class Lead(BaseModel):
     lead_type: str
     status: str
     temperature: str | None = Field(
-        description="`hot` for an explicit request, else the highest that its rules ask for; null where nothing says it."
+        description="`cold`, `warm` or `hot`, as its newest lead event said; null where neither a score nor a rule says it."
     )
     revision: int
     rulebook_version: int
@@ -62,6 +62,8 @@ class LeadDetail(Lead):
 
     answer_by: str | None = None
     snoozed_until: str | None = Field(default=None, description="Until then it is to be left alone; null: it is not snoozed.")
+    score: dict[str, Any] | None = Field(default=None, description="As its newest lead event said: docs/webhooks.md.")
+    segments: list[str] = Field(default=[], description="The segments that its account is in.")
     signals: list[dict[str, Any]]
     evidence: list[dict[str, Any]]
     people: list[dict[str, Any]]

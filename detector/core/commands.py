@@ -120,7 +120,8 @@ def _apply(program: Program, account: Account, command: Command, place: Place) -
     if isinstance(said, OptOutSaid):
         return _told(account, changed=_opt_out(account, said))
     lead = _lead(account, said.lead)
-    now = Moment(account.facts, program.ladder, max(place.time, account.facts.newest), overrides=account.ledger.overrides)
+    ledger, t = account.ledger, max(place.time, account.facts.newest)
+    now = Moment(account.facts, program.ladder, t, overrides=ledger.overrides, rules=ledger.rules)
     desk = Desk(Scene(program, lambda _t: now), account, place, now)
     if isinstance(said, OutcomeSaid):
         _outcome(desk, lead, said, now, place.time)

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from operator import itemgetter
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
 from contracts.messages import LeadEvent, Place
-from detector.core import words
+from detector.core import heat, words
 from detector.core.account import Account
 from detector.core.compare import Change
 from detector.core.evidence import evidence
 from detector.core.ids import lead_event_id, lead_id, signal_id
+from detector.core.instants import NEVER
 from detector.core.ledger import (
     EVIDENCE_BYTES_MAX,
     EVIDENCE_MAX,
@@ -24,11 +25,11 @@ from detector.core.ledger import (
     kept,
 )
 from detector.core.measures.moment import Moment
+from detector.core.measures.score import hottest
 from detector.core.payload import difference, payload
 from detector.core.rulebook.compile import asked_properties
-from detector.core.rulebook.model import Temperature
 from detector.core.say import Speaker
-from detector.core.silence import why_silent
+from detector.core.silence import why_left_alone, why_silent
 from detector.core.timeline import Scene, lead_type_of
 from detector.core.verdict import holds
 from detector.core.waits import calm, next_turn, progress, woken
@@ -76,8 +77,31 @@ class Desk:
             else:
                 self._close_by_plan(t)
         self._pass(time)
+        self._heat(now)
         self._ledger.schedule()
         return self.lead_events
+
+    def _heat(self, now: int) -> None:
+        """Tells, too, which leads have become hotter since they were told, though no signal came. Colder is no news."""
+        if self._program.score is None:
+            return
+        moment = self._now or self._at(now)
+        for lead in list(self._ledger.open_leads.values()):
+            found = heat.scored(self._program, heat.about(lead, moment))
+            hotter = heat.is_hotter(heat.band(self._program, lead, found), lead.temperature)
+            if hotter and why_left_alone(self._program, self._ledger, lead.asker, moment) is None:
+                quiet = lead.is_snoozed(self._place.time) or not lead.notified
+                self.send(lead, "lead.updated", [], moment, notify=not quiet)
+        self._watch(moment)
+
+    def _watch(self, moment: Moment) -> None:
+        """Notes when time alone may make a lead hotter."""
+        ledger = self._ledger
+        hotter_at = min((heat.next_rise(self._program, lead, moment) for lead in ledger.open_leads.values()), default=NEVER)
+        if hotter_at != ledger.hotter_at:
+            ledger.hotter_at = hotter_at
+            self._account.ledger_changed()
+            ledger.schedule()
 
     def _pass(self, t: int) -> None:
         """What time alone does to leads until t: the unattended expire, and where quiet ends what it silenced is told."""
@@ -163,6 +187,8 @@ class Desk:
         ours, name = self._signal_id(change), change.judged.name
         lead.signals = [signal for signal in lead.signals if signal["signal_id"] != ours]
         standing = self._carried(lead)
+        rules = (self._program.judged.get(signal["rule"]) for signal in lead.signals)
+        lead.floor = hottest(*(rule.floor for rule in rules if rule is not None))
         strong = any(self._program.rank(each.lead_type) <= self._strength(lead) for each in standing)
         if lead.status == "open" and not strong and (standing or not lead.signals):
             self.close(lead, "retracted", change.moment)
@@ -261,13 +287,11 @@ class Desk:
         )
 
     def _enrich(self, lead: OpenLead, change: Change, what: dict[str, Any]) -> None:
-        before, disputed = lead.temperature, lead.disputed
+        disputed = lead.disputed
         self._put_signal(lead, change)
         self._add_evidence(lead, change)
         lead.disputed = False
         changes = [what]
-        if lead.temperature != before:
-            changes.append(difference("temperature", None, before, lead.temperature))
         if disputed:
             changes.append(difference("disputed", None, True, False))
         if not _corrects(change):
@@ -317,7 +341,7 @@ class Desk:
         else:
             lead.signals = kept([*lead.signals, signal], SIGNALS_MAX, SIGNALS_BYTES_MAX)
         lead.summary = lead.signals[0]["text"]
-        lead.temperature = hotter(lead.temperature, "hot" if judged.explicit else judged.rule.at_least)
+        lead.floor = hottest(lead.floor, judged.floor)
 
     def _speaker(self, change: Change) -> Speaker:
         properties = asked_properties(change.judged.rule)
@@ -356,8 +380,12 @@ class Desk:
         self._account.ledger_changed()
         lead.revision += 1
         lead.notified = lead.notified or notify
-        account = self._account
-        data = payload(self._program, account, lead, self._now or moment, changes)
+        account, moment, before = self._account, self._now or moment, lead.temperature
+        found = heat.scored(self._program, heat.about(lead, moment))
+        heat.take_temperature(self._program, lead, found)
+        if lead.temperature != before and lead.revision > 1:
+            changes = [*changes, difference("temperature", None, before, lead.temperature)]
+        data = payload(self._program, account, lead, moment, changes, found)
         self.lead_events.append(
             LeadEvent(
                 id=lead_event_id(lead.lead_id, lead.revision),
@@ -371,15 +399,7 @@ class Desk:
                 data=data,
             )
         )
-
-
-_TEMPERATURES = get_args(Temperature)
-
-
-def hotter(one: str | None, other: str | None) -> str | None:
-    """The higher of two temperatures; None: nothing says one."""
-    known = [each for each in (one, other) if each is not None]
-    return max(known, key=_TEMPERATURES.index, default=None)
+        self._watch(moment)
 
 
 def _corrects(change: Change) -> bool:

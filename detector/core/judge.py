@@ -4,7 +4,7 @@ The only interpreter of a rule is `holds` (verdict.py), as of a moment, and `ste
 This asks them at the instants that count; compare.py holds what follows against the ledger, and desk.py tells what differs.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -55,12 +55,14 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
         if event.traits is not EMPTY_OBJECT:
             fold_traits(program, facts, event)
         awake = _awake(program, account, event, reaction.touches)
-        if not awake:
+        hotter = reaction.scores and bool(ledger.open_leads)
+        if not awake and not hotter:
             return []
         session = Judgement(program, account, place, event)
         for judged in awake:
             session.in_order(judged)
-        return session.told(t, t) if session.found_something else []
+        session.follow(but=awake)
+        return session.told(t, t) if session.found_something or hotter else []
     account.resting.clear()
     return _judged(program, account, event, place, max(facts.newest, ledger.judged_until))
 
@@ -94,9 +96,10 @@ def _judged(program: Program, account: Account, event: UsageEvent, place: Place,
             session.in_order(judged)
         else:
             session.again(judged, since)
+    session.follow(but=rules)
     if not in_order:
         session.reconsider(since, 0 if says_plan else late)
-    if quiet and not session.found_something:
+    if quiet and not session.found_something and not (ledger.open_leads and program.reactions.of(event).scores):
         return []
     at_its_own_time = in_order and ledger.judged_until <= event.timestamp
     return session.told(event.timestamp if at_its_own_time else max(facts.newest, place.time), since)
@@ -114,8 +117,15 @@ def advance(program: Program, account: Account, place: Place) -> list[LeadEvent]
         judged = program.judged.get(name)
         if judged is None:
             state.due = NEVER
-        elif state.due <= place.time:
+        elif state.due <= place.time and not judged.follows:
             session.until(judged, state, place.time)
+    session.follow()
+    for judged in program.followers:
+        follower = ledger.rules.get(judged.name)
+        if follower is not None and follower.due <= place.time:
+            session.until(judged, follower, place.time)
+    if ledger.hotter_at <= place.time:
+        ledger.hotter_at = NEVER  # of the leads that are open, it is found anew where they are told
     session.scheduled()
     return session.told(place.time, time=place.time)
 
@@ -147,6 +157,7 @@ def allowance_changed(program: Program, account: Account, limit: str, place: Pla
         if limit in judged.limits:
             session.since_now(judged)
     session.came_to_now()
+    session.follow(but=[judged for judged in program.followers if limit in judged.limits])
     return [] if waits else session.told(max(place.time, account.facts.newest))
 
 
@@ -193,8 +204,8 @@ def _moment(program: Program, account: Account, t: int, event: UsageEvent | None
     """`event`: at hand, if it is of that time."""
     overrides = account.ledger.overrides
     if event is None or event.timestamp != t:
-        return Moment(account.facts, program.ladder, t, overrides=overrides)
-    return Moment(account.facts, program.ladder, t, event.person, event.id, overrides)
+        return Moment(account.facts, program.ladder, t, overrides=overrides, rules=account.ledger.rules)
+    return Moment(account.facts, program.ladder, t, event.person, event.id, overrides, account.ledger.rules)
 
 
 class Judgement:
@@ -211,6 +222,8 @@ class Judgement:
         self._history = history
         self._moments: dict[int, Moment] = {}
         self._changes: list[Change] = []
+        self._signalled: dict[str, int] = {}
+        """What is judged -> the first instant from which on its signals are others than before."""
 
     def at(self, t: int) -> Moment:
         """Read once: several rules ask for the same instants."""
@@ -227,6 +240,11 @@ class Judgement:
         """At the event's own instant, after those that time alone has brought since."""
         assert self._event is not None  # noqa: S101 - nothing else is in order
         t = self._event.timestamp
+        if judged.follows:
+            self._lead_the_way(judged, t)
+            if (since := self._first_signalled(judged)) < t:
+                self.again(judged, since)
+                return
         moment = self.at(t)
         if judged.name not in self._account.ledger.rules and not judged.moves_at(t) and holds(judged, moment).rank == 0:
             return
@@ -244,9 +262,10 @@ class Judgement:
     def since_now(self, judged: Judged) -> None:
         """Partition time and every later instant that was judged already."""
         ledger, t = self._account.ledger, self._place.time
-        if t > max(self._account.facts.newest, ledger.judged_until):
+        if t > max(self._account.facts.newest, ledger.judged_until) and self._first_signalled(judged) >= t:
             self._reach(judged, t)
         else:
+            self.came_to_now()
             self.again(judged, t)
 
     def came_to_now(self) -> None:
@@ -259,7 +278,9 @@ class Judgement:
         state = ledger.rules.get(judged.name) or RuleState()
         until = max(self._account.facts.newest, ledger.judged_until)
         before = msgspec.structs.replace(state)
-        self._changes += judge_again(self._scene, judged, state, max(since, ledger.first_at), until)
+        since = min(since, self._first_signalled(judged))
+        for change in judge_again(self._scene, judged, state, max(since, ledger.first_at), until):
+            self._found(change)
         if state != before:
             ledger.rules[judged.name] = state
             self._changed(due=state.due != before.due)
@@ -278,6 +299,31 @@ class Judgement:
     def scheduled(self) -> None:
         """After timers: the next one."""
         self._changed(due=True)
+
+    def follow(self, but: Collection[Judged] = ()) -> None:
+        """What looks at the signals of others is judged from where on these are others than before. `but`: it has been."""
+        for judged in self._program.followers if self._signalled else ():
+            since = self._first_signalled(judged)
+            if since != NEVER and judged not in but:
+                self._account.resting.pop(judged.name, None)
+                self.again(judged, since)
+
+    def _lead_the_way(self, judged: Judged, t: int) -> None:
+        """What it looks at comes to t first, where that is due by then."""
+        for name in judged.follows:
+            state, leader = self._account.ledger.rules.get(name), self._program.judged.get(name)
+            if state is not None and leader is not None and state.due <= t:
+                self._reach(leader, t)
+
+    def _first_signalled(self, judged: Judged) -> int:
+        return min((self._signalled.get(name, NEVER) for name in judged.follows), default=NEVER)
+
+    def _found(self, change: Change) -> None:
+        self._changes.append(change)
+        if change.kind in ("new", "moved", "gone"):
+            times = [signal.qualified_at for signal in (change.signal, change.old) if signal is not None]
+            name = change.judged.name
+            self._signalled[name] = min(*times, self._signalled.get(name, NEVER))
 
     def told(self, now: int, since: int = NEVER, time: int = -1) -> list[LeadEvent]:
         """What sales must hear, with the account as it stands at `now`.
@@ -314,7 +360,7 @@ class Judgement:
             state.n += 1
             onset.signal.n = state.n
             state.signals = state.signals[-SIGNALS_KEPT:]
-        self._changes.append(of_onset(judged, onset, old))
+        self._found(of_onset(judged, onset, old))
 
     def _changed(self, *, due: bool) -> None:
         self._account.ledger_changed()

@@ -7,6 +7,7 @@ import msgspec
 
 from detector.core.instants import NEVER
 from detector.core.overrides import Override
+from detector.core.rulebook.model import Temperature
 
 SIGNALS_KEPT = 8
 """Of each rule: late events can change the newest, and what is older is settled."""
@@ -68,7 +69,7 @@ class OpenLead(msgspec.Struct, array_like=True, kw_only=True):
     summary: str
     status: str = "open"
     revision: int = 0
-    temperature: str | None = None
+    temperature: Temperature | None = None
     takes_over: str | None = None
     asker: str | None = None
     trigger: str | None = None
@@ -86,6 +87,10 @@ class OpenLead(msgspec.Struct, array_like=True, kw_only=True):
     snoozed_until: int | None = None
     expires_at: int = NEVER
     """When it is given up, unless there is progress before."""
+    band: Temperature | None = None
+    """How hot the score alone made it when it was last told."""
+    floor: Temperature | None = None
+    """How hot its signals make it at least."""
 
     def is_snoozed(self, time: int) -> bool:
         """Whether its owner wants to hear nothing of it at partition time `time`."""
@@ -114,6 +119,8 @@ class Ledger(msgspec.Struct, array_like=True):
     """Sorted."""
     quiet: dict[str, int] = {}
     """lead type -> until when no lead of it is opened, after what became of the last one."""
+    hotter_at: int = NEVER
+    """When time alone may make an open lead hotter, at the earliest."""
 
     def lead(self, lead_id: str) -> OpenLead | None:
         return next((lead for lead in self.open_leads.values() if lead.lead_id == lead_id), None)
@@ -123,10 +130,11 @@ class Ledger(msgspec.Struct, array_like=True):
         return self.opted_out or person in self.opted_out_people
 
     def schedule(self) -> None:
-        """Sets `due`, after anything that it follows from has changed."""
+        """Sets `due`, after anything that it follows from has changed. During an import it says when that is over."""
         if self.importing:
             return
         self.due = min((state.due for state in self.rules.values()), default=NEVER)
+        self.due = min(self.due, self.hotter_at)
         for lead in self.open_leads.values():
             self.due = min(self.due, lead.expires_at)
         if self.quiet and any(state.last is not None and state.last.silent == QUIET for state in self.rules.values()):
@@ -142,6 +150,9 @@ class LedgerStore:
 
     def load(self, chunks: Mapping[int, Any]) -> None:
         self.ledger = msgspec.convert(_upgraded(chunks[0]), Ledger)
+        for lead in self.ledger.open_leads.values():
+            if lead.band is None and lead.floor is None:
+                lead.floor = lead.temperature  # of the schema before: only its signals said how hot
 
     def chunks(self, *, everything: bool) -> dict[int, Any]:  # noqa: ARG002  there is one chunk
         self.dirty = False

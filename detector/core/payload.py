@@ -5,10 +5,11 @@ Objects keep their keys with null leaves and lists are empty where there is noth
 
 from typing import Any
 
-from detector.core import who, words
+from detector.core import heat, who, words
 from detector.core.account import Account
 from detector.core.ledger import OpenLead
 from detector.core.measures.moment import Moment
+from detector.core.measures.score import Scored
 from detector.core.offer import features_data, offer, offer_data, usage_data
 from detector.core.rulebook.compile import Program
 from detector.core.say import Speaker
@@ -16,14 +17,16 @@ from detector.core.say import Speaker
 UNFINISHED = ("open", "accepted", "opportunity")
 
 
-def payload(program: Program, account: Account, lead: OpenLead, moment: Moment, changes: list[dict[str, Any]]) -> dict[str, Any]:
-    """A finished lead has no recommended action and no offer: there is nothing to do about it."""
+def payload(  # noqa: PLR0913, PLR0917 - here everything meets
+    program: Program, account: Account, lead: OpenLead, moment: Moment, changes: list[dict[str, Any]], found: Scored | None
+) -> dict[str, Any]:
+    """A finished lead has no recommended action and no offer: there is nothing to do about it. `found`: the score."""
     unfinished = lead.status in UNFINISHED
     offered = offer(program, moment) if unfinished else None
     action = Speaker(program, moment, account.external_id).text(program.lead_type(lead.lead_type).do) if unfinished else None
     return {
         **_lead(lead, program.lead_type(lead.lead_type).to, changes),
-        "score": {"total": None, "fit": None, "behaviour": None, "contributions": []},
+        "score": heat.score_data(found),
         "summary": lead.summary,
         "recommended_action": action,
         "signals": [dict(signal) for signal in lead.signals],
@@ -35,7 +38,7 @@ def payload(program: Program, account: Account, lead: OpenLead, moment: Moment, 
         "features": features_data(program, moment),
         "offer": offer_data(offered, program.rulebook.currency),
         "owner": {"email": lead.owner},
-        "segments": [],
+        "segments": heat.segments(program, heat.about(lead, moment)),
         "told_us": {},
         "source": {},
         "history": {"leads_before": lead.leads_before, "last_outcome": account.ledger.last_outcome},

@@ -23,7 +23,11 @@ def why_silent(program: Program, ledger: Ledger, judged: Judged, moment: Moment)
         return "shadow"
     if not (program.suppression.grounds or ledger.opted_out or ledger.opted_out_people):
         return None
-    person = _about(judged, moment)
+    return why_left_alone(program, ledger, _about(judged, moment), moment)
+
+
+def why_left_alone(program: Program, ledger: Ledger, person: str | None, moment: Moment) -> Reason | None:
+    """As of the moment, whatever there is to tell. `person`: whom it is about, if it is about one."""
     if ledger.is_opted_out(person):
         return "opted_out"
     return "suppressed" if program.suppression.why(moment, person) is not None else None

@@ -34,12 +34,15 @@ NEEDS: Final[Keys] = {
 _STATUSES: Final = ("accepted", "opportunity", "won", "lost", "rejected", "recycled", "expired", "superseded", "retracted")
 _HEARD: Final = (
     *("at", "qualified_at", "says", "temperature", "person", "step", "adds", "loses", "owner", "disputed", "reason"),
+    *("score", "fit", "behaviour", "segments"),
 )
 HEARS: Final[Keys] = {
     **dict.fromkeys(("created", "updated", "snoozed", *_STATUSES), _HEARD),
     "refused": ("at",),
 }
-LEAD: Final = ("qualified_at", "says", "temperature", "owner", "disputed", "told", "signals")
+LEAD: Final = (
+    *("qualified_at", "says", "temperature", "owner", "disputed", "told", "signals", "score", "fit", "behaviour", "segments"),
+)
 SIGNALS: Final[Keys] = {"rule": ("step", "at", "lead")}
 STATUSES: Final = ("open", *_STATUSES)
 TIMES_MAX: Final = 5_000
@@ -56,6 +59,14 @@ def time(node: Node, what: str, report: Report) -> int | None:
 
 def _until(node: Node, what: str, report: Report) -> int | None:
     return None if isinstance(node, Scalar) and node.is_null else time(node, what, report)
+
+
+def _points(node: Node, what: str, report: Report) -> float | None:
+    """Points of a score: they may be negative."""
+    found = units.number(node.text) if isinstance(node, Scalar) and node.plain else None
+    if found is None:
+        report.refuse(node.at, "value", f"{what} is a number, found {kind_of(node)}", "Write digits: 35, -7.5")
+    return found
 
 
 def truth(node: Node, what: str, report: Report) -> bool:
@@ -111,6 +122,8 @@ READERS: Final[Mapping[str, Callable[[Node, str, Report], Any]]] = {
     "properties": _object,
     "traits": _object,
     "signals": _texts,
+    "segments": _texts,
+    **dict.fromkeys(("score", "fit", "behaviour"), _points),
     "told": truth,
     "disputed": truth,
 }

@@ -189,6 +189,10 @@ def _common(data: Mapping[str, Any]) -> Got:
         "temperature": data["temperature"],
         "owner": data["owner"]["email"],
         "disputed": data["disputed"],
+        "score": data["score"]["total"],
+        "fit": data["score"]["fit"],
+        "behaviour": data["score"]["behaviour"],
+        "segments": tuple(data["segments"]),
     }
 
 

@@ -81,10 +81,23 @@ def show(lead: Lead, data: Data = None, json: Json = False) -> None:
             ("summary", str(found.get("summary"))),
             ("do", str(found.get("recommended_action"))),
             ("qualified", str(found.get("qualified_at"))),
+            *_score(found),
         ]
     )
+    for each in (found.get("score") or {}).get("contributions", []):
+        since = f" since {each['since']}" if each["since"] is not None else ""
+        say(f"  {each['points']:+} of {each['of']:+}  {each['part']}: {each['text']}{since}")
     for line in found.get("evidence", []):
         say(f"  {line['rule']}: {line['condition']}  is {line['value']} (threshold {line['threshold']})")
+
+
+def _score(lead: dict[str, Any]) -> list[tuple[str, str]]:
+    """Nothing of what the rulebook does not say."""
+    score = lead.get("score") or {}
+    fields = [("temperature", str(lead["temperature"]))] if lead.get("temperature") else []
+    if score.get("total") is not None:
+        fields.append(("score", f"{score['total']} = fit {score['fit']} + behaviour {score['behaviour']}"))
+    return [*fields, *([("segments", ", ".join(lead["segments"]))] if lead.get("segments") else [])]
 
 
 @app.command()

@@ -49,7 +49,7 @@ def test_the_printed_curl_makes_a_lead_within_a_second(trial: Running) -> None:
     account = json.loads(words[5])["batch"][0]["groupId"]
     lead = until("a lead", lambda: lead_of(trial, account), 5)
     assert time.monotonic() - sent < 1
-    assert (lead["lead_type"], lead["account"]["name"], lead["temperature"]) == ("pql", "My Account", None)
+    assert (lead["lead_type"], lead["account"]["name"], lead["temperature"]) == ("pql", "My Account", "cold")
 
 
 @pytest.mark.parametrize("turn", ["first", "again"])
@@ -106,9 +106,13 @@ def test_every_list_command_prints_a_table_and_one_json_document(trial: Running)
 
 def test_a_lead_can_be_looked_at_with_its_evidence(trial: Running) -> None:
     lead = until("a lead", lambda: trial.api.get("/v1/leads").json()["data"], 30)[0]["lead_id"]
-    evidence = trial.json("leads", "show", lead)["evidence"]
-    assert evidence
-    assert evidence[0]["condition"] in trial.handraiser("leads", "show", lead).stdout
+    found = trial.json("leads", "show", lead)
+    shown = trial.handraiser("leads", "show", lead).stdout
+    assert found["evidence"][0]["condition"] in shown
+    score = found["score"]
+    assert f"{score['total']} = fit {score['fit']} + behaviour {score['behaviour']}" in shown
+    assert all(f"{each['part']}: {each['text']}" in shown for each in score["contributions"])
+    assert score["contributions"]
 
 
 def test_keys_and_endpoints_are_made_and_taken_back(trial: Running) -> None:

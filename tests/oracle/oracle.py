@@ -12,6 +12,7 @@ from tests.oracle.account import DAY, LASTING, Account, Event, Override
 from tests.oracle.calendar import PERIODS, during, local_date, midnight
 from tests.oracle.conditions import NOBODY, aspect, both, date, distance, duration, leaves, plain, truth
 from tests.oracle.events import there
+from tests.oracle.score import Score, band, score
 
 REFUSED = 1e9
 """The rank of a refusal, above every share."""
@@ -29,12 +30,29 @@ class Signal(NamedTuple):
 def signals(rulebook: dict[str, Any], events: list[Event], horizon: int, overrides: Sequence[Override] = ()) -> set[Signal]:
     """Of all rules. `horizon`: the last instant that is looked at."""
     account = Account(rulebook, events, overrides)
-    found: set[Signal] = set()
-    for name, rule in rulebook["rules"].items():
-        for limit in rulebook.get("limits", {}) if "each" in rule else [None]:
-            for lead in leads_of_steps(rulebook, rule, limit):
-                found |= Rule(account, name, rule, limit, lead).signals(horizon)
-    return found
+    return {signal for name in rulebook["rules"] for signal in signals_of(account, name, horizon)}
+
+
+def signals_of(account: Account, name: str, horizon: int) -> set[Signal]:
+    """Of one rule, for all limits if it is for each, and all lead types that its steps lead to."""
+    rules = every_rule(account, name, horizon)
+    return account.once(("signals of", name, horizon), lambda: {signal for each in rules for signal in each.signals(horizon)})
+
+
+def every_rule(account: Account, name: str, horizon: int) -> list["Rule"]:
+    rule = account.rulebook["rules"][name]
+    limits = account.rulebook.get("limits", {}) if "each" in rule else [None]
+    return [
+        Rule(account, name, rule, limit, lead, horizon)
+        for limit in limits
+        for lead in leads_of_steps(account.rulebook, rule, limit)
+    ]
+
+
+def final_score(rulebook: dict[str, Any], events: list[Event], horizon: int, overrides: Sequence[Override] = ()) -> Score:
+    """What the account's score is at the horizon, with nobody at hand."""
+    rule = Rule(Account(rulebook, events, overrides), "", {}, None, None, horizon)
+    return rule.score(horizon, None)
 
 
 def leads_of_steps(rulebook: dict[str, Any], rule: dict[str, Any], limit: str | None) -> set[str | None]:
@@ -74,24 +92,29 @@ def hearings(rulebook: dict[str, Any], events: list[Event], horizon: int, overri
     """Of all signals, for rulebooks with `suppress` and rules in shadow."""
     account = Account(rulebook, events, overrides)
     found: set[Hearing] = set()
-    for name, rule in rulebook["rules"].items():
-        for limit in rulebook.get("limits", {}) if "each" in rule else [None]:
-            for lead in leads_of_steps(rulebook, rule, limit):
-                found |= Rule(account, name, rule, limit, lead).hearings(horizon)
+    for name in rulebook["rules"]:
+        for rule in every_rule(account, name, horizon):
+            found |= rule.hearings(horizon)
     return found
 
 
 class Rule:
     """One rule, of a rule for each limit one limit of it."""
 
-    def __init__(self, account: Account, name: str, rule: dict[str, Any], limit: str | None, lead: str | None) -> None:
-        """`lead`: the lead type of those of its steps that it is about; None: of those that are the rule's own."""
+    def __init__(  # noqa: PLR0917
+        self, account: Account, name: str, rule: dict[str, Any], limit: str | None, lead: str | None, horizon: int
+    ) -> None:
+        """`lead`: the lead type of those of its steps that it is about; None: of those that are the rule's own.
+
+        `horizon`: until when the signals of other rules are of interest.
+        """
         self.account = account
         self.rulebook = account.rulebook
         self.lead = lead
         self.name = "/".join(each for each in (name, limit, lead) if each is not None)
         self.rule = rule
         self.limit = limit
+        self.horizon = horizon
         self.cooldown = duration(rule.get("cooldown", COOLDOWN))
         self.conditions: list[Any] = rule.get("when", [])
 
@@ -144,7 +167,7 @@ class Rule:
     def holds(self, condition: Any, t: int, asked: Event | None) -> bool | None:
         return truth(condition, lambda path: self.read(path, t, asked))
 
-    def read(self, path: str, t: int, asked: Event | None) -> Any:
+    def read(self, path: str, t: int, asked: Event | None) -> Any:  # noqa: PLR0911  one per kind of name
         how, inner = aspect(path)
         account, (root, _, rest) = self.account, path.partition(".")
         if how == "values":
@@ -152,9 +175,14 @@ class Rule:
         if how:
             value = self.read(inner, t, asked)
             return distance(how, value if inner == "customer_since" else date(value), t)
+        person = asked["person"] if asked is not None else account.person_named_last(t)
         if root == "person":
-            person = asked["person"] if asked is not None else account.person_named_last(t)
             return NOBODY if person is None else account.person_trait(person, rest, t)
+        if root == "segment":
+            return self.holds(self.rulebook["segments"][rest], t, asked)
+        if root in ("score", "temperature"):
+            found = self.score(t, person)
+            return band(self.rulebook["score"], found.total) if root == "temperature" else float(getattr(found, rest or "total"))
         if root == "properties":
             return there(asked or {}, path)
         if root == "rules":
@@ -163,6 +191,20 @@ class Rule:
                 held = both(held, self.holds(condition, t, asked))
             return held
         return account.of_limit(self.limit or "", rest, t) if root == "limit" else account.value(path, t)
+
+    def score(self, t: int, person: str | None) -> Score:
+        """`person`: who is at hand."""
+
+        def read(path: str) -> Any:
+            return self.read(path, t, {"person": person})
+
+        return self.account.once(("score", t, person), lambda: score(self.account, t, read, self.signalled))
+
+    def signalled(self, rule: str) -> list[int]:
+        """When another rule did; one of its limits can be named: limit/contacts."""
+        name = rule.partition("/")[0]
+        found = signals_of(self.account, name, self.horizon)
+        return [each.qualified_at for each in found if rule == name or f"{each.rule}/".startswith(f"{rule}/")]
 
     def different(self, name: str, t: int) -> Any:
         """The different values that a measure counts; None: it counts none yet."""
@@ -174,22 +216,14 @@ class Rule:
 
     def suppressed(self, t: int) -> bool:
         """By the account, or by the person whom the rule is about, if it is about one."""
-        person, paths = None, {leaf[1] for condition in self.conditions for leaf in leaves(condition)}
+        person, paths = None, {leaf[1] for leaf in self.leaves()}
         if "event" in self.rule:
             person = (self.asked(t) or {}).get("person")
         elif any(path.startswith("person.") for path in paths):
             person = self.account.person_named_last(t)
 
         def read(path: str) -> Any:
-            how, inner = aspect(path)
-            root, _, rest = path.partition(".")
-            if how == "values":
-                return self.different(inner, t)
-            if how:
-                return distance(how, read(inner) if inner == "customer_since" else date(read(inner)), t)
-            if root == "person":
-                return NOBODY if person is None else self.account.person_trait(person, rest, t)
-            return self.account.value(path, t)
+            return self.read(path, t, {"person": person})
 
         return any(truth(condition, read) is True for condition in self.rulebook.get("suppress", ()))
 
@@ -209,6 +243,11 @@ class Rule:
             return set()
         found = times | {t + 1 for t in times} | set(self.account.plans.turns())
         found |= {override.since for override in self.account.overrides}
+        if self.looks_at_the_score():
+            lines = self.points()
+            signalled = {at for line in lines if "rule" in line for at in self.signalled(line["rule"])}
+            fades = max((duration(line["fades"]) // DAY for line in lines if "fades" in line), default=0)
+            found |= {t + day * DAY for t in times | signalled for day in range(fades + 1)}
         for after in self.delays():
             found |= {t + after for t in times}
         for zone in {self.account.zone, "UTC"}:  # periods of the calendar begin anew
@@ -227,19 +266,32 @@ class Rule:
         return {t for t in found if min(times) <= t <= horizon}
 
     def leaves(self) -> list[Any]:
-        """Of its conditions, of those of every rule that they look at, and of those under which limits are there."""
-        ahead, found = [*self.conditions, *self.only_if(self.limit)], []
+        """Of its conditions, and of all behind them: other rules, segments, the lines of the score, why a limit is there."""
+        ahead, found = [*self.conditions, *self.only_if(self.limit)], list[Any]()
         while ahead:
             of = list(leaves(ahead.pop()))
+            ahead += [condition for leaf in of if leaf not in found for condition in self.behind(leaf[1])]
             found += of
-            ahead += [condition for leaf in of if leaf[1].startswith("rules.") for condition in self.other(leaf[1])]
-            named = [aspect(leaf[1])[1] for leaf in of]
-            ahead += [each for path in named if path.startswith("limits.") for each in self.only_if(path.split(".")[1])]
         return found
 
     def only_if(self, limit: str | None) -> list[Any]:
         said = {} if limit is None else self.rulebook["limits"][limit]
         return [said["if"]] if "if" in said else []
+
+    def behind(self, path: str) -> list[Any]:
+        path = aspect(path)[1]
+        root, _, rest = path.partition(".")
+        if root == "segment":
+            return [self.rulebook["segments"][rest]]
+        if root in ("score", "temperature"):
+            return [line["if"] for line in self.points() if "if" in line]
+        if root == "limits":
+            return self.only_if(path.split(".")[1])
+        return self.other(path) if root == "rules" else []
+
+    def points(self) -> list[dict[str, Any]]:
+        """The lines of the score."""
+        return [line for part in ("fit", "behaviour") for line in self.rulebook["score"].get(part, [])]
 
     def other(self, path: str) -> list[Any]:
         conditions: list[Any] = self.rulebook["rules"][path.removeprefix("rules.")]["when"]
@@ -264,6 +316,9 @@ class Rule:
         begin = {during(measure["during"])[0] for measure in used if "during" in measure}
         ran_out = {duration(length) for length in lengths if length not in PERIODS}
         return ran_out | {2 * length for length in ran_out} | begin  # of what was earlier too
+
+    def looks_at_the_score(self) -> bool:
+        return any(leaf[1].partition(".")[0] in ("score", "temperature") for leaf in self.leaves())
 
     # --- signals ---
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.oracle.account import Account, Event, Override
 from tests.oracle.conditions import truth
-from tests.oracle.oracle import Signal, hearings, signals
+from tests.oracle.oracle import Signal, final_score, hearings, signals
 
 DAY = 86_400_000
 HOUR = 3_600_000
@@ -356,3 +356,31 @@ def test_unknown_never_fires() -> None:
     assert truth(("compare", "yes", "==", 1), values.get) is None
     assert truth(("between", "known", 1, 2), values.get) is True
     assert truth(("in", "text", [1, "2"]), values.get) is False
+
+
+def test_points_fade_once_a_day_and_are_capped_by_line_and_by_group() -> None:
+    story = Story().add("Sent", 1).add("Sent", 2).add("Asked", 2).plan("free", 2)
+    lines: list[dict[str, Any]] = [
+        {"points": 9, "event": ["Sent"], "fades": "90d", "at_most": 12, "group": "g"},
+        {"points": -2.5, "event": ["Asked"]},
+        {"points": 5, "if": ("compare", "plan", "==", "free"), "group": "g"},
+    ]
+    rulebook = {**book(rules={}), "score": {"behaviour": lines, "fit": [{**lines[2]}], "caps": {"g": 16.8}}}
+    days = (1, 4, 4.999, 5, 91, 92)
+    found = [final_score(rulebook, story.events, T0 + int(day * DAY)) for day in days]
+    # With two of them 9 x (87 + 88) / 90 = 17.5, more than 12; the group is 17 and capped. From day 91 on: 9 x 1 / 90.
+    assert [float(each.behaviour) for each in found] == [14, 14.3, 14.3, 14.3, 2.6, 2.5]
+    assert {float(each.fit) for each in found} == {5}
+
+
+def test_a_rule_that_looks_at_the_score_counts_the_signals_of_another_until_they_have_faded() -> None:
+    story = Story().add("Asked", 1).add("Sent", 1.5).add("Sent", 3.5)
+    rules = {
+        "asked": {"event": ["Asked"]},
+        "ready": {"when": [("compare", "score", ">=", 9)], "cooldown": "1d"},
+        "calm": {"when": [("compare", "temperature", "==", "cold")], "cooldown": "1d"},
+    }
+    lines = [{"points": 6, "rule": "asked", "fades": "3d"}, {"points": 5, "event": ["Sent"], "fades": "1d"}]
+    rulebook = {**book(rules=rules), "score": {"behaviour": lines, "hot": 9, "warm": 4}}
+    found = {(rule, day) for _, rule, _, day in story.found(rulebook)}
+    assert found == {("asked", 1), ("ready", 1.5), ("calm", 3), ("calm", 4.5)}

@@ -301,6 +301,48 @@ def conditions(
     return st.one_of(leaf, leaf, leaf, st.tuples(st.just("not"), leaf), together, st.tuples(st.just("not"), together))
 
 
+OF_SCORE: list[st.SearchStrategy[Any]] = [
+    st.tuples(
+        st.just("compare"),
+        st.sampled_from(["score", "score", "score.behaviour", "score.fit"]),
+        st.sampled_from([">=", ">=", ">=", ">", "<", "=="]),
+        st.sampled_from([5, 6.67, 7.5, 10, 10, 15]),
+    ),
+    st.tuples(st.just("compare"), st.just("temperature"), st.sampled_from(["==", "!="]), st.sampled_from(["hot", "warm"])),
+]
+
+
+@st.composite
+def scores(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
+    """Few lines, so that one alone can decide; of the rules that are there, none of which looks at the score."""
+    points = st.sampled_from([10, 10, 20, 20, 7.5, 15, -5, -10])
+    counted = [*book["rules"], *(f"{name}/emails" for name, rule in book["rules"].items() if "each" in rule)]
+    fades = st.sampled_from([None, "1d", "3d", "7d"])
+
+    def line(kind: str) -> dict[str, Any]:
+        made: dict[str, Any] = {"points": draw(points)}
+        if kind == "if":
+            made["if"] = draw(conditions(book, [st.just(("is", "segment.big"))]))
+            return made
+        if kind == "rule":
+            made["rule"] = draw(st.sampled_from(counted))
+        else:
+            made["event"] = draw(st.sampled_from([["sent"], ["sent", "Shared"], ["imported", "Counted"]]))
+            made["at_most"] = made["points"] * draw(st.sampled_from([1, 1.5, 2, 3]))
+        fading = draw(fades)
+        return made if fading is None else {**made, "fades": fading}
+
+    kinds = draw(st.lists(st.sampled_from(["rule", "rule", "rule", "event", "event", "if"]), min_size=1, max_size=3))
+    score: dict[str, Any] = {"hot": 15, "warm": 7.5, "behaviour": [line(kind) for kind in kinds]}
+    if draw(st.booleans()):
+        score["fit"] = [line("if")]
+    if len(kinds) > 1 and draw(st.booleans()):
+        for each in score["behaviour"]:
+            each["group"] = "together"
+        score["caps"] = {"together": 12.5}
+    return score
+
+
 @st.composite
 def rules(draw: st.DrawFn, book: dict[str, Any], before: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     form = draw(st.sampled_from(["when", "when", "at", "at", "at", "event", "each"]))
@@ -394,5 +436,13 @@ def rulebooks(draw: st.DrawFn) -> dict[str, Any]:
     found: dict[str, dict[str, Any]] = {}
     for number in range(draw(st.sampled_from([3, 2, 1]))):
         found[f"r{number}"] = draw(rules(book, found))
+    book["rules"] = found
+    if draw(st.sampled_from([True, True, False])):
+        book["segments"] = {"big": ("compare", "account.size", ">=", 10)}
+        book["score"] = draw(scores(book))
+        simple: dict[str, Any] = {"lead": "sales_sql", "say": "x"}
+        ready = draw(rules(book, found)) if draw(st.integers(0, 3)) == 0 else simple
+        ready["when"] = [draw(st.one_of(*OF_SCORE)), *ready.get("when", [])[:1]]
+        found["ready"] = ready
     book["rules"] = dict(draw(st.permutations(list(found.items()))))
     return book

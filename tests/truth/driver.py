@@ -1,6 +1,7 @@
 """The core of the detector, driven as its shell drives it: one account, whose bytes are all that survives a restart."""
 
 import json
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
@@ -11,6 +12,7 @@ from detector.core.account import Account
 from detector.core.commands import apply
 from detector.core.ids import lead_id, signal_id
 from detector.core.judge import advance, process
+from detector.core.measures.moment import Moment
 from detector.core.payload import UNFINISHED
 from detector.core.rulebook.checker import checked
 from detector.core.rulebook.compile import Program, compile_rulebook
@@ -18,6 +20,7 @@ from detector.core.rulebook.problems import Report
 from detector.core.rulebook.tree import Fields
 from tests.oracle.account import Event
 from tests.oracle.oracle import REFUSED, Signal
+from tests.oracle.score import Score
 from tests.truth.sales import Command
 from tests.truth.writing import tree
 
@@ -118,6 +121,15 @@ class Detector:
     def signals(self) -> set[Signal]:
         rules = self.account.ledger.rules.items()
         return {Signal(each.lead_type, rule, each.step, each.qualified_at) for rule, state in rules for each in state.signals}
+
+    def score(self, t: int) -> Score | None:
+        """The account's at t, as of then, with nobody at hand."""
+        ledger = self.account.ledger
+        moment = Moment(self.account.facts, self.program.ladder, t, overrides=ledger.overrides, rules=ledger.rules)
+        if self.program.score is None:
+            return None
+        found = self.program.score.read(moment)
+        return Score(Decimal(found.fit) / 100, Decimal(found.behaviour) / 100)
 
     def said(self) -> list[bytes]:
         return [msgspec.json.encode(each) for each in self.lead_events]

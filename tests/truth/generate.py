@@ -26,7 +26,7 @@ CASES = settings(
 
 
 def own_cases(part: int) -> Callable[[Test], Test]:
-    """Where Hypothesis makes up the same cases in every run, as it does in CI, each part of a test makes up its own all the same."""
+    """In CI Hypothesis makes up the same cases in every run: even there each part of a test has its own."""
     return seed(part) if CASES.derandomize else lambda test: test
 
 
@@ -141,10 +141,17 @@ def _spans(book: dict[str, Any]) -> list[int]:
     """How far apart things meet: windows, cooldowns, trials."""
     lengths = [measure[key] for measure in book["measures"].values() for key in ("window", "within") if key in measure]
     lengths = [length for length in lengths if length not in PERIODS]
+    lengths += [line["fades"] for line in _points(book) if "fades" in line]
     lengths += [rule["cooldown"] for rule in book["rules"].values() if "cooldown" in rule]
     days = [plan["days"] * DAY for plan in book["plans"].values() if "days" in plan]  # no dated plan has it
     edges = [edge for measure in book["measures"].values() if "during" in measure for edge in during(measure["during"])[:2]]
     return sorted({*map(duration, lengths), *days, *edges, 14 * DAY})
+
+
+def _points(book: dict[str, Any]) -> list[dict[str, Any]]:
+    """The lines of the score."""
+    score = book.get("score", {})
+    return [*score.get("fit", ()), *score.get("behaviour", ())]
 
 
 _BEHIND: dict[str, Any] = {
@@ -153,7 +160,8 @@ _BEHIND: dict[str, Any] = {
     "onboarding": ["signed", "imported", "sent", "Shared", "imported"],
     "person": ["identify"],
     "properties": [],
-    **{root: ["group"] for root in ("account", "plan", "stage", "trial", "paying")},
+    **{root: ["group"] for root in ("account", "plan", "stage", "trial", "paying", "segment")},
+    **{root: [] for root in ("score", "temperature")},  # their lines are asked for themselves
     **EVENTS,
 }
 
@@ -191,6 +199,8 @@ def used_by(book: dict[str, Any]) -> list[str]:
     conditions = [condition for rule in book["rules"].values() for condition in rule.get("when", ())]
     if any("each" in rule for rule in book["rules"].values()):
         conditions += [limit["if"] for limit in book["limits"].values() if "if" in limit]
+    conditions += [line["if"] for line in _points(book) if "if" in line]
+    names += [name for line in _points(book) for name in line.get("event", ())]
     names += [_root(leaf[1]) for condition in conditions for leaf in leaves(condition)]
     return _wires(names, book)
 
@@ -276,7 +286,7 @@ def _account_traits(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
     if "billing period" in str((book["measures"], book["limits"])) and draw(st.booleans()):
         return {"billed": draw(st.sampled_from([28, 31, 28, 31, 1, 0, "28", None]))}
     for trait, values in (("ends", ENDS), ("tags", TAGS)):
-        if f"account.{trait}" in repr(book["rules"]) and draw(st.booleans()):
+        if f"account.{trait}" in repr((book["rules"], book.get("score"))) and draw(st.booleans()):
             return {trait: draw(st.sampled_from(values))}
     if draw(st.integers(0, 5)) == 0:
         return {"size": draw(st.sampled_from([50, 5, None]))}

@@ -139,3 +139,11 @@ def test_one_event_can_be_the_first_use_of_two_premium_features() -> None:
     )
     log = Log().add("Other", 0).add("AI Opened", 0.1).add("AB Opened", 0.2)
     assert log.found(rulebook, 1) == {("all", None, 0.2)}
+
+
+def test_what_an_allowance_makes_a_rule_signal_counts_for_those_that_look_at_the_score_from_then_on() -> None:
+    """They were judged again only until the account's newest event, and did not wake up when the points had faded."""
+    rules = {"limit": {"each": "limit", "at": ["100%"]}, "calm": {"when": [("compare", "score", "<", 7.5)], "cooldown": "2d"}}
+    rulebook = book(rules, score={"behaviour": [{"points": 10, "rule": "limit", "fades": "7d"}]})
+    log = Log().add("Counted", 1, properties={"total": 8}).says("override", 5, limit="contacts", allowed=8)
+    assert log.found(rulebook, 30) == {("calm", None, 1), ("limit/contacts", "100%", 5), ("calm", None, 7)}

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from detector.core.rulebook.compile import Program
 from tests.oracle.account import Event, dropped
-from tests.oracle.oracle import hearings, signals
+from tests.oracle.oracle import final_score, hearings, signals
 from tests.truth.driver import SIGNALS_KEPT, Detector, newest, program
 from tests.truth.generate import CASES, SOAK, Case, cases, own_cases
 from tests.truth.sales import Command
@@ -47,6 +47,7 @@ def test_signals_are_those_of_the_oracle_in_any_order_doubled_late_and_restarted
     def holds(case: Case) -> None:
         found = signals(case.book, case.log, case.horizon, case.overrides)
         expected = newest(found)
+        scored = final_score(case.book, case.log, case.horizon, case.overrides) if "score" in case.book else None
         heard = hearings(case.book, case.log, case.horizon, case.overrides)
         clear = {(each.rule, each.qualified_at) for each in heard if each.clear}
         barred = {(each.rule, each.qualified_at) for each in heard if each.barred}
@@ -58,6 +59,7 @@ def test_signals_are_those_of_the_oracle_in_any_order_doubled_late_and_restarted
             duplicates=case.doubled,
             late_events=case.late,
             commands=bool(case.commands),
+            score=any(signal.rule.startswith("ready") for signal in expected),
             suppressed_signals=bool(barred),
             dropped_events=any(dropped(case.book, each) for each in case.log),
             leads_that_expire=any(each.type == "lead.expired" for detector in detectors for each in detector.lead_events),
@@ -66,6 +68,7 @@ def test_signals_are_those_of_the_oracle_in_any_order_doubled_late_and_restarted
         for number, detector in enumerate(detectors):
             which = f"order {number}" if number else "as received"
             assert detector.signals() == expected, which
+            assert detector.score(case.horizon) == scored, which
             if len(expected) < SIGNALS_KEPT:  # of more the ledger forgets the oldest
                 assert not detector.overstated(), f"{which}: somebody was left with what does not hold"
                 assert case.opts_out or case.quiet or not detector.untold() & clear, f"{which}: nobody was told what holds"

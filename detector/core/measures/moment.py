@@ -10,6 +10,7 @@ from detector.core.measures.standing import Standing
 from detector.core.overrides import Override
 
 if TYPE_CHECKING:
+    from detector.core.ledger import RuleState
     from detector.core.measures.usage import LimitReader
 
 
@@ -28,6 +29,8 @@ class Moment:
     event_id: str = ""
     overrides: Mapping[str, Sequence[Override]] = field(default_factory=dict)
     """limit -> what sales said of the account's allowance."""
+    rules: "Mapping[str, RuleState]" = field(default_factory=dict)
+    """What is judged -> its signals, for a score that counts them: those with `qualified_at` ≤ t are known."""
     limit: "LimitReader | None" = None
     person: str | None = None
     """Whom lines about `person.…` look at: who asked, or whom the account's newest event names."""
@@ -51,7 +54,7 @@ class Moment:
 
     def at(self, t: int) -> "Moment":
         """The same account at another time; no event is at hand."""
-        return Moment(self.facts, self.ladder, t, overrides=self.overrides)
+        return Moment(self.facts, self.ladder, t, overrides=self.overrides, rules=self.rules)
 
     def answer(self, rule: str, guard: "Callable[[Moment], bool | None]") -> bool | None:
         """Whether a rule holds that others look at. Asked once: rules that look at rules may be many."""

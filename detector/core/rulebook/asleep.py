@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from detector.core.rulebook.model import Condition, Reached, Rule, Rulebook
+from detector.core.rulebook.names import SCORE_NAMES
 from detector.core.rulebook.problems import Report
-from detector.core.rulebook.tree import Entry
+from detector.core.rulebook.tree import Entry, Fields, Items, Node
 from detector.core.rulebook.tree_walk import names_in
 
 _MAP_IT = "Say in `events` what your product calls it"
@@ -32,6 +33,22 @@ def _reasons_of_limits(rulebook: Rulebook) -> Iterator[tuple[str, str]]:
                 yield f"limit '{limit.name}' is there only if: {reason}", remedy
 
 
+def report_score(rulebook: Rulebook, node: Node | None, report: Report) -> None:
+    """Warns of each line of the score that waits for something. `node`: the section."""
+    if rulebook.score is None or not isinstance(node, Fields):
+        return
+    for part, lines in (("fit", rulebook.score.fit), ("behaviour", rulebook.score.behaviour)):
+        entry = node.entries.get(part)
+        nodes = entry.value.items if entry is not None and isinstance(entry.value, Items) else ()
+        for at, line in zip((each.at for each in nodes), lines, strict=False):
+            names = [] if line.condition is None else names_in(line.condition.expr)
+            reasons = {each for name in names for each in _reasons(name.path, rulebook, own=at.base is None)}
+            if line.condition is None and line.rule is None and not line.event.terms:
+                reasons.add((f"`events` does not map {line.text}", "Say in `events` what your product calls it"))
+            for message, remedy in sorted(reasons):
+                report.warn(at, "asleep", f"a line of `{part}` is asleep: {message}", remedy)
+
+
 def names_of(rule: Rule) -> set[str]:
     """Every name that the rule's conditions use."""
     return {name for condition in rule.when for name in names_in_condition(condition)}
@@ -51,6 +68,10 @@ def _reasons(name: str, rulebook: Rulebook, *, own: bool) -> Iterator[tuple[str,
         yield "no plan is a trial", "Add a plan with `stage: trial`"
     if name == "paying.for" and "paying" not in stages:
         yield "no plan is paying", "Add a plan with `stage: paying` and its price"
+    if name in SCORE_NAMES and rulebook.score is None:
+        yield "there is no `score`", "Say what counts: score: {fit: […], behaviour: […]}"
+    if name == "temperature" and rulebook.score is not None and rulebook.score.hot is None:
+        yield "`score` does not say what is hot", "Add to it: hot: 70, warm: 40"
     if name.startswith("onboarding.") and rulebook.onboarding is None:
         yield "there is no `onboarding`", "Name its steps: onboarding: {steps: [signed_up, …]}"
     if name.startswith("limits.") and not rulebook.limits[limit := name.split(".")[1]].of.terms:

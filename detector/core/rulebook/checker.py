@@ -15,11 +15,12 @@ from detector.core.rulebook import (
     onboarding,
     plans,
     rules,
+    scores,
     selectors,
     shapes,
     whom,
 )
-from detector.core.rulebook.asleep import report_asleep
+from detector.core.rulebook.asleep import report_asleep, report_score
 from detector.core.rulebook.model import Rulebook
 from detector.core.rulebook.names import Names
 from detector.core.rulebook.plan_source import KEYS as PLAN_SOURCE
@@ -31,7 +32,7 @@ from detector.core.rulebook.terms import Known
 from detector.core.rulebook.tree import Fields, Node, Scalar, kind_of
 
 LATER: Final = (
-    *("score", "segments", "mode", "on_enable", "lateness"),
+    *("mode", "on_enable", "lateness"),
     *("sequences", "endpoints", "owner", "retention"),
 )
 LISTS_MAX: Final = 100
@@ -75,6 +76,10 @@ SECTIONS: Final[forms.Keys] = {
     "drop_events": forms.said(whom.CONDITIONS, "Events for which one of these holds count for nothing"),
     "noise": forms.said(forms.record(noise.NOISE), "How soon after an outcome sales hears of an account again"),
     "rules": forms.said(forms.named(forms.record(rules.RULE), rules.RULES_MAX), "The ways to qualify"),
+    "score": forms.said(forms.record(scores.SCORE), "What speaks for and against an account, in points"),
+    "segments": forms.said(
+        forms.named(forms.CONDITION, scores.SEGMENTS_MAX, word=True), "Names for kinds of account: conditions"
+    ),
 }
 """The file itself; what forms are and how to add a key: forms.py."""
 
@@ -97,6 +102,7 @@ def checked(root: Fields, report: Report) -> Rulebook:
     context = Context(report, names)
     aliases(sections.get("events"), context)
     kinds = _keys(sections.get("lead_types"))
+    segments = scores.segments(sections.get("segments"), context)
     capped = limits.limits(sections.get("limits"), kinds, context)
     features = meters.features(sections.get("features"), context)
     lead_types = leads.lead_types(sections.get("lead_types"), context)
@@ -104,6 +110,7 @@ def checked(root: Fields, report: Report) -> Rulebook:
     offered = Known(limits.units_of(sections.get("limits")), _keys(sections.get("features")), kinds, report)
     ladder = plans.plans(sections.get("plans"), offered)
     of_account = measures.measures(sections.get("measures"), context)
+    judged = rules.rules(sections.get("rules"), kinds, context)
     rulebook = Rulebook(
         project=_project(sections.get("project"), root, report),
         currency=_currency(sections.get("currency"), report),
@@ -127,9 +134,12 @@ def checked(root: Fields, report: Report) -> Rulebook:
         close_won=close_won,
         close_lost=close_lost,
         noise=noise.noise(sections.get("noise"), report),
-        rules=rules.rules(sections.get("rules"), kinds, context),
+        rules=judged,
+        score=scores.score(sections.get("score"), judged, capped, context),
+        segments=segments,
     )
     report_circles(rulebook.rules, shapes.entries(sections.get("rules"), "rules", Report()), report)
+    report_score(rulebook, sections.get("score"), report)
     report_asleep(rulebook, shapes.entries(sections.get("rules"), "rules", Report()), report)
     return rulebook
 

@@ -1,27 +1,29 @@
 """A checked rulebook in, a Program out: fold functions by event name, and what is judged with a generated guard each."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any
 
 from contracts.messages import UsageEvent
 from detector.core.drops import Drops, drops
+from detector.core.instants import NEVER
 from detector.core.measures.addons import ADDONS
-from detector.core.measures.keys import asked_key, feature_key
+from detector.core.measures.keys import asked_key, events_key, feature_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.periods import Periods
 from detector.core.measures.plan import Ladder
 from detector.core.measures.reader import Course
 from detector.core.measures.readers import reader_of_name
+from detector.core.measures.score import ScoreReader
 from detector.core.measures.sink import Sink
 from detector.core.measures.tenure import ACTIVE_KEY
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.folds import fold_functions
 from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import Judged, Line
-from detector.core.rulebook.judged_limits import for_limits
+from detector.core.rulebook.judged_limits import for_limits, names_for_limits
 from detector.core.rulebook.limit_values import limit_values
 from detector.core.rulebook.measured import Distinct
 from detector.core.rulebook.model import (
@@ -31,6 +33,7 @@ from detector.core.rulebook.model import (
     Expr,
     LeadType,
     Name,
+    Points,
     Rule,
     Rulebook,
     Selector,
@@ -40,6 +43,7 @@ from detector.core.rulebook.names import PERSON_NAMES
 from detector.core.rulebook.reactions import Reactions
 from detector.core.rulebook.reading import course_of, existence, guard, reading
 from detector.core.rulebook.references import RULES, conditions_behind, in_order
+from detector.core.rulebook.scoring import PARTS, Test, score_reader, score_values, signals_behind
 from detector.core.rulebook.tree_walk import held_against, names_in
 from detector.core.rulebook.values import (
     STATE_VALUES,
@@ -88,6 +92,10 @@ class Program:
     drops: Drops | None
     strength: Mapping[str, int]
     """Lead type -> place in the order, 0 is the strongest."""
+    score: ScoreReader | None
+    followers: tuple[Judged, ...]
+    """What looks at the signals of other rules; `judged` has them behind these."""
+    segments: Mapping[str, Callable[[Moment], bool | None]]
 
     def lead_type(self, name: str) -> LeadType:
         place = self.strength.get(name)
@@ -132,8 +140,12 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     values |= where_trials_end(of_limits) if ladder.timed else of_limits
     values |= limits_by_name(values, limits)
     counts = frozenset(name for name, reader in readers.items() if reader.rises_by_one)
-    of_rules = _of_rules(rulebook.rules, limits, values, counts, ladder)
-    judged = {each.name: each for rule in rulebook.rules for each in of_rules[rule.name]}
+    score = _score(rulebook, values, ladder)
+    values |= score_values(score)
+    of_rules = _of_rules(rulebook.rules, limits, values, counts, ladder, score)
+    every = [each for rule in rulebook.rules for each in of_rules[rule.name]]
+    followers = tuple(each for each in every if each.follows)
+    judged = {each.name: each for each in (*(each for each in every if not each.follows), *followers)}
     sinks = [sink for reader in readers.values() for sink in reader.sinks]
     sinks += [sink for limit in limits.values() for sink in limit.sinks]
     sinks += [*_sinks(rulebook, features), *_plan_sinks(rulebook, ladder)]
@@ -166,6 +178,9 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         drops=drops(rulebook.drop_events),
         suppression=Suppression(tuple(_suppressing(condition, values) for condition in rulebook.suppress)),
         strength={lead_type.name: place for place, lead_type in enumerate(rulebook.lead_types)},
+        score=score,
+        followers=followers,
+        segments={name: _test(condition, values).holds for name, condition in rulebook.segments.items()},
     )
 
 
@@ -176,29 +191,57 @@ def asked_properties(rule: Rule) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for path in paths if path.startswith("properties."))) if rule.event else ()
 
 
-def _of_rules(
+def _score(rulebook: Rulebook, values: Mapping[str, Value], ladder: Ladder) -> ScoreReader | None:
+    if rulebook.score is None:
+        return None
+    limits = rulebook.limits.values()
+    judged = [
+        name
+        for rule in rulebook.rules
+        for name in (names_for_limits(rule, limits, ladder.plans) if rule.each_limit else [rule.name])
+    ]
+    return score_reader(rulebook.score, judged, lambda condition: _test(condition, values))
+
+
+def _test(condition: Condition, values: Mapping[str, Value]) -> Test:
+    """A condition that stands by itself."""
+    read = reading((condition,), values)
+    sources = tuple(read(name) for name in dict.fromkeys(names_in(condition.expr)))
+    return Test(
+        guard((condition,), read),
+        lambda moment: min((source.next(moment) for source in sources), default=NEVER),
+        lambda moment, number: [each for source in sources for each in source.ids(moment, number)],
+        course_of(condition.expr, read),
+    )
+
+
+def _of_rules(  # noqa: PLR0913, PLR0917 - here everything meets
     rules: Sequence[Rule],
     limits: Mapping[str, LimitReader],
     values: dict[str, Value],
     counts: frozenset[str],
     ladder: Ladder,
+    score: ScoreReader | None,
 ) -> dict[str, list[Judged]]:
     """Rule -> what is judged of it. Puts into `values` what rules say of themselves to those that look at them."""
     by_name = {rule.name: rule for rule in rules}
     found: dict[str, list[Judged]] = {}
     for rule in in_order(rules):
-        behind = {name.path for condition in conditions_behind(rule.when, by_name) for name in names_in(condition.expr)}
-        whole = _judged(rule, values, counts, behind)
+        behind = [name.path for condition in conditions_behind(rule.when, by_name) for name in names_in(condition.expr)]
+        of_score = [condition for path in behind if score is not None for condition in score.conditions(*PARTS.get(path, ()))]
+        paths = {*behind, *(name.path for condition in of_score for name in names_in(condition.expr))}
+        follows = tuple(dict.fromkeys(each for path in behind for each in signals_behind(path, score)))
+        whole = replace(_judged(rule, values, counts, paths), follows=follows)
         each = for_limits(whole, limits.values(), values["limit.allowed"].course, ladder.plans) if rule.each_limit else [whole]
-        settles = ladder.settles_at if whole.limits or rule.each_limit or {"plan", "stage"} & behind else 0
+        settles = ladder.settles_at if whole.limits or rule.each_limit or {"plan", "stage"} & paths else 0
         found[rule.name] = [replace(one, settles_at=settles) for one in each]
         if not rule.event and not rule.each_limit:
             values[f"{RULES}{rule.name}"] = whole.value
     return found
 
 
-def _judged(rule: Rule, values: Mapping[str, Value], counts: frozenset[str], behind: set[str]) -> Judged:
-    """`counts`: the measures that no event raises by more than one. `behind`: names in its lines and in rules behind them."""
+def _judged(rule: Rule, values: Mapping[str, Value], counts: frozenset[str], behind: Set[str]) -> Judged:
+    """`counts`: the measures that no event raises by more than one. `behind`: all names behind its lines."""
     properties = asked_properties(rule)
     read = reading(rule.when, values, properties)
     names = dict.fromkeys(name for condition in rule.when for name in names_in(condition.expr))
@@ -218,7 +261,7 @@ def _judged(rule: Rule, values: Mapping[str, Value], counts: frozenset[str], beh
 def _closing(condition: Condition | None, values: Mapping[str, Value]) -> Callable[[Moment], bool | None]:
     if condition is None:
         return lambda _moment: False
-    return guard((condition,), reading((condition,), values, ()))
+    return guard((condition,), reading((condition,), values))
 
 
 def _suppressing(condition: Condition, values: Mapping[str, Value]) -> Ground:
@@ -282,8 +325,13 @@ def _conditions(rulebook: Rulebook) -> list[Condition]:
     """Those that look at the account, not at a single event."""
     conditions = [condition for rule in rulebook.rules for condition in rule.when]
     conditions += [limit.only_if for limit in rulebook.limits.values() if limit.only_if is not None]
+    conditions += [*rulebook.segments.values(), *(line.condition for line in _points(rulebook) if line.condition is not None)]
     conditions += rulebook.suppress
     return conditions + [condition for condition in (rulebook.close_won, rulebook.close_lost) if condition is not None]
+
+
+def _points(rulebook: Rulebook) -> tuple[Points, ...]:
+    return () if rulebook.score is None else (*rulebook.score.fit, *rulebook.score.behaviour)
 
 
 def _told_apart(rulebook: Rulebook) -> set[str]:
@@ -307,6 +355,7 @@ def _sinks(rulebook: Rulebook, features: Mapping[str, str]) -> list[Sink]:
     for name, feature in rulebook.features.items():
         either = Selector((*feature.used.terms, *feature.refused.terms))
         sinks.append(Sink(features[name], either, "feature"))
+    sinks += [Sink(events_key(line.event), line.event, "count") for line in _points(rulebook) if line.event.terms]
     for rule in rulebook.rules:
         properties = asked_properties(rule)
         key = asked_key(rule.name, rule.event, properties) if rule.event else ""

@@ -18,7 +18,7 @@ from detector.core.rulebook.model import (
     Not,
     Type,
 )
-from detector.core.rulebook.names import GROWS, Names, Place
+from detector.core.rulebook.names import GROWS, SEGMENT, Names, Place
 from detector.core.rulebook.problems import Refusal, Report, did_you_mean
 from detector.core.rulebook.spoken import a_kind, called
 from detector.core.rulebook.syntax import (
@@ -137,6 +137,8 @@ class _Checker:
             raise Refusal(raw.offset, "type", message, f"Write: {text} {'>=' if text in GROWS else '<='} 3d")
         assert isinstance(raw, Word)  # noqa: S101  every call moves
         found = self._names.find(raw.path, self._place, raw.offset)
+        if raw.path.startswith(SEGMENT):
+            return self._names.segments[raw.path.removeprefix(SEGMENT)].expr
         if found.type is Type.TIME:
             raise Refusal(raw.offset, "type", f"'{raw.path}' is a date", f"Write: since({raw.path}) >= 90d")
         return found

@@ -9,7 +9,7 @@ from detector.core.instants import NEVER
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course
 from detector.core.measures.usage import LimitReader
-from detector.core.rulebook.model import Rule, Step, Type
+from detector.core.rulebook.model import Rule, Step, Temperature, Type
 from detector.core.rulebook.values import Value
 
 ACTING = "sacting"
@@ -111,6 +111,9 @@ class Judged:
         of_plan = plan.at.get(self.limit.limit.name) if plan is not None and self.limit is not None else None
         return self.steps if of_plan is None else of_plan.get(self.lead, ())
 
+    follows: tuple[str, ...] = ()
+    """What is judged before it, because its lines look at the signals of that."""
+
     @property
     def value(self) -> Value:
         """What other rules see of it: whether it holds. Of a rule with conditions alone."""
@@ -204,6 +207,11 @@ class Judged:
         return self.course_at(t) is Course.MOVES
 
     @property
+    def floor(self) -> Temperature | None:
+        """A lead with its signal is never colder."""
+        return self.rule.at_least or ("hot" if self.explicit else None)
+
+    @property
     def explicit(self) -> bool:
-        """Somebody asked for it: hot whatever the score, and no cap holds it back."""
+        """Somebody asked for it: hot, unless the rule says how hot at least, and no cap holds it back."""
         return bool(self.rule.event) or self.rule.family == "upgrade_intent"

@@ -5,7 +5,9 @@ from typing import Final
 
 from detector.core.rulebook.tree import Entry, Fields, Node, Scalar
 
-BY_NAME: Final = ("lists", "events", "measures", "limits", "features", "plans", "addons", "close", "noise")
+BY_NAME: Final = (
+    *("lists", "events", "measures", "limits", "features", "plans", "addons", "close", "noise", "score", "segments"),
+)
 """An entry of the project replaces the base's entry of that name."""
 WHOLE: Final = ("suppress", "drop_events")
 """A list of the project replaces the base's."""

@@ -325,7 +325,41 @@ class Rule:
     shadow: bool = False
     """It is judged, and its signals are counted; sales is told nothing."""
     at_least: Temperature | None = None
-    """The temperature below which no lead lies that carries a signal of it."""
+    """The temperature below which a lead with its signal never lies, whatever the score. None: hot for an explicit request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """One line of the score, in hundredths of a point. One of `condition`, `rule`, `event` says when it counts.
+
+    condition: while it holds. rule: since its newest signal (`limit`: of any limit, `limit/contacts`: of one). event: since each
+    event, together `at_most`. `fades_days`: the whole days of 24 hours until nothing of it is left; None: it does not fade.
+    """
+
+    points: int
+    text: str
+    """As receivers read what it is about."""
+    condition: Condition | None = None
+    rule: str | None = None
+    event: Selector = Selector()
+    at_most: int = 0
+    fades_days: int | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """All numbers are hundredths of a point. `hot`, `warm`: from where on, None: the score makes nothing hot or warm.
+
+    `hysteresis`: how far below a lead may fall and stay what it was. `caps`: the most that the lines of a group give together.
+    """
+
+    fit: tuple[Points, ...] = ()
+    behaviour: tuple[Points, ...] = ()
+    hot: int | None = None
+    warm: int | None = None
+    hysteresis: int = 0
+    caps: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,3 +392,5 @@ class Rulebook:
     close_lost: Condition | None = None
     noise: Noise = Noise()
     rules: tuple[Rule, ...] = ()
+    score: Score | None = None
+    segments: Mapping[str, Condition] = field(default_factory=dict)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final, get_args
 
 from detector.core.emails import Kind
-from detector.core.rulebook.model import Name, Type
+from detector.core.rulebook.model import Condition, Name, Type
 from detector.core.rulebook.problems import Refusal, closest, did_you_mean
+from detector.core.rulebook.tree_walk import names_in
 
 STAGES: Final = ("unknown", "visitor", "trial", "free", "paying", "churned")
 CHANGES: Final = ("up", "down")
@@ -36,6 +37,15 @@ STATE_NAMES: Final = {
     "paying.for": Type.DURATION,
     "customer_since": Type.TIME,
 }
+SCORE_NAMES: Final = {
+    "score": Type.NUMBER,
+    "score.fit": Type.NUMBER,
+    "score.behaviour": Type.NUMBER,
+    "temperature": Type.TEXT,
+}
+TEMPERATURES: Final = ("cold", "warm", "hot")
+SEGMENT: Final = "segment."
+"""Before the name of a segment, where a condition uses it."""
 PERSON_NAMES: Final = {"person.email_domain": Type.TEXT, "person.email_kind": Type.TEXT}
 TIMES: Final = frozenset(name for name, kind in STATE_NAMES.items() if kind is Type.TIME)
 """Epoch ms; what a product sends as a date may be written in other ways."""
@@ -51,7 +61,7 @@ TEXT_NAMES: Final = {
     "trial.would_lose": Type.LIST,
     "churned_on": Type.TEXT,
 }
-LATER_NAMES: Final = (*("score", "score.fit", "score.behaviour", "temperature", "trial"),)
+LATER_NAMES: Final = ("trial",)
 OF_MEASURES: Final = {
     "earlier": "a measure with `window`: what it was one window before",
     "rising_weeks": "a measure with `count`, `distinct`, `sum`, `min` or `max`",
@@ -61,7 +71,7 @@ RESERVED: Final = frozenset(
         *("account", "person", "properties", "event", "limit", "plan", "stage", "onboarding", "offer", "trial", "score"),
         *("limits", "rules", "customer_since"),
         *("and", "or", "not", "in", "between", "matches", "contains", "covers", "true", "false", "none", "null"),
-        *("active", "premium"),
+        *("active", "premium", "temperature", "segment"),
     )
 )
 """Words that the language keeps for itself: no measure, event or list may take them."""
@@ -72,6 +82,7 @@ _DAYS: Final = {
     "limit.full_on": "limit.full_in <= 14d",
 }
 """Days that texts name -> what to compare instead."""
+_OF_ACCOUNT: Final = (*STATE_NAMES, "onboarding", "account", "trial", "score", "temperature", "segment", "limits", "rules")
 _TRAIT = re.compile(r"(account|person|properties)((?:\.[\w$]+)+)")
 
 
@@ -93,6 +104,8 @@ class Place:
     """The traits of the person at hand. Not in `where`: what a person is may be said after what the person did."""
     text: bool = False
     """A `say` or `do`: whole things may be named, not only what can be compared."""
+    score: bool = False
+    """The score and the temperature. Not where the score itself, or what it rests on, is said."""
 
 
 WHERE: Final = Place("`where`", state=False, properties=True, person=False)
@@ -117,6 +130,8 @@ class Names:
     events: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     rules: Mapping[str, str] = field(default_factory=dict)
+    segments: dict[str, Condition] = field(default_factory=dict)
+    """Those that were read so far: each may use those above it."""
     moving: frozenset[str] = frozenset()
     """The measures among COMPARED_ONLY."""
 
@@ -127,6 +142,7 @@ class Names:
         """The typed name. Raises Refusal if there is none, not here, or not yet."""
         known = self._types(place)
         if path in known:
+            self._fit(path, place, offset)
             return Name(path, known[path])
         if path.startswith("limits.") and place == IF:
             raise Refusal(offset, "unknown_name", f"'{path}' is not known in `if`", "A limit cannot depend on another")
@@ -138,6 +154,13 @@ class Names:
         if trait and path not in LATER_NAMES and self._has_traits(trait[1], place):
             return Name(path, Type.ANY)
         raise self._refusal(path, place, offset, known)
+
+    def _fit(self, path: str, place: Place, offset: int) -> None:
+        """A segment stands for its condition, whose names may not be known in the `if` of a limit."""
+        segment = self.segments.get(path.removeprefix(SEGMENT)) if place == IF and path.startswith(SEGMENT) else None
+        for name in () if segment is None else names_in(segment.expr):
+            if name.path.startswith(("person.", "limits.")):
+                raise Refusal(offset, "unknown_name", f"'{path}' looks at '{name.path}', which is not known in `if`")
 
     def _limit(self, path: str, offset: int) -> Name:
         """What is known of a limit by its name."""
@@ -168,7 +191,7 @@ class Names:
 
     def values(self, path: str) -> tuple[str, ...] | None:
         """The texts that this name can have, if they are known beforehand."""
-        fixed = {"stage": STAGES, "plan.change": CHANGES, "plan": self.plans, "event": self.events}
+        fixed = {"stage": STAGES, "plan.change": CHANGES, "plan": self.plans, "event": self.events, "temperature": TEMPERATURES}
         fixed["person.email_kind"] = EMAIL_KINDS
         return fixed.get(path)
 
@@ -178,6 +201,10 @@ class Names:
             known |= {**self.measures, **STATE_NAMES}
         if place.person:
             known |= PERSON_NAMES
+        if place.state and not place.text:
+            known |= {f"{SEGMENT}{name}": Type.BOOL for name in self.segments}
+        if place.score:
+            known |= SCORE_NAMES
         if place.limit:
             known |= LIMIT_NAMES
         if place.event:
@@ -204,8 +231,15 @@ class Names:
         if root in self.measures and of_measure is not None and place.state:
             return f"'{path}' is not known", f"There is `.{path.partition('.')[2]}` of {of_measure}"
         if path in LIMIT_NAMES or (path == "limit.full_on" and not place.limit):
-            remedy = "Use it in such a rule" if place in (WHERE, DROP, CLOSE, SUPPRESS, DO, IF) else "Add `each: limit`"
+            in_rule = place.score or (place.text and place != DO)
+            remedy = "Add `each: limit`" if in_rule else "Use it in such a rule"
             return f"'{path}' is only known in a rule with `each: limit`", remedy
+        if path in SCORE_NAMES and place.state:
+            remedy = "Every lead carries it besides its text" if place.text else "Use it in the `when` of a rule"
+            return f"'{path}' is not known in {'a text' if place.text else place.title}", remedy
+        if root == "segment" and place.state and not place.text:
+            remedy = did_you_mean(path, [f"{SEGMENT}{name}" for name in self.segments])
+            return f"there is no '{path}' above this line", remedy or "Define it in `segments`, one above the other"
         if path == "event" or (root == "properties" and path != root):
             remedy = "It is known in `where`, and in a rule with `event`; for a value over time, write a measure"
             return f"'{path}' is not known in {place.title}: no event is at hand", remedy
@@ -221,9 +255,7 @@ class Names:
             return f"'{path}' cannot be compared", trait if path in ("account", "person") else "Use it in `say` or `do`"
         if path in self.lists:
             return f"'{path}' is a list", f"Write: … in {path}"
-        if not place.state and (
-            root in (*STATE_NAMES, "onboarding", "account", "trial", "limits", "rules") or path in self.measures
-        ):
+        if not place.state and (root in _OF_ACCOUNT or path in self.measures):
             there = "There is: properties.…, person.…; what holds of an account goes into `suppress`"
             return f"'{path}' is not known in {place.title}", there if place.person else "There is: properties.…"
         near = closest(path, known)

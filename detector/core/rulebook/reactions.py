@@ -13,7 +13,9 @@ from detector.core.rulebook.model import Rulebook
 class Reaction(NamedTuple):
     fold: Fold
     touches: tuple[Touch, ...]
-    """In the rulebook's order."""
+    """In the rulebook's order; what looks at the signals of others comes last."""
+    scores: bool
+    """Whether it can change the score of a lead, without any signal."""
 
 
 class Reactions:
@@ -22,10 +24,14 @@ class Reactions:
     def __init__(self, rulebook: Rulebook, judged: Iterable[Judged], folds: Folds) -> None:
         depends = Dependencies(rulebook, judged)
         names = folds.named.keys() | depends.names
-        self._tracks = {name: Reaction(folds.named.get(name, folds.other), depends.of(name)) for name in names}
-        self._other = Reaction(folds.other, depends.of_type("track"))
+        self._tracks = {
+            name: Reaction(folds.named.get(name, folds.other), depends.of(name), depends.scores(name)) for name in names
+        }
+        self._other = Reaction(folds.other, depends.of_type("track"), depends.type_scores("track"))
         untracked = {type_: folds.page if type_ == "page" else folds.untracked for type_ in TYPES}
-        self._untracked = {type_: Reaction(fold, depends.of_type(type_)) for type_, fold in untracked.items()}
+        self._untracked = {
+            type_: Reaction(fold, depends.of_type(type_), depends.type_scores(type_)) for type_, fold in untracked.items()
+        }
 
     def of(self, event: UsageEvent) -> Reaction:
         if event.type == "track":

@@ -23,7 +23,7 @@ def value_of(path: str, values: Mapping[str, Value], properties: tuple[str, ...]
 
 
 def reading(
-    conditions: tuple[Condition, ...], values: Mapping[str, Value], properties: tuple[str, ...]
+    conditions: tuple[Condition, ...], values: Mapping[str, Value], properties: tuple[str, ...] = ()
 ) -> Callable[[Name], Value]:
     """The reader of a name in these conditions: of what moves with time it depends on what it is compared with."""
 
@@ -62,7 +62,7 @@ def existence(limit: Limit, values: Mapping[str, Value]) -> Existence | None:
     condition = limit.only_if
     if condition is None:
         return None
-    read = reading((condition,), values, ())
+    read = reading((condition,), values)
     sources = [read(name) for name in names_in(condition.expr)]
     return Existence(
         guard((condition,), read),

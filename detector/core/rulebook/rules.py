@@ -1,14 +1,15 @@
 """The section `rules`: each a way to qualify, of exactly one form: steps of a limit, conditions, or an event."""
 
 from collections.abc import Collection, Mapping
-from typing import Final, cast, get_args
+from dataclasses import replace
+from typing import Final, cast
 
 from detector.core import words
 from detector.core.rulebook import forms, shapes, units
 from detector.core.rulebook.conditions import condition
 from detector.core.rulebook.leads import FAMILIES, TYPES_OF_FAMILY
 from detector.core.rulebook.model import Condition, Family, Rule, Selector, Temperature, Template, Term
-from detector.core.rulebook.names import Place
+from detector.core.rulebook.names import TEMPERATURES, Place
 from detector.core.rulebook.problems import Report, closest
 from detector.core.rulebook.selectors import BUILTINS, Context, is_misspelt
 from detector.core.rulebook.steps import STEP, steps
@@ -34,7 +35,7 @@ RULE: Final[forms.Keys] = {
     "cooldown": forms.said(forms.DURATION, "Silence after it fired; 14d if nothing is said"),
     "lateness": forms.said(forms.DURATION, "How late an event may come and still count; 1d if nothing is said"),
     "mode": forms.said(forms.words(_MODES), "`shadow`: judged and counted, and told to nobody"),
-    "at_least": forms.said(forms.words(get_args(Temperature)), "How hot a lead that carries a signal of it is at least"),
+    "at_least": forms.said(forms.words(TEMPERATURES), "Its lead is never colder, whatever the score"),
 }
 _RULE_LATER: Final = (
     "after",
@@ -73,7 +74,7 @@ def _rule(name: str, entry: Entry, lead_types: Collection[str], context: Context
     )
     _check_form(values, entry, what, report)
     by_event = "event" in values
-    place = Place(what, rules=True, limit=each_limit, event=by_event, properties=by_event)
+    place = Place(what, rules=True, limit=each_limit, event=by_event, properties=by_event, score=True)
     cooldown, lateness = _silence(values, what, report)
     return Rule(
         name=name,
@@ -92,7 +93,7 @@ def _rule(name: str, entry: Entry, lead_types: Collection[str], context: Context
 
 
 def _at_least(node: Node, what: str, report: Report) -> Temperature | None:
-    return cast("Temperature | None", shapes.one_of(node, f"`at_least` of {what}", get_args(Temperature), (), report))
+    return cast("Temperature | None", shapes.one_of(node, f"`at_least` of {what}", TEMPERATURES, (), report))
 
 
 def _silence(values: Mapping[str, Node], what: str, report: Report) -> tuple[int, int]:
@@ -148,7 +149,7 @@ def _say(values: Mapping[str, Node], entry: Entry, what: str, place: Place, cont
     return template(
         values["say"],
         context.names,
-        Place(what, limit=place.limit, event=place.event, properties=place.event, text=True),
+        replace(place, text=True, score=False),
         context.report,
     )
 

@@ -36,7 +36,7 @@ NAMES = Names(
     limits=("contacts",),
     rules={"busy": "when", "limit": "each"},
 )
-PLACE = Place("`when`", rules=True, limit=True, event=True, properties=True)
+PLACE = Place("`when`", rules=True, limit=True, event=True, properties=True, score=True)
 _TOKENS = re.compile(r"\s+|\w+|[^\w\s]")
 ODD = [
     *(

@@ -3,8 +3,9 @@
 import pytest
 
 from detector.core.rulebook.measured import Absent, Counted, Distinct, Rolling
-from detector.core.rulebook.model import Binary, Cap, Constant, Name, Rule, Rulebook, Selector, Term, Type
+from detector.core.rulebook.model import Binary, Cap, Constant, Name, Not, Rule, Rulebook, Selector, Term, Type
 from detector.core.rulebook.parse import Parsed, parse
+from detector.core.rulebook.tree_walk import names_in
 from detector.rulebooks import bases, trial
 
 DAY = 86_400_000
@@ -345,6 +346,49 @@ rules: {{mine: {{lead: pql, each: limit, when: [{when}], say: x}}}}
 """
     found = [problem.message for problem in parsed(text).asleep if problem.message.startswith("rule 'mine'")]
     assert found == [f"rule 'mine' is asleep: {reason}"]
+
+
+SCORE_ASLEEP = """measures: {asked: {count: upgrade_requested}}
+score:
+  fit: [{points: 5, if: account.size > 3}]
+  behaviour:
+    - {points: 5, event: upgrade_requested}
+    - {points: 5, if: asked >= 2}
+    - {points: 5, rule: limit}
+"""
+
+
+def test_a_line_of_the_score_that_waits_for_an_unmapped_event_is_asleep() -> None:
+    ours = [problem for problem in parsed(SCORE_ASLEEP).asleep if problem.message.startswith("a line of")]
+    assert [problem.message.removeprefix("a line of `behaviour` is asleep: ") for problem in ours] == [
+        "`events` does not map upgrade_requested",
+        "measure 'asked' waits for an event that `events` does not map",
+    ]
+
+
+def test_a_rule_that_looks_at_a_score_that_is_not_there_is_asleep() -> None:
+    rule = "project: p\nlead_types: {pql: {to: sales, answer_in: 1h, do: x}}\n"
+    rule += "rules: {a: {lead: pql, when: temperature == hot, say: x}}\n"
+    assert [problem.message for problem in parse(rule, {}).asleep] == ["rule 'a' is asleep: there is no `score`"]
+    [problem] = parse(rule + "score: {fit: []}\n", {}).asleep
+    assert problem.message == "rule 'a' is asleep: `score` does not say what is hot"
+
+
+def test_a_key_of_the_score_replaces_that_of_the_base_and_the_others_stay() -> None:
+    score = parsed("score: {hot: 80, fit: [{points: 2.5, if: account.size > 3}]}").rulebook.score
+    assert score is not None
+    assert (score.hot, score.warm, [line.points for line in score.fit]) == (8_000, 4_000, [250])
+    assert [line.rule for line in score.behaviour][:3] == ["limit", "onboarded", "premium"]
+
+
+def test_a_segment_is_its_condition_wherever_it_is_named() -> None:
+    book = parsed(
+        "segments: {small: account.size < 9, tiny: segment.small and account.size < 3}\n"
+        "rules: {a: {lead: pql, when: not segment.tiny, say: x}}"
+    ).rulebook
+    [rule] = [rule for rule in book.rules if rule.name == "a"]
+    assert rule.when[0].expr == Not(book.segments["tiny"].expr)
+    assert [name.path for name in names_in(book.segments["tiny"].expr)] == ["account.size", "account.size"]
 
 
 def test_rules_wait_for_what_their_windows_and_steps_wait_for() -> None:

@@ -173,6 +173,40 @@ def test_any_tree_of_known_words_gets_an_answer(tree: dict[str, Any]) -> None:
     answer(json.dumps({**tree, "project": "p"}, ensure_ascii=False))
 
 
+conditions = st.sampled_from(
+    ["account.size >= 2", "segment.a", "not (segment.a and segment.b)", "score >= 2", "stage == free", ""]
+)
+lines = st.dictionaries(
+    st.sampled_from(["points", "points", "if", "rule", "event", "fades", "at_most", "group", "x"]),
+    st.integers(-2_000, 2_000)
+    | st.floats(-9, 9).map(lambda number: round(number, 2))
+    | st.sampled_from(["limit", "premium", "ready", "limit/a", "30d", "36h", "a", "Signed Up"])
+    | conditions
+    | values,
+    max_size=4,
+)
+parts = st.lists(lines, max_size=4) | values
+scores = st.fixed_dictionaries(
+    {},
+    optional={
+        "fit": parts,
+        "behaviour": parts,
+        "hot": st.integers(0, 90) | values,
+        "warm": st.integers(0, 40) | values,
+        "hysteresis": st.integers(0, 60) | values,
+        "caps": st.dictionaries(words, st.integers(-1, 90) | values, max_size=2) | values,
+    },
+)
+
+
+@calm
+@given(scores, st.dictionaries(st.sampled_from(["a", "b", "a-b", ""]), conditions | values, max_size=3), conditions)
+def test_any_score_with_any_segments_gets_an_answer(score: dict[str, Any], segments: dict[str, Any], when: str) -> None:
+    ready = {"lead": "pql", "when": when, "say": "x", "at_least": "warm"}
+    tree = {"project": "p", "use": "b2b-saas@1", "score": score, "segments": segments, "rules": {"ready": ready}}
+    answer(json.dumps(tree, ensure_ascii=False))
+
+
 @settings(calm, max_examples=60)
 @given(st.data())
 def test_any_damage_to_a_good_rulebook_gets_an_answer(data: st.DataObject) -> None:
