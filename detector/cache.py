@@ -1,7 +1,7 @@
 """What was loaded, kept while it fits: least recently used first out, but never what a batch still has to write."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -25,6 +25,9 @@ class Cache(Generic[K, V]):
     @property
     def bytes(self) -> int:
         return self._bytes
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._values)
 
     def missing(self, keys: Iterable[K]) -> set[K]:
         """Those of `keys` that must be loaded."""

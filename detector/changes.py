@@ -1,9 +1,11 @@
 """What one transaction of the detector changes, as plain values: the worker collects them, the store writes them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from contracts.messages import DeadLetter, LeadEvent, UsageEvent
+from detector.core.rulebook.model import Span
 from eventlog.port import TopicPartition
 
 
@@ -156,6 +158,8 @@ class Changes:
 
     moves: list[Move] = field(default_factory=list)
     adopted: dict[tuple[TopicPartition, str], int] = field(default_factory=dict)
+    spans: dict[tuple[TopicPartition, str], Mapping[str, Span]] = field(default_factory=dict)
+    """(partition of `events`, project) -> all that it knows now of keys that were not always there, or are gone."""
     accounts: list[AccountRow] = field(default_factory=list)
     facts: list[FactRow] = field(default_factory=list)
     due: list[DueRow] = field(default_factory=list)

@@ -1,7 +1,7 @@
 """Records of the three topics in; what they change, as one batch, out. No commit happens here."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -10,6 +10,9 @@ from contracts.messages import EVENTS, UNATTRIBUTED, Command, ImportEnd, Ruleboo
 from detector import metrics
 from detector.attributor import Attributor
 from detector.changes import Buried, Changes, Move
+from detector.core.instants import NEVER
+from detector.core.rulebook.adoption import Switch, expire, expires, switched
+from detector.core.rulebook.model import Span
 from detector.folding import TIMERS_MAX, Folding
 from detector.partition import Partition
 from detector.programs import Programs, RulebookMissingError
@@ -68,9 +71,19 @@ class Compute:
         """The open batch must be handed over before more is taken."""
         return self.batch.read + self.batch.changes.made >= BATCH_BYTES_MAX or self._folding.accounts_open >= BATCH_ACCOUNTS_MAX
 
-    def acquire(self, partition: Partition, adopted: dict[str, int]) -> None:
-        """Load what a partition's records are judged by. Raises RulebookMissingError."""
-        partition.programs = {project: self._programs.get(project, version) for project, version in adopted.items()}
+    def acquire(
+        self, partition: Partition, adopted: Mapping[str, int], spans: Mapping[str, Mapping[str, Span]] | None = None
+    ) -> None:
+        """Load what a partition's records are judged by. Raises RulebookMissingError.
+
+        `spans`: of a partition of `events`, what it knows of keys that were not always there.
+        """
+        partition.spans = dict(spans or {})
+        partition.spans_end = min(map(expires, partition.spans.values()), default=NEVER)
+        partition.programs = {
+            project: self._programs.knowing(project, version, partition.spans.get(project, {}))
+            for project, version in adopted.items()
+        }
         if partition.at.topic == UNATTRIBUTED:
             self._attributor.acquire(partition)
         elif partition.at.topic == EVENTS:
@@ -157,6 +170,9 @@ class Compute:
         partition.time = max(partition.time, record.timestamp)
         if record.topic == UNATTRIBUTED:
             self._attributor.advance(partition, record.offset, self.batch.changes)
+        if partition.time > partition.spans_end:
+            for project, known in list(partition.spans.items()):
+                self._learn(partition, project, expire(known, partition.time))
         if isinstance(content, RulebookSwitch):
             self._switch(partition, content)
         elif isinstance(content, ImportEnd) and record.topic == EVENTS:
@@ -171,9 +187,23 @@ class Compute:
     def _switch(self, partition: Partition, switch: RulebookSwitch) -> None:
         """Judge by a newer version from here on. An older one was overtaken: two were applied at once, or an append was late."""
         adopted = partition.programs.get(switch.project)
-        if adopted is None or switch.version > adopted.version:
-            partition.programs[switch.project] = self._programs.get(switch.project, switch.version)
-            self.batch.changes.adopted[partition.at, switch.project] = switch.version
+        if adopted is not None and switch.version <= adopted.version:
+            return
+        program = partition.programs[switch.project] = self._programs.get(switch.project, switch.version)
+        self.batch.changes.adopted[partition.at, switch.project] = switch.version
+        if partition.at.topic == EVENTS:
+            known = partition.spans.get(switch.project, {})
+            heard = self._folding.has_heard(partition, switch.project)
+            self._learn(partition, switch.project, switched(known, Switch(adopted, program, partition.time, heard)))
+            self._folding.switched(partition, switch.project)
+
+    def _learn(self, partition: Partition, project: str, known: Mapping[str, Span]) -> None:
+        """What the partition knows from here on, and the program that goes by it."""
+        if known == partition.spans.get(project, {}):
+            return
+        partition.spans[project] = self.batch.changes.spans[partition.at, project] = known
+        partition.spans_end = min(map(expires, partition.spans.values()), default=NEVER)
+        partition.programs[project] = self._programs.knowing(project, partition.programs[project].version, known)
 
     def _frame(self, partition: Partition, record: Record, frame: Frame) -> None:
         changes = self.batch.changes

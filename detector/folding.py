@@ -44,14 +44,16 @@ class Folding:
         seen_commands: SeenCommands,
         inventory: Inventory,
         partitions: int,
+        of_events: int,
         bytes_max: int = BYTES_MAX,
     ) -> None:
-        """`partitions`: of the topic `lead-events`."""
+        """`partitions`: of the topic `lead-events`; `of_events`: of `events`."""
         self._store = store
         self._seen = seen
         self._seen_commands = seen_commands
         self._inventory = inventory
         self._partitions = partitions
+        self._of_events = of_events
         self._accounts: Cache[Key, Account] = Cache(bytes_max, attrgetter("size"))
         self._busiest = Busiest()
         self._stored: dict[Key, tuple[bytes, Chunks]] = {}
@@ -106,6 +108,7 @@ class Folding:
             if program is None:
                 # Nothing says yet what to keep of it. A later rulebook's measures begin at its own first record.
                 metrics.WITHOUT_RULEBOOK.inc()
+                self._noted((event.project, event.account or ""))
                 continue
             key = (event.project, event.account or "")
             account = known(key) or self._account(key)
@@ -115,6 +118,26 @@ class Folding:
             opened[key] = account
             if account.ledger.due != NEVER:
                 self._schedule(partition, key, account)
+
+    def has_heard(self, partition: Partition, project: str) -> bool:
+        """Whether any event of the project came to the partition."""
+        return self._inventory.has_heard(partition, project)
+
+    def _noted(self, key: Key) -> None:
+        """Somebody was there before any rulebook was."""
+        account = self._account(key)
+        account.came(0)
+        self._accounts.touch(key, account)
+
+    def switched(self, partition: Partition, project: str) -> None:
+        """The partition judges the project by another rulebook from here on. Where nobody may be missed, everybody is due."""
+        if not partition.programs[project].asks_everybody:
+            return
+        names = {*self._store.names(project), *(account for of, account in self._accounts if of == project)}
+        for name in sorted(names):
+            if partition_of(project, name, self._of_events) == partition.at.partition:
+                self._moved.add((partition.at, (project, name)))
+                partition.agenda.schedule((project, name), partition.time)
 
     def command(self, partition: Partition, place: Place, command: Command, changes: Changes) -> None:
         """The command in the record at `place`, with what becomes of it. A copy changes nothing."""

@@ -35,6 +35,10 @@ class Inventory:
         for project, type_, name in self._store.known(partition.at.partition):
             known[project].add((type_, name))
 
+    def has_heard(self, partition: Partition, project: str) -> bool:
+        """Whether any event of the project came to the partition."""
+        return project in self._known[partition.at] or any(of == project for of, _, _ in self._open[partition.at])
+
     def take(self, partition: Partition, events: Iterable[UsageEvent]) -> None:
         self._open[partition.at].update([(event.project, event.type, event.name) for event in events])
 

@@ -2,10 +2,14 @@
 
 import logging
 from collections import Counter
+from collections.abc import Mapping
+from typing import TypeAlias
 
+from contracts.messages import EVENTS
 from detector import metrics
 from detector.changes import Checkpoint
 from detector.compute import Compute
+from detector.core.rulebook.model import Span
 from detector.partition import Partition
 from detector.programs import RulebookMissingError
 from detector.store import DetectorStore, TopicMismatchError, refuse_another
@@ -13,6 +17,8 @@ from eventlog.port import Consumer, Log, OffsetOutOfRangeError, TopicPartition
 from runtime.clock import Clock
 
 _log = logging.getLogger("detector")
+_Rulebooks: TypeAlias = tuple[Mapping[str, int], Mapping[str, Mapping[str, Span]]]
+"""The versions that a partition has adopted, and what it knows of keys that were not always there."""
 
 
 class Ownership:
@@ -58,12 +64,14 @@ class Ownership:
         # Only now, when nobody else moves the checkpoints any more: an end of before may lie behind what another has read.
         ends = self._consumer.end_offsets()
         adoption = {topic: self._store.rulebooks.adoption(topic) for topic in {at.topic for at in taken}}
+        spans = self._store.rulebooks.spans()
         for at, checkpoint in taken.items():
             if at.topic in others:
                 self._stop(at, checkpoint, others[at.topic])
             else:
                 adopted = {project: by[at.partition] for project, by in adoption[at.topic].items() if at.partition in by}
-                self._begin(at, checkpoint, adopted, beginnings[at], ends[at])
+                known = spans.get(at.partition, {}) if at.topic == EVENTS else {}
+                self._begin(at, checkpoint, (adopted, known), beginnings[at], ends[at])
         self._assigned, self._generation = assigned, generation
         metrics.OWNED.clear()
         for topic, count in Counter(at.topic for at in assigned).items():
@@ -107,7 +115,7 @@ class Ownership:
         self._stopped.add(at)
         _log.error("partition halted", extra={"topic": at.topic, "partition": at.partition, "reason": reason})
 
-    def _begin(self, at: TopicPartition, checkpoint: Checkpoint, adopted: dict[str, int], beginning: int, end: int) -> None:
+    def _begin(self, at: TopicPartition, checkpoint: Checkpoint, rulebooks: _Rulebooks, beginning: int, end: int) -> None:
         if not beginning <= checkpoint.next_offset <= end:
             self._stop(at, checkpoint, _outside(checkpoint.next_offset, beginning, end))
             return
@@ -116,7 +124,7 @@ class Ownership:
         if barrier is not None and barrier[0] >= checkpoint.next_offset:  # else another process has got over it
             partition.barrier = barrier
         try:
-            self._compute.acquire(partition, adopted)
+            self._compute.acquire(partition, *rulebooks)
             self._consumer.seek(at, checkpoint.next_offset)
         except RulebookMissingError as error:
             self._stop(at, checkpoint, f"stopped before offset {checkpoint.next_offset}: {error}")

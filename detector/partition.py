@@ -1,11 +1,14 @@
 """A partition that this worker owns: where it stands, by which rulebooks it judges, who is due in it."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from contracts.messages import Place
 from detector.agenda import Agenda, Key
+from detector.core.instants import NEVER
 from detector.core.rulebook.compile import Program
+from detector.core.rulebook.model import Span
 from eventlog.port import Record, TopicPartition
 
 
@@ -20,6 +23,10 @@ class Partition:
     """Partition time: the running maximum of the records' append times."""
     programs: dict[str, Program] = field(default_factory=dict)
     """project -> the rulebook that this partition has adopted."""
+    spans: dict[str, Mapping[str, Span]] = field(default_factory=dict)
+    """Of `events`: project -> key -> since when facts are kept and rules are judged that were not always, and what is gone."""
+    spans_end: int = NEVER
+    """Partition time until which nothing of it is gone for too long."""
     barrier: tuple[int, str] | None = None
     """(offset, why): from this record on nothing is read, for a defect was met there."""
     halted: str | None = None

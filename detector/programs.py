@@ -1,6 +1,10 @@
 """Compiled rulebooks by project and version, each read and compiled once."""
 
+from collections.abc import Mapping
+
+from detector.core.rulebook.adoption import kept
 from detector.core.rulebook.compile import Program, compile_rulebook
+from detector.core.rulebook.model import Span
 from detector.core.rulebook.parse import RulebookError, parse
 from detector.store.rulebooks import Rulebooks
 
@@ -13,12 +17,25 @@ class Programs:
     def __init__(self, store: Rulebooks) -> None:
         self._store = store
         self._programs: dict[tuple[str, int], Program] = {}
+        self._warm: dict[tuple[str, int, frozenset[tuple[str, Span]]], Program] = {}
 
     def get(self, project: str, version: int) -> Program:
         """Raises RulebookMissingError."""
         program = self._programs.get((project, version))
         if program is None:
             program = self._programs[project, version] = self._compile(project, version)
+        return program
+
+    def knowing(self, project: str, version: int, known: Mapping[str, Span]) -> Program:
+        """The same, in a partition where not everything was always there. Raises RulebookMissingError."""
+        plain = self.get(project, version)
+        if not known:
+            return plain
+        key = (project, version, frozenset(known.items()))
+        program = self._warm.get(key)
+        if program is None:
+            former = kept(known, lambda older: self.get(project, older))
+            program = self._warm[key] = compile_rulebook(plain.rulebook, version, known, former)
         return program
 
     def _compile(self, project: str, version: int) -> Program:

@@ -45,10 +45,15 @@ OnProgress: TypeAlias = Callable[[Progress], None]
 class Narrowed(Folding):
     """Folds only what a scope covers: accounts do not depend on one another. Time passes for it all the same."""
 
-    def __init__(self, scratch: DetectorStore, seen_key: bytes, scope: Scope) -> None:
+    def __init__(self, scratch: DetectorStore, seen_key: bytes, scope: Scope, of_events: int) -> None:
         inventory = Inventory(scratch.event_names)
         super().__init__(
-            scratch.accounts, SeenIds(scratch.seen, seen_key), SeenCommands(scratch.commands), inventory, partitions=1
+            scratch.accounts,
+            SeenIds(scratch.seen, seen_key),
+            SeenCommands(scratch.commands),
+            inventory,
+            partitions=1,
+            of_events=of_events,
         )
         self._scope = scope
 
@@ -79,12 +84,16 @@ class Recompute:
         programs: Programs,
         *,
         partitions: Iterable[int],
+        of_events: int,
         seen_key: bytes,
         scope: Scope,
         on_progress: OnProgress,
     ) -> None:
-        """`scratch`: an empty store. `programs`: of the real one. `seen_key`: of the real one too, so that ids collide alike."""
-        folding = Narrowed(scratch, seen_key, scope)
+        """`scratch`: an empty store. `programs`: of the real one. `seen_key`: of the real one too, so that ids collide alike.
+
+        `of_events`: how many partitions the topic has.
+        """
+        folding = Narrowed(scratch, seen_key, scope, of_events)
         self._compute = Compute(programs, folding, Attributor(scratch.people, 1))
         self._consumer = consumer
         self._scratch = scratch
@@ -125,10 +134,11 @@ class Recompute:
 
     def _acquire(self) -> None:
         """Take up every partition where the scratch database stands."""
+        spans = self._scratch.rulebooks.spans()
         for number, at in self._partitions.items():
             checkpoint = self._scratch.checkpoints.acquire(at, "verify", 0, 0)
             partition = self._owned[at] = Partition(at, checkpoint.version, checkpoint.next_offset, checkpoint.time)
-            self._compute.acquire(partition, self._scratch.rulebooks.adopted(at))
+            self._compute.acquire(partition, self._scratch.rulebooks.adopted(at), spans.get(number))
             stop = self.stops.get(number)
             if stop is not None and stop[0] <= partition.next_offset:
                 partition.halted = stop[1]

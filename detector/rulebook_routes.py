@@ -16,6 +16,7 @@ from detector.shapes import AppliedRulebook, ProblemLine, RulebookList, Rulebook
 from detector.store import DetectorStore
 from detector.store.rulebooks import RulebookLine as StoredLine
 from detector.store.rulebooks import StoredRulebook
+from detector.warming_view import warming
 from eventlog.port import Entry, LogError, Producer, TopicState
 from runtime.clock import Clock
 from runtime.points import reach
@@ -116,9 +117,15 @@ def add_rulebook_routes(  # noqa: PLR0913, PLR0917 - what the routes stand on
 
     @router.get("/rulebooks", tags=["rulebooks"])
     def rulebooks(project: str | None = None) -> RulebookList:
-        """Every version, newest first, and which partitions judge by it."""
+        """Every version, newest first, and which partitions judge by it; of one project also what is warming."""
         adoption = store.rulebooks.adoption(EVENTS, project)
-        return RulebookList(data=[_standing(each, adoption, topics[EVENTS]) for each in store.rulebooks.all(project)])
+        data = [_standing(each, adoption, topics[EVENTS]) for each in store.rulebooks.all(project)]
+        newest = None if project is None else store.rulebooks.newest(project)
+        try:
+            warms = [] if newest is None else warming(store.rulebooks, parse(newest.resolved, {}).rulebook, clock())
+        except RulebookError:  # of a release that understood more
+            warms = []
+        return RulebookList(data=data, warming=warms)
 
     @router.get("/rulebooks/{version}", tags=["rulebooks"])
     def rulebook(version: Annotated[int, Path(ge=1, le=VERSION_MAX)], project: str) -> RulebookText:

@@ -109,8 +109,20 @@ class RulebookText(RulebookLine):
     resolved: str = Field(description="With all that its base said at that time.")
 
 
+class WarmingLine(BaseModel):
+    """A measure, limit or feature that began with a rulebook: of accounts that were there before not all is known of it."""
+
+    project: str
+    name: str
+    since: str = Field(description="When the last partition switched to the version that began it.")
+    until: str | None = Field(
+        description="When what came before does not matter any more; null: of accounts that were there it always does."
+    )
+
+
 class RulebookList(BaseModel):
     data: list[RulebookStanding]
+    warming: list[WarmingLine] = Field(default=[], description="Of `project`, if one is asked for.")
     next: str | None = None
 
 

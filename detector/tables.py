@@ -48,6 +48,20 @@ adopted = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
 )
 
+# What a partition of `events` knows of the versions that it went through: a row for each key of facts, or of a rule, that was
+# not always there, or is gone.
+adopted_since = sa.Table(
+    "adopted_since",
+    metadata,
+    sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("since", sa.BigInteger, nullable=False),
+    sa.Column("gone", sa.BigInteger, nullable=False),
+    sa.Column("last", sa.Integer, nullable=False),
+)
+
 # Rewritten all the time: no index but the key (an index on a column that changes halves the speed of PostgreSQL).
 accounts = sa.Table(
     "accounts",

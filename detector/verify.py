@@ -74,6 +74,7 @@ def _verify(log: Log, store: DetectorStore, scope: Scope, folded: Scope, on_prog
         key = now.seen_key()
         checkpoints = now.checkpoints(EVENTS)
         partitions, report.unverifiable = _readable(log, now, scope, checkpoints)
+        of_events = now.known(log.topics([EVENTS])[EVENTS]).partitions
     with tempfile.TemporaryDirectory(prefix="handraiser-verify-") as folder, scratch(Path(folder)) as engine:
         consumer = log.consumer([EVENTS])
         recompute = Recompute(
@@ -81,6 +82,7 @@ def _verify(log: Log, store: DetectorStore, scope: Scope, folded: Scope, on_prog
             DetectorStore(engine),
             Programs(store.rulebooks),
             partitions=partitions,
+            of_events=of_events,
             seen_key=key or b"",
             scope=folded,
             on_progress=on_progress,

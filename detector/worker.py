@@ -78,7 +78,12 @@ class Worker:
         topics = store.checkpoints.check_topics(topics.values())
         seen = SeenIds(store.seen, store.seen.key(random_bytes(KEY_BYTES)))
         folding = Folding(
-            store.accounts, seen, SeenCommands(store.commands), Inventory(store.event_names), topics[LEAD_EVENTS].partitions
+            store.accounts,
+            seen,
+            SeenCommands(store.commands),
+            Inventory(store.event_names),
+            topics[LEAD_EVENTS].partitions,
+            topics[EVENTS].partitions,
         )
         attributor = Attributor(store.people, topics[EVENTS].partitions)
         self._store = store

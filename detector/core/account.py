@@ -1,7 +1,7 @@
 """One account: its facts and its ledger, from stored bytes and back into those that changed."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from detector.core.facts.facts import Facts
@@ -31,7 +31,7 @@ class Account:
     """
 
     __slots__ = (
-        *("_hot", "_ledger", "_outside", "_sizes", "_stored", "external_id"),
+        *("_gone", "_hot", "_ledger", "_outside", "_sizes", "_stored", "external_id"),
         *("dropped", "dropped_by", "facts", "judged_by", "ledger", "outsiders", "project", "resting", "silent"),
     )
 
@@ -58,6 +58,8 @@ class Account:
         self._sizes: dict[tuple[str, int], int] = {}
         """Of the chunks outside the row, as stored."""
         self._stored = 0
+        self._gone: list[tuple[str, int]] = []
+        """Chunks outside the row that must go."""
         """The row and all of them, in bytes."""
 
     @classmethod
@@ -76,6 +78,7 @@ class Account:
         if _LEDGER in stored:
             ledger.load({number: unpack(data) for number, data in stored[_LEDGER].items()})
         facts = Facts(newest, {key: data for key, data in stored.items() if key != _LEDGER})
+        facts.came = ledger.ledger.came
         account = cls(project, external_id, facts, ledger)
         account._hot = dict(inline)
         account._outside = frozenset(outside)
@@ -86,6 +89,20 @@ class Account:
     def ledger_changed(self) -> None:
         self._ledger.dirty = True
         self.resting.clear()
+
+    def came(self, version: int) -> None:
+        """Its first event comes, and is folded by this version of the rulebook; 0: there is none yet."""
+        if self.ledger.came < 0 and self.ledger.first_at < 0:
+            self.ledger.came = self.facts.came = self.ledger.version = version
+            self.ledger_changed()
+
+    def forget(self, known: frozenset[str], anew: Collection[str] = ()) -> None:
+        """Lets go the facts under keys that are not `known`, or that begin `anew`."""
+        for key in self.facts.forget(known, anew):
+            self._hot.pop(key, None)
+            if key in self._outside:
+                self._outside -= {key}
+                self._gone += [chunk for chunk in self._sizes if chunk[0] == key]
 
     @property
     def is_unheard_of(self) -> bool:
@@ -99,7 +116,8 @@ class Account:
 
     def dump(self) -> Dump:
         """What must be written since the last dump; marks everything clean."""
-        chunks: dict[tuple[str, int], bytes] = {}
+        chunks: dict[tuple[str, int], bytes] = dict.fromkeys(self._gone, b"")
+        self._gone = []
         for key, store in self.facts.stores.items():
             if store.dirty:
                 self._pack(key, store, chunks)

@@ -36,6 +36,8 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
     Nearly every event comes in order, in time, and can neither move the plan nor close a lead: it can only let rules rise. This
     is the short way of those; `_judged` knows all cases.
     """
+    if account.judged_by is not program and (told := switched(program, account, place)):
+        return [*told, *process(program, account, event, place)]
     if program.drops is not None and program.drops.drop(account, event):
         return []
     facts, ledger = account.facts, account.ledger
@@ -77,6 +79,7 @@ def _judged(program: Program, account: Account, event: UsageEvent, place: Place,
     since = fold(program, facts, event)
     begins = ledger.first_at < 0 or event.timestamp < ledger.first_at
     if begins:
+        account.came(program.version)
         ledger.first_at = event.timestamp
         account.ledger_changed()
     if event.historical or ledger.importing:
@@ -108,6 +111,8 @@ def _judged(program: Program, account: Account, event: UsageEvent, place: Place,
 def advance(program: Program, account: Account, place: Place) -> list[LeadEvent]:
     """Time has come to `place.time`: judges the rules whose due time has passed."""
     ledger = account.ledger
+    if account.judged_by is not program and (told := switched(program, account, place)):
+        return [*told, *advance(program, account, place)]
     if ledger.due > place.time:
         return []
     if ledger.importing:
@@ -130,8 +135,42 @@ def advance(program: Program, account: Account, place: Place) -> list[LeadEvent]
     return session.told(place.time, time=place.time)
 
 
+def switched(program: Program, account: Account, place: Place) -> list[LeadEvent]:
+    """The account meets this rulebook for the first time since it was read: what others kept goes, what this one began begins.
+
+    Rules that it switched on are judged from where they start, once, unless the account came with it, or later.
+    """
+    account.judged_by = program
+    account.resting.clear()
+    ledger = account.ledger
+    before = ledger.version
+    is_new = before < program.version
+    account.forget(program.keeps, [key for key, version in program.anew.items() if version > before] if is_new else ())
+    if not is_new or (ledger.first_at < 0 and ledger.came < 0):
+        return []
+    ledger.version = program.version
+    account.ledger_changed()
+    if ledger.first_at < 0 or ledger.importing:
+        return []
+    session = Judgement(program, account, place)
+    started = [judged for judged in program.judged.values() if _starts(judged, account, before)]
+    for judged in started:
+        session.starts(judged)
+    session.follow(but=started)
+    session.scheduled()
+    return session.told(max(place.time, account.facts.newest)) if session.found_something else []
+
+
+def _starts(judged: Judged, account: Account, before: int) -> bool:
+    """Whether it was switched on since version `before`, and the account was there."""
+    start = judged.start_for(account.facts)
+    return start is not None and start.version > before
+
+
 def import_ended(program: Program, account: Account, place: Place) -> list[LeadEvent]:
     """All of the account's history is folded: its whole timeline is judged, once."""
+    if account.judged_by is not program and (told := switched(program, account, place)):
+        return [*told, *import_ended(program, account, place)]
     if not account.ledger.importing:
         return []
     account.ledger.importing = False
@@ -151,6 +190,7 @@ def allowance_changed(program: Program, account: Account, limit: str, place: Pla
 
     Before the account's first event there is nothing to judge, and during an import only half of it: what comes next looks there.
     """
+    told = [] if account.judged_by is program else switched(program, account, place)
     session = Judgement(program, account, place)
     waits = account.ledger.first_at < 0 or account.ledger.importing
     for judged in () if waits else program.judged.values():
@@ -158,7 +198,7 @@ def allowance_changed(program: Program, account: Account, limit: str, place: Pla
             session.since_now(judged)
     session.came_to_now()
     session.follow(but=[judged for judged in program.followers if limit in judged.limits])
-    return [] if waits else session.told(max(place.time, account.facts.newest))
+    return told if waits else [*told, *session.told(max(place.time, account.facts.newest))]
 
 
 def _wait_for_import(account: Account, event: UsageEvent, place: Place) -> None:
@@ -175,9 +215,6 @@ def _awake(program: Program, account: Account, event: UsageEvent, touched: Itera
     A rule that stands nowhere rests until an event could change that.
     """
     awake = []
-    if account.judged_by is not program:
-        account.judged_by = program
-        account.resting.clear()
     resting, moment = account.resting, None
     for judged, parts in touched:
         rest = resting.get(judged.name)
@@ -267,6 +304,13 @@ class Judgement:
         else:
             self.came_to_now()
             self.again(judged, t)
+
+    def starts(self, judged: Judged) -> None:
+        """From where it was switched on until it was judged, or until the switch."""
+        start = judged.start
+        assert start is not None  # noqa: S101 - who has none was always there
+        self._judged_until(start.since)
+        self.again(judged, start.at)
 
     def came_to_now(self) -> None:
         """Whatever is judged again later is judged until partition time at least."""

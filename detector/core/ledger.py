@@ -121,6 +121,10 @@ class Ledger(msgspec.Struct, array_like=True):
     """lead type -> until when no lead of it is opened, after what became of the last one."""
     hotter_at: int = NEVER
     """When time alone may make an open lead hotter, at the earliest."""
+    came: int = -1
+    """The version of the rulebook by which its first event was folded; 0: before there was any, -1: that is not known."""
+    version: int = 0
+    """The version that it was judged by last: what another one began has been seen to."""
 
     def lead(self, lead_id: str) -> OpenLead | None:
         return next((lead for lead in self.open_leads.values() if lead.lead_id == lead_id), None)

@@ -16,7 +16,7 @@ from detector.core.instants import NEVER
 from detector.core.ledger import SIGNALS_KEPT, RuleState, Signal
 from detector.core.measures.moment import Moment
 from detector.core.rulebook.compile import Program
-from detector.core.rulebook.judged import Judged
+from detector.core.rulebook.judged import Judged, Start
 from detector.core.rulebook.model import Rule
 from detector.core.verdict import Verdict, holds, lasting
 
@@ -84,11 +84,34 @@ def walk(scene: Scene, judged: Judged, state: RuleState, start: int, until: int)
 
 
 def restart(scene: Scene, judged: Judged, state: RuleState, since: int) -> tuple[int, RuleState, int]:
-    """Where to begin when facts at `since` and later are new.
+    """Where to begin when facts at `since` and later are new, but not before the rule was switched on.
 
     (How many signals stand as they are, the state after the last of these, the instant to go on from.) That last one
     may still be raised, or lose a step. Settled: signals of before, of another version, or too many to be remembered.
     """
+    begun = judged.start_for(scene.at(since).facts)
+    fixed, fresh, start = _restart(scene, judged, state, since)
+    if begun is not None and start <= begun.at:
+        return fixed, fresh, _from_the_start(scene, judged, fresh, begun)
+    if begun is not None and not fixed:  # nothing was told since: it stands where it was taken for told, or has fallen
+        before = scene.at(start - 1)
+        fresh.told = lasting(judged, holds(judged, before), before)
+    return fixed, fresh, start
+
+
+def _from_the_start(scene: Scene, judged: Judged, fresh: RuleState, begun: Start) -> int:
+    """Puts `fresh` where the rule was switched on; the next instant."""
+    if not begun.told:
+        fresh.told = 0.0
+        return begun.at
+    moment = scene.at(begun.at)
+    fresh.told = lasting(judged, holds(judged, moment), moment)
+    fresh.due = judged.due(moment) if judged.moves_at(begun.at) else NEVER
+    return min(judged.next(moment), fresh.due)
+
+
+def _restart(scene: Scene, judged: Judged, state: RuleState, since: int) -> tuple[int, RuleState, int]:
+    """The same of a rule that was always there."""
     signals = state.signals
     fixed = 1 if len(signals) >= SIGNALS_KEPT else 0
     for place, signal in enumerate(signals, 1):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from detector.core import partly
 from detector.core.rulebook import units
 from detector.core.rulebook.model import Step, Type
 
@@ -101,7 +102,7 @@ def several(values: list[Any] | set[Any]) -> str:
 
 def value(of: object, kind: Type) -> str:
     """Any value as text; None is "unknown"."""
-    if of is None or isinstance(of, dict):  # of what was said, and cannot be read, only that is known
+    if of is None or of is partly.UNSURE or isinstance(of, dict):  # of what was said, and cannot be read, only that is known
         return "unknown"
     if isinstance(of, list | set):
         return several(of)
@@ -120,9 +121,10 @@ def _quantity(of: float, kind: Type) -> str:
 
 def plain(of: object, kind: Type) -> object:
     """A value as JSON carries it: shares in percent, durations in words, whole numbers whole, beyond 2^53 as text."""
+    of = partly.plain(of)
     if isinstance(of, list | set):
         return several(of)
-    if isinstance(of, dict):
+    if of is partly.UNSURE or isinstance(of, dict):
         return None
     if isinstance(of, bool) or not isinstance(of, int | float):
         return of

@@ -25,9 +25,9 @@ COMMANDS: Final[Keys] = {
     "opt_out": ("at",),
     "opt_in": ("at",),
 }
-GIVEN: Final[Keys] = {**EVENTS, **COMMANDS, "import": ("at",), "now": ()}
+GIVEN: Final[Keys] = {**EVENTS, **COMMANDS, "import": ("at",), "rulebook": ("at",), "now": ()}
 NEEDS: Final[Keys] = {
-    **dict.fromkeys((*EVENTS, "import", "opt_out", "opt_in"), ("at",)),
+    **dict.fromkeys((*EVENTS, "import", "rulebook", "opt_out", "opt_in"), ("at",)),
     **dict.fromkeys(("outcome", "snooze", "owner"), ("at", "lead")),
     "override": ("at", "allowed"),
 }

@@ -1,7 +1,7 @@
 """A scenario as it was read: what is given, line by line, and what is expected of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`expect`: `hears`, `leads` and `signals`, as far as the scenario has them."""
+    """`program`: by which it begins. `expect`: `hears`, `leads` and `signals`, as far as the scenario has them."""
 
     title: str
     file: Path
@@ -34,6 +34,8 @@ class Scenario:
     given: tuple[Line, ...]
     any_order: bool
     expect: Mapping[str, tuple[Line, ...]]
+    rulebooks: Mapping[str, Program] = field(default_factory=dict)
+    """Those that are applied on the way, by the names of their files."""
 
     def __str__(self) -> str:
         return f"{self.file.name.removesuffix('.yaml')}: {self.title}"

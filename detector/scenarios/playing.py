@@ -11,6 +11,9 @@ from detector.core.account import Account
 from detector.core.commands import apply
 from detector.core.judge import advance, import_ended, process
 from detector.core.ledger import Signal
+from detector.core.rulebook.adoption import Switch, kept, switched
+from detector.core.rulebook.compile import compile_rulebook
+from detector.core.rulebook.model import Span
 from detector.core.seen import DAY_MS, WINDOW_DAYS, hour_of
 from detector.scenarios import times
 from detector.scenarios.language import EVENTS
@@ -31,6 +34,10 @@ class Played:
         """Of the account, as a database would have them."""
         self._seen: dict[tuple[str, int], int] = {}
         self._commands: set[str] = set()
+        self._program = scenario.program
+        """By which it is judged now."""
+        self._versions = {scenario.program.version: scenario.program}
+        self._spans: dict[str, Span] = {}
         self.time = self._offset = 0
         self.lead_events: list[LeadEvent] = []
         self.hears: list[Got] = []
@@ -42,6 +49,8 @@ class Played:
             self.arrives(number, line)
         elif line.verb == "import":
             self._imports(number, line)
+        elif line.verb == "rulebook":
+            self._applies(line)
         elif line.verb != "now":
             self._commanded(number, line)
 
@@ -49,7 +58,7 @@ class Played:
         """An event, in a record of its own."""
         place = self._place(_arrival(line))
         self._fold(self._usage(str(number), line), place)
-        self._hear(advance(self._scenario.program, self.account, place))
+        self._hear(advance(self._program, self.account, place))
 
     def restarts(self) -> None:
         """What was in memory is gone: the account is read again from what would be stored of it."""
@@ -60,7 +69,7 @@ class Played:
     def passes(self, until: int) -> None:
         """What falls due is judged by a tick at that time."""
         while self.account.ledger.due <= until:
-            self._hear(advance(self._scenario.program, self.account, self._place(self.account.ledger.due)))
+            self._hear(advance(self._program, self.account, self._place(self.account.ledger.due)))
         self.time = max(self.time, until)
 
     def _imports(self, number: int, line: Line) -> None:
@@ -68,8 +77,20 @@ class Played:
         for place_in_file, each in enumerate(line.what):
             event = self._usage(f"{number}-{place_in_file:04}", each)
             self._fold(msgspec.structs.replace(event, received_at=place.time, historical=True), place)
-        self._hear(import_ended(self._scenario.program, self.account, place))
-        self._hear(advance(self._scenario.program, self.account, place))
+        self._hear(import_ended(self._program, self.account, place))
+        self._hear(advance(self._program, self.account, place))
+
+    def _applies(self, line: Line) -> None:
+        """Another rulebook, from here on. The one that is in force already changes nothing."""
+        old, place = self._program, self._place(line.values["at"])
+        rulebook = self._scenario.rulebooks[line.what].rulebook
+        if rulebook != old.rulebook:
+            new = compile_rulebook(rulebook, old.version + 1)
+            self._versions[new.version] = new
+            self._spans = switched(self._spans, Switch(old, new, place.time))
+            former = kept(self._spans, self._versions.__getitem__)
+            self._program = compile_rulebook(rulebook, new.version, self._spans, former)
+        self._hear(advance(self._program, self.account, place))
 
     def _commanded(self, number: int, line: Line) -> None:
         if str(number) in self._commands:
@@ -80,11 +101,11 @@ class Played:
             arguments["lead"] = self._lead(line.values["lead"])
         place = self._place(line.values["at"])
         command = Command(id=str(number), project=self._project, account=self._scenario.account, name=name, arguments=arguments)
-        applied = apply(self._scenario.program, self.account, command, place)
+        applied = apply(self._program, self.account, command, place)
         self._hear(applied.lead_events)
         if applied.code is not None:
             self.hears.append({"at": place.time, "refused": applied.code})
-        self._hear(advance(self._scenario.program, self.account, place))
+        self._hear(advance(self._program, self.account, place))
 
     def _lead(self, lead_type: str) -> str:
         """The newest of that type."""
@@ -95,7 +116,7 @@ class Played:
         today, key = place.time // DAY_MS, (event.id, hour_of(event))
         if self._seen.get(key, -1) < today - WINDOW_DAYS:
             self._seen[key] = today
-            self._hear(process(self._scenario.program, self.account, event, place))
+            self._hear(process(self._program, self.account, event, place))
 
     def _usage(self, number: str, line: Line) -> UsageEvent:
         values = line.values

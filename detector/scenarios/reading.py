@@ -117,7 +117,22 @@ def _scenario(entry: Entry, file: Path, program: Program, report: Report) -> Sce
     _check_arrivals(given, report)
     expect = _expected(values["expect"], program, report) if "expect" in values else {}
     any_order = _any_order(values["any_order"], given, report) if "any_order" in values else False
-    return Scenario(entry.key.text, file, entry.key.at.line, program, _account(given, report), given, any_order, expect)
+    rulebooks = _applied(given, file, report)
+    account = _account(given, report)
+    return Scenario(entry.key.text, file, entry.key.at.line, program, account, given, any_order, expect, rulebooks)
+
+
+def _applied(given: Sequence[Line], file: Path, report: Report) -> dict[str, Program]:
+    """The rulebooks that are applied on the way, seen from the file."""
+    found = {}
+    for line in given:
+        path = file.parent / str(line.values.get("rulebook"))
+        if line.verb == "rulebook" and path.is_file():
+            found[line.what] = _compiled_file(path)
+        elif line.verb == "rulebook" and line.what is not None:
+            remedy = "Name one, seen from the folder of this file"
+            report.refuse(At(line.number, 1), "unknown_name", f"there is no file {path}", remedy)
+    return found
 
 
 def _expected(node: Node, program: Program, report: Report) -> dict[str, tuple[Line, ...]]:

@@ -14,7 +14,7 @@ from detector.store.leads import LeadEventConflictError, Leads, write_leads
 from detector.store.letters import DeadLetters, StoredLetter, write_dead_letters
 from detector.store.outbox import Outbox, write_outbox
 from detector.store.people import People, Waiting, write_people
-from detector.store.rulebooks import Rulebooks, write_adopted
+from detector.store.rulebooks import Rulebooks, write_adopted, write_spans
 from runtime.points import reach
 
 __all__ = [
@@ -54,6 +54,7 @@ class DetectorStore:
             swap(tx, changes.moves, now)
             reach("detector.commit.swapped")
             write_adopted(tx, changes.adopted)
+            write_spans(tx, changes.spans)
             write_accounts(tx, changes.accounts, changes.facts)
             write_due(tx, changes.due, changes.no_longer_due)
             write_leads(tx, changes.lead_events)

@@ -38,6 +38,11 @@ class Accounts:
                     found[project, account][1][measure, chunk] = body
         return found
 
+    def names(self, project: str) -> list[str]:
+        """Every account of a project."""
+        with self._engine.connect() as tx:
+            return list(tx.execute(sa.select(_a.account).where(_a.project == project)).scalars())
+
     def due(self, partition: int) -> list[DueRow]:
         """Of every account of a partition of `events` that time alone can change."""
         with self._engine.connect() as tx:

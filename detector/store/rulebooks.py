@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from detector import tables
+from detector.core.rulebook.model import Span
 from detector.store.bulk import insert
 from eventlog.port import TopicPartition
 
@@ -85,6 +86,18 @@ class Rulebooks:
         with self._engine.connect() as tx:
             return [RulebookLine(*row) for row in tx.execute(query)]
 
+    def spans(self, project: str | None = None) -> dict[int, dict[str, dict[str, Span]]]:
+        """Partition of `events` -> project -> what it knows of keys that were not always there, or are gone."""
+        c = tables.adopted_since.c
+        query = sa.select(c.partition, c.project, c.key, *(c[name] for name in Span._fields))
+        if project is not None:
+            query = query.where(c.project == project)
+        found: dict[int, dict[str, dict[str, Span]]] = {}
+        with self._engine.connect() as tx:
+            for partition, name, key, *span in tx.execute(query):
+                found.setdefault(partition, {}).setdefault(name, {})[key] = Span(*span)
+        return found
+
     def adopted(self, partition: TopicPartition) -> dict[str, int]:
         """project -> version that this partition judges by."""
         a = tables.adopted.c
@@ -103,6 +116,15 @@ class Rulebooks:
             for name, partition, version in tx.execute(query):
                 found.setdefault(name, {})[partition] = version
         return found
+
+
+def write_spans(tx: sa.Connection, spans: Mapping[tuple[TopicPartition, str], Mapping[str, Span]]) -> None:
+    """In place of what was known before."""
+    c = tables.adopted_since.c
+    for (at, project), known in spans.items():
+        tx.execute(sa.delete(tables.adopted_since).where(c.partition == at.partition, c.project == project))
+        rows = [(at.partition, project, key, *each) for key, each in sorted(known.items())]
+        insert(tx, tables.adopted_since, ("partition", "project", "key", *Span._fields), rows)
 
 
 def write_adopted(tx: sa.Connection, adopted: Mapping[tuple[TopicPartition, str], int]) -> None:

@@ -2,13 +2,20 @@
 
 import typer
 
+from detector.core.rulebook.model import Rulebook
+from detector.core.rulebook.parse import RulebookError, parse
 from detector.core.rulebook.schema import schema
 from detector.rulebooks import bases
+from handraiser.client import path_of
 from handraiser.commands import scenarios, versions
 from handraiser.options import Data, Json, Project, server
 from handraiser.output import print_json, say
 from handraiser.rulebook_file import File, checked, rows, text_of
 
+FIRST = (
+    "It is the first, and nothing is kept before a first one: leads come of what happens from now on. "
+    "History can be imported: handraiser import."
+)
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -38,11 +45,29 @@ def apply(file: File, project: Project = None, data: Data = None, json: Json = F
     """Check a rulebook, store it as the project's next version and switch to it."""
     parsed = checked(file, json)
     with server(data) as client:
+        before = client.get("/v1/rulebooks", project=project or parsed.rulebook.project)["data"]
         answer = client.post("/v1/rulebooks", {"project": project or parsed.rulebook.project, "body": text_of(file)})
     if json:
         print_json(answer)
     else:
         say(f"Version {answer['version']} of {answer['project']}'s rulebook is applied.")
+        if not before:
+            say(FIRST)
+        elif before[0]["version"] != answer["version"]:
+            with server(data) as client:
+                stored = client.get(path_of("rulebooks", str(before[0]["version"])), project=answer["project"])
+            for line in _beginning(stored["resolved"], parsed.rulebook):
+                say(line)
+
+
+def _beginning(resolved: str, new: Rulebook) -> list[str]:
+    """Nothing is said of what was there before, if this release does not understand it."""
+    from detector.core.rulebook.beginning import beginning  # noqa: PLC0415 - it takes time to load
+
+    try:
+        return list(beginning(parse(resolved, {}).rulebook, new))
+    except RulebookError:
+        return []
 
 
 scenarios.register(app)

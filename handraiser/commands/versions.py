@@ -64,21 +64,34 @@ def show(version: Version, project: Project = None, data: Data = None, json: Jso
 
 
 def status(project: Project = None, data: Data = None, json: Json = False) -> None:
-    """Every version, newest first, which partitions judge by it, and which rules wait for an event that never arrived."""
+    """Every version, newest first, which partitions judge by it, what is warming, and which rules wait for an event that never
+    arrived.
+    """
     with server(data) as client:
         name = client.only_project(project)
-        versions = client.get("/v1/rulebooks", project=name)["data"]
+        answer = client.get("/v1/rulebooks", project=name)
+        versions, warming = answer["data"], answer["warming"]
         waiting = client.get("/v1/event-names", project=name)["waiting"]
     if json:
-        print_json({"project": name, "data": versions, "waiting": waiting})
+        print_json({"project": name, "data": versions, "warming": warming, "waiting": waiting})
         return
     if not versions:
         say(f"{name} has no rulebook yet. Write one and apply it: handraiser rules apply FILE")
         return
     rows = [[str(row["version"]), row["created_at"], _adopted(row)] for row in versions]
     print_table(["VERSION", "APPLIED", "JUDGES"], rows)
+    for each in warming:
+        say(f"warming: '{each['name']}' counts since {each['since']}; {_known(each)}")
     for each in waiting:
         say(f"asleep: rule '{each['rule']}' waits for {' or '.join(each['never_arrived'])}, which never arrived")
+
+
+def _known(warming: dict[str, Any]) -> str:
+    until = warming["until"]
+    whole = (
+        "of accounts that were there before it knows only what came since" if until is None else f"it knows all from {until} on"
+    )
+    return f"{whole}. Until then rules that ask for little of it are silent" if until is not None else whole
 
 
 def _adopted(row: dict[str, Any]) -> str:

@@ -40,9 +40,16 @@ def test_from_a_file_to_the_live_rulebook_and_back(trial: Running, tmp_path: Pat
         ],
     )
 
-    assert trial.json("rules", "apply", str(new))["version"] == 2
+    done = trial.handraiser("rules", "apply", str(new))
+    assert done.stdout.splitlines() == [
+        "Version 2 of acme-mail's rulebook is applied.",
+        "New or changed: limit. On accounts that are there: who qualifies already is taken for told (on_enable).",
+    ]
     assert trial.json("rules", "diff", str(old), "--against", "1")["changes"] == []
     assert trial.json("rules", "diff", str(old))["against"] == 2
+    until("every partition judges by version 2", lambda: _adopted(trial, 2), 20)
+    warming = trial.json("rules", "status")["warming"]
+    assert [(each["name"], each["until"] is None) for each in warming] == [("campaigns", False), ("emails", False)]
     assert trial.json("rules", "apply", str(old))["version"] == 3
     until("every partition judges by version 3", lambda: _adopted(trial, 3), 20)
     rows = trial.handraiser("rules", "status").stdout.splitlines()

@@ -46,6 +46,8 @@ class Account(Measures):
         self.events = sorted(counted, key=lambda event: (event["timestamp"], event["id"]))
         self.plans = Plans(rulebook, self.plan_said(), self.said("addons"))
         self.known: dict[Any, Any] = {}
+        self.started: Any = None
+        """When its rules were switched on (see oracle.Started); None: they were always there."""
 
     def once(self, key: Any, work: Callable[[], T]) -> T:
         """The same question again gets the same answer, sooner."""

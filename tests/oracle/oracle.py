@@ -27,9 +27,26 @@ class Signal(NamedTuple):
     qualified_at: int
 
 
-def signals(rulebook: dict[str, Any], events: list[Event], horizon: int, overrides: Sequence[Override] = ()) -> set[Signal]:
+class Started(NamedTuple):
+    """All rules were switched on when the account was there already. They are looked at from `at` on.
+
+    `told`: where a rule stands then is taken for told.
+    """
+
+    at: int
+    told: bool
+
+
+def signals(
+    rulebook: dict[str, Any],
+    events: list[Event],
+    horizon: int,
+    overrides: Sequence[Override] = (),
+    started: Started | None = None,
+) -> set[Signal]:
     """Of all rules. `horizon`: the last instant that is looked at."""
     account = Account(rulebook, events, overrides)
+    account.started = started
     return {signal for name in rulebook["rules"] for signal in signals_of(account, name, horizon)}
 
 
@@ -332,9 +349,13 @@ class Rule:
         `instants`: at which a signal came and rose; `again`: at which the same was asked for once more.
         """
         ahead = list(self.instants(horizon))
-        heapify(ahead)
         found: list[dict[str, Any]] = []
         told, before = 0.0, None
+        started = self.account.started
+        if started is not None:
+            told = self.lasting(started.at) if started.told else 0.0
+            ahead = [t for t in {*ahead, started.at} if t > started.at or (t == started.at and not started.told)]
+        heapify(ahead)
         while ahead:
             t = heappop(ahead)
             if t == before:

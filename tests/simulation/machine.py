@@ -28,6 +28,8 @@ from detector.metrics import LOST
 from detector.rulebook_routes import adopt
 from detector.rulebooks import bases
 from detector.store import DetectorStore
+from detector.store.audit import Scope
+from detector.verify import Report, verify
 from detector.worker import Worker
 from eventlog.log_embedded import EmbeddedLog
 from eventlog.port import Entry, LogError, Record, Topic
@@ -46,7 +48,7 @@ from runtime.web import ApiError
 from tests.detector.shell.samples import NOON
 from tests.simulation.chaos import Chaos
 from tests.simulation.edges import Committer, FaultyLog, Inline, PlayedSender, Receiver, make_faulty
-from tests.simulation.rulebook import RULEBOOK
+from tests.simulation.rulebook import ANOTHER, RULEBOOK
 from tests.simulation.story import ACCOUNTS
 
 TOPICS = [Topic(EVENTS, 2, 90 * 86_400), *(Topic(name, 1, 90 * 86_400) for name in (UNATTRIBUTED, DEAD_LETTERS, LEAD_EVENTS))]
@@ -69,6 +71,7 @@ class Site:
         self.tls = ssl.create_default_context()  # reading the certificates takes longer than a scenario's whole log
         self.policy = policy_for(production=False)
         self.parsed = parse(RULEBOOK, bases())
+        self.another = parse(ANOTHER, bases())
         self.template.mkdir()
         self._set_up(self.template)
         # Engines outlive the machines: each would compile every statement anew, which takes longer than to run it.
@@ -155,9 +158,23 @@ class Machine:
         """One pass of the notifier."""
         return self.run(notifier.run_once())
 
-    def apply_rulebook(self) -> None:
-        """The same once more: it changes nothing, and every partition hears of it."""
-        adopt(self.store, self._producer, self.topics, RULEBOOK, self._site.parsed, self.now)
+    def apply_rulebook(self, *, another: bool) -> None:
+        """The one that is in force once more: it changes nothing, and every partition hears of it. Else the other one."""
+        text, parsed = (ANOTHER, self._site.another) if another else (RULEBOOK, self._site.parsed)
+        adopt(self.store, self._producer, self.topics, text, parsed, self.now)
+
+    def rulebooks(self) -> list[str]:
+        """The bodies of all versions, oldest first."""
+        versions = range(1, len(self.store.rulebooks.all("mail")) + 1)
+        return [found.body for version in versions if (found := self.store.rulebooks.get("mail", version)) is not None]
+
+    def verified(self) -> Report:
+        """As `handraiser verify` finds it, with nothing going wrong."""
+        on, self.chaos.on = self.chaos.on, False
+        try:
+            return verify(self.log, self.store, Scope(), lambda _progress: None)
+        finally:
+            self.chaos.on = on
 
     def end_import(self, batcher: Batcher, end: ImportEnd) -> None:
         self.run(append_end(batcher, end))
@@ -217,8 +234,10 @@ class Machine:
         consumer.close()
         return found
 
-    def replay(self, records: Iterable[Record]) -> None:
-        """Append what another machine's log holds, each at its own time."""
+    def replay(self, records: Iterable[Record], rulebooks: Iterable[str] = ()) -> None:
+        """Append what another machine's log holds, each at its own time. `rulebooks`: its versions."""
+        for body in rulebooks:
+            self.store.rulebooks.add("mail", body, parse(body, bases()).resolved, self.now)
         for record in records:
             if record.offset == 0:
                 continue  # the template has it: the switch to the rulebook

@@ -35,3 +35,27 @@ rules:
   stuck: {family: onboarding_milestone, when: [stuck], cooldown: 3d, say: "{account} is stuck"}
   busy: {family: usage_growth, when: [campaigns >= 2], cooldown: 26h, say: "{account} sent {campaigns} campaigns"}
 """
+
+ANOTHER = (
+    RULEBOOK.replace("trial.left <= 12h", "trial.left <= 20h")
+    .replace(
+        "contacts: {last: properties.total, of: Contact Count Changed,",
+        "contacts: {last: properties.total, of: Contact Count Changed, at: [50%, 80%],",
+    )
+    .replace(
+        "  stuck: {absent: sent, after: signed_up, within: 30h}\n",
+        "  stuck: {absent: automation, after: signed_up, within: 20h}\n",
+    )
+    .replace("  signed_up: Signed Up\n", "  signed_up: Signed Up\n  automation: Automation Opened\n")
+    .replace(
+        "busy: {family: usage_growth, when: [campaigns >= 2],",
+        "busy: {family: usage_growth, when: [campaigns >= 1], on_enable: {backfill: 2d},",
+    )
+    .replace("measures:\n", "measures:\n  lately: {count: automation, window: 9h}\n  ever: {distinct: day, of: active}\n")
+    + """\
+  still: {family: usage_growth, when: [lately < 1, plan == free], cooldown: 26h, say: "{account} has opened {lately}"}
+  days: {family: usage_growth, when: [ever >= 1], on_enable: fire_all, cooldown: 26h, say: "{account} was there on {ever} days"}
+  eager: {family: usage_growth, when: [campaigns >= 1, onboarding.done], on_enable: fire_all, cooldown: 26h, say: "Keen"}
+"""
+)
+"""Other steps, another threshold, another question under the same name, new rules of every way to begin, and other facts."""

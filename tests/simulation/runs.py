@@ -101,6 +101,36 @@ class Runs:
         self.faults += chaos.faults
         self.crashes += chaos.crashes
 
+    def switch(self, seed: int) -> None:
+        """The same with rulebooks that change on the way: what comes of it is what a calm life makes of the same log.
+
+        And so says `verify`. Which lead is found by which version depends on the log, so there is no calm story to compare with.
+        """
+        chaos, days = Chaos(seed), story(seed, in_order=False, switches=True)
+        with self._machine(chaos) as machine:
+            scenario = Scenario(machine, chaos, days)
+            scenario.play()
+            got = outcome(machine, scenario.told)
+            _told(got, machine.receiver)
+            records, end, versions, report = machine.deciding_records(), machine.now, machine.rulebooks(), machine.verified()
+        with self._machine(Chaos(seed)) as machine:
+            machine.replay(records, versions)
+            machine.now = end
+            Scenario(machine, machine.chaos, []).play_calmly()
+            again = outcome(machine, scenario.told)
+        assert got.halted == []
+        assert (report.differences, report.unverifiable) == ([], {})
+        assert got.signals == again.signals
+        assert got.leads == again.leads
+        assert got.lead_events == again.lead_events
+        assert got.commands == again.commands
+        self._count(got, {time for day in days for time in day.times})
+        for event in got.lead_events.values():
+            self.happened[f"version {min(event.rulebook_version, 3)}"] += 1
+        self.happened["found by a rule that was switched on"] += sum(
+            signal[2] in ("still", "days", "eager") for signal in got.signals
+        )
+
     def _count(self, got: Outcome, times: set[int]) -> None:
         """`times`: of the story's events."""
         self.leads += len(got.leads)

@@ -114,7 +114,7 @@ class Scenario:
             self.request(self.requests[:count])
         except Crash:
             self.ingest = self.machine.new_ingest()
-        except NO_ANSWER:
+        except (*NO_ANSWER, *TROUBLE):
             pass
         else:
             if not self.chaos.happens("request doubled", 0.1):
@@ -122,8 +122,8 @@ class Scenario:
 
     def request(self, requests: Sequence[Request]) -> None:
         (first, *_) = requests
-        if first == "rulebook":
-            self.machine.apply_rulebook()
+        if isinstance(first, str):
+            self.machine.apply_rulebook(another=first == "another")
         elif isinstance(first, ImportEnd):
             self.machine.end_import(self.ingest, first)
         else:

@@ -17,7 +17,7 @@ SPAN_MS = 20 * HOUR
 DAY_MS = 24 * HOUR
 ACCOUNTS: Final = ("acc-0", "acc-1", "acc-2", "acc-3", "old")
 
-Request: TypeAlias = list[UsageEvent] | ImportEnd | Literal["rulebook"]
+Request: TypeAlias = list[UsageEvent] | ImportEnd | Literal["rulebook", "another"]
 Step: TypeAlias = tuple[str, dict[str, object]]
 
 
@@ -34,11 +34,12 @@ class Day:
         return {event.timestamp for request in self.requests if isinstance(request, list) for event in request}
 
 
-def story(seed: int, *, in_order: bool) -> list[Day]:
+def story(seed: int, *, in_order: bool, switches: bool = False) -> list[Day]:
     """One day or two of four accounts and a stranger; in three of four seeds an account with a history, which is imported.
 
     `in_order`: as it happened. Else each account's events come in any order, but for the `group` that names it: what waits for
-    that could meet the end of its ten minutes, where faults take time.
+    that could meet the end of its ten minutes, where faults take time. `switches`: on each day another rulebook is applied, and
+    maybe the first one again.
     """
     dice, order = Random(seed), Random(f"{seed} in which order")
     days: list[Day] = []
@@ -52,6 +53,10 @@ def story(seed: int, *, in_order: bool) -> list[Day]:
             requests = _merged(order, requests, [*_import(dice, order, in_order=in_order), "rulebook"])
         elif dice.random() < 0.5:
             requests += [[_of_step("old", None, f"old-{number}", at - HOUR, step)] for step in _steps(dice)]
+        if switches:
+            requests = _merged(
+                order, requests, order.choice((["another"], ["another", "rulebook"], ["another", "rulebook", "another"]))
+            )
         days.append(Day(at, requests))
         at += dice.randint(26, 70) * HOUR
     return days

@@ -20,6 +20,8 @@ from tests.simulation.chaos import FAULTS
 from tests.simulation.runs import HAPPENED, Runs
 
 SEEDS = 500 if os.environ.get("HANDRAISER_SOAK") else 300
+SWITCHES = 500 if os.environ.get("HANDRAISER_SOAK") else 40
+"""Seeds of lives in which rulebooks change."""
 PARTS = 10 if os.environ.get("HANDRAISER_SOAK") else 1
 """A part is a test of its own, so that the workers of a test run share them."""
 TIMES_MIN = 20
@@ -33,12 +35,12 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
     monkeypatch.setattr(secrets, "token_hex", lambda n: f"{next(ids):0{2 * n}x}")  # chance, too, comes from the seed
     # Every start of a detector reads and compiles the same rulebook: 60 ms each time.
     read_once = cache(lambda text: parse(text, {}))
-    compiled: dict[int, Program] = {}
+    compiled: dict[str, Program] = {}
     monkeypatch.setattr(detector.programs, "parse", lambda text, _bases: read_once(text))
     monkeypatch.setattr(
         detector.programs,
         "compile_rulebook",
-        lambda book, version: compiled.get(version) or compiled.setdefault(version, compile_rulebook(book, version)),
+        lambda *of: compiled.get(repr(of)) or compiled.setdefault(repr(of), compile_rulebook(*of)),
     )
     monkeypatch.setattr(detector.commander, "WAIT_S", 0)  # what became of a command is looked up in the end
     logging.disable(logging.CRITICAL)
@@ -67,6 +69,19 @@ def test_whatever_goes_wrong_the_same_leads_come_of_it_and_all_are_told(runs: Ru
         print(f"{times:8} × {what}")
     assert set(runs.faults) <= set(FAULTS)
     assert {what: times for what, times in happened.items() if times < TIMES_MIN} == {}
+
+
+@pytest.mark.timeout(3 * SEEDS)
+def test_rulebooks_change_anywhere_in_a_life_and_a_calm_life_and_verify_find_the_same_leads(runs: Runs) -> None:
+    for seed in range(SWITCHES):
+        try:
+            runs.switch(seed)
+        except BaseException as error:
+            error.add_note(f"This was seed {seed}: `runs.switch({seed})` plays it alone.")
+            raise
+    print({what: runs.happened[what] for what in sorted(runs.happened)})
+    for what in ("version 1", "version 2", "version 3", "found by a rule that was switched on"):
+        assert runs.happened[what] >= TIMES_MIN, what
 
 
 def test_the_same_seed_is_the_same_life(runs: Runs) -> None:

@@ -6,7 +6,7 @@ gauges of parts, and one each of `activity`, `people`, `known`, `traits`, `miles
 so an unchanged definition keeps its facts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from detector.core.facts.distinct import Distinct
@@ -35,12 +35,17 @@ _NO_EVENTS = _NoEvents()
 
 
 class Facts:
-    """`newest` is the newest timestamp that was folded, or -1."""
+    """`newest` is the newest timestamp that was folded, or -1.
 
-    __slots__ = ("_stored", "activity", "milestones", "newest", "stores", "traits")
+    `came`: the version of the rulebook by which the account's first event was folded; -1: that is not known, or it was none. What
+    began to be kept with that version or before is complete.
+    """
+
+    __slots__ = ("_stored", "activity", "came", "milestones", "newest", "stores", "traits")
 
     def __init__(self, newest: int = -1, stored: dict[str, Mapping[int, bytes]] | None = None) -> None:
         self.newest = newest
+        self.came = -1
         self.stores: dict[str, Any] = {}
         self._stored = stored if stored is not None else {}
         self.activity = cast("Activity", self._open("activity"))
@@ -59,6 +64,23 @@ class Facts:
             store.load({number: unpack(data) for number, data in stored.items()})
         self.stores[key] = store
         return store
+
+    def forget(self, known: frozenset[str], anew: Collection[str]) -> list[str]:
+        """Lets go what lies under keys that are not `known`, or that begin `anew`; those keys."""
+        milestones = self.milestones
+        for key in [key for key in milestones.firsts if key not in known or key in anew]:
+            del milestones.firsts[key]
+            milestones.dirty = True
+        self.traits.forget([key.removeprefix("account.") for key in anew if key.startswith("account.")])
+        of_people = [key.removeprefix("person.") for key in anew if key.startswith("person.")]
+        if of_people:
+            self.people.forget(of_people)
+        held = [key for key in (*self.stores, *self._stored) if key not in _KINDS]
+        gone = [key for key in held if key not in known or key in anew]
+        for key in gone:
+            self.stores.pop(key, None)
+            self._stored.pop(key, None)
+        return gone
 
     def series(self, key: str) -> Series:
         """To be read: what no event has reached is not made for it."""

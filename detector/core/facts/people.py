@@ -5,7 +5,7 @@ activity are apart, because the second changes with every event.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from detector.core.facts.history import KEPT_MAX, PLANS_KEPT_MAX, Entry, History
@@ -189,6 +189,14 @@ class Traits:
         self._places.give(left)
         self._changed.update(left)
         self.dirty = True
+
+    def forget(self, names: Collection[str]) -> None:
+        """Whatever was said of these traits."""
+        for owner, traits in self.owners.items():
+            for name in traits.keys() & set(names):
+                self.bytes -= traits.pop(name).bytes
+                self._changed.add(self._numbers[owner])
+                self.dirty = True
 
     def history(self, owner: str, trait: str) -> History | None:
         return self.owners.get(owner, _NONE).get(trait)

@@ -40,6 +40,13 @@ class AbsenceReader(Reader):
             return None
         return _calls(after, _newest_until(awaited, moment.t)) + self._within_ms <= moment.t
 
+    def sure(self, moment: Moment, since: int) -> bool | None:
+        """Whatever came until `since` was answered by what came after it; what calls after it nobody has answered."""
+        awaited, after = self._series(moment)
+        answered = _newest_until(awaited, moment.t)
+        value = self.value(moment)
+        return value if answered > since or (value and _calls(after, answered) > since) else None
+
     def next(self, moment: Moment) -> int:
         """The first instant after the moment at which the value may change, from what is known; NEVER: there is none."""
         awaited, after = self._series(moment)

@@ -19,6 +19,7 @@ class CalculatedReader(SeriesReader):
     def __init__(self, measure: Calculated, looks: Looks) -> None:
         super().__init__(measure.of, looks, "gauge", measure.of_value, numbers_key(measure.of, measure.of_value, looks.sought))
         self._how = measure.how
+        self.adds = measure.how != "min" and looks.sought is None
         if measure.how == "min" and looks.back_ms is not None:
             self.course = Course.MOVES
 

@@ -30,7 +30,18 @@ class EarlierReader(Reader):
 
     def __init__(self, of: Reader, looks: Looks) -> None:
         self._of, self._looks = of, looks
-        self.window = looks.text
+        self.window, self.adds = looks.text, of.adds
+
+    @property
+    def keys(self) -> frozenset[str]:
+        return self._of.keys
+
+    def reach(self, moment: Moment) -> int:
+        return self._of.reach(self._then(moment))
+
+    def reach_turn(self, moment: Moment, since: int) -> int:
+        back = self._looks.back_ms
+        return self._of.reach_turn(moment, since) + (back or 0)
 
     def _then(self, moment: Moment) -> Moment:
         """The last moment of the window before."""
@@ -67,6 +78,20 @@ class RisingReader(Reader):
         """`of`: looks at the week of the moment."""
         self._of, self._periods = of, periods
         self.sinks, self.window = of.sinks, of.window
+
+    @property
+    def keys(self) -> frozenset[str]:
+        return self._of.keys
+
+    def reach(self, moment: Moment) -> int:
+        """The first week that was compared."""
+        then = moment
+        for _ in range(self.value(moment) + 2):
+            then = self._begun(then)
+        return self._periods.begins("week", then)
+
+    def reach_turn(self, moment: Moment, since: int) -> int:  # noqa: ARG002  every week is a chance
+        return self._periods.next("week", moment)
 
     def _begun(self, moment: Moment) -> Moment:
         """The last moment before the week."""

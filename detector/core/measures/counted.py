@@ -28,6 +28,12 @@ class SeriesReader(Reader):
         self.window, self.course = looks.text, looks.course
         self.sinks = (Sink(self._key, of, kind, value, sought=looks.sought), *looks.sinks)
 
+    def reach(self, moment: Moment) -> int:
+        return self._looks.reach(moment)
+
+    def reach_turn(self, moment: Moment, since: int) -> int:
+        return self._looks.reach_turn(moment, since)
+
     def _events(self, moment: Moment) -> Series:
         return moment.facts.series(self._key)
 
@@ -49,6 +55,7 @@ class CountedReader(SeriesReader):
 
     def __init__(self, measure: Counted, looks: Looks) -> None:
         super().__init__(measure.of, looks)
+        self.adds = looks.sought is None
 
     def value(self, moment: Moment) -> int | None:
         count = self._count(moment)
@@ -63,6 +70,11 @@ class NewestReader(SeriesReader):
     def __init__(self, measure: Newest, looks: Looks) -> None:
         super().__init__(measure.of, looks, "last", measure.of_value)
         self.course = Course.STILL if looks.course is Course.STILL else Course.MOVES
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The newest is the newest, whatever came before; but not of what counts from a first time."""
+        return super().keys if self._looks.sought is not None else frozenset()
 
     def value(self, moment: Moment) -> Any:
         span = self._looks.span(moment)
@@ -99,11 +111,20 @@ def until_tomorrow(moment: Moment, zone: Zone, days: Collection[int]) -> int:
 class DistinctReader(_Different):
     """Over everything, or back from the moment."""
 
+    adds = True
+
     def __init__(self, measure: Distinct, looks: Looks, periods: Periods) -> None:
         super().__init__(measure, periods.zone)
+        self._looks = looks
         self._key = distinct_key(measure.of, measure.of_value, looks.back_ms, periods.zone)
         self.window, self.course = looks.text, looks.course
         self.sinks = (Sink(self._key, measure.of, "distinct", measure.of_value, zone=periods.zone.name),)
+
+    def reach(self, moment: Moment) -> int:
+        return self._looks.reach(moment)
+
+    def reach_turn(self, moment: Moment, since: int) -> int:
+        return self._looks.reach_turn(moment, since)
 
     def value(self, moment: Moment) -> int:
         return moment.facts.distinct(self._key).count(moment.t).value
@@ -127,7 +148,7 @@ class SightsReader(_Different):
 
     def __init__(self, measure: Distinct, looks: Looks, periods: Periods) -> None:
         super().__init__(measure, periods.zone)
-        self._looks, self._periods = looks, periods
+        self._looks, self._periods, self.adds = looks, periods, looks.sought is None
         unit: Literal["day", "week", "month"] | None = None
         if isinstance(looks, InPeriod):
             unit = "day" if looks.unit == "billing period" else looks.unit
@@ -136,6 +157,12 @@ class SightsReader(_Different):
         sink = Sink(self._key, measure.of, "sight", measure.of_value, zone=days.name, unit=unit, sought=looks.sought)
         self.sinks = (sink, *looks.sinks)
         self.window, self.course = looks.text, looks.course
+
+    def reach(self, moment: Moment) -> int:
+        return self._looks.reach(moment)
+
+    def reach_turn(self, moment: Moment, since: int) -> int:
+        return self._looks.reach_turn(moment, since)
 
     def _groups(self, span: tuple[int, int]) -> range:
         if self._looks.sought is not None:

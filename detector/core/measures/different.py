@@ -31,7 +31,17 @@ class _OfPeople(Reader):
 
     def __init__(self, people: Reader, trait: str) -> None:
         self._people, self._trait = people, trait
-        self.sinks, self.window, self.course = people.sinks, people.window, people.course
+        self.sinks, self.window, self.course, self.adds = people.sinks, people.window, people.course, people.adds
+
+    @property
+    def keys(self) -> frozenset[str]:
+        return self._people.keys | {f"person.{self._trait}"}
+
+    def reach(self, moment: Moment) -> int:
+        return self._people.reach(moment)
+
+    def reach_turn(self, moment: Moment, since: int) -> int:
+        return self._people.reach_turn(moment, since)
 
     def _said(self, moment: Moment, people: Collection[str]) -> list[Any]:
         """The trait of each of them who has one."""

@@ -30,6 +30,7 @@ class FirstReader(Reader):
 
 class SinceReader(FirstReader):
     course = Course.MOVES
+    adds = True
 
     def __init__(self, measure: Since) -> None:
         super().__init__(measure.of)

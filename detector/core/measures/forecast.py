@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from detector.core.facts.series import DAY_MS
 from detector.core.measures.moment import Moment
+from detector.core.partly import is_partly
 
 if TYPE_CHECKING:
     from detector.core.measures.usage import LimitReader
@@ -27,7 +28,7 @@ def full_at(limit: "LimitReader", moment: Moment) -> int | None:
     if allowed is None or begun >= midnight or limit.limit.each is not None:
         return None
     before, now = limit.used(moment.at(begun)), limit.used(at_midnight)
-    if before is None or now is None or now <= before:
+    if before is None or now is None or is_partly(before) or is_partly(now) or now <= before:
         return None
     left = max(0, allowed - now)
     more = left * (midnight - begun) / (now - before)

@@ -27,6 +27,11 @@ class OnboardingReader:
         self._keys = {step: sink.key for step, sink in kept.items()}
         self.sinks = tuple(kept.values())
 
+    @property
+    def only_adds(self) -> bool:
+        """Whether steps that are not known of could only let it be done: earlier ones could take too long."""
+        return self._within_ms is None
+
     def _kept(self, how: Selector | Reached, periods: Periods) -> Sink:
         if isinstance(how, Selector):
             if self._by_person:

@@ -40,7 +40,9 @@ class Ladder:
         no_plan: str | None,
         addons: Mapping[str, AddOn] | None = None,
         source: PlanSource | None = None,
+        begun: int = -1,
     ) -> None:
+        """`begun`: the version of the rulebook with which it began to be kept what is said of the plan; -1: it always was."""
         self.plans = plans
         self.said = PlanSaid(source)
         self._terms = Terms(plans, addons or {})
@@ -49,6 +51,7 @@ class Ladder:
             plan.name: (plan.days_ms, plan.then) for plan in plans if plan.days_ms is not None and plan.then is not None
         }
         self._without = no_plan
+        self._begun = begun
 
     @property
     def timed(self) -> bool:
@@ -80,6 +83,8 @@ class Ladder:
         history = self.said.history(facts)
         entry = history.at(t) if history is not None else None
         if history is None or entry is None:
+            if facts.came < self._begun:
+                return _UNKNOWN
             nothing = self._nothing_said(t)
             if nothing is not None:
                 return nothing

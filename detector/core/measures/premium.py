@@ -25,6 +25,17 @@ class PremiumReader(Reader):
         self._looks, self._zone = looks, of
         self.window, self.course, self.sinks = looks.text, looks.course, looks.sinks
         self.rises_by_one = self._of_value in ("day", "person")  # one event can be the use of several features
+        self.adds = looks.sought is None
+
+    @property
+    def keys(self) -> frozenset[str]:
+        return super().keys | frozenset(self._features.values())
+
+    def reach(self, moment: Moment) -> int:
+        return self._looks.reach(moment)
+
+    def reach_turn(self, moment: Moment, since: int) -> int:
+        return self._looks.reach_turn(moment, since)
 
     def until(self, moment: Moment) -> int:
         """More of a day that is counted changes nothing."""

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from enum import IntEnum
 from typing import Any
 
+from detector.core.instants import NEVER
 from detector.core.measures.moment import Moment
 from detector.core.measures.sink import Sink
 
@@ -26,6 +27,28 @@ class Reader:
     """What it looks at, as evidence says it: `7d`, `month`."""
     rises_by_one: bool = False
     """Whether no event raises it by more than one."""
+
+    adds: bool = False
+    """Whether events that are not known of could only make the value more, or true."""
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """What must be whole for it: keys of facts, and of traits (`person.department`)."""
+        return frozenset(sink.key for sink in self.sinks)
+
+    def reach(self, moment: Moment) -> int:  # noqa: ARG002  most look at everything
+        """The first instant whose events may decide the value."""
+        return 0
+
+    def reach_turn(self, moment: Moment, since: int) -> int:  # noqa: ARG002
+        """The first instant after the moment, at the earliest, at which that lies behind `since`; NEVER: by time alone it never
+        does.
+        """
+        return NEVER
+
+    def sure(self, moment: Moment, since: int) -> Any:  # noqa: ARG002
+        """The value, if it is certain though nothing is known until `since`; None: it is not."""
+        return None
 
     def value(self, moment: Moment) -> Any:
         """From events until the moment; None: unknown."""

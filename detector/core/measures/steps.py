@@ -41,6 +41,14 @@ class StepsReader(Reader):
         newest = self._newest(moment)
         return min(newest)[0] + self._within_ms if len(newest) == len(self._keys) else 0
 
+    adds = True
+
+    def reach(self, moment: Moment) -> int:
+        return moment.t - self._within_ms + 1
+
+    def reach_turn(self, moment: Moment, since: int) -> int:  # noqa: ARG002  it moves with time alone
+        return since + self._within_ms
+
     def value(self, moment: Moment) -> bool | None:
         return self._ends(moment) > moment.t if self._mapped else None
 

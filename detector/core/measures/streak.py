@@ -38,6 +38,16 @@ class StreakReader(Reader):
         """The first day of the period that the day before a day is of."""
         return period(self._unit, day - 1)[0]
 
+    adds = True
+
+    def reach(self, moment: Moment) -> int:
+        """The period before the row, which has no event."""
+        row = self._row(moment)
+        return self._zone.begins(self._before(row[-1] if row else self._before(self._zone.day(moment.t) + 1)))
+
+    def reach_turn(self, moment: Moment, since: int) -> int:  # noqa: ARG002  every period is a chance
+        return self._zone.begins(period(self._unit, self._zone.day(moment.t))[1])
+
     def value(self, moment: Moment) -> int:
         return len(self._row(moment))
 

@@ -1,6 +1,6 @@
 """A limit at a moment: how much is used, how much the plan allows, which step is reached."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -15,7 +15,9 @@ from detector.core.measures.periods import BILLING, Periods, Resets
 from detector.core.measures.reader import Course
 from detector.core.measures.sink import Sink
 from detector.core.measures.use import WorstUse, use_of
+from detector.core.measures.warming import Begun, Facts, Warming, warming
 from detector.core.overrides import override_at
+from detector.core.partly import at_least, is_partly, plain
 from detector.core.rulebook.model import Limit, Step, Type
 
 REFUSED_RANK = 1e9
@@ -41,12 +43,17 @@ class LimitReader:
     While the limit is not there, everything about it is unknown.
     """
 
-    def __init__(self, limit: Limit, periods: Periods, only_if: Existence | None = None) -> None:
+    def __init__(
+        self, limit: Limit, periods: Periods, only_if: Existence | None = None, begun: Mapping[str, Begun] | None = None
+    ) -> None:
+        """`begun`: which facts began with an applied rulebook (see warming.py)."""
         self.limit = limit
         self.refused_key = events_key(limit.refused)
         self._use = use_of(limit, periods)
         self.sinks = (self._use.sink, Sink(self.refused_key, limit.refused, "count"))
         self._only_if = only_if
+        self._use_warms = warming(begun or {}, self._use)
+        self._refusals_warm = warming(begun or {}, Facts(frozenset([self.refused_key])))
 
     @property
     def resets(self) -> Resets:
@@ -67,10 +74,19 @@ class LimitReader:
         return self._only_if is None or self._only_if.holds(moment) is True
 
     def used(self, moment: Moment) -> float | None:
-        return self._use.used(moment) if self._is_there(moment) else None
+        used = self._use.used(moment) if self._is_there(moment) else None
+        return used if used is None or not self._is_partly(moment) else at_least(used)
+
+    @property
+    def warming(self) -> tuple[Warming, ...]:
+        """Of its use, if that is."""
+        return () if self._use_warms is None else (self._use_warms,)
+
+    def _is_partly(self, moment: Moment) -> bool:
+        return self._use_warms is not None and self._use_warms.is_partly(moment)
 
     def at_least(self, moment: Moment) -> bool:
-        return self._use.at_least(moment)
+        return self._use.at_least(moment) or self._is_partly(moment)
 
     def worst(self, moment: Moment) -> object:
         """The part of the account that counts, of a limit with `worst_by`; None: none does."""
@@ -92,13 +108,14 @@ class LimitReader:
 
     def left(self, moment: Moment) -> float | None:
         used, allowed = self.used(moment), self.allowed(moment)
-        return None if used is None or allowed is None else allowed - used
+        return None if used is None or allowed is None or is_partly(used) else allowed - used
 
     def refused(self, moment: Moment, window_ms: int | None = None) -> int | None:
         """How often the product stopped it at the cap."""
         if not self._is_there(moment):
             return None
-        return moment.facts.series(self.refused_key).count(moment.t, window_ms).value
+        count = moment.facts.series(self.refused_key).count(moment.t, window_ms).value
+        return count if self._refusals_warm is None or not self._refusals_warm.is_partly(moment) else at_least(count)
 
     def refused_now(self, moment: Moment) -> bool:
         return moment.facts.series(self.refused_key).at(moment.t) is not None
@@ -113,12 +130,15 @@ class LimitReader:
 
     def changed_since(self, moment: Moment, since: int) -> bool:
         """Whether its use has changed, or will, after `since`; under a condition, or by billing periods, nobody can tell."""
+        if self._use_warms is not None and self._use_warms.since > since:
+            return True
         return self._only_if is not None or self.limit.period == BILLING or self._use.newest(moment) > since
 
     def next(self, moment: Moment) -> int:
         """The first instant after the moment at which use, allowance or refusals may be others."""
         refused = moment.facts.series(self.refused_key).next(moment.t)
-        return min(self._use.next(moment), refused, self.allowance_next(moment))
+        found = min(self._use.next(moment), refused, self.allowance_next(moment))
+        return found if self._use_warms is None else min(found, self._use_warms.turn(moment))
 
     def data(self, moment: Moment, refused_window_ms: int) -> dict[str, Any]:
         """As receivers read it."""
@@ -179,15 +199,15 @@ class LimitReader:
         if percent is None:
             return None
         reached = [step for step in steps if step != "refused" and self.height(moment, step) <= percent]
-        return max(reached) if reached else False
+        return max(reached) if reached else None if is_partly(percent) else False
 
 
 def _share(used: float | None, allowed: float | None) -> float | None:
     if used is None or allowed is None:
         return None
     if allowed == 0:
-        return 1.0 if used > 0 else 0.0
-    return used / allowed
+        return 1.0 if plain(used) > 0 else None if is_partly(used) else 0.0
+    return at_least(plain(used) / allowed) if is_partly(used) else used / allowed
 
 
 def rank(step: Step | bool | None) -> float:

@@ -21,6 +21,25 @@ class Use:
     """Whether no event raises it by more than one."""
     resets: Resets
     """When it begins anew."""
+    adds: bool = True
+    """Whether what is not known of could only make it more."""
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """What must be whole for it."""
+        return frozenset([self.sink.key])
+
+    def reach(self, moment: Moment) -> int:
+        """The first instant whose events may be in it."""
+        return self.resets.start(moment)
+
+    def reach_turn(self, moment: Moment, since: int) -> int:  # noqa: ARG002  every period is a chance
+        """The first instant after the moment, at the earliest, at which that lies behind `since`."""
+        return self.resets.next(moment)
+
+    def sure(self, moment: Moment, since: int) -> float | None:  # noqa: ARG002
+        """See `Reader`."""
+        return None
 
     def used(self, moment: Moment) -> float | None:
         """None: nothing is known yet."""
@@ -60,6 +79,11 @@ class _Gauge(Use):
         self.resets = Resets(None, periods)
         self._key = limit_key(limit)
         self.sink = Sink(self._key, limit.of, "gauge", limit.of_value)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Its newest value is right whatever came before."""
+        return frozenset()
 
     def used(self, moment: Moment) -> float | None:
         value = moment.facts.series(self._key).last(moment.t)

@@ -37,6 +37,14 @@ class Looks:
         """None: it has not begun."""
         return 0, moment.t + 1
 
+    def reach(self, moment: Moment) -> int:  # noqa: ARG002  this one looks at everything
+        """The first instant of which an event may be in it."""
+        return 0
+
+    def reach_turn(self, moment: Moment, since: int) -> int:  # noqa: ARG002  this one never does
+        """The first instant after the moment, at the earliest, at which that lies behind `since`."""
+        return NEVER
+
     def turn(self, moment: Moment, empty: Callable[[], bool] = _unknown) -> int:  # noqa: ARG002  this one never does
         """The first instant after the moment at which the span begins elsewhere, if not with each millisecond.
 
@@ -54,6 +62,12 @@ class Back(Looks):
     def span(self, moment: Moment) -> tuple[int, int]:
         return moment.t - (self.back_ms or 0) + 1, moment.t + 1
 
+    def reach(self, moment: Moment) -> int:
+        return self.span(moment)[0]
+
+    def reach_turn(self, moment: Moment, since: int) -> int:  # noqa: ARG002  it moves with time alone
+        return since + (self.back_ms or 0)
+
 
 class InPeriod(Looks):
     """A new period begins with nothing in it."""
@@ -66,6 +80,12 @@ class InPeriod(Looks):
 
     def span(self, moment: Moment) -> tuple[int, int]:
         return self.periods.begins(self.unit, moment), moment.t + 1
+
+    def reach(self, moment: Moment) -> int:
+        return self.span(moment)[0]
+
+    def reach_turn(self, moment: Moment, since: int) -> int:  # noqa: ARG002  every period is a chance
+        return self.periods.next(self.unit, moment)
 
     def turn(self, moment: Moment, empty: Callable[[], bool] = _unknown) -> int:
         return self.periods.said_next(self.unit, moment) if empty() else self.periods.next(self.unit, moment)

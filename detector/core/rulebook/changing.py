@@ -39,7 +39,7 @@ class Change:
 def changes(old: str, new: str) -> list[Change]:
     """Of two resolved texts, in the order of the new one. Raises RulebookError if one is not understood."""
     before, after = load(old, Report()), load(new, Report())
-    had, has = _counted(parse(old, {}).rulebook), _counted(parse(new, {}).rulebook)
+    had, has = facts_of(parse(old, {}).rulebook), facts_of(parse(new, {}).rulebook)
     known = frozenset(chain.from_iterable(had.values()))
     anew = {entry for entry, keys in has.items() if not keys <= known}
     found: list[Change] = []
@@ -88,7 +88,8 @@ def _keys(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Iterator[str]:
             yield f"{key}: {first} → {second}"
 
 
-def _counted(book: Rulebook) -> _Counted:
+def facts_of(book: Rulebook) -> _Counted:
+    """Of its measures, limits and features."""
     periods = Periods.of(book)
     zone = periods.zone
     features = {name: feature_key(feature, zone) for name, feature in book.features.items()}

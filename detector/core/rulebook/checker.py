@@ -21,7 +21,7 @@ from detector.core.rulebook import (
     whom,
 )
 from detector.core.rulebook.asleep import report_asleep, report_score
-from detector.core.rulebook.model import Rulebook
+from detector.core.rulebook.model import OnEnable, Rulebook
 from detector.core.rulebook.names import Names
 from detector.core.rulebook.plan_source import KEYS as PLAN_SOURCE
 from detector.core.rulebook.plan_source import plan_source
@@ -32,7 +32,7 @@ from detector.core.rulebook.terms import Known
 from detector.core.rulebook.tree import Fields, Node, Scalar, kind_of
 
 LATER: Final = (
-    *("mode", "on_enable", "lateness"),
+    *("mode", "lateness"),
     *("sequences", "endpoints", "owner", "retention"),
 )
 LISTS_MAX: Final = 100
@@ -75,6 +75,7 @@ SECTIONS: Final[forms.Keys] = {
     "suppress": forms.said(whom.CONDITIONS, "Of an account or person for which one of these holds sales hears nothing"),
     "drop_events": forms.said(whom.CONDITIONS, "Events for which one of these holds count for nothing"),
     "noise": forms.said(forms.record(noise.NOISE), "How soon after an outcome sales hears of an account again"),
+    "on_enable": forms.said(rules.ON_ENABLE, "What becomes of accounts that qualify already when a rule is switched on"),
     "rules": forms.said(forms.named(forms.record(rules.RULE), rules.RULES_MAX), "The ways to qualify"),
     "score": forms.said(forms.record(scores.SCORE), "What speaks for and against an account, in points"),
     "segments": forms.said(
@@ -110,7 +111,8 @@ def checked(root: Fields, report: Report) -> Rulebook:
     offered = Known(limits.units_of(sections.get("limits")), _keys(sections.get("features")), kinds, report)
     ladder = plans.plans(sections.get("plans"), offered)
     of_account = measures.measures(sections.get("measures"), context)
-    judged = rules.rules(sections.get("rules"), kinds, context)
+    enabled = rules.on_enable(sections["on_enable"], "`on_enable`", report) if "on_enable" in sections else OnEnable()
+    judged = rules.rules(sections.get("rules"), kinds, context, enabled)
     rulebook = Rulebook(
         project=_project(sections.get("project"), root, report),
         currency=_currency(sections.get("currency"), report),

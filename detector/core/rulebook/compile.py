@@ -14,15 +14,18 @@ from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.periods import Periods
 from detector.core.measures.plan import Ladder
+from detector.core.measures.plan_said import PlanSaid
 from detector.core.measures.reader import Course
 from detector.core.measures.readers import reader_of_name
 from detector.core.measures.score import ScoreReader
 from detector.core.measures.sink import Sink
 from detector.core.measures.tenure import ACTIVE_KEY
 from detector.core.measures.usage import LimitReader
+from detector.core.measures.warming import Begun
+from detector.core.rulebook.definitions import definition
 from detector.core.rulebook.folds import fold_functions
 from detector.core.rulebook.generate import Source
-from detector.core.rulebook.judged import Judged, Line
+from detector.core.rulebook.judged import ACTING, Judged, Line, Start
 from detector.core.rulebook.judged_limits import for_limits, names_for_limits
 from detector.core.rulebook.limit_values import limit_values
 from detector.core.rulebook.measured import Distinct
@@ -37,6 +40,7 @@ from detector.core.rulebook.model import (
     Rule,
     Rulebook,
     Selector,
+    Span,
     Type,
 )
 from detector.core.rulebook.names import PERSON_NAMES
@@ -54,6 +58,7 @@ from detector.core.rulebook.values import (
     where_trials_end,
     would_lose,
 )
+from detector.core.rulebook.warm import warm_readers, warm_score, warm_state
 from detector.core.suppression import Ground, Suppression
 
 PERSON_TRAITS = frozenset(
@@ -63,6 +68,18 @@ PERSON_TRAITS = frozenset(
 ACCOUNT_TRAITS = frozenset(("plan", "name", "domain", "website"))
 _DAY_MS = 86_400_000
 _LEAD_TYPE_DEFAULT = LeadType("", "sales", _DAY_MS, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What former versions kept, and what is kept on for a while. `traits`: `account.employees`, `person.title`."""
+
+    sinks: tuple[Sink, ...] = ()
+    traits: frozenset[str] = frozenset()
+    acting: bool = False
+
+
+KEPT_NOTHING = Kept()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +113,22 @@ class Program:
     followers: tuple[Judged, ...]
     """What looks at the signals of other rules; `judged` has them behind these."""
     segments: Mapping[str, Callable[[Moment], bool | None]]
+    sinks: tuple[Sink, ...]
+    """Its own."""
+    acting: str | None
+    """The key under which it is kept who acted, if that is."""
+    keys: frozenset[str]
+    """Of all facts that it needs, traits (`account.employees`), and its rules."""
+    keeps: frozenset[str]
+    """Of all facts that it keeps, those of former versions too."""
+    anew: Mapping[str, int]
+    """Key -> the version with which it began, if that was not always."""
+
+    @property
+    def asks_everybody(self) -> bool:
+        """Whether this version switched rules on that may say something of accounts to which nothing happens."""
+        started = (each for each in self.judged.values() if each.start is not None and each.start.version == self.version)
+        return any(each.rule.on_enable.mode != "baseline" or each.moves_at(0) for each in started)
 
     def lead_type(self, name: str) -> LeadType:
         place = self.strength.get(name)
@@ -118,8 +151,15 @@ class Program:
         return self.strength.get(lead_type, len(self.strength))
 
 
-def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
-    """Raises nothing for a rulebook that `parse` accepted."""
+def compile_rulebook(
+    rulebook: Rulebook, version: int, known: Mapping[str, Span] | None = None, former: Kept = KEPT_NOTHING
+) -> Program:
+    """Raises nothing for a rulebook that `parse` accepted.
+
+    `known`: since when what is kept and judged, where that is not always; `former`: what else is kept on.
+    """
+    known = known or {}
+    begun = {key: Begun(each.version, each.since) for key, each in known.items() if each.version and each.gone == NEVER}
     periods = Periods.of(rulebook)
     features = {name: feature_key(feature, periods.zone) for name, feature in rulebook.features.items()}
     onboarding = OnboardingReader(rulebook.onboarding, periods) if rulebook.onboarding is not None else None
@@ -132,17 +172,26 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         "trial.would_lose": would_lose(features),
         **{name: measure_value(reader) for name, reader in readers.items()},
     }
-    ladder = Ladder(rulebook.plans, rulebook.no_plan, rulebook.addons, rulebook.plan_source)
+    said = PlanSaid(rulebook.plan_source).key
+    of_plan = begun[said].version if said in begun else -1
+    ladder = Ladder(rulebook.plans, rulebook.no_plan, rulebook.addons, rulebook.plan_source, of_plan)
+    if begun:
+        values |= warm_readers(values, readers, begun) | warm_state(values, onboarding, features, begun)
     if ladder.timed:
         values = where_trials_end(values)
-    limits = {name: LimitReader(limit, periods, existence(limit, values)) for name, limit in rulebook.limits.items()}
+    limits = {name: LimitReader(limit, periods, existence(limit, values), begun) for name, limit in rulebook.limits.items()}
     of_limits = limit_values(limits.values())
     values |= where_trials_end(of_limits) if ladder.timed else of_limits
     values |= limits_by_name(values, limits)
     counts = frozenset(name for name, reader in readers.items() if reader.rises_by_one)
     score = _score(rulebook, values, ladder)
     values |= score_values(score)
+    if begun and rulebook.score is not None:
+        values |= warm_score(rulebook.score, values, readers, limits, begun)
     of_rules = _of_rules(rulebook.rules, limits, values, counts, ladder, score)
+    starts = {rule.name: _start(rule, known.get(definition(rule, rulebook))) for rule in rulebook.rules} if known else {}
+    for name, start in starts.items():
+        of_rules[name] = [replace(each, start=start) for each in of_rules[name]]
     every = [each for rule in rulebook.rules for each in of_rules[rule.name]]
     followers = tuple(each for each in every if each.follows)
     judged = {each.name: each for each in (*(each for each in every if not each.follows), *followers)}
@@ -155,15 +204,18 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         for path in (*_paths(rulebook, sinks), rulebook.billing_day or "", *_told_apart(rulebook))
         if path.startswith(("person.", "account."))
     } - PERSON_NAMES.keys()
-    folds = fold_functions(sinks, acting=any(each.of_person for each in judged.values()))
+    acting = any(each.of_person for each in judged.values())
+    folds = fold_functions([*sinks, *former.sinks], acting=acting or former.acting)
+    person_traits = PERSON_TRAITS | _of_root("person", traits)
+    account_traits = ACCOUNT_TRAITS | ({ADDONS} if rulebook.addons else set()) | _of_root("account", traits)
+    stored = {sink.key for sink in sinks} | {said} | ({ACTING} if acting else set())
+    named = {f"person.{name}" for name in person_traits} | {f"account.{name}" for name in account_traits}
     return Program(
         rulebook=rulebook,
         version=version,
         ladder=ladder,
-        person_traits=PERSON_TRAITS | {path.removeprefix("person.") for path in traits if path.startswith("person.")},
-        account_traits=ACCOUNT_TRAITS
-        | ({ADDONS} if rulebook.addons else set())
-        | {path.removeprefix("account.") for path in traits if path.startswith("account.")},
+        person_traits=person_traits | _of_root("person", former.traits),
+        account_traits=account_traits | _of_root("account", former.traits),
         judged=judged,
         reactions=Reactions(rulebook, judged.values(), folds),
         values=values,
@@ -181,7 +233,23 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         score=score,
         followers=followers,
         segments={name: _test(condition, values).holds for name, condition in rulebook.segments.items()},
+        sinks=tuple(sinks),
+        acting=ACTING if acting else None,
+        keys=frozenset(stored | named | {definition(rule, rulebook) for rule in rulebook.rules}),
+        keeps=frozenset(stored | {sink.key for sink in former.sinks} | ({ACTING} if former.acting else set())),
+        anew={key: each.version for key, each in known.items() if each.version},
     )
+
+
+def _of_root(root: str, paths: Set[str]) -> frozenset[str]:
+    return frozenset(path.removeprefix(f"{root}.") for path in paths if path.startswith(f"{root}."))
+
+
+def _start(rule: Rule, known: Span | None) -> Start | None:
+    if known is None or not known.version:
+        return None
+    how = rule.on_enable
+    return Start(known.version, known.since, known.since - how.back_ms, told=how.mode != "fire_all")
 
 
 def asked_properties(rule: Rule) -> tuple[str, ...]:

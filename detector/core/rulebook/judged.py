@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
+from detector.core.facts.facts import Facts
 from detector.core.facts.series import Series
 from detector.core.instants import NEVER
 from detector.core.measures.moment import Moment
@@ -78,6 +79,19 @@ class Line:
         return Rest(part, left, self.source.until(moment), self.source.known(moment)) if left > 0 else None
 
 
+class Start(NamedTuple):
+    """When a rule began to be judged, of accounts that were there before `version` of the rulebook, which switched it on.
+
+    `at`: the instant from which on it is judged; `since`: partition time of the switch. `told`: where it stands at `at` is taken
+    for told.
+    """
+
+    version: int
+    since: int
+    at: int
+    told: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """What is judged on its own: a rule, a rule for one limit (`limit/contacts`), or those of its steps that lead to a lead
@@ -102,6 +116,8 @@ class Judged:
     steps: tuple[Step, ...] = ()
     """Of the limit, where the plan says none of its own; `lead`: the lead type of a step that is not the rule's own."""
     lead: str = ""
+    start: Start | None = None
+    """None: it was always there."""
     stepped: bool = False
     """Whether it is judged by steps, be there any on the plan in force or not."""
 
@@ -197,6 +213,10 @@ class Judged:
                 until = line.until(moment)
                 return Rest(1 << n, until=until if due <= until else 0, ends=due)
         return None
+
+    def start_for(self, facts: Facts) -> Start | None:
+        """None: the account came later, or the rule was always there."""
+        return self.start if self.start is not None and facts.came < self.start.version else None
 
     def course_at(self, t: int) -> Course:
         """What time alone can do to it from t on."""

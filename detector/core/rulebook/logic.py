@@ -7,6 +7,8 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from detector.core.partly import SomeOf, is_partly
+
 
 def kind(value: object) -> str | None:
     """What may be compared with what; None: nothing may."""
@@ -84,18 +86,21 @@ def _folded(value: Any, sought: Any, holds: Callable[[str, str], bool]) -> bool 
 
 def covers(values: Any, options: frozenset[tuple[str | None, Any]]) -> bool | None:
     """Whether each of `options`, as (kind, value), is among several values."""
-    return options <= {(kind(value), value) for value in values} if isinstance(values, list | set) else None
+    if not isinstance(values, list | set):
+        return None
+    found = options <= {(kind(value), value) for value in values}
+    return None if not found and isinstance(values, SomeOf) else found
 
 
 def member(value: Any, options: frozenset[tuple[str | None, Any]]) -> bool | None:
     """Whether (kind, value) is among `options`."""
     common = kind(value)
-    return None if common is None else (common, value) in options
+    return None if common is None or is_partly(value) else (common, value) in options
 
 
 def _arithmetic(calculate: Callable[[Any, Any], Any]) -> Callable[[Any, Any], float | None]:
     def calculated(left: Any, right: Any) -> float | None:
-        if kind(left) != "number" or kind(right) != "number":
+        if kind(left) != "number" or kind(right) != "number" or is_partly(left) or is_partly(right):
             return None
         try:
             return float(calculate(left, right))
@@ -112,4 +117,4 @@ divided = _arithmetic(operator.truediv)
 
 
 def negative(value: Any) -> float | None:
-    return -value if kind(value) == "number" else None
+    return -value if kind(value) == "number" and not is_partly(value) else None

@@ -6,7 +6,9 @@ Durations are milliseconds, shares are fractions of 1 (80 % is 0.8), money is in
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from detector.core.instants import NEVER
 
 if TYPE_CHECKING:
     from detector.core.rulebook.measured import Counted, Distinct, Measure
@@ -263,6 +265,31 @@ class Onboarding:
         return tuple(step.measure.of if isinstance(step, Reached) else step for step in self.steps.values())
 
 
+class Span(NamedTuple):
+    """Of a key of facts, or of a rule, in one partition.
+
+    version, since: of the rulebook whose switch began it, and the partition time of that; 0: it was always there. gone: when a
+    switch removed it; last: the version that still had it.
+    """
+
+    version: int = 0
+    since: int = 0
+    gone: int = NEVER
+    last: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OnEnable:
+    """What becomes of accounts that qualify already when a rule is switched on.
+
+    baseline: they are taken for told. fire_all: they are told. backfill: what qualified within `back_ms` before is found, and
+    told unless it is too long ago.
+    """
+
+    mode: Literal["baseline", "backfill", "fire_all"] = "baseline"
+    back_ms: int = 0
+
+
 Family: TypeAlias = Literal["usage_limit", "onboarding_milestone", "premium_feature", "usage_growth", "upgrade_intent"]
 
 
@@ -322,6 +349,7 @@ class Rule:
     cooldown_ms: int = 14 * 86_400_000
     lateness_ms: int = 86_400_000
     """`received_at - timestamp` up to which an event decides at its own instant. Always less than the cooldown."""
+    on_enable: OnEnable = OnEnable()
     shadow: bool = False
     """It is judged, and its signals are counted; sales is told nothing."""
     at_least: Temperature | None = None

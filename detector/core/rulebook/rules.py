@@ -8,13 +8,13 @@ from detector.core import words
 from detector.core.rulebook import forms, shapes, units
 from detector.core.rulebook.conditions import condition
 from detector.core.rulebook.leads import FAMILIES, TYPES_OF_FAMILY
-from detector.core.rulebook.model import Condition, Family, Rule, Selector, Temperature, Template, Term
+from detector.core.rulebook.model import Condition, Family, OnEnable, Rule, Selector, Temperature, Template, Term
 from detector.core.rulebook.names import TEMPERATURES, Place
 from detector.core.rulebook.problems import Report, closest
 from detector.core.rulebook.selectors import BUILTINS, Context, is_misspelt
 from detector.core.rulebook.steps import STEP, steps
 from detector.core.rulebook.templates import template
-from detector.core.rulebook.tree import At, Entry, Fields, Items, Node
+from detector.core.rulebook.tree import At, Entry, Fields, Items, Node, Scalar
 
 RULES_MAX: Final = 200
 CONDITIONS_MAX: Final = 32
@@ -24,6 +24,8 @@ _MODES: Final = ("live", "shadow")
 _LATENESSES: Final = ("1d", "6h", "1h", "15m", "1m", "10s", "1s")
 """What a remedy may say: the first that is short enough."""
 _EACH: Final = ("limit",)
+_BACKFILL: Final[forms.Keys] = {"backfill": forms.said(forms.DURATION, "What qualified within this time before is found")}
+ON_ENABLE: Final = forms.either(forms.words(("baseline", "fire_all")), forms.record(_BACKFILL, needs=("backfill",)))
 RULE: Final[forms.Keys] = {
     "family": forms.said(forms.words(FAMILIES), "The lead type follows from it and from the account's stage"),
     "lead": forms.said(forms.TEXT, "The lead type, whatever the stage"),
@@ -36,22 +38,30 @@ RULE: Final[forms.Keys] = {
     "lateness": forms.said(forms.DURATION, "How late an event may come and still count; 1d if nothing is said"),
     "mode": forms.said(forms.words(_MODES), "`shadow`: judged and counted, and told to nobody"),
     "at_least": forms.said(forms.words(TEMPERATURES), "Its lead is never colder, whatever the score"),
+    "on_enable": forms.said(
+        ON_ENABLE, "What becomes of accounts that qualify already when it is switched on; `baseline`: nothing"
+    ),
 }
 _RULE_LATER: Final = (
     "after",
     "within",
     "then",
     "sequence",
-    "on_enable",
     "to",
     "score",
     "if",
 )
 
 
-def rules(node: Node | None, lead_types: Collection[str], context: Context) -> tuple[Rule, ...]:
+def rules(
+    node: Node | None,
+    lead_types: Collection[str],
+    context: Context,
+    enabled: OnEnable = OnEnable(),  # noqa: B008 - immutable
+) -> tuple[Rule, ...]:
+    """`enabled`: of rules that say nothing of it."""
     found = shapes.bounded(shapes.entries(node, "rules", context.report), "rules", RULES_MAX, context.report)
-    built = [_rule(name, entry, lead_types, context) for name, entry in found.items()]
+    built = [_rule(name, entry, lead_types, context, enabled) for name, entry in found.items()]
     return tuple(rule for rule in built if rule is not None)
 
 
@@ -62,7 +72,21 @@ def form_of_each(node: Node | None) -> dict[str, str]:
     return {name: next((form for form in ("event", "each") if form in of), "when") for name, of in keys.items()}
 
 
-def _rule(name: str, entry: Entry, lead_types: Collection[str], context: Context) -> Rule | None:
+def on_enable(node: Node, what: str, report: Report) -> OnEnable:
+    """`baseline`, `fire_all` or `{backfill: 30d}`."""
+    if not isinstance(node, Fields):
+        if isinstance(node, Scalar) and node.text == "backfill":
+            report.refuse(node.at, "missing", f"{what} does not say how far back", "Write: on_enable: {backfill: 7d}")
+            return OnEnable()
+        said = shapes.one_of(node, what, ("baseline", "fire_all"), (), report)
+        return OnEnable("fire_all") if said == "fire_all" else OnEnable()
+    values = shapes.fields(node, what, _BACKFILL, (), report) or {}
+    shapes.require(values, node, what, {"backfill": "7d"}, report)
+    length = shapes.duration(values["backfill"], f"`backfill` of {what}", report) if "backfill" in values else None
+    return OnEnable("backfill", length or 0)
+
+
+def _rule(name: str, entry: Entry, lead_types: Collection[str], context: Context, enabled: OnEnable) -> Rule | None:
     what, report = f"rule '{name}'", context.report
     shapes.name_ok(entry.key, "a rule", report)
     values = shapes.fields(entry.value, what, RULE, _RULE_LATER, report)
@@ -88,6 +112,7 @@ def _rule(name: str, entry: Entry, lead_types: Collection[str], context: Context
         cooldown_ms=cooldown,
         lateness_ms=lateness,
         shadow="mode" in values and shapes.one_of(values["mode"], f"`mode` of {what}", _MODES, (), report) == "shadow",
+        on_enable=on_enable(values["on_enable"], f"`on_enable` of {what}", report) if "on_enable" in values else enabled,
         at_least=_at_least(values["at_least"], what, report) if "at_least" in values else None,
     )
 

@@ -1,0 +1,80 @@
+"""Facts that began to be kept with a rulebook that was applied: from when on what is read of them is whole.
+
+Of an account that came with that rulebook, or later, they are whole. Of one that was there before, what happened until the
+switch is not known: so what is read is known in part until its window has left that behind. Nothing of this is made where
+nothing began that way.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from detector.core.instants import NEVER
+from detector.core.measures.moment import Moment
+
+
+class Begun(NamedTuple):
+    """Since when facts are kept: the version of the rulebook that began them, and the partition time of the switch to it."""
+
+    version: int
+    since: int
+
+
+class Reading(Protocol):
+    """What is asked of what reads facts (see Reader)."""
+
+    @property
+    def adds(self) -> bool: ...
+    @property
+    def keys(self) -> frozenset[str]: ...
+    def reach(self, moment: Moment) -> int: ...
+    def reach_turn(self, moment: Moment, since: int) -> int: ...
+    def sure(self, moment: Moment, since: int) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is read of some keys, from `start` on; None: all of it."""
+
+    keys: frozenset[str]
+    start: Callable[[Moment], int] | None = None
+    starts_next: Callable[[Moment, int], int] | None = None
+    adds: bool = True
+
+    def reach(self, moment: Moment) -> int:
+        return 0 if self.start is None else self.start(moment)
+
+    def reach_turn(self, moment: Moment, since: int) -> int:
+        return NEVER if self.starts_next is None else self.starts_next(moment, since)
+
+    def sure(self, moment: Moment, since: int) -> Any:  # noqa: ARG002
+        return None
+
+
+class Warming:
+    """Of one reader, some of whose facts began with an applied rulebook."""
+
+    def __init__(self, begun: Iterable[Begun], reader: Reading, *, ever: bool = False) -> None:
+        """`ever`: whatever its window, it needs all that was ever said."""
+        begun = list(begun)
+        self._version = max(each.version for each in begun)
+        self.since = max(each.since for each in begun)
+        self._reader, self._ever = reader, ever
+
+    def is_partly(self, moment: Moment) -> bool:
+        """Whether something that is not known may matter."""
+        if moment.facts.came >= self._version:
+            return False
+        return self._ever or self._reader.reach(moment) <= self.since
+
+    def turn(self, moment: Moment) -> int:
+        """The first instant after the moment, at the earliest, at which nothing may matter any more that is not known."""
+        if self._ever or not self.is_partly(moment):
+            return NEVER
+        return max(moment.t + 1, self._reader.reach_turn(moment, self.since))
+
+
+def warming(begun: Mapping[str, Begun], reader: Reading) -> Warming | None:
+    """None: all of its facts are whole."""
+    found = {key: begun[key] for key in reader.keys if key in begun}
+    return Warming(found.values(), reader, ever=any("." in key and key.startswith("person.") for key in found)) if found else None

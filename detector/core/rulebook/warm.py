@@ -1,0 +1,140 @@
+"""The values of a rulebook, and which facts began when, in; the values as they are while such facts are warming out.
+
+Unknown, or at least so much where more events could only make it more: see detector/core/partly.py.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from detector.core.facts.series import DAY_MS
+from detector.core.instants import NEVER
+from detector.core.measures.keys import events_key
+from detector.core.measures.moment import Moment
+from detector.core.measures.onboarding import OnboardingReader
+from detector.core.measures.reader import Course, Reader
+from detector.core.measures.tenure import ACTIVE_KEY, quiet_since, stage_since
+from detector.core.measures.usage import LimitReader
+from detector.core.measures.warming import Begun, Facts, Reading, Warming, warming
+from detector.core.partly import UNSURE, SomeOf, at_least
+from detector.core.rulebook.model import Points, Score
+from detector.core.rulebook.scoring import PARTS
+from detector.core.rulebook.tree_walk import names_in
+from detector.core.rulebook.values import Value, trait_value
+
+
+def warm_readers(values: Mapping[str, Value], readers: Mapping[str, Reader], begun: Mapping[str, Begun]) -> dict[str, Value]:
+    """Those of the measures that are warming."""
+    found = ((name, reader, warming(begun, reader)) for name, reader in readers.items())
+    return {name: _of_reader(values[name], reader, state) for name, reader, state in found if state is not None}
+
+
+def warm_state(
+    values: Mapping[str, Value], onboarding: OnboardingReader | None, features: Mapping[str, str], begun: Mapping[str, Begun]
+) -> dict[str, Value]:
+    """Those of the account's state: onboarding, what a trial's end would take, silence in a trial, traits."""
+    found: dict[str, Value] = {}
+    if onboarding is not None:
+        keys = frozenset(sink.key for sink in onboarding.sinks)
+        for name, adds in (("onboarding.done", onboarding.only_adds), ("onboarding.took", False)):
+            reading = Facts(keys, adds=adds)
+            if (state := warming(begun, reading)) is not None:
+                found[name] = _of_reader(values[name], reading, state)
+    for name, keys, since in (
+        ("trial.would_lose", frozenset(features.values()), stage_since),
+        ("trial.quiet", frozenset([ACTIVE_KEY]), quiet_since),
+    ):
+        state = warming(begun, Facts(keys, _from(since)))
+        if state is not None:
+            found[name] = unknown_while(values[name], [state])
+    for path, each in begun.items():
+        if path.startswith(("account.", "person.")):
+            found[path] = _of_trait(path, each)
+    return found
+
+
+def warm_score(
+    score: Score,
+    values: Mapping[str, Value],
+    readers: Mapping[str, Reader],
+    limits: Mapping[str, LimitReader],
+    begun: Mapping[str, Begun],
+) -> dict[str, Value]:
+    """The names of the score: unknown while anything that decides them is known in part."""
+    found: dict[str, Value] = {}
+    for name, parts in PARTS.items():
+        lines = [line for part in parts for line in (score.fit if part == "fit" else score.behaviour)]
+        paths = {each.path for line in lines if line.condition is not None for each in names_in(line.condition.expr)}
+        states = [state for line in lines if line.event.terms and (state := warming(begun, _counted(line))) is not None]
+        states += [state for path in paths if path in readers and (state := warming(begun, readers[path])) is not None]
+        states += [state for path in paths if path.startswith("limits.") for state in limits[path.split(".")[1]].warming]
+        if states:
+            found[name] = unknown_while(values[name], states)
+    return found
+
+
+def _counted(line: Points) -> Facts:
+    """The events that a line of the score counts, until they have faded."""
+    keys = frozenset([events_key(line.event)])
+    if line.fades_days is None:
+        return Facts(keys)
+    fades_ms = line.fades_days * DAY_MS
+    return Facts(keys, lambda moment: moment.t - fades_ms + 1, lambda _moment, since: since + fades_ms)
+
+
+def unknown_while(value: Value, states: Iterable[Warming]) -> Value:
+    """A value of which nothing can be said as long as one of these is known in part."""
+    states = tuple(states)
+
+    def read(moment: Moment) -> Any:
+        return None if any(state.is_partly(moment) for state in states) else value.read(moment)
+
+    def turn(moment: Moment) -> int:
+        return min(value.next(moment), *(state.turn(moment) for state in states))
+
+    return value._replace(read=read, next=turn, course=Course.MOVES)
+
+
+def _of_reader(value: Value, reader: Reading, state: Warming) -> Value:
+    def read(moment: Moment) -> Any:
+        if not state.is_partly(moment):
+            return value.read(moment)
+        if not reader.adds:
+            return reader.sure(moment, state.since)
+        found = value.read(moment)
+        return found or None if isinstance(found, bool) or found is None else at_least(found)
+
+    def values(moment: Moment) -> Any:
+        found = value.values(moment)
+        if found is None or not state.is_partly(moment):
+            return found
+        return SomeOf(found) if reader.adds else None
+
+    return value._replace(
+        read=read,
+        values=values,
+        next=lambda moment: min(value.next(moment), state.turn(moment)),
+        at_least=lambda moment: value.at_least(moment) or (reader.adds and state.is_partly(moment)),
+        course=value.course if reader.adds else Course.MOVES,
+    )
+
+
+def _of_trait(path: str, begun: Begun) -> Value:
+    """That it was never said cannot be known, unless the account came later."""
+    value = trait_value(path)
+    of_person = path.startswith("person.")
+
+    def read(moment: Moment) -> Any:
+        found = value.read(moment)
+        if found is not None or moment.facts.came >= begun.version or (of_person and moment.person is None):
+            return found
+        return UNSURE
+
+    return value._replace(read=read)
+
+
+def _from(since: Callable[[Moment], int | None]) -> Callable[[Moment], int]:
+    def start(moment: Moment) -> int:
+        found = since(moment)
+        return NEVER if found is None else found
+
+    return start

@@ -1,0 +1,203 @@
+"""What a partition knows after it went from one rulebook to another, and what rules make of it."""
+
+from typing import Any
+
+import pytest
+
+from contracts.messages import LeadEvent
+from detector.core.instants import NEVER
+from detector.core.judge import advance
+from detector.core.partly import SomeOf, at_least
+from detector.core.rulebook import logic
+from detector.core.rulebook.adoption import WAY_BACK_MS, Switch, expire, expires, kept, switched
+from detector.core.rulebook.compile import Program, compile_rulebook
+from detector.core.rulebook.definitions import RULE, definition
+from detector.core.rulebook.model import Span
+from detector.core.rulebook.parse import parse
+from detector.rulebooks import bases
+from tests.detector.core.sample import DAY, T0, place
+from tests.detector.core.story import Story
+
+FIRST = """
+project: acme-mail
+use: b2b-saas@1
+measures:
+  invites: {count: Invited, window: 7d}
+rules:
+  busy: {lead: pql, when: [invites >= 3], say: "{invites} invited"}
+"""
+SECOND = """
+project: acme-mail
+use: b2b-saas@1
+measures:
+  invites: {count: Invited, window: 7d}
+  reports: {count: Reported, window: 7d}
+rules:
+  busy: {lead: pql, when: [invites >= 2], cooldown: 2d, say: "{invites} invited"}
+  idle: {lead: mql, when: [reports < 1], say: "{reports} reports"}
+"""
+
+
+def program(text: str, version: int) -> Program:
+    return compile_rulebook(parse(text, bases()).rulebook, version)
+
+
+def facts(program: Program) -> set[str]:
+    return {key for key in program.keys if key.startswith("s")}
+
+
+def rules(program: Program) -> set[str]:
+    return {key for key in program.keys if key.startswith(RULE)}
+
+
+ONE, TWO = program(FIRST, 1), program(SECOND, 2)
+THREE = program(FIRST, 3)
+
+
+def test_what_a_version_adds_begins_with_its_switch_and_what_it_shares_was_always_there() -> None:
+    known = switched({}, Switch(ONE, TWO, 1000))
+    assert known == dict.fromkeys(TWO.keys - ONE.keys, Span(2, 1000)) | dict.fromkeys(
+        facts(ONE) - facts(TWO), Span(0, 0, 1000, 1)
+    )
+    assert len([key for key in known if key in facts(TWO)]) == 1
+
+
+def test_before_a_first_rulebook_nothing_was_kept_of_who_was_there() -> None:
+    assert switched({}, Switch(None, ONE, 1000, heard=False)) == {}
+    known = switched({}, Switch(None, ONE, 1000, heard=True))
+    assert known == dict.fromkeys(ONE.keys - rules(ONE), Span(1, 1000)), "its rules are there since ever: nobody could qualify"
+
+
+def test_who_goes_back_within_seven_days_finds_the_facts_and_rules_begin_anew() -> None:
+    known = switched(switched({}, Switch(ONE, TWO, 1000)), Switch(TWO, THREE, 2000))
+    (reports,) = facts(TWO) - facts(ONE)
+    assert known[reports] == Span(2, 1000, 2000, 2)
+    assert kept(known, {1: ONE, 2: TWO, 3: THREE}.__getitem__).sinks[0].key == reports
+    four = program(SECOND, 4)
+    again = switched(known, Switch(THREE, four, 2000 + WAY_BACK_MS))
+    assert again[reports] == Span(2, 1000)
+    assert {again[rule] for rule in rules(four) - rules(THREE)} == {Span(4, 2000 + WAY_BACK_MS)}
+    late = switched(known, Switch(THREE, four, 2001 + WAY_BACK_MS))
+    assert late[reports] == Span(4, 2001 + WAY_BACK_MS)
+
+
+def test_facts_that_were_always_there_and_come_back_in_time_are_as_if_they_had_never_gone() -> None:
+    known = switched(switched({}, Switch(TWO, THREE, 1000)), Switch(THREE, program(SECOND, 4), 2000))
+    assert {key for key, span in known.items() if span.gone == NEVER and not key.startswith(RULE)} == set()
+
+
+def test_what_is_gone_for_too_long_goes() -> None:
+    known = switched({}, Switch(TWO, THREE, 1000))
+    assert expires(known) == 1000 + WAY_BACK_MS
+    assert expire(known, 1000 + WAY_BACK_MS) == known
+    assert all(span.gone == NEVER for span in expire(known, 1001 + WAY_BACK_MS).values())
+    assert expires({}) == NEVER
+
+
+@pytest.mark.parametrize(
+    ("change", "is_another"),
+    [
+        (("{invites} invited", "Invites {invites}"), False),
+        (("cooldown: 2d", "cooldown: 3d"), False),
+        (("busy: {lead: pql,", "busy: {lead: pql, mode: shadow, on_enable: fire_all,"), False),
+        (("invites >= 2", "invites  >=  2"), False),
+        (("invites >= 2", "invites >= 3"), True),
+        (("count: Invited, window: 7d", "count: Invited, window: 8d"), True),
+        (("count: Invited,", "count: {of: Invited, where: properties.a == 1},"), True),
+        (("reports: {count: Reported, window: 7d}", "reports: {count: Reported, window: 9d}"), False),
+    ],
+)
+def test_a_rule_is_another_one_if_what_it_looks_for_is(change: tuple[str, str], is_another: bool) -> None:
+    before, after = TWO.rulebook, program(SECOND.replace(*change), 3).rulebook
+    busy = [next(rule for rule in book.rules if rule.name == "busy") for book in (before, after)]
+    assert (definition(busy[0], before) != definition(busy[1], after)) is is_another
+
+
+def _switch(story: Story, day: float, text: str = SECOND) -> list[LeadEvent]:
+    old, new = story.program, program(text, story.program.version + 1)
+    known = switched({}, Switch(old, new, T0 + int(day * DAY)))
+    story.program = compile_rulebook(new.rulebook, new.version, known)
+    return advance(story.program, story.account, place(T0 + int(day * DAY), 1000))
+
+
+def _signals(story: Story, rule: str) -> list[float]:
+    state = story.account.ledger.rules.get(rule)
+    return [] if state is None else [(signal.qualified_at - T0) / DAY for signal in state.signals]
+
+
+def _passes(story: Story, day: float) -> list[LeadEvent]:
+    return advance(story.program, story.account, place(T0 + int(day * DAY), 2000))
+
+
+def test_a_rule_that_is_switched_on_tells_only_what_comes_later() -> None:
+    story = Story(ONE)
+    story.happens("Invited", 1)
+    story.happens("Invited", 2)
+    assert _switch(story, 3) == []
+    story.happens("Invited", 4)
+    assert _signals(story, "busy") == []
+    story.happens("Invited", 12)
+    story.happens("Invited", 13)
+    assert _signals(story, "busy") == [13]
+
+
+def test_little_is_not_known_before_the_window_is_covered() -> None:
+    story = Story(ONE)
+    story.happens("Invited", 1)
+    _switch(story, 3)
+    _passes(story, 9.9)
+    assert _signals(story, "idle") == []
+    _passes(story, 10)
+    assert _signals(story, "idle") == [10]
+
+
+def test_who_comes_after_the_switch_is_known_from_the_beginning() -> None:
+    story = Story(ONE)
+    _switch(story, 3)
+    story.happens("Invited", 4)
+    assert _signals(story, "idle") == [4]
+
+
+def test_an_account_of_which_nothing_was_kept_before_is_not_taken_for_new() -> None:
+    story = Story(TWO)
+    story.account.came(0)
+    known = switched({}, Switch(None, TWO, T0, heard=True))
+    story.program = compile_rulebook(TWO.rulebook, 2, known)
+    story.happens("Invited", 1)
+    assert _signals(story, "idle") == []
+
+
+FIVE = at_least(5)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (logic.greater_equal(FIVE, 5), True),
+        (logic.greater_equal(FIVE, 6), None),
+        (logic.greater(FIVE, 4), True),
+        (logic.greater(FIVE, 5), None),
+        (logic.less(FIVE, 5), False),
+        (logic.less(FIVE, 6), None),
+        (logic.less_equal(FIVE, 4), False),
+        (logic.less_equal(FIVE, 5), None),
+        (logic.less(4, FIVE), True),
+        (logic.greater(6, FIVE), None),
+        (logic.equal(FIVE, 4), False),
+        (logic.equal(FIVE, 5), None),
+        (logic.unequal(FIVE, 4), True),
+        (logic.unequal(FIVE, 5), None),
+        (logic.between(FIVE, 1, 4), False),
+        (logic.between(FIVE, 1, 9), None),
+        (logic.greater(FIVE, at_least(3)), None),
+        (logic.member(FIVE, frozenset([("number", 5)])), None),
+        (logic.plus(FIVE, 1), None),
+        (logic.negative(FIVE), None),
+        (logic.greater_equal(at_least(0.5), 0.5), True),
+        (logic.covers(SomeOf(["a"]), frozenset([("text", "a")])), True),
+        (logic.covers(SomeOf(["a"]), frozenset([("text", "b")])), None),
+        (logic.covers({"a"}, frozenset([("text", "b")])), False),
+    ],
+)
+def test_what_may_be_more_answers_only_what_is_certain(answer: Any, expected: bool | None) -> None:
+    assert answer is expected
