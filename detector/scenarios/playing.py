@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -83,13 +84,13 @@ class Played:
     def _applies(self, line: Line) -> None:
         """Another rulebook, from here on. The one that is in force already changes nothing."""
         old, place = self._program, self._place(line.values["at"])
-        rulebook = self._scenario.rulebooks[line.what].rulebook
-        if rulebook != old.rulebook:
-            new = compile_rulebook(rulebook, old.version + 1)
+        plain = self._scenario.rulebooks[line.what]
+        if plain.rulebook != old.rulebook:
+            new = replace(plain, version=old.version + 1)
             self._versions[new.version] = new
             self._spans = switched(self._spans, Switch(old, new, place.time))
             former = kept(self._spans, self._versions.__getitem__)
-            self._program = compile_rulebook(rulebook, new.version, self._spans, former)
+            self._program = compile_rulebook(plain.rulebook, new.version, self._spans, former)
         self._hear(advance(self._program, self.account, place))
 
     def _commanded(self, number: int, line: Line) -> None:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contracts.messages import LeadEvent
+from contracts.messages import LeadEvent, RulebookSwitch
 from detector.changes import CommandRow
+from detector.reading import read
 from detector.store.leads import LeadFilter
+from eventlog.port import Record
 from tests.simulation.chaos import Chaos
 from tests.simulation.edges import Receiver
 from tests.simulation.machine import Machine, Site
@@ -119,6 +121,7 @@ class Runs:
             Scenario(machine, machine.chaos, []).play_calmly()
             again = outcome(machine, scenario.told)
         assert got.halted == []
+        _name_their_version(got, records)
         assert (report.differences, report.unverifiable) == ([], {})
         assert got.signals == again.signals
         assert got.leads == again.leads
@@ -154,6 +157,20 @@ class Runs:
 
     def close(self) -> None:
         self._site.close()
+
+
+def _name_their_version(got: Outcome, records: list[Record]) -> None:
+    """Every lead event was made by the version that its partition had switched to."""
+    switches = [(each.partition, each.offset, message.version) for each in records if (message := _switch(each)) is not None]
+    for event in got.lead_events.values():
+        place = event.place
+        before = [version for partition, offset, version in switches if partition == place.partition and offset <= place.offset]
+        assert event.rulebook_version == max(before)
+
+
+def _switch(record: Record) -> RulebookSwitch | None:
+    message = read(record)
+    return message if isinstance(message, RulebookSwitch) else None
 
 
 def _told(got: Outcome, receiver: Receiver) -> None:

@@ -97,15 +97,20 @@ def test_nothing_is_taken_for_known_that_is_not_while_facts_are_warming(part: in
 
     @own_cases(part)
     @_CASES
-    @given(cases(), cases(), st.integers(1, 20))
-    def holds_(case: Case, other: Case, place: int) -> None:
+    @given(cases(), cases(), st.integers(1, 20), st.booleans())
+    def holds_(case: Case, other: Case, place: int, is_first: bool) -> None:
+        """`is_first`: there was no rulebook before."""
         book = {key: value for key, value in case.book.items() if key != "drop_events"}
         first = {key: value for key, value in other.book.items() if key != "drop_events"}
         place = min(place, len(case.log) - 1)
         old, new = program(first), compile_rulebook(program(book).rulebook, 2)
         detector = Detector(old)
-        _plays(detector, case.log[:place], case.restarts)
-        known = switched({}, Switch(old, new, detector.time))
+        if is_first:
+            detector.account.came(0)
+            detector.seen, detector.time = {event["id"] for event in case.log[:place]}, case.log[place - 1]["received_at"]
+        else:
+            _plays(detector, case.log[:place], case.restarts)
+        known = switched({}, Switch(None if is_first else old, new, detector.time))
         detector.program = compile_rulebook(new.rulebook, 2, known)
         _plays(detector, case.log[place:], case.restarts)
         detector.passes(case.horizon)

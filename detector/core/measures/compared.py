@@ -30,7 +30,7 @@ class EarlierReader(Reader):
 
     def __init__(self, of: Reader, looks: Looks) -> None:
         self._of, self._looks = of, looks
-        self.window, self.adds = looks.text, of.adds
+        self.window, self.adds, self.of_plan = looks.text, of.adds, of.of_plan
 
     @property
     def keys(self) -> frozenset[str]:
@@ -77,7 +77,7 @@ class RisingReader(Reader):
     def __init__(self, of: Reader, periods: Periods) -> None:
         """`of`: looks at the week of the moment."""
         self._of, self._periods = of, periods
-        self.sinks, self.window = of.sinks, of.window
+        self.sinks, self.window, self.of_plan = of.sinks, of.window, of.of_plan
 
     @property
     def keys(self) -> frozenset[str]:

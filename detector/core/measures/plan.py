@@ -82,9 +82,9 @@ class Ladder:
         """Add-ons aside."""
         history = self.said.history(facts)
         entry = history.at(t) if history is not None else None
+        if self.is_partly(facts, t):
+            return _UNKNOWN
         if history is None or entry is None:
-            if facts.came < self._begun:
-                return _UNKNOWN
             nothing = self._nothing_said(t)
             if nothing is not None:
                 return nothing
@@ -96,6 +96,14 @@ class Ladder:
             return self._said([entry], t)
         said = history.until(t)
         return _CHURNED if self._paid_before(said) else self._nothing_said(t) or self._nobody(facts, t)
+
+    def is_partly(self, facts: Facts, t: int) -> bool:
+        """Whether what was said before it began to be kept could matter at t: nothing was said since, or only a timed trial."""
+        if facts.came >= self._begun:
+            return False
+        history = self.said.history(facts)
+        said = history.until(t) if history is not None else []
+        return not said or (said[-1][2] in self._timed and _began(said) == said[0][0])
 
     def since_ever(self, facts: Facts) -> object:
         """What is in force from the beginning: without `no_plan` the first plan that is known, and when its trial began.

@@ -28,6 +28,8 @@ class Reader:
     rises_by_one: bool = False
     """Whether no event raises it by more than one."""
 
+    of_plan: bool = False
+    """Whether it looks at the plan in force."""
     adds: bool = False
     """Whether events that are not known of could only make the value more, or true."""
 

@@ -5,7 +5,7 @@ switch is not known: so what is read is known in part until its window has left 
 nothing began that way.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -74,7 +74,8 @@ class Warming:
         return max(moment.t + 1, self._reader.reach_turn(moment, self.since))
 
 
-def warming(begun: Mapping[str, Begun], reader: Reading) -> Warming | None:
-    """None: all of its facts are whole."""
-    found = {key: begun[key] for key in reader.keys if key in begun}
-    return Warming(found.values(), reader, ever=any("." in key and key.startswith("person.") for key in found)) if found else None
+def warming(begun: Mapping[str, Begun], reader: Reading, more: Collection[str] = ()) -> Warming | None:
+    """None: all of its facts are whole. `more`: keys that it looks at whatever its window."""
+    found = {key: begun[key] for key in {*reader.keys, *more} if key in begun}
+    ever = any(key in more or key.startswith("person.") for key in found)
+    return Warming(found.values(), reader, ever=ever) if found else None

@@ -58,7 +58,7 @@ from detector.core.rulebook.values import (
     where_trials_end,
     would_lose,
 )
-from detector.core.rulebook.warm import warm_readers, warm_score, warm_state
+from detector.core.rulebook.warm import warm_plan, warm_readers, warm_score, warm_state
 from detector.core.suppression import Ground, Suppression
 
 PERSON_TRAITS = frozenset(
@@ -176,7 +176,8 @@ def compile_rulebook(
     of_plan = begun[said].version if said in begun else -1
     ladder = Ladder(rulebook.plans, rulebook.no_plan, rulebook.addons, rulebook.plan_source, of_plan)
     if begun:
-        values |= warm_readers(values, readers, begun) | warm_state(values, onboarding, features, begun)
+        values |= warm_readers(values, readers, begun, said) | warm_state(values, onboarding, features, begun)
+        values |= warm_plan(values, begun[said]) if said in begun else {}
     if ladder.timed:
         values = where_trials_end(values)
     limits = {name: LimitReader(limit, periods, existence(limit, values), begun) for name, limit in rulebook.limits.items()}

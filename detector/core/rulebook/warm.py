@@ -21,10 +21,15 @@ from detector.core.rulebook.scoring import PARTS
 from detector.core.rulebook.tree_walk import names_in
 from detector.core.rulebook.values import Value, trait_value
 
+_OF_PLAN = ("plan", "stage", "trial.left", "trial.ends_on", "trial.quiet", "trial.would_lose", "customer_since")
+_LASTING = ("stage.for", "plan.for", "paying.for")
 
-def warm_readers(values: Mapping[str, Value], readers: Mapping[str, Reader], begun: Mapping[str, Begun]) -> dict[str, Value]:
-    """Those of the measures that are warming."""
-    found = ((name, reader, warming(begun, reader)) for name, reader in readers.items())
+
+def warm_readers(
+    values: Mapping[str, Value], readers: Mapping[str, Reader], begun: Mapping[str, Begun], plan: str
+) -> dict[str, Value]:
+    """Those of the measures that are warming. `plan`: the key of what is said of the plan."""
+    found = ((name, reader, warming(begun, reader, [plan] if reader.of_plan else ())) for name, reader in readers.items())
     return {name: _of_reader(values[name], reader, state) for name, reader, state in found if state is not None}
 
 
@@ -50,6 +55,48 @@ def warm_state(
         if path.startswith(("account.", "person.")):
             found[path] = _of_trait(path, each)
     return found
+
+
+def warm_plan(values: Mapping[str, Value], begun: Begun) -> dict[str, Value]:
+    """All that looks at the plan, where it began to be kept what is said of it."""
+    found = {name: _of_plan(values[name], begun) for name in _OF_PLAN}
+    found |= {name: _of_run(_of_plan(values[name], begun), begun) for name in _LASTING}
+    return found | {"plan.change": _of_change(values["plan.change"], begun)}
+
+
+def _of_plan(value: Value, begun: Begun) -> Value:
+    """Unknown while the plan is: only something said makes it known."""
+
+    def read(moment: Moment) -> Any:
+        return None if _no_plan(moment, moment.t, begun) else value.read(moment)
+
+    return value._replace(read=read)
+
+
+def _of_change(value: Value, begun: Begun) -> Value:
+    """Unknown also at the instant at which the plan becomes known: it may be a change."""
+
+    def read(moment: Moment) -> Any:
+        return None if _no_plan(moment, moment.t - 1, begun) else value.read(moment)
+
+    def turn(moment: Moment) -> int:
+        return moment.t + 1 if _no_plan(moment, moment.t - 1, begun) and not _no_plan(moment, moment.t, begun) else NEVER
+
+    return value._replace(read=read, next=lambda moment: min(value.next(moment), turn(moment)))
+
+
+def _no_plan(moment: Moment, t: int, begun: Begun) -> bool:
+    return moment.facts.came < begun.version and moment.ladder.is_partly(moment.facts, t)
+
+
+def _of_run(value: Value, begun: Begun) -> Value:
+    """How long something lasts, of which it is not known when it began."""
+
+    def read(moment: Moment) -> Any:
+        found = value.read(moment)
+        return found if found is None or moment.facts.came >= begun.version else at_least(found)
+
+    return value._replace(read=read)
 
 
 def warm_score(
