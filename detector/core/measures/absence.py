@@ -40,6 +40,9 @@ class AbsenceReader(Reader):
             return None
         return _calls(after, _newest_until(awaited, moment.t)) + self._within_ms <= moment.t
 
+    def reach_turn(self, moment: Moment, since: int) -> int:  # noqa: ARG002  any answer may settle what came before
+        return _first_after(self._series(moment)[0], moment.t)
+
     def sure(self, moment: Moment, since: int) -> bool | None:
         """Whatever came until `since` was answered by what came after it; what calls after it nobody has answered."""
         awaited, after = self._series(moment)
