@@ -5,6 +5,7 @@ Two rounds: how near each is, without a word; then of the nearest what is missin
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Any
 
@@ -12,6 +13,7 @@ from detector.account_reading import AccountReading
 from detector.core.account import Account
 from detector.core.why.account import Asked
 from detector.core.why.shape import RuleWhy
+from detector.core.why.sleeping import Arrivals, asleep
 from detector.shapes import iso
 from detector.store import DetectorStore
 from detector.why_shapes import NearMiss, NearMissesOfRule, NearMissList
@@ -37,61 +39,68 @@ class NearMisses:
         program = self._reading.program(project)
         if program is None:
             raise ApiError(404, "no_rulebook", f"Project {project} has no rulebook in force: `handraiser rules apply FILE`.")
-        asked = self._views.asked(program)
-        names = named(asked, rule)
+        search = _Search(self._store, project, self._views.asked(program), self._views.arrivals(project), now)
         accounts, there = self._store.accounts.newest(project, READ_MAX, COUNTED_MAX)
-        near = self._near(asked, project, accounts, names, limit, now)
-        told = self._told(asked, project, near, now)
+        told = search.told(search.near(accounts, named(search.asked, rule), limit))
         return NearMissList(
             project=project,
-            data=[NearMissesOfRule(rule=name, accounts=told[name]) for name in names if told[name]],
+            data=[NearMissesOfRule(rule=name, accounts=rows) for name, rows in told.items() if rows],
             accounts_read=len(accounts),
             accounts=there,
             cut=there > len(accounts) or there == COUNTED_MAX,
         )
 
-    def _near(  # noqa: PLR0913, PLR0917 - what is asked for, and of whom
-        self, asked: Asked, project: str, accounts: Sequence[str], names: Sequence[str], limit: int, now: int
-    ) -> dict[str, list[str]]:
-        """Rule -> its nearest accounts."""
-        found: defaultdict[str, list[tuple[int, float, str]]] = defaultdict(list)
-        rules = [asked.rule(name) for name in names]
-        for account in self._read(project, accounts):
-            moment = asked.moment(account, max(now, account.facts.newest))
-            for rule in rules:
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    store: DetectorStore
+    project: str
+    asked: Asked
+    arrivals: Arrivals
+    now: int
+
+    def near(self, accounts: Sequence[str], names: Sequence[str], limit: int) -> dict[str, list[str]]:
+        """Rule -> its nearest of these accounts. A rule that is asleep has none."""
+        rules = [self.asked.rule(name) for name in names]
+        awake = [each for each in rules if not asleep(each.judged, each.program.rulebook, self.arrivals)]
+        found: dict[str, list[tuple[int, float, str]]] = {each.judged.name: [] for each in awake}
+        for account in self._read(accounts):
+            moment = self.asked.moment(account, self._now(account))
+            for rule in awake:
                 nearness = rule.nearness(moment)
                 if nearness is not None:
                     found[rule.judged.name].append((*nearness, account.external_id))
         return {name: [external_id for _, _, external_id in nsmallest(limit, rows)] for name, rows in found.items()}
 
-    def _told(self, asked: Asked, project: str, near: dict[str, list[str]], now: int) -> defaultdict[str, list[NearMiss]]:
-        arrivals = self._views.arrivals(project)
-        found: defaultdict[str, dict[str, NearMiss]] = defaultdict(dict)
+    def told(self, near: dict[str, list[str]]) -> dict[str, list[NearMiss]]:
+        """The same with what is missing. Who has qualified meanwhile is left out."""
         wanted: defaultdict[str, list[str]] = defaultdict(list)
         for name, accounts in near.items():
             for external_id in accounts:
                 wanted[external_id].append(name)
-        for account in self._read(project, list(wanted)):
-            why = asked.why(account, max(now, account.facts.newest), arrivals, wanted[account.external_id])
-            for each in why.rules:
-                if each.stand == "misses":
-                    found[each.rule][account.external_id] = _miss(account.external_id, why.account, each)
-        told = defaultdict[str, list[NearMiss]](list)
-        for name, accounts in near.items():
-            told[name] = [found[name][each] for each in accounts if each in found[name]]
-        return told
+        found: dict[tuple[str, str], NearMiss] = {}
+        for account in self._read(list(wanted)):
+            external_id = account.external_id
+            why = self.asked.why(account, self._now(account), self.arrivals, wanted[external_id])
+            missed = (each for each in why.rules if each.stand == "misses")
+            found.update({(each.rule, external_id): _miss(why.account, each) for each in missed})
+        return {name: [found[name, each] for each in ids if (name, each) in found] for name, ids in near.items()}
 
-    def _read(self, project: str, accounts: Sequence[str]) -> Iterator[Account]:
+    def _now(self, account: Account) -> int:
+        return max(self.now, account.facts.newest)
+
+    def _read(self, accounts: Sequence[str]) -> Iterator[Account]:
         """Those of which something is stored, a chunk in memory at a time."""
         for start in range(0, len(accounts), CHUNK):
             ids = accounts[start : start + CHUNK]
-            stored = self._store.accounts.load((project, each) for each in ids)
-            yield from (Account.load(project, each, *stored[project, each]) for each in ids if (project, each) in stored)
+            stored = self.store.accounts.load((self.project, each) for each in ids)
+            rows = ((each, stored.get((self.project, each))) for each in ids)
+            yield from (Account.load(self.project, each, *row) for each, row in rows if row is not None)
 
 
-def _miss(external_id: str, account: dict[str, Any], of: RuleWhy) -> NearMiss:
+def _miss(account: dict[str, Any], of: RuleWhy) -> NearMiss:
     return NearMiss(
-        external_id=external_id,
+        external_id=account["external_id"],
         name=account["name"],
         plan=account["plan"],
         needs=of.needs,

@@ -81,7 +81,7 @@ class WhyRule(BaseModel):
     holds: bool | None
     needs: str = Field(description="What would have to happen, in words.")
     lacking: int = Field(description="How many things are missing.")
-    share: float = Field(description="Of the whole way, what is left of the widest of them: 0 to 1.")
+    share: float = Field(description="Of the way to what is missing, on average: 0 to 1.")
     parts: list[WhyPart]
     limit: WhyLimit | None
     request: WhyRequest | None

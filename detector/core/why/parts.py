@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import isfinite
+from statistics import fmean
 
 from detector.core import words
 from detector.core.evidence import MORE_IDS, cited
@@ -58,7 +59,7 @@ class Asking:
             message_ids=cited("", list(dict.fromkeys(ids))),
             how=probe.how,
             parts=sides,
-            share=0.0 if not missing else (min if probe.how == "any" else max)(shares, default=1.0),
+            share=0.0 if not missing else (min if probe.how == "any" else fmean)(shares or [1.0]),
         )
 
     def _leaf(self, probe: Probe, leaf: Leaf, holds: bool | None, missing: bool) -> Part:

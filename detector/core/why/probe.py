@@ -14,7 +14,7 @@ from detector.core.rulebook.compile import Program, asked_properties
 from detector.core.rulebook.conditions import type_of
 from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.logic import negation
-from detector.core.rulebook.model import Between, Binary, Condition, Expr, Name, Not, Type
+from detector.core.rulebook.model import Between, Binary, Condition, Expr, Known, Name, Not, Type
 from detector.core.rulebook.reading import calculation, course_of, guard, reading
 from detector.core.rulebook.references import RULES
 from detector.core.rulebook.tree_walk import held_against, names_in
@@ -47,7 +47,7 @@ class Leaf:
     @property
     def name(self) -> Name | None:
         """What is compared, if that is a name by itself."""
-        held = held_against(self.expr)
+        held = _looked_at(self.expr)
         return held if isinstance(held, Name) else None
 
     @property
@@ -127,8 +127,12 @@ def _sides(expr: Binary) -> list[Expr]:
     return found
 
 
+def _looked_at(expr: Expr) -> Expr:
+    return expr.value if isinstance(expr, Known) else held_against(expr)
+
+
 def _leaf(expr: Expr, read: _Read, *, wanted: bool) -> Leaf:
-    held = held_against(expr)
+    held = _looked_at(expr)
     bounds: tuple[Expr, ...] = ()
     operator = ""
     if isinstance(expr, Binary) and expr.operator in _OTHER:

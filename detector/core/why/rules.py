@@ -4,6 +4,7 @@ Whether it holds is what `holds` (verdict.py) says, which judges; nothing here d
 """
 
 from dataclasses import dataclass
+from statistics import fmean
 
 from detector.core.account import Account
 from detector.core.measures.moment import Moment
@@ -134,7 +135,8 @@ class RuleAsked:
 
 
 def _nearness(parts: tuple[Part, ...]) -> tuple[int, float]:
-    return sum(part.lacking for part in parts), max((part.share for part in parts if part.missing), default=0.0)
+    shares = [part.share for part in parts if part.missing]
+    return sum(part.lacking for part in parts), fmean(shares) if shares else 0.0
 
 
 def _of_product(judged: Judged) -> str:

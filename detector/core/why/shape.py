@@ -106,7 +106,7 @@ class Signalled:
 @dataclass(frozen=True, slots=True)
 class RuleWhy:
     """One rule, or a rule for one limit. `lead_type`: what a signal of now would be. `lacking`, `share`: how far it is from
-    holding: so many things are missing, and of the widest of them that share of the way.
+    holding: so many things are missing, and on average this share of the way to each of them.
     """
 
     rule: str

@@ -1,7 +1,7 @@
 """A rule and the events that ever arrived in; what keeps it asleep, out, with what a missing event may be called now."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from detector.core.rulebook.asleep import reasons_of
 from detector.core.rulebook.judged import Judged
@@ -16,11 +16,17 @@ class Arrivals:
 
     names: Collection[str]
     whole: bool = True
+    found: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What is judged -> what keeps it asleep: it is the same of all accounts."""
 
 
 def asleep(judged: Judged, rulebook: Rulebook, arrivals: Arrivals | None) -> tuple[str, ...]:
     """Sentences; none: it is awake, as far as anybody knows. `arrivals` None: nobody counted."""
-    return tuple(_sentences(judged, rulebook, arrivals))
+    if arrivals is None:
+        return tuple(_sentences(judged, rulebook, None))
+    if judged.name not in arrivals.found:
+        arrivals.found[judged.name] = tuple(_sentences(judged, rulebook, arrivals))
+    return arrivals.found[judged.name]
 
 
 def _sentences(judged: Judged, rulebook: Rulebook, arrivals: Arrivals | None) -> Iterator[str]:
