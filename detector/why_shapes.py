@@ -29,8 +29,8 @@ class WhyPart(BaseModel):
 
 class WhyNextStep(BaseModel):
     step: str
-    at: float = Field(description="The use at which it is reached.")
-    more: float = Field(description="What is left until then.")
+    at: int | float = Field(description="The use at which it is reached.")
+    more: int | float = Field(description="What is left until then.")
     expected_at: str | None
 
 
@@ -40,10 +40,10 @@ class WhyLimit(BaseModel):
     limit: str
     label: str
     unit: str | None
-    used: float | None
-    allowed: float | None
-    left: float | None
-    percent: float | None
+    used: int | float | None
+    allowed: int | float | None
+    left: int | float | None
+    percent: int | float | None
     step: str | None = Field(description="The highest step that is reached.")
     next_step: WhyNextStep | None
 

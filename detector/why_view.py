@@ -112,14 +112,14 @@ def _parts(parts: Sequence[Part]) -> list[WhyPart]:
 
 
 def _limit(of: LimitStand) -> WhyLimit:
-    plain = ("limit", "label", "unit", "used", "allowed", "percent", "step")
     left = None if of.used is None or of.allowed is None else of.allowed - of.used
     following = None if of.next_step is None else _step(of.next_step)
-    return WhyLimit(**{name: getattr(of, name) for name in plain}, left=left, next_step=following)
+    numbers = {"used": _number(of.used), "allowed": _number(of.allowed), "left": _number(left), "percent": _number(of.percent)}
+    return WhyLimit(limit=of.limit, label=of.label, unit=of.unit, step=of.step, next_step=following, **numbers)
 
 
 def _step(of: NextStep) -> WhyNextStep:
-    return WhyNextStep(step=of.step, at=of.at, more=of.more, expected_at=_time(of.expected_at))
+    return WhyNextStep(step=of.step, at=_number(of.at) or 0, more=_number(of.more) or 0, expected_at=_time(of.expected_at))
 
 
 def _request(of: Request) -> WhyRequest:
@@ -128,6 +128,11 @@ def _request(of: Request) -> WhyRequest:
 
 def _signal(of: Signalled) -> WhySignal:
     return WhySignal(at=iso(of.at), step=of.step, lead_id=of.lead_id or None, silent=of.silent or None, number=of.number)
+
+
+def _number(of: float | None) -> int | float | None:
+    """Whole numbers whole."""
+    return int(of) if isinstance(of, float) and of.is_integer() else of
 
 
 def _time(ms: int | None) -> str | None:

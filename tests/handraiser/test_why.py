@@ -7,8 +7,16 @@ from tests.handraiser.conftest import Running, until
 
 @pytest.fixture(scope="module")
 def played(trial: Running) -> Running:
-    until("the win of the live customer", lambda: "  WON " in trial.printed(), 60)
+    until("the end of the story", lambda: "Ask why: " in trial.printed(), 60)
     return trial
+
+
+def test_the_trial_ends_with_the_command_that_asks_why(played: Running) -> None:
+    (line,) = [line for line in played.printed().splitlines() if "Ask why: " in line]
+    words = line.partition("Ask why: ")[2].split()
+    assert words[:2] == ["handraiser", "why"]
+    asked = played.handraiser(*words[1:3])
+    assert asked.stdout.startswith(f"Bolt Bikes ({words[2]}) · free plan")
 
 
 def test_why_bolt_says_what_bolt_bikes_lacks(played: Running) -> None:

@@ -82,9 +82,13 @@ class Asking:
             expected_at=at,
             by=by,
             needs=self._needs(leaf, holds, found) + phrases.when(at, by, moment.t) if missing else "",
-            message_ids=cited("", leaf.source.ids(moment, MORE_IDS + 1)),
+            message_ids=cited("", self._ids(leaf)),
             share=share,
         )
+
+    def _ids(self, leaf: Leaf) -> list[str]:
+        """Of each name the newest first."""
+        return list(dict.fromkeys(each for _, source in leaf.names for each in source.ids(self.moment, MORE_IDS + 1)))
 
     def _expected(self, probe: Probe, leaf: Leaf, found: Gap | None) -> tuple[int | None, By | None]:
         at = by_time(leaf, probe.holds, self.judged, self.moment)

@@ -54,9 +54,7 @@ def _cooldown(judged: Judged, state: RuleState | None, moment: Moment) -> Iterat
     if allowed is not None and last.allowed is not None and allowed > last.allowed:
         return  # the limit was raised, which ends it
     higher = "; only a higher step would be told" if judged.stepped else ""
-    yield Silence(
-        "cooldown", f"it has signalled on {words.day(last.qualified_at)}, and does not again in its cooldown{higher}", until
-    )
+    yield Silence("cooldown", f"it signalled on {words.day(last.qualified_at)} and is silent in its cooldown{higher}", until)
 
 
 def _of_leads(program: Program, account: Account, judged: Judged, moment: Moment, lead_type: str) -> Iterator[Silence]:

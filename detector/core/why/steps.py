@@ -13,6 +13,7 @@ from detector.core.rulebook.model import Step
 from detector.core.why import phrases
 from detector.core.why.parts import plain_percent
 from detector.core.why.shape import LimitStand, NextStep, Part
+from detector.core.why.when import step_by_time
 
 
 def limit_stand(judged: Judged, reader: LimitReader, moment: Moment) -> LimitStand:
@@ -54,7 +55,8 @@ def step_part(program: Program, judged: Judged, reader: LimitReader, stand: Limi
     following = stand.next_step
     first = [step for step in judged.steps_at(moment) if step != "refused"]
     text = f"limit.percent >= {words.step(min(first))}" if first else "limit.refused >= 1"
-    expected = following.expected_at if following is not None and holds is False else None
+    turns = step_by_time(judged, reader, moment) if holds is not True else None
+    expected = following.expected_at if following is not None and holds is False and turns is None else turns
     return Part(
         text,
         holds,
@@ -63,11 +65,15 @@ def step_part(program: Program, judged: Judged, reader: LimitReader, stand: Limi
         threshold=None if following is None or holds is not False else plain_percent(_height(following, stand)),
         distance=None if following is None or holds is not False else _distance(following, stand),
         expected_at=expected,
-        by=None if expected is None else "pace",
-        needs=_needs(program, judged, reader, stand, moment, holds),
+        by=None if expected is None else "pace" if turns is None else "time",
+        needs=_needs(program, judged, reader, stand, moment, holds) + _turns(turns, moment),
         message_ids=cited("", reader.ids(moment, MORE_IDS + 1)),
         share=_share(stand, holds),
     )
+
+
+def _turns(at: int | None, moment: Moment) -> str:
+    return "" if at is None else f"; reached on {phrases.day(at, moment.t)} by itself, for it may use less from then on"
 
 
 def _height(following: NextStep, stand: LimitStand) -> float | None:

@@ -4,6 +4,8 @@ The pace is that of `limit.full_in`: a line through the value at the last midnig
 window keeps that pace only until the first of those days leaves the window: of what comes later nothing is said.
 """
 
+from collections.abc import Callable
+
 from detector.core.facts.series import DAY_MS
 from detector.core.instants import NEVER
 from detector.core.measures.forecast import SPAN_MS, at_amount, on_a_line
@@ -26,9 +28,22 @@ def by_time(leaf: Leaf, holds: Test, judged: Judged, moment: Moment) -> int | No
     """The first instant at which it holds if nothing happens; None: it does not, or nobody knows, or a request is waited for."""
     if leaf.course is Course.STILL or judged.asked_key is not None or not leaf.names:
         return None
+    return _first(leaf.next, holds, judged, moment)
+
+
+def step_by_time(judged: Judged, reader: LimitReader, moment: Moment) -> int | None:
+    """The same of a step of the limit: a trial ends, or the plan gets other terms."""
+
+    def reached(at: Moment) -> bool:
+        return isinstance(reader.step(at, judged.steps_at(at)), float | str)
+
+    return _first(reader.next, reached, judged, moment) if judged.moves_at(moment.t) else None
+
+
+def _first(following: Callable[[Moment], int], holds: Test, judged: Judged, moment: Moment) -> int | None:
     at = moment
     for _ in range(TURNS_MAX):
-        t = leaf.next(at)
+        t = following(at)
         if t >= NEVER:
             return None
         at = moment.at(t)

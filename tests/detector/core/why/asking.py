@@ -33,8 +33,8 @@ lead_types: {pql: {to: sales, answer_in: 1h, do: x}, xql: {to: sales, answer_in:
 """
 
 
-def compiled(rules: str, more: str = "") -> Program:
-    return compile_rulebook(parse(f"{BOOK}{more}\nrules:\n{rules}\n", bases()).rulebook, 3)
+def compiled(rules: str, more: str = "", book: str = BOOK) -> Program:
+    return compile_rulebook(parse(f"{book}{more}\nrules:\n{rules}\n", bases()).rulebook, 3)
 
 
 def when(*lines: str, more: str = "") -> Program:

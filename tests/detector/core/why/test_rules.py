@@ -11,7 +11,7 @@ from detector.core.why.account import Asked
 from detector.core.why.sleeping import Arrivals
 from tests.detector.core.sample import DAY, T0, place
 from tests.detector.core.story import Story
-from tests.detector.core.why.asking import compiled, open_lead, why
+from tests.detector.core.why.asking import BOOK, compiled, open_lead, why
 
 LIMIT = "  limit: {family: usage_limit, each: limit, at: [80%, 100%, refused], say: x}"
 
@@ -62,6 +62,20 @@ def test_above_all_steps_only_a_refusal_is_left_and_without_a_cap_nothing_is() -
     story.plan("mystery", 3)
     found = why(story, 3, "limit/contacts")
     assert (found.stand, found.needs) == ("misses", "its plan is unknown, and so what it allows of contacts")
+
+
+TIMED = "  test: {stage: trial, like: premium, days: 10, then: free}"
+
+
+def test_a_step_that_the_end_of_a_trial_brings_has_its_day() -> None:
+    program = compiled(LIMIT, book=BOOK.replace("no_plan:", f"{TIMED}\nno_plan:"))
+    story = Story(program)
+    story.plan("test", 1)
+    story.contacts(450, 2)
+    found = why(story, 3, "limit/contacts")
+    assert (found.stand, found.expected_at) == ("uncapped", T0 + 11 * DAY)
+    assert found.needs == "no cap of contacts on test; reached on 7 June by itself, for it may use less from then on"
+    assert why(story, 11, "limit/contacts").stand == "holds"
 
 
 def test_where_nothing_is_allowed_any_use_is_too_much() -> None:
