@@ -4,15 +4,26 @@ from math import isfinite
 from typing import Any
 
 from detector.core import words
+from detector.core.measures.dates import date_ms
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.rulebook.compile import Program
 from detector.core.rulebook.measured import During, Since
-from detector.core.rulebook.model import Binary, Covers, In, Known, Look, Name, Rulebook, Selector, Type
+from detector.core.rulebook.model import Aspect, Binary, Covers, In, Known, Look, Name, Rulebook, Selector, Type
+from detector.core.rulebook.names import GROWS
+from detector.core.rulebook.reading import value_of
 from detector.core.why.gap import Gap
 from detector.core.why.probe import Leaf
 from detector.core.why.written import written
 
+OF_A_REQUEST = "is known only of a request"
+_NAMES = {
+    "stage.for": "in this stage for",
+    "plan.for": "on this plan for",
+    "paying.for": "paying for",
+    "trial.quiet": "quiet in the trial for",
+    "trial.left": "left of the trial",
+}
 _UNKNOWN = {
     "trial": "it is in no timed trial",
     "stage.for": "its plan is unknown",
@@ -47,11 +58,18 @@ def of_gap(leaf: Leaf, found: Gap, moment: Moment) -> str:
     left = "" if found.distance == 0 else f": {distance(leaf, found, moment)} {'more' if found.rises else 'less'}"
     if leaf.operator == "==":
         return f"{label} is {value}, not {target}"
+    if _only_grows(leaf) and not found.rises:
+        return f"{label} is {value}, must be at most {target}, and only grows"
     if found.open_:
         return f"{label} is {value}, must be {'over' if found.rises else 'under'} {target}{left}"
     if found.rises:
         return f"{label} {value} of {target}{left}"
     return f"{label} is {value}, must be at most {target}{left}"
+
+
+def _only_grows(leaf: Leaf) -> bool:
+    name = leaf.name
+    return name is not None and ((isinstance(name, Aspect) and name.how == "since") or name.path in GROWS)
 
 
 def distance(leaf: Leaf, found: Gap, moment: Moment) -> str:
@@ -125,9 +143,15 @@ def of_unknown(leaf: Leaf, moment: Moment, program: Program, *, of_request: bool
 def _why_unknown(name: Name, moment: Moment, program: Program, *, of_request: bool) -> str:
     root, _, rest = name.path.partition(".")
     if of_request and root in ("properties", "person", "event"):
-        return f"{name.path} is known only of a request"
+        return f"{name.path} {OF_A_REQUEST}"
     if root == "person" and moment.person is None:
         return f"{name.path} is unknown: nobody is at hand"
+    said = value_of(name.path, program.values, ()).read(moment) if isinstance(name, Aspect) else None
+    if said is not None:
+        ahead = "it lies ahead" if isinstance(name, Aspect) and name.how == "since" else "it is over"
+        return (
+            f"{written(name)} is unknown: {said} is no date" if date_ms(said) is None else f"{written(name)} is unknown: {ahead}"
+        )
     if root in ("account", "person", "properties"):
         return f"{name.path} was never said"
     if root in ("limit", "limits"):
@@ -154,7 +178,7 @@ def unknown_limit(program: Program, name: str, what: str, moment: Moment) -> str
         return (
             f"its plan is unknown, and so what it allows of {label}"
             if moment.standing.plan is None
-            else f"no cap of {label} on {plan}"
+            else f"{spoken(name)}: no cap on {plan}"
         )
     return (
         f"{label}: no forecast, for its use did not grow"
@@ -172,7 +196,7 @@ def _of_measure(program: Program, name: str) -> str:
     return "it never happened" if isinstance(measure, Since) else "nothing of it has come yet"
 
 
-def _label(leaf: Leaf, moment: Moment) -> str:
+def _label(leaf: Leaf, moment: Moment) -> str:  # noqa: PLR0911  one per kind of name
     name = leaf.name
     if name is None:
         return _compared(leaf)
@@ -184,6 +208,8 @@ def _label(leaf: Leaf, moment: Moment) -> str:
     if root == "limits":
         limit, _, what = rest.partition(".")
         return f"{spoken(limit)} {_OF_LIMITS.get(what, spoken(what))}"
+    if name.path in _NAMES:
+        return _NAMES[name.path]
     if rest in ("rising_weeks", "earlier"):
         return f"{spoken(rest)} of {spoken(root)}"
     return spoken(text)

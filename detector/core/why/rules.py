@@ -119,7 +119,7 @@ class RuleAsked:
         if sleeps:
             return "; ".join(sleeps)
         if how != "holds":
-            open_ = [part.needs for part in parts if part.missing]
+            open_ = dict.fromkeys(part.needs for part in parts if part.missing and not _of_request_alone(part, how))
             own = "" if stand is None or self.judged.stepped else f"{used(stand)}: "
             return own + "; ".join(open_)
         if stand is None or stand.next_step is None:
@@ -137,6 +137,11 @@ class RuleAsked:
 def _nearness(parts: tuple[Part, ...]) -> tuple[int, float]:
     shares = [part.share for part in parts if part.missing]
     return sum(part.lacking for part in parts), fmean(shares) if shares else 0.0
+
+
+def _of_request_alone(part: Part, how: Stand) -> bool:
+    """Of a request that is still to come nobody can know: no news."""
+    return how == "waits" and part.needs.endswith(phrases.OF_A_REQUEST)
 
 
 def _of_product(judged: Judged) -> str:

@@ -47,11 +47,12 @@ def test_a_count_is_missing_until_the_very_last_one_has_come() -> None:
         ("onboarding.done", None, "onboarding 1 of 3, missing: Signed Up and Sent"),
         ("not account.beta", None, "account.beta is yes"),
         ('topics covers ["price", "team"]', None, "topics lacks price and team"),
+        ("since(account.since) <= 3d", "7 days", "since(account.since) is 10 days, must be at most 3 days, and only grows"),
     ],
 )
 def test_what_does_not_hold_says_by_how_much_in_words(line: str, distance: object, needs: str) -> None:
     story = imported(Story(when(line)), 1, 2)
-    story.happens(None, 2, kind="group", traits={"seats": 2.5, "name": "Acme", "beta": True})
+    story.happens(None, 2, kind="group", traits={"seats": 2.5, "name": "Acme", "beta": True, "since": "2026-05-19"})
     part = only(why(story, 2))
     assert (part.holds, part.distance) == (False, distance)
     assert part.needs.split(", about")[0] == needs
@@ -68,12 +69,14 @@ def test_what_does_not_hold_says_by_how_much_in_words(line: str, distance: objec
         ("onboarding.took <= 3d", "onboarding.took is unknown: onboarding is not finished"),
         ("limits.contacts.percent >= 50%", "no Counted has come yet, so its contacts are unknown"),
         ("limits.emails.full_in <= 9d", "emails: no forecast, for its use did not grow"),
+        ("since(account.begins) >= 3d", "since(account.begins) is unknown: it lies ahead, on 4 January 2030 by itself"),
+        ("since(account.size) >= 3d", "since(account.size) is unknown: many is no date"),
         ("account.size > 3", "account.size is many, which cannot be compared: account.size > 3"),
     ],
 )
 def test_what_is_unknown_is_not_false_and_says_what_is_missing(line: str, needs: str) -> None:
     story = Story(when(line))
-    story.happens(None, 1, kind="group", traits={"size": "many"})
+    story.happens(None, 1, kind="group", traits={"size": "many", "begins": "2030-01-01"})
     found = why(story, 1)
     assert (found.holds, found.stand) == (None, "misses")
     assert (only(found).holds, only(found).missing, found.needs) == (None, True, needs)

@@ -58,7 +58,7 @@ def test_above_all_steps_only_a_refusal_is_left_and_without_a_cap_nothing_is() -
     assert (found.stand, found.needs) == ("misses", "500 of 500 contacts (100 %): the next time it is refused")
     story.plan("premium", 2)
     found = why(story, 2, "limit/contacts")
-    assert (found.stand, found.holds, found.needs) == ("uncapped", None, "no cap of contacts on premium")
+    assert (found.stand, found.holds, found.needs) == ("uncapped", None, "contacts: no cap on premium")
     story.plan("mystery", 3)
     found = why(story, 3, "limit/contacts")
     assert (found.stand, found.needs) == ("misses", "its plan is unknown, and so what it allows of contacts")
@@ -74,7 +74,7 @@ def test_a_step_that_the_end_of_a_trial_brings_has_its_day() -> None:
     story.contacts(450, 2)
     found = why(story, 3, "limit/contacts")
     assert (found.stand, found.expected_at) == ("uncapped", T0 + 11 * DAY)
-    assert found.needs == "no cap of contacts on test; reached on 7 June by itself, for it may use less from then on"
+    assert found.needs == "contacts: no cap on test; reached on 7 June by itself, for it may use less from then on"
     assert why(story, 11, "limit/contacts").stand == "holds"
 
 
