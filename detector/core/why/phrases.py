@@ -16,6 +16,8 @@ from detector.core.why.gap import Gap
 from detector.core.why.probe import Leaf
 from detector.core.why.written import written
 
+SHOWN_MAX = 80
+"""Characters of a value."""
 OF_A_REQUEST = "is known only of a request"
 _NAMES = {
     "stage.for": "in this stage for",
@@ -150,7 +152,9 @@ def _why_unknown(name: Name, moment: Moment, program: Program, *, of_request: bo
     if said is not None:
         ahead = "it lies ahead" if isinstance(name, Aspect) and name.how == "since" else "it is over"
         return (
-            f"{written(name)} is unknown: {said} is no date" if date_ms(said) is None else f"{written(name)} is unknown: {ahead}"
+            f"{written(name)} is unknown: {_shown(str(said))} is no date"
+            if date_ms(said) is None
+            else f"{written(name)} is unknown: {ahead}"
         )
     if root in ("account", "person", "properties"):
         return f"{name.path} was never said"
@@ -228,7 +232,13 @@ def _said(leaf: Leaf, value: Any, moment: Moment) -> str:
     source = leaf.source
     if leaf.name is not None and source.worded is not None and isinstance(value, int | float):
         return source.worded(moment, value)
-    return words.value(value, leaf.type)
+    return _shown(words.value(value, leaf.type))
+
+
+def _shown(text: str) -> str:
+    """What somebody sent, as a line can show it."""
+    plain = "".join(letter if letter.isprintable() else "�" for letter in text[:SHOWN_MAX])
+    return plain if len(text) <= SHOWN_MAX else plain + "…"
 
 
 def _values(of: Any) -> list[Any]:

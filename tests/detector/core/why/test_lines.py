@@ -82,6 +82,12 @@ def test_what_is_unknown_is_not_false_and_says_what_is_missing(line: str, needs:
     assert (only(found).holds, only(found).missing, found.needs) == (None, True, needs)
 
 
+def test_what_somebody_sent_does_not_break_a_line() -> None:
+    story = Story(when('account.name == "x"'))
+    story.happens(None, 1, kind="group", traits={"name": "a\x1b[2J\n" + "b" * 999})
+    assert only(why(story, 1)).needs == f"account.name is a�[2J�{'b' * 74}…, not x"
+
+
 def test_one_side_of_an_or_is_enough_and_the_nearer_one_counts() -> None:
     story = imported(Story(when("ever >= 3 or people >= 9 and plan == free")), 1, 2)
     part = only(why(story, 2))
