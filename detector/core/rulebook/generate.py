@@ -83,7 +83,7 @@ class Source:
             case Look(operator=operator, value=value, sought=sought):
                 return f"{operator.replace(' ', '_')}({self.expression(value, read)}, {self.bind(sought)})"
             case Known(value=name):
-                known = f"({read(name)} is not None)"
+                known = f"knows({read(name)})"
                 return f"(None if m.person is None else {known})" if name.path.startswith("person.") else known
             case Binary():
                 return self._binary(expr, read)
@@ -110,7 +110,7 @@ class Source:
         return self.build(name, "m", body)
 
 
-_OTHERS = ("truth", "negation", "negative", "between", "member", "covers", "contains", "starts_with", "ends_with")
+_OTHERS = ("truth", "knows", "negation", "negative", "between", "member", "covers", "contains", "starts_with", "ends_with")
 
 
 def _numeric(expr: Expr) -> bool:

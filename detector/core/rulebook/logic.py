@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from detector.core.partly import SomeOf, is_partly
+from detector.core.partly import UNSURE, SomeOf, is_partly
 
 
 def kind(value: object) -> str | None:
@@ -21,6 +21,11 @@ def kind(value: object) -> str | None:
 
 def truth(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
+
+
+def knows(value: object) -> bool | None:
+    """Whether there is a value."""
+    return None if value is UNSURE else value is not None
 
 
 def negation(value: object) -> bool | None:

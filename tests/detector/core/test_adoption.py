@@ -7,7 +7,7 @@ import pytest
 from contracts.messages import LeadEvent
 from detector.core.instants import NEVER
 from detector.core.judge import advance
-from detector.core.partly import SomeOf, at_least
+from detector.core.partly import UNSURE, SomeOf, at_least
 from detector.core.rulebook import logic
 from detector.core.rulebook.adoption import WAY_BACK_MS, Switch, expire, expires, kept, switched
 from detector.core.rulebook.compile import Program, compile_rulebook
@@ -192,6 +192,8 @@ FIVE = at_least(5)
         (logic.greater(FIVE, at_least(3)), None),
         (logic.member(FIVE, frozenset([("number", 5)])), None),
         (logic.plus(FIVE, 1), None),
+        (logic.knows(UNSURE), None),
+        (logic.equal(UNSURE, 5), None),
         (logic.negative(FIVE), None),
         (logic.greater_equal(at_least(0.5), 0.5), True),
         (logic.covers(SomeOf(["a"]), frozenset([("text", "a")])), True),
