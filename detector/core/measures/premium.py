@@ -18,6 +18,8 @@ from detector.core.zones import Zone
 class PremiumReader(Reader):
     """`features`: name -> key of its series, which the features themselves fill. While the plan is unknown nothing is premium."""
 
+    climbs = True
+
     def __init__(self, features: Mapping[str, str], looks: Looks, of_value: str | None = None, of: Zone = IN_UTC) -> None:
         """`of`: whose days the series of the features count."""
         self._features = features
