@@ -1,7 +1,7 @@
 """What is judged on its own: a rule (for one limit, if it is about limits) with the functions that were generated for it."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from detector.core.facts.series import Series
