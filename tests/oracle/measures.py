@@ -49,9 +49,18 @@ class Measures:
                 return calculated(how, [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)])
         if "most_by" in measure:
             people = self.different(measure, span, t)
-            said = [self.person_trait(person, measure["most_by"].removeprefix("person."), t) for person in people]
+            trait = measure["most_by"].removeprefix("person.")
+            said = [
+                self.person_trait(person, trait, t)
+                for person in people
+                if not (trait == "email_domain" and self.is_free(person, t))
+            ]
             return max([said.count(value) for value in said if value is not None], default=0)
         return len(self.different(measure, span, t))
+
+    def is_free(self, person: str, t: int) -> bool:
+        """Whether anybody can have an address there."""
+        return bool(self.person_trait(person, "email_kind", t) == "free_mail")
 
     def different(self, measure: dict[str, Any], span: range, t: int) -> set[Any]:
         """The values that a `distinct` counts."""
