@@ -50,11 +50,8 @@ class Measures:
         if "most_by" in measure:
             people = self.different(measure, span, t)
             trait = measure["most_by"].removeprefix("person.")
-            said = [
-                self.person_trait(person, trait, t)
-                for person in people
-                if not (trait == "email_domain" and self.is_free(person, t))
-            ]
+            free = {person for person in people if trait == "email_domain" and self.is_free(person, t)}
+            said = [single(self.person_trait(person, trait, t)) for person in people - free]
             return max([said.count(value) for value in said if value is not None], default=0)
         return len(self.different(measure, span, t))
 
@@ -67,7 +64,7 @@ class Measures:
         counted = self.counted(measure["of"], span)
         if measure["distinct"].startswith("person."):
             people = {event["person"] for event in counted} - {None}
-            return {self.person_trait(person, measure["distinct"][7:], t) for person in people} - {None}
+            return {single(self.person_trait(person, measure["distinct"][7:], t)) for person in people} - {None}
         return {self.told_apart(measure, event) for event in counted} - {None}
 
     def earlier(self, measure: dict[str, Any], t: int) -> Any:
@@ -155,3 +152,8 @@ def calculated(how: str, values: list[float]) -> float | None:
     if how == "sum":
         return float(sum(sorted(value for value in values if value > 0)))
     return None if not values else min(values) if how == "min" else max(values)
+
+
+def single(value: Any) -> Any:
+    """A list, or an object, is no one value that could be told apart from another."""
+    return None if isinstance(value, list | dict) else value

@@ -3,16 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil, floor
-from typing import Any
 
 from detector.core.facts.series import KEPT_MAX
-from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Reader
 from detector.core.measures.usage import LimitReader
-from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import Judged, Line
 from detector.core.rulebook.model import Binary, Condition, Constant, Expr, Name, Type
-from detector.core.rulebook.reading import course_of, guard
+from detector.core.rulebook.reading import calculation, course_of, guard
 from detector.core.rulebook.tree_walk import held_against, names_in
 from detector.core.rulebook.values import Value
 
@@ -47,8 +44,8 @@ def line_of(condition: Condition, read: Callable[[Name], Value], habits: Habits)
     kind = left.type if isinstance(left, Name) else Type.ANY
     return Line(
         text=condition.text,
-        value=_calculation(left, read),
-        threshold=_calculation(compared.right, read) if compared is not None else lambda _moment: None,
+        value=calculation(left, read),
+        threshold=calculation(compared.right, read) if compared is not None else lambda _moment: None,
         source=source,
         type=kind,
         holds=guard((condition,), read),
@@ -95,8 +92,3 @@ def _lasts(expr: Expr, habits: Habits) -> bool:
             return path in habits.drawn
         case _:
             return False
-
-
-def _calculation(expr: Expr, read: Callable[[Name], Value]) -> Callable[[Moment], Any]:
-    source = Source()
-    return source.build("value", "m", [f"return {source.expression(expr, lambda name: f'{source.bind(read(name).read)}(m)')}"])
