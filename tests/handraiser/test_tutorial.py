@@ -1,4 +1,4 @@
-"""docs/tutorial.md, as far as it is cheap: its files are good, its mistake is refused as printed, its scenarios pass and fail as printed."""
+"""docs/tutorial.md, as far as it is cheap: its files are good, and what the commands print that need no server is as printed."""
 
 import json
 import re
