@@ -64,6 +64,7 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
         for judged in awake:
             session.in_order(judged)
         session.follow(but=awake)
+        _rest_standing(account, awake, session.at(t))
         return session.told(t, t) if session.found_something or hotter else []
     account.resting.clear()
     return _judged(program, account, event, place, max(facts.newest, ledger.judged_until))
@@ -225,6 +226,8 @@ def _awake(program: Program, account: Account, event: UsageEvent, touched: Itera
         ):
             continue
         state, rest = account.ledger.rules.get(judged.name), None
+        if state is not None and state.told and judged.stands(event.timestamp, parts, state.due):
+            continue
         if state is None or (state.told == 0 and state.due > event.timestamp):
             if moment is None:
                 moment = _moment(program, account, event.timestamp, event)
@@ -235,6 +238,14 @@ def _awake(program: Program, account: Account, event: UsageEvent, touched: Itera
             resting.pop(judged.name, None)
             awake.append(judged)
     return awake
+
+
+def _rest_standing(account: Account, judged: Iterable[Judged], moment: Moment) -> None:
+    """Of those that have just been judged: who stands does so until an event, or time, could end that."""
+    for each in judged:
+        state = account.ledger.rules.get(each.name)
+        if state is not None and state.told and (rest := each.standing(moment)) is not None:
+            account.resting[each.name] = rest
 
 
 def _moment(program: Program, account: Account, t: int, event: UsageEvent | None) -> Moment:

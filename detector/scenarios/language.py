@@ -18,12 +18,12 @@ EVENTS: Final[Keys] = {
     "identify": ("at", "received", "id", "traits"),
 }
 COMMANDS: Final[Keys] = {
-    "outcome": ("at", "lead", "reason", "amount", "by"),
-    "snooze": ("at", "lead"),
-    "owner": ("at", "lead"),
-    "override": ("at", "allowed"),
-    "opt_out": ("at",),
-    "opt_in": ("at",),
+    "outcome": ("at", "lead", "reason", "amount", "by", "account"),
+    "snooze": ("at", "lead", "account"),
+    "owner": ("at", "lead", "account"),
+    "override": ("at", "allowed", "account"),
+    "opt_out": ("at", "account"),
+    "opt_in": ("at", "account"),
 }
 GIVEN: Final[Keys] = {**EVENTS, **COMMANDS, "import": ("at",), "rulebook": ("at",), "now": ()}
 NEEDS: Final[Keys] = {
@@ -34,16 +34,17 @@ NEEDS: Final[Keys] = {
 _STATUSES: Final = ("accepted", "opportunity", "won", "lost", "rejected", "recycled", "expired", "superseded", "retracted")
 _HEARD: Final = (
     *("at", "qualified_at", "says", "temperature", "person", "step", "adds", "loses", "owner", "disputed", "reason"),
-    *("score", "fit", "behaviour", "segments"),
+    *("score", "fit", "behaviour", "segments", "account"),
 )
 HEARS: Final[Keys] = {
     **dict.fromkeys(("created", "updated", "snoozed", *_STATUSES), _HEARD),
     "refused": ("at",),
 }
 LEAD: Final = (
-    *("qualified_at", "says", "temperature", "owner", "disputed", "told", "signals", "score", "fit", "behaviour", "segments"),
+    *("qualified_at", "says", "temperature", "owner", "disputed", "told", "signals"),
+    *("score", "fit", "behaviour", "segments", "account"),
 )
-SIGNALS: Final[Keys] = {"rule": ("step", "at", "lead")}
+SIGNALS: Final[Keys] = {"rule": ("step", "at", "lead", "account")}
 STATUSES: Final = ("open", *_STATUSES)
 TIMES_MAX: Final = 5_000
 EXAMPLES: Final = {"at": "day 1 10:00", "lead": "pql", "allowed": "1000"}

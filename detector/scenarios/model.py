@@ -30,12 +30,20 @@ class Scenario:
     file: Path
     number: int
     program: Program
-    account: str
+    account: str | None
+    """None: everybody is an account of their own, as a rulebook with `account: [person]` has it."""
     given: tuple[Line, ...]
     any_order: bool
     expect: Mapping[str, tuple[Line, ...]]
     rulebooks: Mapping[str, Program] = field(default_factory=dict)
     """Those that are applied on the way, by the names of their files."""
+
+    def whose(self, line: Line) -> str:
+        """The account that a line is of; empty: of none, or of all."""
+        if self.account is not None:
+            return self.account
+        person = line.what if line.verb == "identify" else line.values.get("person")
+        return str(line.values.get("account", "")) if person is None else f"person:{person}"
 
     def __str__(self) -> str:
         return f"{self.file.name.removesuffix('.yaml')}: {self.title}"

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -25,12 +25,80 @@ Got = dict[str, Any]
 
 
 class Played:
-    """`time` is partition time. Time passes between two lines, so what falls due in between is judged when it is due."""
+    """A whole scenario: its account, or everybody who is one. What is heard is in the order of the log."""
 
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
+        self._told = _Told([], [])
+        names = (
+            [scenario.account]
+            if scenario.account is not None
+            else dict.fromkeys(filter(None, map(scenario.whose, scenario.given)))
+        )
+        self._accounts = {name: One(scenario, name, self._told) for name in names}
+
+    @property
+    def time(self) -> int:
+        """Partition time."""
+        return max((each.time for each in self._accounts.values()), default=0)
+
+    @property
+    def hears(self) -> list[Got]:
+        return self._said(self._told.hears)
+
+    def line(self, number: int, line: Line) -> None:
+        """A line at its time, after what time alone has brought until then. `number`: it and its copies have the same."""
+        self.passes(_arrival(line))
+        whose = self._scenario.whose(line)
+        for name in self._accounts if line.verb == "rulebook" else filter(None, [whose]):
+            self._accounts[name].line(number, line)
+
+    def arrives(self, number: int, line: Line) -> None:
+        """An event, in a record of its own."""
+        self._accounts[self._scenario.whose(line)].arrives(number, line)
+
+    def restarts(self) -> None:
+        """What was in memory is gone: the accounts are read again from what would be stored of them."""
+        for each in self._accounts.values():
+            each.restarts()
+
+    def passes(self, until: int) -> None:
+        """What falls due is judged by a tick at that time."""
+        for each in self._accounts.values():
+            each.passes(until)
+
+    def signals(self) -> list[Got]:
+        """In order of time."""
+        found = [signal for each in self._accounts.values() for signal in each.signals()]
+        return self._said(sorted(found, key=lambda each: (each["at"], each["rule"])))
+
+    def leads(self) -> list[Got]:
+        """All that ever were, in order of creation."""
+        newest = {each.data["lead_id"]: each.data for each in self._told.lead_events}
+        told = {each.data["lead_id"] for each in self._told.lead_events if each.notify}
+        return self._said([_lead(data, told=lead_id in told) for lead_id, data in newest.items()])
+
+    def _said(self, rows: list[Got]) -> list[Got]:
+        """Of one account nobody needs to say which."""
+        if self._scenario.account is None:
+            return rows
+        return [{key: value for key, value in row.items() if key != "account"} for row in rows]
+
+
+class _Told(NamedTuple):
+    """By all accounts together."""
+
+    lead_events: list[LeadEvent]
+    hears: list[Got]
+
+
+class One:
+    """An account. `time` is partition time. Time passes between two lines: what falls due in between is judged when it is due."""
+
+    def __init__(self, scenario: Scenario, name: str, told: _Told) -> None:
+        self._scenario, self._name, self._told = scenario, name, told
         self._project = scenario.program.rulebook.project
-        self.account = Account.new(self._project, scenario.account)
+        self.account = Account.new(self._project, name)
         self._chunks: dict[tuple[str, int], bytes] = {}
         """Of the account, as a database would have them."""
         self._seen: dict[tuple[str, int], int] = {}
@@ -40,12 +108,8 @@ class Played:
         self._versions = {scenario.program.version: scenario.program}
         self._spans: dict[str, Span] = {}
         self.time = self._offset = 0
-        self.lead_events: list[LeadEvent] = []
-        self.hears: list[Got] = []
 
     def line(self, number: int, line: Line) -> None:
-        """A line at its time, after what time alone has brought until then. `number`: it and its copies have the same."""
-        self.passes(_arrival(line))
         if line.verb in EVENTS:
             self.arrives(number, line)
         elif line.verb == "import":
@@ -56,19 +120,16 @@ class Played:
             self._commanded(number, line)
 
     def arrives(self, number: int, line: Line) -> None:
-        """An event, in a record of its own."""
         place = self._place(_arrival(line))
         self._fold(self._usage(str(number), line), place)
         self._hear(advance(self._program, self.account, place))
 
     def restarts(self) -> None:
-        """What was in memory is gone: the account is read again from what would be stored of it."""
         dump = self.account.dump()
         self._chunks = {chunk: body for chunk, body in {**self._chunks, **dump.chunks}.items() if body}
-        self.account = Account.load(self._project, self._scenario.account, dump.hot, self._chunks)
+        self.account = Account.load(self._project, self._name, dump.hot, self._chunks)
 
     def passes(self, until: int) -> None:
-        """What falls due is judged by a tick at that time."""
         while self.account.ledger.due <= until:
             self._hear(advance(self._program, self.account, self._place(self.account.ledger.due)))
         self.time = max(self.time, until)
@@ -101,16 +162,17 @@ class Played:
         if "lead" in line.values:
             arguments["lead"] = self._lead(line.values["lead"])
         place = self._place(line.values["at"])
-        command = Command(id=str(number), project=self._project, account=self._scenario.account, name=name, arguments=arguments)
+        command = Command(id=str(number), project=self._project, account=self._name, name=name, arguments=arguments)
         applied = apply(self._program, self.account, command, place)
         self._hear(applied.lead_events)
         if applied.code is not None:
-            self.hears.append({"at": place.time, "refused": applied.code})
+            self._told.hears.append({"at": place.time, "refused": applied.code})
         self._hear(advance(self._program, self.account, place))
 
     def _lead(self, lead_type: str) -> str:
         """The newest of that type."""
-        ids = [each.data["lead_id"] for each in self.lead_events if each.data["lead_type"] == lead_type]
+        of_account = (each.data for each in self._told.lead_events if each.data["account"]["external_id"] == self._name)
+        ids = [data["lead_id"] for data in of_account if data["lead_type"] == lead_type]
         return ids[-1] if ids else f"no {lead_type}"
 
     def _fold(self, event: UsageEvent, place: Place) -> None:
@@ -129,7 +191,7 @@ class Played:
             original_timestamp=values["at"],
             received_at=_arrival(line),
             name=line.what if line.verb in ("track", "page") else None,
-            account=self._scenario.account,
+            account=self._name,
             person=line.what if line.verb == "identify" else values.get("person"),
             anonymous=values.get("anonymous"),
             properties=_raw(values.get("properties", {})),
@@ -141,20 +203,12 @@ class Played:
         return Place(topic="events", partition=0, offset=self._offset, time=self.time)
 
     def _hear(self, lead_events: Sequence[LeadEvent]) -> None:
-        self.lead_events += lead_events
-        self.hears += [_heard(each) for each in lead_events if each.notify]
+        self._told.lead_events.extend(lead_events)
+        self._told.hears.extend([_heard(each) for each in lead_events if each.notify])
 
     def signals(self) -> list[Got]:
-        """In order of time."""
         rules = self.account.ledger.rules.items()
-        found = [_signal(rule, each) for rule, state in rules for each in state.signals]
-        return sorted(found, key=lambda each: (each["at"], each["rule"]))
-
-    def leads(self) -> list[Got]:
-        """All that ever were, in order of creation."""
-        newest = {each.data["lead_id"]: each.data for each in self.lead_events}
-        told = {each.data["lead_id"] for each in self.lead_events if each.notify}
-        return [_lead(data, told=lead_id in told) for lead_id, data in newest.items()]
+        return [_signal(self._name, rule, each) for rule, state in rules for each in state.signals]
 
 
 def _arrival(line: Line) -> int:
@@ -215,6 +269,7 @@ def _common(data: Mapping[str, Any]) -> Got:
         "fit": data["score"]["fit"],
         "behaviour": data["score"]["behaviour"],
         "segments": tuple(data["segments"]),
+        "account": data["account"]["external_id"],
     }
 
 
@@ -223,5 +278,5 @@ def _lead(data: Mapping[str, Any], *, told: bool) -> Got:
     return {data["lead_type"]: data["status"], **_common(data), "told": told, "signals": signals}
 
 
-def _signal(rule: str, signal: Signal) -> Got:
-    return {"rule": rule, "step": signal.step, "at": signal.qualified_at, "lead": signal.lead_type}
+def _signal(account: str, rule: str, signal: Signal) -> Got:
+    return {"rule": rule, "step": signal.step, "at": signal.qualified_at, "lead": signal.lead_type, "account": account}

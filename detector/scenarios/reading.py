@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from detector.core.rulebook import shapes
 from detector.core.rulebook.compile import Program, compile_rulebook
@@ -14,7 +14,7 @@ from detector.core.rulebook.problems import Report, RulebookError
 from detector.core.rulebook.tree import At, Entry, Fields, Items, Node, kind_of
 from detector.rulebooks import bases
 from detector.scenarios import language
-from detector.scenarios.language import EVENTS, EXAMPLES, GIVEN, HEARS, LEAD, NEEDS, READERS, SIGNALS, STATUSES, Keys
+from detector.scenarios.language import COMMANDS, EVENTS, EXAMPLES, GIVEN, HEARS, LEAD, NEEDS, READERS, SIGNALS, STATUSES, Keys
 from detector.scenarios.model import Line, Scenario
 
 _FILE: Final = ("about", "rulebook", "scenarios")
@@ -118,7 +118,7 @@ def _scenario(entry: Entry, file: Path, program: Program, report: Report) -> Sce
     expect = _expected(values["expect"], program, report) if "expect" in values else {}
     any_order = _any_order(values["any_order"], given, report) if "any_order" in values else False
     rulebooks = _applied(given, file, report)
-    account = _account(given, report)
+    account = _account(given, program, report)
     return Scenario(entry.key.text, file, entry.key.at.line, program, account, given, any_order, expect, rulebooks)
 
 
@@ -196,7 +196,16 @@ def _repeated(line: Line, report: Report) -> Iterator[Line]:
     every, times = (line.values.get(key) for key in ("every", "times"))
     for n in range(times or 1):
         later = {key: line.values[key] + n * (every or 0) for key in ("at", "received") if line.values.get(key) is not None}
-        yield replace(line, values={**line.values, **later})
+        yield replace(line, values=_numbered({**line.values, **later}, n + 1) if times else line.values)
+
+
+def _numbered(value: Any, n: int) -> Any:
+    """With the number of the line wherever a text says `{n}`: a hundred different people in one line."""
+    if isinstance(value, dict):
+        return {key: _numbered(each, n) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_numbered(each, n) for each in value]
+    return value.replace("{n}", str(n)) if isinstance(value, str) else value
 
 
 def _guess(node: Fields, verbs: Keys, report: Report) -> str:
@@ -223,8 +232,11 @@ def _check_arrivals(given: Sequence[Line], report: Report) -> None:
             now = came
 
 
-def _account(given: Sequence[Line], report: Report) -> str:
-    """A scenario is the story of one account: that of its `group` lines."""
+def _account(given: Sequence[Line], program: Program, report: Report) -> str | None:
+    """A scenario is the story of one account: that of its `group` lines. None: of people, who are accounts each."""
+    if program.rulebook.account == ("person",):
+        _check_people(given, report)
+        return None
     events = [each for line in given for each in (line.what if line.verb == "import" else (line,))]
     groups = [line for line in events if line.verb == "group" and line.what is not None]
     for line in groups:
@@ -232,3 +244,14 @@ def _account(given: Sequence[Line], report: Report) -> str:
             remedy = "A scenario is the story of one account; write another one"
             report.refuse(At(line.number, 1), "value", f"here the account is {line.what}, before it was {groups[0].what}", remedy)
     return groups[0].what if groups else _ACCOUNT
+
+
+def _check_people(given: Sequence[Line], report: Report) -> None:
+    for line in given:
+        if line.verb in ("group", "import") or (
+            line.verb in EVENTS and not (line.verb == "identify" or line.values.get("person"))
+        ):
+            remedy = "Name a `person`: with `account: [person]` they are the account"
+            report.refuse(At(line.number, 1), "value", f"a line with `{line.verb}` is of nobody", remedy)
+        elif line.verb in COMMANDS and "account" not in line.values:
+            report.refuse(At(line.number, 1), "missing", "nobody can tell whose this is", "Add: account: person:ada")

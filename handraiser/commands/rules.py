@@ -1,5 +1,8 @@
 """`handraiser rules check|apply|schema`; the others of `rules` register themselves here."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import typer
 
 from detector.core.rulebook.model import Rulebook
@@ -8,9 +11,13 @@ from detector.core.rulebook.schema import schema
 from detector.rulebooks import bases
 from handraiser.client import path_of
 from handraiser.commands import scenarios, versions
+from handraiser.errors import CommandError
 from handraiser.options import Data, Json, Project, server
-from handraiser.output import print_json, say
+from handraiser.output import note, print_json, say
 from handraiser.rulebook_file import File, checked, rows, text_of
+
+if TYPE_CHECKING:
+    from handraiser.arrivals import Arrivals
 
 FIRST = (
     "It is the first, and nothing is kept before a first one: leads come of what happens from now on. "
@@ -20,18 +27,42 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()
-def check(file: File, json: Json = False) -> None:
-    """Read a rulebook and say every mistake with its line and what to do. Needs no server."""
+def check(file: File, project: Project = None, data: Data = None, json: Json = False) -> None:
+    """Read a rulebook and say every mistake with its line and what to do. Needs no server; where one runs, it also says which
+    rules wait for an event that never arrived."""
     parsed = checked(file, json)
     book = parsed.rulebook
+    came = _arrivals(book, project, data)
     if json:
         names = [rule.name for rule in book.rules]
-        print_json({"ok": True, "project": book.project, "rules": names, "asleep": rows(parsed.asleep), "problems": []})
+        document = {"ok": True, "project": book.project, "rules": names, "asleep": rows(parsed.asleep), "problems": []}
+        waiting = None if came is None or not came.any else [{"rule": rule, "never_arrived": who} for rule, who in came.waiting]
+        print_json(document | {"waiting": waiting})
         return
     for problem in parsed.asleep:
         say(f"{'asleep' if problem.code == 'asleep' else 'warning'}: {problem.located(file.name)}")
+    for line in [] if came is None else _told(came):
+        say(line)
     size = f"{len(book.rules)} rules, {len(book.limits)} limits, {len(book.plans)} plans"
     say(f"{file.name} is good: project {book.project}, {size}.")
+
+
+def _arrivals(book: Rulebook, project: str | None, data: Path | None) -> "Arrivals | None":
+    """None, with a note if something is there that does not answer: the rulebook is as good as without."""
+    from handraiser.arrivals import arrivals  # noqa: PLC0415 - the engine takes time to load
+
+    try:
+        return arrivals(book, project, data)
+    except CommandError as error:
+        note(f"What has arrived is not known: {error}")
+        return None
+
+
+def _told(came: "Arrivals") -> list[str]:
+    if not came.any:
+        return [f"No event of this project has arrived at {came.url} yet, so nobody can tell which rules wait for one."]
+    lines = [f"asleep: rule '{rule}' waits for {' or '.join(events)}, which never arrived" for rule, events in came.waiting]
+    return lines + [f"`{name}` x{count:,} arrives, and nothing knows it: map to `{near}`?" for name, count, near in came.unknown]
 
 
 @app.command("schema")

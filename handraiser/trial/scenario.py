@@ -1,7 +1,7 @@
 """Who the pretend customers are and what they do: in, a suffix and the time; out, events and the leads that they must make.
 
 Every account, person and message id carries the suffix, so that the same server can be shown the same story again.
-It is written for the rulebook `acme-mail` (detector/rulebooks/acme-mail.yaml): 500 contacts on free, 10,000 on standard.
+It is written for the rulebook `acme-mail` (detector/rulebooks/templates/acme-mail): 500 contacts on free, 10,000 on standard.
 """
 
 from dataclasses import dataclass, replace

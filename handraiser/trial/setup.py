@@ -6,10 +6,11 @@ from typing import Any
 
 import httpx
 
-from detector.rulebooks import trial
+from detector.rulebooks import TRIAL
 from handraiser.data_folder import DataFolder, read_secret, write_private
 from handraiser.errors import CommandError
 from handraiser.keys import TRIAL_LABEL
+from handraiser.templates import write_template
 from handraiser.trial.scenario import PROJECT
 
 ENDPOINT = "catcher"
@@ -49,8 +50,7 @@ async def _rulebook(api: httpx.AsyncClient, folder: DataFolder) -> Path:
     """Written once and applied once: later edits count only after `handraiser rules apply`."""
     path = folder.path / PROJECT / "rulebook.yaml"
     if not path.exists():
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(trial(), encoding="utf-8")
+        write_template(TRIAL, path.parent, PROJECT)
     applied = await _call(api, "GET", f"/v1/rulebooks?project={PROJECT}")
     if not applied["data"]:
         await _call(api, "POST", "/v1/rulebooks", {"project": PROJECT, "body": path.read_text(encoding="utf-8")})

@@ -98,7 +98,7 @@ def test_each_service_by_itself_makes_a_lead_and_delivers_it(services: Callable[
     ingest.call(api_key, "POST", "/v1/projects", {"name": "acme-mail"})
     write_key = ingest.call(api_key, "POST", "/v1/keys", {"project": "acme-mail", "trust": "server"})["key"]
     detector_env = {"HANDRAISER_URL": detector.url, "HANDRAISER_API_KEY": api_key}
-    rulebook = Path(__file__).parents[2] / "detector" / "rulebooks" / "acme-mail.yaml"
+    rulebook = Path(__file__).parents[2] / "detector" / "rulebooks" / "templates" / "acme-mail" / "rulebook.yaml"
     applied = command("rules", "apply", str(rulebook), env=detector_env)
     assert applied.returncode == 0, applied.stderr
     notifier.call(api_key, "POST", "/v1/endpoints", {"project": "acme-mail", "url": "http://127.0.0.1:1/nobody-listens"})

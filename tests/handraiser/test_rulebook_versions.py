@@ -1,12 +1,17 @@
 """`handraiser rules diff|show|status|schema` and `handraiser events`, against a running server."""
 
 import json
+import re
 from pathlib import Path
+
+import pytest
 
 from detector.core.rulebook.schema import schema
 from detector.rulebooks import bases
+from detector.rulebooks import trial as trial_text
 from tests.handraiser.conftest import Running, command, until
 
+TEXT = trial_text()
 CHANGED = {
     "contacts: 500,": "contacts: 400,",
     "count: Email Sent": "count: Mail Sent",
@@ -84,6 +89,38 @@ def test_the_events_that_arrived(trial: Running) -> None:
     said = trial.handraiser("events").stdout
     assert "`Contact List Imported` x1: map to `imported`?" in said
     assert "EVENT" in said.splitlines()[0]
+
+
+def test_check_says_what_never_arrived_where_a_server_runs_and_only_what_it_can_elsewhere(trial: Running, tmp_path: Path) -> None:
+    file = tmp_path / "rulebook.yaml"
+    file.write_text(TEXT.replace("imported: [Contacts Imported, contact_list_uploaded]", "imported: Contact Imports"))
+    good = "rulebook.yaml is good: project acme-mail, 9 rules, 2 limits, 3 plans."
+    asleep = "asleep: rule 'onboarded' waits for Contact Imports, which never arrived"
+    suggested = re.compile(r"`(Contacts Imported|contact_list_uploaded)` x\d+ arrives, and nothing knows it: map to `imported`\?")
+
+    until("events are counted", lambda: trial.json("rules", "check", str(file))["waiting"], 20)
+    lines = trial.handraiser("rules", "check", str(file)).stdout.splitlines()
+    assert asleep in lines
+    assert any(suggested.fullmatch(line) for line in lines)
+    assert lines[-1] == good
+
+    alone = command("rules", "check", str(file))
+    assert (alone.returncode, alone.stdout, alone.stderr) == (0, f"{good}\n", "")
+    silent = command("rules", "check", str(file), env={"HANDRAISER_URL": "http://127.0.0.1:9", "HANDRAISER_API_KEY": "k"})
+    assert (silent.returncode, silent.stdout) == (0, f"{good}\n")
+    assert silent.stderr.startswith("What has arrived is not known: No answer from http://127.0.0.1:9")
+
+
+def test_a_project_begins_with_a_template(trial: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = trial.handraiser("projects", "create", "shop", "--template", "huddle")
+    assert made.stdout.splitlines() == ["Project shop made.", "shop/rulebook.yaml written.", "shop/scenarios/leads.yaml written."]
+    assert "handraiser rules apply shop/rulebook.yaml" in made.stderr
+    assert trial.json("rules", "apply", "shop/rulebook.yaml")["project"] == "shop"
+    again = trial.handraiser("projects", "create", "shop", "--template", "clipcast")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr == "There is a shop here already. Go to another folder, or choose another name.\n"
+    assert (trial.data / "acme-mail" / "scenarios" / "leads.yaml").is_file()
 
 
 def test_the_schema_is_the_servers_too(trial: Running) -> None:

@@ -49,16 +49,22 @@ class Measures:
                 return calculated(how, [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)])
         if "most_by" in measure:
             people = self.different(measure, span, t)
-            said = [self.person_trait(person, measure["most_by"].removeprefix("person."), t) for person in people]
+            trait = measure["most_by"].removeprefix("person.")
+            free = {person for person in people if trait == "email_domain" and self.is_free(person, t)}
+            said = [single(self.person_trait(person, trait, t)) for person in people - free]
             return max([said.count(value) for value in said if value is not None], default=0)
         return len(self.different(measure, span, t))
+
+    def is_free(self, person: str, t: int) -> bool:
+        """Whether anybody can have an address there."""
+        return bool(self.person_trait(person, "email_kind", t) == "free_mail")
 
     def different(self, measure: dict[str, Any], span: range, t: int) -> set[Any]:
         """The values that a `distinct` counts."""
         counted = self.counted(measure["of"], span)
         if measure["distinct"].startswith("person."):
             people = {event["person"] for event in counted} - {None}
-            return {self.person_trait(person, measure["distinct"][7:], t) for person in people} - {None}
+            return {single(self.person_trait(person, measure["distinct"][7:], t)) for person in people} - {None}
         return {self.told_apart(measure, event) for event in counted} - {None}
 
     def earlier(self, measure: dict[str, Any], t: int) -> Any:
@@ -146,3 +152,8 @@ def calculated(how: str, values: list[float]) -> float | None:
     if how == "sum":
         return float(sum(sorted(value for value in values if value > 0)))
     return None if not values else min(values) if how == "min" else max(values)
+
+
+def single(value: Any) -> Any:
+    """A list, or an object, is no one value that could be told apart from another."""
+    return None if isinstance(value, list | dict) else value

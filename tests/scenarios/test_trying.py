@@ -18,10 +18,10 @@ def test_copies_that_count_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_forgotten_at_a_restart_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def emptied(story: playing.Played) -> None:
+    def emptied(story: playing.One) -> None:
         story.account = Account.new(story.account.project, story.account.external_id)
 
-    monkeypatch.setattr(playing.Played, "restarts", emptied)
+    monkeypatch.setattr(playing.One, "restarts", emptied)
     found = [text for each in read(Path(__file__).parent / "cooldown.yaml") if (text := trying.restarted(each))]
     assert found
     assert all("restarted after its lines" in text for text in found)

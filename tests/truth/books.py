@@ -84,6 +84,8 @@ CALCULATED: list[dict[str, Any]] = [
     *({how: "properties.minutes", "of": ["Counted", "Surveyed"]} for how in ("sum", "min", "max")),
     {"distinct": "person.title", "of": "active"},
     {"distinct": "person", "of": "active", "most_by": "person.title"},
+    {"distinct": "person", "of": "active", "most_by": "person.email_domain"},
+    {"distinct": "person.email_kind", "of": "active"},
 ]
 DURATIONS: list[dict[str, Any]] = [
     {"since": "signed"},

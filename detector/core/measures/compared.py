@@ -73,6 +73,7 @@ class RisingReader(Reader):
     """So many whole weeks in a row, the last one included, had each strictly more than the one before, which had something."""
 
     course = Course.MOVES
+    climbs = True
 
     def __init__(self, of: Reader, periods: Periods) -> None:
         """`of`: looks at the week of the moment."""

@@ -51,7 +51,7 @@ class SeriesReader(Reader):
 
 
 class CountedReader(SeriesReader):
-    rises_by_one = True
+    rises_by_one = climbs = True
 
     def __init__(self, measure: Counted, looks: Looks) -> None:
         super().__init__(measure.of, looks)
@@ -87,7 +87,7 @@ class NewestReader(SeriesReader):
 class _Different(Reader):
     """Different values of a kind."""
 
-    rises_by_one = True
+    rises_by_one = climbs = True
 
     def __init__(self, measure: Distinct, zone: Zone) -> None:
         self._of_days = zone if measure.of_value == "day" else None

@@ -1,10 +1,12 @@
 """Different values at a moment, and what kinds of people there are among different persons."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
+from detector.core.emails import domain_of, kind_of
+from detector.core.measures import email
 from detector.core.measures.counted import DistinctReader, SightsReader
 from detector.core.measures.moment import Moment
 from detector.core.measures.periods import Periods
@@ -24,6 +26,10 @@ def distinct_reader(measure: Distinct, looks: Looks, periods: Periods) -> Reader
     return DistinctReader(measure, looks, periods) if whole else SightsReader(measure, looks, periods)
 
 
+_OF_EMAIL: Mapping[str, Callable[[object], str | None]] = {"email_domain": domain_of, "email_kind": kind_of}
+"""What is not said of a person, but follows from their address."""
+
+
 class _OfPeople(Reader):
     """Of people who are told apart, by a trait as it stands at the moment."""
 
@@ -31,11 +37,12 @@ class _OfPeople(Reader):
 
     def __init__(self, people: Reader, trait: str) -> None:
         self._people, self._trait = people, trait
+        self._said_by = email.EMAIL if trait in _OF_EMAIL else trait
         self.sinks, self.window, self.course, self.adds = people.sinks, people.window, people.course, people.adds
 
     @property
     def keys(self) -> frozenset[str]:
-        return self._people.keys | {f"person.{self._trait}"}
+        return self._people.keys | {f"person.{self._said_by}"}
 
     def reach(self, moment: Moment) -> int:
         return self._people.reach(moment)
@@ -45,13 +52,18 @@ class _OfPeople(Reader):
 
     def _said(self, moment: Moment, people: Collection[str]) -> list[Any]:
         """The trait of each of them who has one."""
-        traits = moment.facts.people
-        found = (countable(traits.value(person, self._trait, moment.t)) for person in people)
+        found = (countable(self._of(moment, person)) for person in people)
         return [value for value in found if value is not None]
+
+    def _of(self, moment: Moment, person: str) -> Any:
+        of_email = _OF_EMAIL.get(self._trait)
+        if of_email is not None:
+            return of_email(email.address(moment, person))
+        return moment.facts.people.value(person, self._trait, moment.t)
 
     def next(self, moment: Moment) -> int:
         traits = moment.facts.people
-        said = (traits.next(person, self._trait, moment.t) for person in self._people.values(moment) or ())
+        said = (traits.next(person, self._said_by, moment.t) for person in self._people.values(moment) or ())
         return min((self._people.next(moment), *said))
 
     def ids(self, moment: Moment, number: int) -> list[str]:
@@ -75,7 +87,10 @@ class TraitReader(_OfPeople):
 
 
 class MostReader(_OfPeople):
-    """How many of them have the value that most of them have."""
+    """How many of them have the value that most of them have. A domain at which anybody can have an address is no company."""
+
+    def _of(self, moment: Moment, person: str) -> Any:
+        return email.company(moment, person) if self._trait == "email_domain" else super()._of(moment, person)
 
     def value(self, moment: Moment) -> int | None:
         people = self._people.values(moment)

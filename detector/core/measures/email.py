@@ -11,11 +11,17 @@ EMAIL = "email"
 
 
 def domain(moment: Moment) -> str | None:
-    return domain_of(_address(moment))
+    return domain_of(address(moment, moment.person))
+
+
+def company(moment: Moment, person: str) -> str | None:
+    """The domain, unless anybody can have an address there."""
+    of_person = address(moment, person)
+    return None if kind_of(of_person) == "free_mail" else domain_of(of_person)
 
 
 def kind(moment: Moment) -> Kind | None:
-    return kind_of(_address(moment))
+    return kind_of(address(moment, moment.person))
 
 
 def next_address(moment: Moment) -> int:
@@ -23,9 +29,9 @@ def next_address(moment: Moment) -> int:
     return NEVER if moment.person is None else moment.facts.people.next(moment.person, EMAIL, moment.t)
 
 
-def _address(moment: Moment) -> str | None:
+def address(moment: Moment, person: str | None) -> str | None:
     """Only what is an address counts: somebody whose trait says "none" is known by their id."""
-    if moment.person is None:
+    if person is None:
         return None
-    said = moment.facts.people.value(moment.person, EMAIL, moment.t)
-    return said if isinstance(said, str) and domain_of(said) is not None else moment.person
+    said = moment.facts.people.value(person, EMAIL, moment.t)
+    return said if isinstance(said, str) and domain_of(said) is not None else person

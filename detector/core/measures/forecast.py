@@ -53,6 +53,12 @@ def full_in(limit: "LimitReader", moment: Moment) -> int | None:
     return None if at is None else at - (moment.t - moment.t % DAY_MS)
 
 
+def drawn_until(limit: "LimitReader", moment: Moment) -> int:
+    """Until then no event in order changes the answer; 0: nobody can tell."""
+    midnight = moment.t - moment.t % DAY_MS
+    return 0 if limit.hangs_on_events else min(limit.allowance_next(moment), midnight + DAY_MS)
+
+
 def next_full(limit: "LimitReader", moment: Moment) -> int:
     """The first instant after the moment at which the answer may be another one, from what is known."""
     midnight = moment.t - moment.t % DAY_MS

@@ -19,6 +19,7 @@ class PremiumReader(Reader):
     """`features`: name -> key of its series, which the features themselves fill. While the plan is unknown nothing is premium."""
 
     of_plan = True
+    climbs = True
 
     def __init__(self, features: Mapping[str, str], looks: Looks, of_value: str | None = None, of: Zone = IN_UTC) -> None:
         """`of`: whose days the series of the features count."""

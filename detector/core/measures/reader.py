@@ -27,6 +27,8 @@ class Reader:
     """What it looks at, as evidence says it: `7d`, `month`."""
     rises_by_one: bool = False
     """Whether no event raises it by more than one."""
+    climbs: bool = False
+    """Whether, once above zero, no event in order lowers it, or brings nearer what time alone will do to it."""
 
     of_plan: bool = False
     """Whether it looks at the plan in force."""

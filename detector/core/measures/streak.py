@@ -15,7 +15,7 @@ from detector.core.zones import period
 
 class StreakReader(Reader):
     course = Course.FALLS
-    rises_by_one = True
+    rises_by_one = climbs = True
 
     def __init__(self, measure: Streak, periods: Periods) -> None:
         self._unit, self._zone = measure.unit, periods.zone

@@ -61,6 +61,11 @@ class LimitReader:
         return self._use.resets
 
     @property
+    def hangs_on_events(self) -> bool:
+        """Whether an event may change even what it was before: whether it is there, when it began anew, which parts are known."""
+        return self._only_if is not None or self.limit.period == BILLING or self.limit.worst_by is not None
+
+    @property
     def presence(self) -> Course:
         """What time alone can do to whether it is there."""
         return Course.STILL if self._only_if is None else self._only_if.course
@@ -175,8 +180,11 @@ class LimitReader:
 
     def gauge_below(self, moment: Moment, steps: tuple[Step, ...]) -> tuple[Series | None, float]:
         """(the gauge, a value): below it no step is reached, while the account stands where it does; None: that is not known."""
+        return self.gauge_under(moment, min((self.height(moment, step) for step in steps if step != "refused"), default=None))
+
+    def gauge_under(self, moment: Moment, least: float | None) -> tuple[Series | None, float]:
+        """The same of a share of what is allowed."""
         gauge, allowed = self._use.gauge(moment), self.allowed(moment)
-        least = min((self.height(moment, step) for step in steps if step != "refused"), default=None)
         if gauge is None or moment.overrides or allowed is None or allowed <= 0 or least is None or self.used(moment) is None:
             return None, 0.0
         return gauge, least * allowed * _NEARLY

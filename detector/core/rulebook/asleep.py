@@ -71,12 +71,12 @@ def names_in_condition(condition: Condition) -> set[str]:
 
 
 def _reasons(name: str, rulebook: Rulebook, *, own: bool) -> Iterator[tuple[str, str]]:
-    """(message, remedy). `own`: the rule is the project's own. A base's rule about trials is no news to who has no trial."""
+    """(message, remedy). `own`: it is the project's own. What a base says about trials is no news to who has no trial."""
     timed = [plan.days_ms is not None for plan in rulebook.plans if plan.stage == "trial"]
     if name == "trial.left" and (timed or own) and not any(timed):
         yield "no plan is a trial with `days`", "Say how long the trial lasts: {stage: trial, days: 14, then: free}"
     stages = {plan.stage for plan in rulebook.plans}
-    if name == "trial.quiet" and "trial" not in stages:
+    if name == "trial.quiet" and own and "trial" not in stages:
         yield "no plan is a trial", "Add a plan with `stage: trial`"
     if name == "paying.for" and "paying" not in stages:
         yield "no plan is paying", "Add a plan with `stage: paying` and its price"

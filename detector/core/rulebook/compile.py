@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from math import ceil, floor
 
 from contracts.messages import UsageEvent
 from detector.core.drops import Drops, drops
@@ -23,15 +22,15 @@ from detector.core.measures.usage import LimitReader
 from detector.core.measures.warming import Begun
 from detector.core.rulebook.definitions import definition
 from detector.core.rulebook.folds import fold_functions
-from detector.core.rulebook.judged import ACTING, Judged, Line, Start
+from detector.core.rulebook.judged import ACTING, Judged, Start
 from detector.core.rulebook.judged_limits import for_limits, names_for_limits
 from detector.core.rulebook.limit_values import limit_values
+from detector.core.rulebook.lines import Habits, line_of, shaken_by
 from detector.core.rulebook.measured import Distinct
 from detector.core.rulebook.model import (
     Binary,
     Condition,
     Constant,
-    Expr,
     LeadType,
     Name,
     Points,
@@ -39,14 +38,13 @@ from detector.core.rulebook.model import (
     Rulebook,
     Selector,
     Span,
-    Type,
 )
 from detector.core.rulebook.names import PERSON_NAMES
 from detector.core.rulebook.reactions import Reactions
-from detector.core.rulebook.reading import calculation, course_of, existence, guard, reading
+from detector.core.rulebook.reading import course_of, existence, guard, reading
 from detector.core.rulebook.references import RULES, conditions_behind, in_order
 from detector.core.rulebook.scoring import PARTS, Test, score_reader, score_values, signals_behind
-from detector.core.rulebook.tree_walk import held_against, names_in
+from detector.core.rulebook.tree_walk import names_in
 from detector.core.rulebook.values import (
     STATE_VALUES,
     Value,
@@ -182,12 +180,12 @@ def compile_rulebook(
     of_limits = limit_values(limits.values())
     values |= where_trials_end(of_limits) if ladder.timed else of_limits
     values |= limits_by_name(values, limits)
-    counts = frozenset(name for name, reader in readers.items() if reader.rises_by_one)
+    habits = Habits.of(readers, limits.values())
     score = _score(rulebook, values, ladder)
     values |= score_values(score)
     if begun and rulebook.score is not None:
         values |= warm_score(rulebook.score, values, readers, limits, begun)
-    of_rules = _of_rules(rulebook.rules, limits, values, counts, ladder, score)
+    of_rules = _of_rules(rulebook.rules, limits, values, habits, ladder, score)
     starts = {rule.name: _start(rule, known.get(definition(rule, rulebook))) for rule in rulebook.rules} if known else {}
     for name, start in starts.items():
         of_rules[name] = [replace(each, start=start) for each in of_rules[name]]
@@ -286,7 +284,7 @@ def _of_rules(  # noqa: PLR0913, PLR0917 - here everything meets
     rules: Sequence[Rule],
     limits: Mapping[str, LimitReader],
     values: dict[str, Value],
-    counts: frozenset[str],
+    habits: Habits,
     ladder: Ladder,
     score: ScoreReader | None,
 ) -> dict[str, list[Judged]]:
@@ -298,24 +296,24 @@ def _of_rules(  # noqa: PLR0913, PLR0917 - here everything meets
         of_score = [condition for path in behind if score is not None for condition in score.conditions(*PARTS.get(path, ()))]
         paths = {*behind, *(name.path for condition in of_score for name in names_in(condition.expr))}
         follows = tuple(dict.fromkeys(each for path in behind for each in signals_behind(path, score)))
-        whole = replace(_judged(rule, values, counts, paths), follows=follows)
+        whole = replace(_judged(rule, values, habits, paths), follows=follows)
         each = for_limits(whole, limits.values(), values["limit.allowed"].course, ladder.plans) if rule.each_limit else [whole]
         settles = ladder.settles_at if whole.limits or rule.each_limit or {"plan", "stage"} & paths else 0
-        found[rule.name] = [replace(one, settles_at=settles) for one in each]
+        found[rule.name] = [replace(one, settles_at=settles, shaken_by=shaken_by(one)) for one in each]
         if not rule.event and not rule.each_limit:
             values[f"{RULES}{rule.name}"] = whole.value
     return found
 
 
-def _judged(rule: Rule, values: Mapping[str, Value], counts: frozenset[str], behind: Set[str]) -> Judged:
-    """`counts`: the measures that no event raises by more than one. `behind`: all names behind its lines."""
+def _judged(rule: Rule, values: Mapping[str, Value], habits: Habits, behind: Set[str]) -> Judged:
+    """`behind`: all names behind its lines."""
     properties = asked_properties(rule)
     read = reading(rule.when, values, properties)
     names = dict.fromkeys(name for condition in rule.when for name in names_in(condition.expr))
     return Judged(
         name=rule.name,
         rule=rule,
-        lines=tuple(_line(condition, read, counts) for condition in rule.when),
+        lines=tuple(line_of(condition, read, habits) for condition in rule.when),
         guard=guard(rule.when, read),
         sources=tuple(dict.fromkeys(each for name in names for each in (read(name).parts or (read(name),)))),
         limits=frozenset(path.split(".")[1] for path in behind if path.startswith("limits.")),
@@ -342,36 +340,6 @@ def _is_change_of_plan(condition: Condition | None) -> bool:
             return True
         case _:
             return False
-
-
-def _line(condition: Condition, read: Callable[[Name], Value], counts: frozenset[str]) -> Line:
-    compared = condition.expr if isinstance(condition.expr, Binary) and condition.expr.operator not in ("and", "or") else None
-    left = held_against(condition.expr)
-    names = names_in(condition.expr)
-    source = read(names[0]) if names else Value(lambda _moment: None)
-    kind = left.type if isinstance(left, Name) else Type.ANY
-    threshold = calculation(compared.right, read) if compared is not None else lambda _moment: None
-    return Line(
-        text=condition.text,
-        value=calculation(left, read),
-        threshold=threshold,
-        source=source,
-        type=kind,
-        holds=guard((condition,), read),
-        course=course_of(condition.expr, read),
-        sources=tuple(map(read, dict.fromkeys(names))),
-        counted_to=_counted_to(condition.expr, counts),
-    )
-
-
-def _counted_to(expr: Expr, counts: frozenset[str]) -> int | None:
-    match expr:
-        case Binary(operator=">=", left=Name(path=path), right=Constant(value=int() | float() as number)) if path in counts:
-            return ceil(number)
-        case Binary(operator=">", left=Name(path=path), right=Constant(value=int() | float() as number)) if path in counts:
-            return floor(number) + 1
-        case _:
-            return None
 
 
 def _paths(rulebook: Rulebook, sinks: list[Sink]) -> set[str]:
@@ -412,7 +380,8 @@ def _plan_sinks(rulebook: Rulebook, ladder: Ladder) -> list[Sink]:
 def _sinks(rulebook: Rulebook, features: Mapping[str, str]) -> list[Sink]:
     """Of all that is neither a measure, nor a limit, nor a step of onboarding."""
     sinks = []
-    if any(name.path == "trial.quiet" for condition in _conditions(rulebook) for name in names_in(condition.expr)):
+    has_trials = any(plan.stage == "trial" for plan in rulebook.plans)
+    if has_trials and any(name.path == "trial.quiet" for condition in _conditions(rulebook) for name in names_in(condition.expr)):
         sinks.append(Sink(ACTIVE_KEY, Selector(builtin="active"), "count"))
     for name, feature in rulebook.features.items():
         either = Selector((*feature.used.terms, *feature.refused.terms))

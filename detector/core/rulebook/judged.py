@@ -1,7 +1,7 @@
 """What is judged on its own: a rule (for one limit, if it is about limits) with the functions that were generated for it."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from detector.core.facts.facts import Facts
@@ -59,6 +59,10 @@ class Line:
     """Of every name in it."""
     counted_to: int | None = None
     """`count >= 5`: the number from which on it holds, where no event raises the value by more than one."""
+    share: float | None = None
+    """`limit.percent >= 50%`: the share of the limit at hand from which on it holds."""
+    lasts: bool = False
+    """Whether, once it holds, no event in order ends it, or brings nearer what time alone will do to it."""
 
     def next(self, moment: Moment) -> int:
         """The first instant after the moment at which time may change it, from what is known."""
@@ -120,6 +124,8 @@ class Judged:
     """None: it was always there."""
     stepped: bool = False
     """Whether it is judged by steps, be there any on the plan in force or not."""
+    shaken_by: int | None = None
+    """Bits of `Touch.parts`: while it stands, only an event that changes one of these can end that. None: any may."""
 
     def steps_at(self, moment: Moment) -> tuple[Step, ...]:
         """The plan's own win over the limit's, and these over the rule's."""
@@ -194,7 +200,10 @@ class Judged:
         settled = moment.t >= self.settles_at
         for n, line in enumerate(self.lines):
             if settled and line.course is not Course.MOVES and (rest := line.rest(moment, 1 << n)):
-                return replace(rest, ends=due)
+                rest.ends = due
+                if line.share is not None and self.limit is not None:
+                    rest.gauge, rest.below = self.limit.gauge_under(moment, line.share)
+                return rest
         if self.moves_at(moment.t):
             return self._waits(moment, due)
         if self.limit is None or not self.stepped:
@@ -205,6 +214,19 @@ class Judged:
             return None
         gauge, below = self.limit.gauge_below(moment, steps)
         return Rest(of_no_line, left, gauge=gauge, below=below, ends=due)
+
+    def stands(self, t: int, parts: int, due: int) -> bool:
+        """Whether it stands at t as it stood before, for all that an event in order does to it that changes these parts.
+
+        `due`: when time alone may end that.
+        """
+        return self.moves_at(t) and t < due and self.shaken_by is not None and not parts & self.shaken_by
+
+    def standing(self, moment: Moment) -> Rest | None:
+        """What it takes to end that it stands, if no timer looks when time alone does; None: anything may."""
+        if self.shaken_by is None or self.moves_at(moment.t):
+            return None
+        return Rest(self.shaken_by, ends=self.next(moment))
 
     def _waits(self, moment: Moment, due: int) -> Rest | None:
         """On a line that time could make hold, but not before somebody looks."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from detector.core import words
 from detector.core.instants import NEVER
-from detector.core.measures.forecast import full_at, full_in, next_full
+from detector.core.measures.forecast import drawn_until, full_at, full_in, next_full
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course
 from detector.core.measures.usage import LimitReader
@@ -23,7 +23,9 @@ def limit_values(readers: Iterable[LimitReader]) -> dict[str, Value]:
         "limit.left": _of_limit(LimitReader.left, Course.MOVES)._replace(worded=_amount),
         "limit.label": _of_limit(lambda reader, _moment: reader.limit.label, Course.STILL),
         "limit.worst": _of_limit(LimitReader.worst, presence),
-        "limit.full_in": _of_limit(full_in, Course.MOVES, next_full),
+        "limit.full_in": _of_limit(full_in, Course.MOVES, next_full)._replace(
+            until=lambda m: 0 if m.limit is None else drawn_until(m.limit, m)
+        ),
         "limit.full_on": _of_limit(_full_on, Course.MOVES, next_full),
         "limit.refused": Value(
             lambda m: None if m.limit is None else m.limit.refused(m),

@@ -242,7 +242,7 @@ def test_the_shipped_rule_holds_once_three_days_are_left_and_says_when_the_trial
     times = (day(11) - 1, day(11), day(14) - 1, day(14))
     assert [rule.guard(at(facts, t, program.ladder)) for t in times] == [False, True, True, None]
     text = Speaker(program, at(facts, day(11), program.ladder), "acc_9").text(rule.rule.say)
-    assert text == "acc_9's trial ends on 10 June 2026"
+    assert text == "acc_9's trial ends on 10 June 2026; they would lose nothing"
     assert rule in [judged for judged, _ in program.reactions.of(usage("m2", day(2), None, kind="group")).touches]
 
 
@@ -279,7 +279,7 @@ rules: {stuck: {lead: pql, when: [idle], say: "stuck"}}
         told += [(due, each.data["signals"][-1]["text"]) for each in advance(program, account, place(due, len(happened)))]
     assert told == [
         (day(6), "stuck"),
-        (day(11), "acc_9's trial ends on 10 June 2026"),
+        (day(11), "acc_9's trial ends on 10 June 2026; they would lose nothing"),
         (day(14), "acc_9 has used 50 of 5 seats on starter (1,000 %)"),
     ]
 

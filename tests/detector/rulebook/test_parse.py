@@ -27,12 +27,14 @@ def test_the_trial_is_a_whole_rulebook_with_nothing_asleep() -> None:
     assert (rulebook.project, rulebook.currency, rulebook.no_plan) == ("acme-mail", "EUR", "free")
     assert [rule.name for rule in rulebook.rules] == [
         "limit",
+        "limit-soon",
         "onboarded",
         "premium",
         "growth",
         "trial-ends",
         "upgrade-request",
         "sales-request",
+        "came-back",
     ]
     assert [plan.name for plan in rulebook.plans] == ["free", "standard", "premium"]
     assert rulebook.plans[0].allows == {"contacts": 500, "emails": 1000}
@@ -176,11 +178,11 @@ def test_what_waits_for_an_unmapped_event_is_asleep_and_says_what_to_do() -> Non
     assert found == [
         (
             "r.yaml:2:6: rule 'upgrade-request' waits for 'pricing_asked', which `events` does not map "
-            f"(in b2b-saas@1, line 56). {remedy}: pricing_asked: Your Event Name"
+            f"(in b2b-saas@1, line 61). {remedy}: pricing_asked: Your Event Name"
         ),
         (
             "r.yaml:2:6: rule 'sales-request' waits for 'sales_requested', which `events` does not map "
-            f"(in b2b-saas@1, line 60). {remedy}: sales_requested: Your Event Name"
+            f"(in b2b-saas@1, line 65). {remedy}: sales_requested: Your Event Name"
         ),
     ]
     upgrade = rule_of(book.rulebook, "upgrade-request")
