@@ -4,7 +4,7 @@ import typer
 
 from detector.core.rulebook.schema import schema
 from detector.rulebooks import bases
-from handraiser.commands import scenarios, versions
+from handraiser.commands import backtesting, scenarios, versions
 from handraiser.options import Data, Json, Project, server
 from handraiser.output import print_json, say
 from handraiser.rulebook_file import File, checked, rows, text_of
@@ -45,5 +45,6 @@ def apply(file: File, project: Project = None, data: Data = None, json: Json = F
         say(f"Version {answer['version']} of {answer['project']}'s rulebook is applied.")
 
 
+backtesting.register(app)
 scenarios.register(app)
 versions.register(app)
