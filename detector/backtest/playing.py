@@ -204,8 +204,8 @@ class Play:
 
 
 def wins(program: Program, account: Account, until: int) -> Iterator[Win]:
-    """The changes of an account's plan that the rulebook calls a win."""
+    """The changes of an account's plan that the rulebook calls a win. What its very first event says is where it began."""
     facts, ladder, ledger = account.facts, program.ladder, account.ledger
-    for at in ladder.changes(facts, -1, until):
+    for at in ladder.changes(facts, ledger.first_at, until):
         if program.close_won(Moment(facts, ladder, at, overrides=ledger.overrides, rules=ledger.rules)):
             yield Win(account.external_id, at, reported=False)

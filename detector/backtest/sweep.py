@@ -17,9 +17,9 @@ from detector.core.rulebook.writing import on_one_line, written
 
 VALUES_MAX: Final = 12
 _SWEEP: Final = re.compile(r"\s*([^=:\s]+)\s*(?::\s*([^=\s]+)\s*)?=(.*)", re.DOTALL)
-_LINE: Final = re.compile(r"(.*?)\s*(<=|>=|==|<|>)\s*(-?[\d][\d_,.]*\s*(?:%|[A-Za-z]+)?)\s*")
+_LINE: Final = re.compile(r"(.*?)\s*(<=|>=|==|<|>)\s*(-?\d+(?:\.\d+)?\s*(?:%|[A-Za-z]+)?)\s*")
 """A condition that ends in a comparison with a number, a percentage or a duration."""
-_VALUE: Final = re.compile(r"-?[\d][\d_.]*\s*(?:%|[A-Za-z]+)?")
+_VALUE: Final = re.compile(r"-?\d+(?:\.\d+)?\s*(?:%|[A-Za-z]+)?")
 _FORMS: Final = (
     "Write --sweep RULE=70%,80%,90% for a rule's first step, or --sweep RULE:LINE=3,5,8 for the number in a line of `when`"
 )
@@ -97,7 +97,7 @@ def _steps(said: str, name: str, rule: Fields, values: Sequence[str]) -> _Made:
 
 def _share(step: str) -> float:
     """`refused` is above every share."""
-    return float(step.removesuffix("%").strip().replace("_", "")) if step.endswith("%") else float("inf")
+    return float(step.removesuffix("%").strip()) if step.endswith("%") else float("inf")
 
 
 def _number(said: str, name: str, rule: Fields, line: str | None, values: Sequence[str]) -> _Made:
@@ -112,7 +112,7 @@ def _number(said: str, name: str, rule: Fields, line: str | None, values: Sequen
         )
     number = _which(said, name, line, texts, possible, shown)
     found, node = possible[number], items[number - 1]
-    current = found.group(3).replace(" ", "").replace(",", "")
+    current = found.group(3).replace(" ", "")
     what = f"{name}: {found.group(1)} {found.group(2)}"
     made: dict[str, Node] = {}
     for value in _with(current, values):
@@ -146,7 +146,7 @@ def _which(  # noqa: PLR0913, PLR0917 - a refusal says what there is
 
 def _with(current: str, values: Sequence[str]) -> list[str]:
     """All values once, the rulebook's own among them, by size."""
-    return sorted({*values, current}, key=lambda value: (re.sub(r"[\d_.-]", "", value), float(re.sub(r"[^\d.-]", "", value))))
+    return sorted({*values, current}, key=lambda value: (re.sub(r"[\d.-]", "", value), float(re.sub(r"[^\d.-]", "", value))))
 
 
 def _scalar(text: str) -> Scalar:

@@ -45,11 +45,9 @@ def tell(report: Report, took_s: float) -> None:
 
 def head(report: Report, took_s: float) -> Iterator[str]:
     copies = f" and {counted(report.copies, 'copy').replace('copys', 'copies')} of others" if report.copies else ""
-    yield f"{report.project}, {report.rulebook}, over {report.source}: {counted(report.events, 'event')}{copies}."
-    yield (
-        f"Counted is what qualified from {when(report.begins)} until before {when(report.ends)} UTC, {weeks(report.weeks)}. "
-        f"{report.events / max(took_s, 0.001):,.0f} events/s."
-    )
+    speed = f"in {took_s:.1f} s, {report.events / max(took_s, 0.001):,.0f} events/s"
+    yield f"{report.project}, {report.rulebook}, over {report.source}: {counted(report.events, 'event')}{copies} {speed}."
+    yield f"Counted is what qualified from {when(report.begins)} until before {when(report.ends)} UTC, {weeks(report.weeks)}."
     yield ""
     yield f"{counted(report.all.leads, 'lead')}, {a_week(report.all)} a week. {followed(report)}"
 
@@ -63,9 +61,18 @@ def followed(report: Report) -> str:
         return "No win is known, by a change of plan or reported by sales, so it cannot be said what became of them."
     if not every.decided:
         return f"None is {days} days old yet, so nothing can be said of what became of them."
-    text = f"Of {every.decided:,} that are at least {days} days old, {every.won:,} were followed by a win within {days} days"
+    old, won = f"{every.decided:,} that {_are(every.decided)}", f"{every.won:,} {_were(every.won)}"
+    text = f"Of {old} at least {days} days old, {won} followed by a win within {days} days"
     text += f" ({percent(every)})" if every.decided >= ENOUGH else ""
     return text + (f", in the median {days_before(every)} days later." if every.won else ".")
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def wins(report: Report) -> str:

@@ -205,7 +205,9 @@ def test_two_processes_find_what_one_finds(lived: World, tmp_path: Path) -> None
 
 
 def test_wins_are_changes_of_plan_and_what_sales_reports(world: World) -> None:
-    world.send(contacts("m1", 480), contacts("m2", 100, "bolt"))
+    """Not what an account's very first event says of it: there it began."""
+    began = usage_event("g0", "group", person="ada", account="cork", at=NOON, traits={"plan": "standard"})
+    world.send(contacts("m1", 480), contacts("m2", 100, "bolt"), began)
     world.drain()
     [lead] = world.store.leads.page(LeadFilter(), 10)
     world.now += DAY
