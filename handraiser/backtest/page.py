@@ -36,7 +36,7 @@ svg{display:block;width:100%;height:auto;min-width:20rem}text{fill:var(--dim);fo
 .k0{background:var(--c0)}.k1{background:var(--c1)}.k2{background:var(--c2)}.k3{background:var(--c3)}.k4{background:var(--c4)}
 .k5{background:var(--c5)}
 ul{margin:.3rem 0;padding-left:1.2rem}
-@media(max-width:480px){text{font-size:21px}}
+@media(max-width:480px){text{font-size:21px}table{font-size:.8rem}th,td{padding-right:.4rem}}
 """
 _SAFE: Final = "default-src 'none'; style-src 'unsafe-inline'"
 _NUMBERS: Final = frozenset((*OUTCOME, "JOINED", "ACCOUNTS", "ONLY IT"))

@@ -7,7 +7,7 @@ from typing import Final
 
 WIDTH: Final = 720
 HEIGHT: Final = 200
-_LEFT, _BOTTOM, _TOP = 48, 26, 8
+_LEFT, _BOTTOM, _TOP = 48, 26, 16
 COLOURS: Final = 6
 """Classes c0 to c5 of the page."""
 

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from contracts.messages import EVENTS
@@ -27,6 +28,7 @@ from handraiser.importing.run import open_files
 from runtime.settings import Settings
 from tests.handraiser.conftest import Running, command, until
 
+STRICTER = trial().replace("project: acme-mail", "project: acme-mail\nrules: {premium: {when: [premium_days >= 300]}}", 1)
 NAUGHTY = "<script>alert('acme')</script>"
 
 
@@ -152,6 +154,32 @@ def test_beside_a_running_server_it_finds_what_is_live_and_what_another_rulebook
     assert (against["against"], against["new"]) == ("version 1", 0)
     assert against["gone"] >= 1
     assert {each["rule"] for each in against["examples"]["gone"]} == {"premium"}
+    _over_the_api(running, against)
+
+
+def _over_the_api(running: Running, against: dict[str, Any]) -> None:
+    """The same, in the background; one at a time; a wrong question is answered by its own result."""
+    asked = {"project": "acme-mail", "rulebook": STRICTER, "from": "2026-01-01", "sweep": ["limit=70%"]}
+    started = running.api.post("/v1/backtests", json=asked)
+    assert (started.status_code, started.json()["status"]) == (202, "running")
+    busy = running.api.post("/v1/backtests", json=asked)
+    assert (busy.status_code, busy.json()["code"]) == (409, "backtest_running")
+    said = _over(running, started)
+    assert (said["status"], said["percent"], said["error"]) == ("done", 100, None)
+    assert said["report"]["compared"]["gone"] >= against["gone"]
+    assert [each["value"] for each in said["report"]["sweeps"][0]["values"]] == ["70%", "80%"]
+
+    wrong = _over(running, running.api.post("/v1/backtests", json=asked | {"sweep": ["limt=70%"]}))
+    assert (wrong["status"], wrong["error"]["code"], wrong["report"]) == ("failed", "invalid_sweep", None)
+    assert running.api.post("/v1/backtests", json=asked | {"project": "--html=/tmp/x"}).status_code == 422
+    assert running.api.get("/v1/backtests/bt_1").json()["code"] == "backtest_not_found"
+    assert running.http.post("/v1/backtests", json=asked).status_code == 401
+
+
+def _over(running: Running, started: httpx.Response) -> dict[str, Any]:
+    url = f"/v1/backtests/{started.json()['backtest_id']}"
+    said: dict[str, Any] = until("it is over", lambda: (got := running.api.get(url).json())["status"] != "running" and got, 60)
+    return said
 
 
 @pytest.mark.parametrize(
