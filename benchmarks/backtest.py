@@ -1,8 +1,8 @@
 """Backtest: events/s a core, beside decoding alone and beside folding and judging alone, of the same events in the same run.
 
 `python -m benchmarks.backtest [--events N] [--accounts N] [--books N]`. The shipped rulebook, the events of the other
-benchmarks in frames of 500, all in memory; 100 events of each account come before measuring begins. CPU of one process; medians of
-three runs. `--books`: so many rulebooks are played in the same pass, as a sweep does.
+benchmarks in frames of 500, all in memory; 100 events of each account come before measuring begins. CPU of one process; medians
+of three runs. `--books`: as many rulebooks in the same pass, as a sweep has.
 """
 
 import argparse
