@@ -36,14 +36,13 @@ class Win(msgspec.Struct, frozen=True):
 class Found(msgspec.Struct):
     """`leads`: of each rulebook that was judged by. `first_at`: of the earliest event; `last_at`: the last instant that was seen.
 
-    `events`: that counted, copies aside; `copies`: of others; `strangers`: of no account, or of another project.
+    `events`: that counted, copies aside; `copies`: of others.
     """
 
     leads: list[list[Lead]]
     wins: list[Win] = []
     events: int = 0
     copies: int = 0
-    strangers: int = 0
     first_at: int | None = None
     last_at: int = 0
 
@@ -54,7 +53,6 @@ class Found(msgspec.Struct):
         self.wins += other.wins
         self.events += other.events
         self.copies += other.copies
-        self.strangers += other.strangers
         firsts = [each for each in (self.first_at, other.first_at) if each is not None]
         self.first_at = min(firsts, default=None)
         self.last_at = max(self.last_at, other.last_at)

@@ -4,7 +4,6 @@ What is read, decoded and told apart from its copies serves all the rulebooks. E
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from operator import attrgetter
 from typing import Final
 from zlib import crc32
 
@@ -28,8 +27,6 @@ ACCOUNT_BYTES: Final = 12_000
 """One at hand, about."""
 IDS_MAX: Final = 1_000_000
 """After so many events the new ids are packed away."""
-_PROJECT = attrgetter("project")
-_ACCOUNT = attrgetter("account")
 
 
 class Judging(Folding):
@@ -164,7 +161,6 @@ class Play:
     def _frame(self, clock: Partition, place: Place, events: Sequence[UsageEvent]) -> None:
         project, shares = self._project, self._shares
         ours = [event for event in events if event.project == project and event.account is not None]
-        self._found.strangers += len(events) - len(ours)
         if shares > 1:
             ours = [event for event in ours if crc32((event.account or "").encode()) % shares == self._share]
         if not ours:

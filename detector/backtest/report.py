@@ -24,6 +24,7 @@ SAME_WIN_DAYS: Final = 7
 MOVED_DAYS_MAX: Final = 14
 """Of one account and type, leads further apart than this are two."""
 EXAMPLES: Final = 5
+_SHORT: Final = "Less than a week is counted: what is said of a week is that, scaled up."
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -224,7 +225,8 @@ class Asked:
 
 def reckoned(asked: Asked, found: Found) -> Report:
     known = found.last_at
-    begins = asked.since if asked.since is not None else found.first_at or 0
+    first = known if found.first_at is None else found.first_at
+    begins = first if asked.since is None else asked.since
     ends = max(begins, min(asked.until, known + 1) if asked.until is not None else known + 1)
     reckoning = Reckoning(found.wins, Span(begins, ends, known))
     leads = reckoning.span.within(found.leads[0])
@@ -246,7 +248,7 @@ def reckoned(asked: Asked, found: Found) -> Report:
         wins=reckoning.about_wins(found.leads[0]),
         compared=None if asked.against is None else _compared(asked.against, found, reckoning),
         sweeps=[_swept(each, found, reckoning) for each in asked.sweeps],
-        notes=list(asked.notes),
+        notes=[*asked.notes, *([_SHORT] if reckoning.span.weeks < 1 else ())],
     )
 
 

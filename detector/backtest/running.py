@@ -71,13 +71,15 @@ def _share(job: Job, number: int, of: int, on_progress: OnProgress) -> Found:
     source, share, shares = job.source.shared(number, of)
     programs = [compile_rulebook(parse(book.resolved, {}).rulebook, book.version) for book in job.books]
     play = Play(job.project, programs, job.seen_key, share, shares, ticking=source.ticking)
-    total, told_at = max(1, source.total), 0.0
+    total, before, told_at = max(1, source.total), 0, time.monotonic()
     for batch in source.batches():
-        for record in batch.records:
+        for place, record in enumerate(batch.records):
             play.take(record)
-        if time.monotonic() - told_at > TELL_S:
-            told_at = time.monotonic()
-            on_progress(Progress(batch.done / total, play.events))
+            if time.monotonic() - told_at > TELL_S:
+                told_at = time.monotonic()
+                done = before + (batch.done - before) * (place + 1) / len(batch.records)
+                on_progress(Progress(done / total, play.events))
+        before = batch.done
     on_progress(Progress(1.0, play.events))
     return play.found()
 

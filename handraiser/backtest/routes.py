@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from handraiser.backtest.jobs import Backtest, Backtests, BusyError
-from runtime.web import ERROR_RESPONSES, ApiError, Authenticate, api_key_required
+from runtime.web import ERROR_RESPONSES, ApiError, Authenticate, ErrorBody, api_key_required
 
 Text = Annotated[str, Field(max_length=200, pattern=r"^[^-\x00]")]
 """It becomes a word of a command line, where a hyphen would begin an option."""
@@ -38,7 +38,7 @@ class BacktestView(BaseModel):
 def create_router(backtests: Backtests, authenticate: Authenticate) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["rulebooks"], dependencies=[api_key_required(authenticate)], responses=ERROR_RESPONSES)
 
-    @router.post("/backtests", status_code=202)
+    @router.post("/backtests", status_code=202, responses={409: {"model": ErrorBody}})
     def start(asked: BacktestAsked) -> BacktestView:
         """Play a rulebook over the retained log, in the background. One at a time."""
         options = [word for name, said in (("--from", asked.since), ("--to", asked.until)) if said for word in (name, said)]

@@ -14,6 +14,7 @@ ENOUGH: Final = 20
 """Of fewer no percentage is said."""
 ALSO_SHOWN: Final = 3
 BAR_WIDTH: Final = 30
+WEEKS_SHOWN: Final = 52
 _RIGHT: Final = frozenset(("LEADS", "A WEEK", "DAYS BEFORE", "JOINED", "ACCOUNTS", "ONLY IT"))
 OUTCOME: Final = ("LEADS", "A WEEK", "WON", "DAYS BEFORE")
 
@@ -31,7 +32,7 @@ def tell(report: Report, took_s: float) -> None:
         say("")
         say(wins(report))
         for win in report.wins.examples:
-            say(f"  unseen: {win['account']}, {when(win['at'])}")
+            say(f"  unseen: {_safe(win['account'])}, {when(win['at'])}")
     if report.compared is not None:
         say("")
         _compared(report.compared)
@@ -129,7 +130,10 @@ def arrow(before: str, after: str) -> str:
 
 def _weeks(report: Report) -> None:
     most = max(week.leads for week in report.weekly)
-    for week in report.weekly if len(report.weekly) <= 60 else report.weekly[-60:]:
+    earlier = report.weekly[:-WEEKS_SHOWN]
+    if earlier:
+        say(f"  {counted(len(earlier), 'week')} before: {sum(week.leads for week in earlier):,}")
+    for week in report.weekly[-WEEKS_SHOWN:]:
         bar = "█" * round(week.leads / most * BAR_WIDTH) if most else ""
         say(f"  {week.begins}  {week.leads:>5,}  {bar}")
 
@@ -174,7 +178,12 @@ def _compared(of: Compared) -> None:
 def _examples(kind: str, examples: Iterable[Example]) -> Iterator[str]:
     for each in examples:
         was = f" (was {when(each.was)})" if each.was is not None else ""
-        yield f"  {kind:<5}  {each.account}  {each.lead_type}  {when(each.qualified_at)}{was}  {each.text}"
+        yield f"  {kind:<5}  {_safe(each.account)}  {each.lead_type}  {when(each.qualified_at)}{was}  {_safe(each.text)}"
+
+
+def _safe(text: str) -> str:
+    """Customers' words: nothing in them may command a terminal."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
 def _sweep(sweep: SweptRule) -> None:

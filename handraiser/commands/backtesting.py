@@ -23,7 +23,7 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[HISTORY]…", help="Files as `import` reads them, in place of the log; none is sent.", show_default=False
+            metavar="HISTORY", help="Files as `import` reads them, in place of the log; none is sent.", show_default=False
         ),
     ] = None,
     rulebook: Annotated[

@@ -127,3 +127,13 @@ def test_a_sweep_says_all_leads_and_those_of_its_rule() -> None:
         ("70%", False, 2, 2),
         ("80%", True, 1, 1),
     ]
+
+
+def test_of_nothing_there_is_nothing_to_say() -> None:
+    report = reckoned(ASKED, Found([[]], last_at=NOW))
+    assert (report.all.leads, report.all.a_week, len(report.weekly), report.rules, report.overlap) == (0, 0.0, 1, [], [])
+
+
+def test_a_rate_from_less_than_a_week_says_so() -> None:
+    short, week = (reckoned(replace(ASKED, since=NOW, until=NOW + 7 * DAY_MS - of), found(lead("a", NOW))) for of in (1, 0))
+    assert (len(short.notes), week.notes) == (1, [])
