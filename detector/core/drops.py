@@ -43,8 +43,7 @@ class Drops:
         self._of_event = [_compiled(each) for each, paths in by_path if any(map(_is_property, paths))]
         used = {path for _, paths in by_path for path in paths}
         firsts = {path.split(".")[1] for path in used if _is_property(path)}
-        self._needles = [b"\\u", *(msgspec.json.encode(first) for first in sorted(firsts))]
-        """A property's name that is written with escapes is seen by them."""
+        self._glance, self._nothing = _glance(sorted(firsts))
         traits = {path.removeprefix("person.") for path in used if not _is_property(path)}
         self._traits = frozenset(_EMAIL if trait in _OF_EMAIL else trait for trait in traits)
         mixed = any(len({_is_property(path) for path in paths}) > 1 for _, paths in by_path)
@@ -57,18 +56,14 @@ class Drops:
         if self._traits and person is not None:
             if event.traits is not EMPTY_OBJECT and event.type != "group":
                 self._learn(account, person, event)
-            known = account.outsiders.get(person) if account.dropped_by is self else None
-            if known or (known is None and self._is_outsider(account, person)):
+            known = account.outsiders.get(person)
+            if known is None or account.dropped_by is not self:
+                known = self._is_outsider(account, person)
+            if known:
                 account.dropped += 1
                 return True
-        if self._of_event:
-            properties = bytes(event.properties)
-            find = properties.find  # a third of the time of `in`
-            for needle in self._needles:
-                if find(needle) >= 0:
-                    return self._holds(account, event, properties)
-            if self._whatever:
-                return self._holds(account, event, b"{}")
+        if self._of_event and (self._whatever or self._glance(event.properties) != self._nothing):
+            return self._holds(account, event)
         return False
 
     def _learn(self, account: Account, person: str, event: UsageEvent) -> None:
@@ -93,8 +88,8 @@ class Drops:
             found = account.outsiders[person] = any(holds(sight) is True for holds in self._of_person)
         return found
 
-    def _holds(self, account: Account, event: UsageEvent, properties: bytes) -> bool:
-        sight = _Sight(_decoded(properties), event.person, account.facts.store(KNOWN))
+    def _holds(self, account: Account, event: UsageEvent) -> bool:
+        sight = _Sight(_decoded(event.properties), event.person, account.facts.store(KNOWN))
         if any(holds(sight) is True for holds in self._of_event):
             account.dropped += 1
             return True
@@ -145,7 +140,22 @@ def _said(sight: _Sight, trait: str) -> Any:
     return None if sight.person is None or sight.known is None else sight.known.value(sight.person, trait, NEVER)
 
 
-def _decoded(properties: bytes) -> Any:
+def _glance(names: list[str]) -> tuple[Callable[[msgspec.Raw], object], object]:
+    """A function that reads these properties of an event and skips all others, and what it finds where none of them is."""
+    fields = [(f"f{n}", Any, msgspec.UNSET) for n in range(len(names))]
+    struct = msgspec.defstruct("Used", fields, rename={f"f{n}": name for n, name in enumerate(names)})
+    decode, nothing = msgspec.json.Decoder(struct).decode, struct()
+
+    def read(properties: msgspec.Raw) -> object:
+        try:
+            return decode(properties)
+        except msgspec.MsgspecError:
+            return nothing  # not an object: an event without properties is still an event
+
+    return read, nothing
+
+
+def _decoded(properties: msgspec.Raw) -> Any:
     try:
         return msgspec.json.decode(properties)
     except msgspec.MsgspecError:

@@ -19,13 +19,13 @@ TIMES_MAX = 1_000
 """Timestamps kept in one cell of a window shorter than two days."""
 CHUNK_DAYS = 8
 _FOREVER = 0
-ADD_DAY = (
-    "day = ts // DAY_MS; cell = store.cells.get(day, NONE).get(day)",
-    "if cell is None or len(cell) != 3 or ts <= cell[2]: store.add(day, ts, mid)",
+ADD = (
+    "day = ts // DAY_MS; cell = store.cells.get(day, NONE).get(v)",
+    "if cell is None or len(cell) != 3 or ts <= cell[2]: store.add(v, ts, mid)",
     "else: cell[2] = ts; store.changed.add(day // CHUNK_DAYS); store.dirty = True",
 )
-"""Source of `store.add(ts // DAY_MS, ts, mid)` where the store has a window: nearly always one more of a day."""
-ADD_DAY_NAMES: Mapping[str, object] = {"DAY_MS": DAY_MS, "NONE": {}, "CHUNK_DAYS": CHUNK_DAYS}
+"""Source of `store.add(v, ts, mid)` where the store has a window: nearly always one more of a day."""
+ADD_NAMES: Mapping[str, object] = {"DAY_MS": DAY_MS, "NONE": {}, "CHUNK_DAYS": CHUNK_DAYS}
 """What it refers to."""
 
 

@@ -3,13 +3,14 @@
 Of an event's properties only those are decoded that some rule uses; they become fields of a generated msgspec struct.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import msgspec
 
 from contracts.messages import UsageEvent
-from detector.core.facts.distinct import ADD_DAY, ADD_DAY_NAMES
+from detector.core.facts.distinct import ADD, ADD_NAMES
 from detector.core.facts.facts import Facts, window_of
 from detector.core.facts.people import SAW
 from detector.core.measures.sink import Sink
@@ -17,7 +18,7 @@ from detector.core.rulebook import decode
 from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import ACTING
 from detector.core.rulebook.model import Name, Term
-from detector.core.zones import DAY_MS, UTC, period, zone
+from detector.core.zones import DAY_MS, period, zone
 
 Fold = Callable[[Facts, UsageEvent], None]
 ACTIVE = "active"
@@ -58,7 +59,7 @@ class _Builder:
         self.fields: dict[str, str] = {}
         for function in ("number", "summand", "scalar", "kept", "countable", "dig", "visits"):
             self.source.namespace[function] = getattr(decode, function)
-        self.source.namespace |= ADD_DAY_NAMES
+        self.source.namespace |= ADD_NAMES
 
     def _wanted(self, sink: Sink) -> bool:
         return (sink.selector.builtin == ACTIVE and self.name != PAGE) or bool(self._terms(sink))
@@ -68,7 +69,7 @@ class _Builder:
         return [term for term in sink.selector.terms if (of_page if term.page is not None else term.name == self.name)]
 
     def build(self) -> Fold:
-        written = [line for sink in self.sinks for line in self._lines(sink)]
+        written = [line for condition, sinks in groupby(self.sinks, self._condition) for line in self._lines(condition, sinks)]
         body = ["ts = event.timestamp; mid = event.id; person = event.person", "if ts > facts.newest: facts.newest = ts"]
         if self.sinks:
             body.append("stores = facts.stores")
@@ -102,9 +103,8 @@ class _Builder:
     def _read(self, name: Name) -> str:
         return f"kept({self._path(name.path)})"
 
-    def _lines(self, sink: Sink) -> list[str]:
-        body = [f"    {line}" for line in self._keep(sink)]
-        return [f"if {self._condition(sink)}:", *body]
+    def _lines(self, condition: str, sinks: Iterable[Sink]) -> list[str]:
+        return [f"if {condition}:", *(f"    {line}" for sink in sinks for line in self._keep(sink))]
 
     def _condition(self, sink: Sink) -> str:
         if sink.selector.builtin == ACTIVE:
@@ -149,8 +149,8 @@ class _Builder:
                 return [f"v, k = {self._value(sink)}, {part}", f"if v is not None and k is not None: {add}(k, ts, mid, v)"]
             case "sight":
                 return [f"v = {self._value(sink)}", "if v is not None:", *(f"    {line}" for line in self._seen(sink, store))]
-            case "distinct" if sink.value == "day" and sink.zone == UTC and window_of(sink.key) is not None:
-                return [f"store = {store}", *ADD_DAY]
+            case "distinct" if window_of(sink.key) is not None:
+                return [f"v = {self._value(sink)}", "if v is not None:", f"    store = {store}", *(f"    {line}" for line in ADD)]
             case _:
                 return [f"v = {self._value(sink)}", f"if v is not None: {add}({_ORDER[sink.kind]})"]
 
