@@ -149,7 +149,7 @@ class _Builder:
                 return [f"v, k = {self._value(sink)}, {part}", f"if v is not None and k is not None: {add}(k, ts, mid, v)"]
             case "sight":
                 return [f"v = {self._value(sink)}", "if v is not None:", *(f"    {line}" for line in self._seen(sink, store))]
-            case "distinct" if window_of(sink.key) is not None:
+            case "distinct" if sink.key[0] == "d" and window_of(sink.key) is not None:
                 return [f"v = {self._value(sink)}", "if v is not None:", f"    store = {store}", *(f"    {line}" for line in ADD)]
             case _:
                 return [f"v = {self._value(sink)}", f"if v is not None: {add}({_ORDER[sink.kind]})"]
