@@ -10,13 +10,13 @@ from typing import Annotated, Any, Literal, TypeAlias
 from fastapi import APIRouter, Query
 
 from contracts.messages import DeadLetter
-from detector.account_view import AccountViews
+from detector.account_routes import add_account_routes
 from detector.command_routes import add_command_routes
 from detector.commander import Commander
 from detector.event_routes import add_event_routes
 from detector.lead_views import detail, line
 from detector.rulebook_routes import add_rulebook_routes
-from detector.shapes import AccountView, DeadLetterDetail, DeadLetterLine, DeadLetterList, LeadDetail, LeadList, iso
+from detector.shapes import DeadLetterDetail, DeadLetterLine, DeadLetterList, LeadDetail, LeadList, iso
 from detector.store import DetectorStore
 from detector.store.leads import LeadFilter
 from eventlog.port import Producer, TopicState
@@ -45,7 +45,7 @@ def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
     """
     router = APIRouter(prefix="/v1", dependencies=[api_key_required(authenticate)], responses=ERROR_RESPONSES)
     _add_leads(router, store)
-    _add_accounts(router, AccountViews(store), clock)
+    add_account_routes(router, store, clock)
     _add_dead_letters(router, store)
     add_event_routes(router, store)
     add_command_routes(router, store, Commander(store, producer, topics), project_exists)
@@ -76,13 +76,6 @@ def _add_leads(router: APIRouter, store: DetectorStore) -> None:
         if row is None:
             raise ApiError(404, "lead_not_found", f"There is no lead {lead_id}. `GET /v1/leads` lists them.")
         return detail(row, store.leads.events(lead_id))
-
-
-def _add_accounts(router: APIRouter, views: AccountViews, clock: Clock) -> None:
-    @router.get("/accounts/{external_id:path}", tags=["accounts"])
-    def account(external_id: str, project: str) -> AccountView:
-        """What is known of one account: plan, stage, usage against its limits, onboarding, people, leads."""
-        return views.view(project, external_id, clock())
 
 
 def _add_dead_letters(router: APIRouter, store: DetectorStore) -> None:

@@ -20,6 +20,7 @@ from handraiser.commands import (
     running,
     trying,
     verifying,
+    why,
 )
 from handraiser.errors import CommandError
 from handraiser.output import fail, say
@@ -48,6 +49,7 @@ importing.register(app)
 events.register(app)
 trying.register(app)
 verifying.register(app)
+why.register(app)
 
 
 def _version(wanted: bool) -> None:

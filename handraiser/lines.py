@@ -50,10 +50,19 @@ def banner_lines(banner: Banner) -> list[str]:
 
 def next_command(projects: Sequence[str], data: Path) -> str:
     """Plain `up` makes nothing: what to type next."""
-    option = "" if str(data) == "handraiser-data" else f" --data {data}"
+    option = _data_option(data)
     if not projects:
         return f"Next: handraiser projects create NAME{option}   (or see the pretend customer: handraiser up --try)"
     return f"Next: handraiser keys create --project {projects[0]}{option}   and send events to /v1/batch"
+
+
+def why_line(account: str, data: Path) -> str:
+    """Behind the trial's story: what to type about the customer that made no lead."""
+    return f"Bolt Bikes made no lead. Ask why: handraiser why {account}{_data_option(data)}"
+
+
+def _data_option(data: Path) -> str:
+    return "" if str(data) == "handraiser-data" else f" --data {data}"
 
 
 def curl(url: str, write_key: str, account: str, person: str) -> str:

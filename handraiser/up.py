@@ -27,7 +27,7 @@ from handraiser.errors import CommandError
 from handraiser.front import Front
 from handraiser.ground import open_ground
 from handraiser.keys import first_api_key, refuse_trial_keys, refuse_unsafe_production, vault
-from handraiser.lines import Banner, banner_lines, next_command
+from handraiser.lines import Banner, banner_lines, next_command, why_line
 from handraiser.locks import lock_file
 from handraiser.migrate import migrate
 from handraiser.output import note, print_json
@@ -174,8 +174,10 @@ class Process:
         target = Target(self.url, trial.write_key, read_secret(self._folder.api_key) or "")
         player = Player(target, wall_clock, self._wait, lambda step: logger.info("pretend customer", extra={"step": step.text}))
         try:
-            verdict = player.play(scenario(secrets.token_hex(3), wall_clock()), fast=False)
+            story = scenario(secrets.token_hex(3), wall_clock())
+            verdict = player.play(story, fast=False)
             logger.info("pretend customer done", extra={"good": verdict.good, "missing": [str(o) for o in verdict.missing]})
+            self.printer.line(why_line(story.quiet[0], self._folder.path))
         except Interrupted:
             return
         except CommandError as error:

@@ -62,12 +62,12 @@ def _entry(rule: str, moment: Moment, compared: _Compared, ids: list[str]) -> di
         "value": compared.value,
         "threshold": compared.threshold,
         "window": compared.window,
-        "message_ids": _cited(moment.event_id, ids),
+        "message_ids": cited(moment.event_id, ids),
     }
 
 
-def _cited(deciding: str, ids: list[str]) -> list[str]:
-    """The message that decided comes first: the one at hand, or where there is none the newest of those counted."""
+def cited(deciding: str, ids: list[str]) -> list[str]:
+    """As many of `ids` as fit. The message that decided comes first: the one at hand, else the newest of those counted."""
     first = deciding or next(iter(ids), "")
     return [first, *_fitting([each for each in ids if each != first][:MORE_IDS])] if first else []
 

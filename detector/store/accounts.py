@@ -2,11 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from heapq import nlargest
+from itertools import count
 
 import sqlalchemy as sa
 
 from detector import tables
 from detector.changes import AccountRow, DueRow, FactRow, SeenRow
+from detector.core.facts.store import HEAD_BYTES, first_number
 from detector.store.bulk import delete, for_each_dialect, insert, listed
 from eventlog.port import TopicPartition
 
@@ -37,6 +40,26 @@ class Accounts:
                 for account, measure, chunk, body in tx.execute(_CHUNKS[tx.dialect.name], ours):
                     found[project, account][1][measure, chunk] = body
         return found
+
+    def ids(self, project: str, starting_with: str, after: str, number: int) -> list[str]:
+        """Accounts of a project in order, the first `number` behind `after`; in what they start with case does not count."""
+        starts = sa.func.lower(_a.account).startswith(starting_with.lower(), autoescape=True)
+        query = sa.select(_a.account).where(_a.project == project, _a.account > after, starts).order_by(_a.account).limit(number)
+        with self._engine.connect() as tx:
+            return list(tx.execute(query).scalars())
+
+    def newest(self, project: str, number: int, most: int) -> tuple[list[str], int]:
+        """The accounts with the newest events, newest first; and of how many. Of the project no more than `most` are looked at.
+
+        Only the head of each row is read.
+        """
+        head = sa.func.substr(_a.hot, 1, HEAD_BYTES, type_=sa.LargeBinary)
+        query = sa.select(_a.account, head).where(_a.project == project).limit(most)
+        looked = count()
+        with self._engine.connect().execution_options(yield_per=10_000) as tx:
+            rows = ((first_number(bytes(row[1])), row[0]) for row, _ in zip(tx.execute(query), looked, strict=False))
+            found = nlargest(number, rows)
+        return [account for _, account in found], next(looked)
 
     def due(self, partition: int) -> list[DueRow]:
         """Of every account of a partition of `events` that time alone can change."""

@@ -26,6 +26,17 @@ def pack(content: object) -> bytes:
     return _pack((SCHEMA, content))
 
 
+HEAD_BYTES = 12
+"""Of packed content that is a list, the head and a whole number."""
+_LENGTHS = {0xCC: 2, 0xCD: 3, 0xCE: 5, 0xCF: 9, 0xD0: 2, 0xD1: 3, 0xD2: 5, 0xD3: 9}
+
+
+def first_number(head: bytes) -> int:
+    """The whole number that packed content begins with, from its first HEAD_BYTES."""
+    number: int = _unpack(head[3 : 3 + _LENGTHS.get(head[3], 1)])
+    return number
+
+
 def unpack(data: bytes) -> Any:
     """Raises ValueError for bytes of a newer version, or of one too old."""
     schema, content = _unpack(data)

@@ -20,22 +20,30 @@ MOST_MS = 3_650 * DAY_MS
 
 def full_at(limit: "LimitReader", moment: Moment) -> int | None:
     """Epoch ms. None: unknown, no cap, it does not grow, not in ten years, or it begins again before it is full."""
+    return at_amount(limit, moment, limit.allowed(moment))
+
+
+def at_amount(limit: "LimitReader", moment: Moment, amount: float | None) -> int | None:
+    """When its use comes to `amount`, in the same manner."""
+    if amount is None or limit.limit.each is not None:
+        return None
     midnight = moment.t - moment.t % DAY_MS
     at_midnight = moment.at(midnight)
     begun = max(midnight - SPAN_MS, limit.resets.start(at_midnight))
-    allowed = limit.allowed(moment)
-    if allowed is None or begun >= midnight or limit.limit.each is not None:
+    if begun >= midnight:
         return None
-    before, now = limit.used(moment.at(begun)), limit.used(at_midnight)
-    if before is None or now is None or now <= before:
-        return None
-    left = max(0, allowed - now)
-    more = left * (midnight - begun) / (now - before)
-    if not more <= MOST_MS:
-        return None
-    at = midnight + ceil(more)
+    at = on_a_line((begun, limit.used(moment.at(begun))), (midnight, limit.used(at_midnight)), amount)
     ends = limit.resets.ends(at_midnight)
-    return None if ends is not None and at >= ends else at
+    return None if at is None or (ends is not None and at >= ends) else at
+
+
+def on_a_line(first: tuple[int, float | None], second: tuple[int, float | None], amount: float) -> int | None:
+    """When a value comes to `amount` that was (at, value), and later another. None: unknown, it does not grow, or too late."""
+    (begun, before), (now, value) = first, second
+    if before is None or value is None or value <= before:
+        return None
+    more = max(0, amount - value) * (now - begun) / (value - before)
+    return now + ceil(more) if more <= MOST_MS else None
 
 
 def full_in(limit: "LimitReader", moment: Moment) -> int | None:

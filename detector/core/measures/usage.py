@@ -63,22 +63,23 @@ class LimitReader:
         """What time alone can do to its use."""
         return max(Course.FALLS if self.limit.resets else Course.STILL, self.presence)
 
-    def _is_there(self, moment: Moment) -> bool:
+    def is_there(self, moment: Moment) -> bool:
+        """Whether the account has this limit at all."""
         return self._only_if is None or self._only_if.holds(moment) is True
 
     def used(self, moment: Moment) -> float | None:
-        return self._use.used(moment) if self._is_there(moment) else None
+        return self._use.used(moment) if self.is_there(moment) else None
 
     def at_least(self, moment: Moment) -> bool:
         return self._use.at_least(moment)
 
     def worst(self, moment: Moment) -> object:
         """The part of the account that counts, of a limit with `worst_by`; None: none does."""
-        return self._use.part(moment) if isinstance(self._use, WorstUse) and self._is_there(moment) else None
+        return self._use.part(moment) if isinstance(self._use, WorstUse) and self.is_there(moment) else None
 
     def allowed(self, moment: Moment) -> float | None:
         """What the plan allows, unless sales said otherwise of this account."""
-        if not self._is_there(moment):
+        if not self.is_there(moment):
             return None
         said = override_at(moment.overrides, self.limit.name, moment.t)
         if said is not None:
@@ -96,7 +97,7 @@ class LimitReader:
 
     def refused(self, moment: Moment, window_ms: int | None = None) -> int | None:
         """How often the product stopped it at the cap."""
-        if not self._is_there(moment):
+        if not self.is_there(moment):
             return None
         return moment.facts.series(self.refused_key).count(moment.t, window_ms).value
 

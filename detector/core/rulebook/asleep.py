@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from detector.core.rulebook.model import Condition, Reached, Rule, Rulebook
+from detector.core.rulebook.model import Condition, Limit, Reached, Rule, Rulebook
 from detector.core.rulebook.names import SCORE_NAMES
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.tree import Entry, Fields, Items, Node
@@ -22,15 +22,27 @@ def report_asleep(rulebook: Rulebook, entries: Mapping[str, Entry], report: Repo
             report.warn(entries[rule.name].key.at, "asleep", f"rule '{rule.name}' is asleep: {message}", remedy)
 
 
+def reasons_of(rule: Rule, limit: Limit | None, rulebook: Rulebook) -> list[str]:
+    """What one rule misses. `limit`: the one that it is judged for, if it is about limits."""
+    found = {reason for name in names_of(rule) for reason, _ in _reasons(name, rulebook, own=True)}
+    if limit is not None:
+        found |= {reason for reason, _ in _reasons_of_limit(limit, rulebook)}
+    return sorted(found)
+
+
 def _reasons_of_limits(rulebook: Rulebook) -> Iterator[tuple[str, str]]:
     if not rulebook.limits:
         yield "no `limits` are defined", "Define the limits that your plans cap"
     for limit in rulebook.limits.values():
-        if not limit.of.terms:
-            yield f"limit '{limit.name}' waits for an event that `events` does not map", _MAP_IT
-        for name in () if limit.only_if is None else sorted(names_in_condition(limit.only_if)):
-            for reason, remedy in _reasons(name, rulebook, own=True):
-                yield f"limit '{limit.name}' is there only if: {reason}", remedy
+        yield from _reasons_of_limit(limit, rulebook)
+
+
+def _reasons_of_limit(limit: Limit, rulebook: Rulebook) -> Iterator[tuple[str, str]]:
+    if not limit.of.terms:
+        yield f"limit '{limit.name}' waits for an event that `events` does not map", _MAP_IT
+    for name in () if limit.only_if is None else sorted(names_in_condition(limit.only_if)):
+        for reason, remedy in _reasons(name, rulebook, own=True):
+            yield f"limit '{limit.name}' is there only if: {reason}", remedy
 
 
 def report_score(rulebook: Rulebook, node: Node | None, report: Report) -> None:

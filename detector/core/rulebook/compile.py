@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from math import ceil, floor
-from typing import Any
 
 from contracts.messages import UsageEvent
 from detector.core.drops import Drops, drops
@@ -21,7 +20,6 @@ from detector.core.measures.sink import Sink
 from detector.core.measures.tenure import ACTIVE_KEY
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.folds import fold_functions
-from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import Judged, Line
 from detector.core.rulebook.judged_limits import for_limits, names_for_limits
 from detector.core.rulebook.limit_values import limit_values
@@ -41,7 +39,7 @@ from detector.core.rulebook.model import (
 )
 from detector.core.rulebook.names import PERSON_NAMES
 from detector.core.rulebook.reactions import Reactions
-from detector.core.rulebook.reading import course_of, existence, guard, reading
+from detector.core.rulebook.reading import calculation, course_of, existence, guard, reading
 from detector.core.rulebook.references import RULES, conditions_behind, in_order
 from detector.core.rulebook.scoring import PARTS, Test, score_reader, score_values, signals_behind
 from detector.core.rulebook.tree_walk import held_against, names_in
@@ -283,10 +281,10 @@ def _line(condition: Condition, read: Callable[[Name], Value], counts: frozenset
     names = names_in(condition.expr)
     source = read(names[0]) if names else Value(lambda _moment: None)
     kind = left.type if isinstance(left, Name) else Type.ANY
-    threshold = _calculation(compared.right, read) if compared is not None else lambda _moment: None
+    threshold = calculation(compared.right, read) if compared is not None else lambda _moment: None
     return Line(
         text=condition.text,
-        value=_calculation(left, read),
+        value=calculation(left, read),
         threshold=threshold,
         source=source,
         type=kind,
@@ -305,11 +303,6 @@ def _counted_to(expr: Expr, counts: frozenset[str]) -> int | None:
             return floor(number) + 1
         case _:
             return None
-
-
-def _calculation(expr: Expr, read: Callable[[Name], Value]) -> Callable[[Moment], Any]:
-    source = Source()
-    return source.build("value", "m", [f"return {source.expression(expr, lambda name: f'{source.bind(read(name).read)}(m)')}"])
 
 
 def _paths(rulebook: Rulebook, sinks: list[Sink]) -> set[str]:

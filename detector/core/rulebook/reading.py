@@ -1,6 +1,7 @@
 """Names and conditions of the rulebook in; what reads and judges them at a moment out."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from detector.core.instants import NEVER
 from detector.core.measures.moment import Moment
@@ -56,6 +57,11 @@ def course_of(expr: Expr, read: Callable[[Name], Value]) -> Course:
 def guard(conditions: tuple[Condition, ...], read: Callable[[Name], Value]) -> Callable[[Moment], bool | None]:
     source = Source()
     return source.all_hold("holds", conditions, lambda name: f"{source.bind(read(name).read)}(m)")
+
+
+def calculation(expr: Expr, read: Callable[[Name], Value]) -> Callable[[Moment], Any]:
+    source = Source()
+    return source.build("value", "m", [f"return {source.expression(expr, lambda name: f'{source.bind(read(name).read)}(m)')}"])
 
 
 def existence(limit: Limit, values: Mapping[str, Value]) -> Existence | None:

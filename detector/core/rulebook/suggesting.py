@@ -1,7 +1,7 @@
 """Names of events that arrive against those that a rulebook maps: which it knows, and what an unknown one probably is."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -45,6 +45,12 @@ def suggestion(name: str, rulebook: Rulebook) -> str | None:
         if score > best:
             best, found = score, alias
     return found
+
+
+def nearest(name: str, among: Iterable[str]) -> str | None:
+    """The one of these names that is most probably the same thing, if one is near."""
+    score, found = max(((_nearness(name, each), each) for each in among), default=(0.0, ""))
+    return found if score > 0 else None
 
 
 def _terms(part: Any) -> Iterator[Term]:

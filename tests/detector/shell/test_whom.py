@@ -3,6 +3,7 @@
 import pytest
 from prometheus_client import REGISTRY
 
+from detector.account_reading import AccountReading
 from detector.account_view import AccountViews
 from runtime.web import ApiError
 from tests.detector.shell.samples import HOUR, NOON, contacts, usage_event
@@ -35,7 +36,7 @@ def test_dropped_events_are_counted_and_an_account_of_nothing_else_is_none(world
 
     assert counted("events_dropped") - before == 4
     assert list(world.store.accounts.load([("mail", "theirs")])) == []
-    views = AccountViews(world.store)
+    views = AccountViews(world.store, AccountReading(world.store))
     for account in ("ours", "theirs"):
         with pytest.raises(ApiError) as refused:
             views.view("mail", account, world.now)
