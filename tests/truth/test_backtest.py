@@ -29,7 +29,11 @@ class Live(Detector):
         self.log.append(Record(EVENTS, 0, len(self.log), time, value))
 
     def hears(self, case: Case, index: int) -> None:
+        """Copies are another test's: how long one is recognised is the shell's to say."""
         event = case.log[index]
+        if event["id"] in self.seen:
+            self.ticks(max(self.time, event["received_at"]))
+            return
         for value in encode_frames(RecordKind.EVENTS, [encode_event(usage(event))]):
             self.record(value, event["received_at"])
         self.arrives(event)
