@@ -47,4 +47,5 @@ bench-long: setup
 	$(BIN)/python -m benchmarks.late
 	$(BIN)/python -m benchmarks.seen
 	$(BIN)/python -m benchmarks.verify
+	$(BIN)/python -m benchmarks.backtest
 	$(BIN)/python -m benchmarks --long

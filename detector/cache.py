@@ -29,6 +29,10 @@ class Cache(Generic[K, V]):
     def __iter__(self) -> Iterator[K]:
         return iter(self._values)
 
+    def values(self) -> list[V]:
+        """All that is in memory."""
+        return list(self._values.values())
+
     def missing(self, keys: Iterable[K]) -> set[K]:
         """Those of `keys` that must be loaded."""
         return {key for key in keys if key not in self._values}

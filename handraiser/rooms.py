@@ -19,6 +19,8 @@ from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
 from detector.health import HealthReporter
 from detector.store import DetectorStore
 from eventlog.port import Producer
+from handraiser.backtest.jobs import Backtests
+from handraiser.backtest.routes import create_router as create_backtest_router
 from handraiser.errors import CommandError
 from handraiser.ground import Ground
 from handraiser.locks import only_one
@@ -93,8 +95,10 @@ class DetectorApi:
         self._reporter = HealthReporter(self.store)
         self._ends = ground.log.consumer(DETECTOR_TOPICS)
         self._one_asks = threading.Lock()
+        self._backtests = Backtests(ground.settings.data)
 
     def add_routes(self, app: FastAPI) -> None:
+        app.include_router(create_backtest_router(self._backtests, self._keys.authenticate))
         router = detector.app.create_router(
             self.store, self._producer, self._ground.topics, self._keys.authenticate, self._keys.project_exists, self._clock
         )
@@ -106,6 +110,7 @@ class DetectorApi:
             return self._reporter.report(self._ends.end_offsets(), self._clock())
 
     def close(self) -> None:
+        self._backtests.close()
         self._ends.close()
 
 

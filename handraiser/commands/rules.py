@@ -10,7 +10,7 @@ from detector.core.rulebook.parse import RulebookError, parse
 from detector.core.rulebook.schema import schema
 from detector.rulebooks import bases
 from handraiser.client import path_of
-from handraiser.commands import scenarios, versions
+from handraiser.commands import backtesting, scenarios, versions
 from handraiser.errors import CommandError
 from handraiser.options import Data, Json, Project, server
 from handraiser.output import note, print_json, say
@@ -101,5 +101,6 @@ def _beginning(resolved: str, new: Rulebook) -> list[str]:
         return []
 
 
+backtesting.register(app)
 scenarios.register(app)
 versions.register(app)

@@ -23,16 +23,20 @@ class Shown(Protocol):
     def close(self) -> None: ...
 
 
-def shown(files: Sequence[HistoryFile]) -> Shown:
-    total = sum(file.size for file in files)
-    return Bar(total) if sys.stderr.isatty() else Spoken(total)
+def shown(files: Sequence[HistoryFile], what: str = "Importing") -> Shown:
+    return shown_of(sum(file.size for file in files), what)
+
+
+def shown_of(total: int, what: str) -> Shown:
+    """Of `total` of anything, not of bytes only."""
+    return Bar(total, what) if sys.stderr.isatty() else Spoken(total)
 
 
 class Bar:
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, what: str) -> None:
         self._began = time.monotonic()
         self._progress = Progress(
-            TextColumn("Importing"),
+            TextColumn(what),
             BarColumn(),
             TaskProgressColumn(),
             TextColumn("{task.fields[events]:,} events"),
