@@ -19,8 +19,9 @@ from contracts.messages import EVENTS, RecordKind
 from detector.backtest.playing import Play
 from detector.core.account import Account
 from detector.core.judge import process
-from detector.core.rulebook.compile import Program, compile_rulebook
+from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.parse import parse
+from detector.core.rulebook.program import Program
 from detector.core.seen import KEY_BYTES
 from detector.partition import Partition
 from detector.reading import Frame, read

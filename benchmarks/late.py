@@ -17,8 +17,9 @@ from benchmarks.measure import report
 from contracts.messages import EVENTS, EventType, Place, UsageEvent
 from detector.core.account import Account
 from detector.core.judge import process
-from detector.core.rulebook.compile import Program, compile_rulebook
+from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.parse import parse
+from detector.core.rulebook.program import Program
 from detector.rulebooks import bases, trial
 
 SHARES = (0.0, 0.01, 0.1, 0.5)

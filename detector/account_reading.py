@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from contracts.messages import EVENTS
 from detector.core.account import Account
-from detector.core.rulebook.compile import Program
+from detector.core.rulebook.program import Program
 from detector.programs import Programs
 from detector.store import DetectorStore
 from runtime.web import ApiError

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from contracts.messages import EVENTS
-from detector.core.rulebook.compile import Program
+from detector.core.rulebook.program import Program
 from detector.core.rulebook.suggesting import known_names, knows_pages, suggestion
 from detector.core.rulebook.waiting import never_arrived
 from detector.inventory import OTHERS

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from contracts.messages import Place
 from detector.agenda import Agenda, Key
 from detector.core.instants import NEVER
-from detector.core.rulebook.compile import Program
 from detector.core.rulebook.model import Span
+from detector.core.rulebook.program import Program
 from eventlog.port import Record, TopicPartition
 
 

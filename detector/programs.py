@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from detector.core.rulebook.adoption import kept
-from detector.core.rulebook.compile import Program, compile_rulebook
+from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.model import Span
 from detector.core.rulebook.parse import RulebookError, parse
+from detector.core.rulebook.program import Program
 from detector.store.rulebooks import Rulebooks
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from detector.account_reading import AccountReading
 from detector.core.account import Account
-from detector.core.rulebook.compile import Program
 from detector.core.rulebook.problems import did_you_mean
+from detector.core.rulebook.program import Program
 from detector.core.why.account import Asked
 from detector.core.why.shape import LimitStand, NextStep, Part, Request, RuleWhy, Signalled, Silence
 from detector.core.why.sleeping import Arrivals

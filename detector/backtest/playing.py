@@ -14,7 +14,7 @@ from detector.backtest.memory import CommandsInMemory, IdsInMemory, NoCopies, No
 from detector.changes import Changes
 from detector.core.account import Account
 from detector.core.measures.moment import Moment
-from detector.core.rulebook.compile import Program
+from detector.core.rulebook.program import Program
 from detector.folding import Folding
 from detector.partition import Partition
 from detector.reading import Frame, read

@@ -18,8 +18,8 @@ from detector.core.ledger import OpenLead
 from detector.core.measures.moment import Moment
 from detector.core.overrides import OVERRIDES_MAX, Override, override_at
 from detector.core.payload import UNFINISHED, difference
-from detector.core.rulebook.compile import Program
 from detector.core.rulebook.model import Type
+from detector.core.rulebook.program import Program
 from detector.core.timeline import Scene
 
 OPTED_OUT_PEOPLE_MAX = 5_000

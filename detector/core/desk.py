@@ -27,7 +27,7 @@ from detector.core.ledger import (
 from detector.core.measures.moment import Moment
 from detector.core.measures.score import hottest
 from detector.core.payload import difference, payload
-from detector.core.rulebook.compile import asked_properties
+from detector.core.rulebook.uses import asked_properties
 from detector.core.say import Speaker
 from detector.core.silence import why_left_alone, why_silent
 from detector.core.timeline import Scene, lead_type_of

@@ -9,8 +9,8 @@ from contracts.messages import EMPTY_OBJECT, UsageEvent
 from detector.core.facts.facts import Facts
 from detector.core.facts.people import OWN, PLAN
 from detector.core.measures.addons import ADDONS, canonical
-from detector.core.rulebook.compile import Program
 from detector.core.rulebook.decode import kept, scalar
+from detector.core.rulebook.program import Program
 
 
 def fold(program: Program, facts: Facts, event: UsageEvent) -> int:

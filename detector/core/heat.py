@@ -8,8 +8,8 @@ from detector.core.instants import NEVER
 from detector.core.ledger import OpenLead
 from detector.core.measures.moment import Moment
 from detector.core.measures.score import HUNDREDTHS, TEMPERATURES, Contribution, Scored, hottest
-from detector.core.rulebook.compile import Program
 from detector.core.rulebook.model import Temperature, Type
+from detector.core.rulebook.program import Program
 
 TEXT_MAX = 120
 """Characters of what a contribution is about."""

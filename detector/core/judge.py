@@ -17,9 +17,9 @@ from detector.core.instants import NEVER
 from detector.core.ledger import SIGNALS_KEPT, RuleState
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course
-from detector.core.rulebook.compile import Program
 from detector.core.rulebook.depends import EVERYTHING, Touch
 from detector.core.rulebook.judged import Judged
+from detector.core.rulebook.program import Program
 from detector.core.silence import reconsidered
 from detector.core.timeline import Scene, dip, step
 from detector.core.verdict import Verdict, holds

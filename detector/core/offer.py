@@ -8,9 +8,9 @@ from detector.core.measures.moment import Moment
 from detector.core.measures.premium import PremiumReader
 from detector.core.measures.usage import REFUSED_MS, LimitReader
 from detector.core.measures.windows import Back
-from detector.core.rulebook.compile import Program
 from detector.core.rulebook.measured import Rolling
 from detector.core.rulebook.model import Plan
+from detector.core.rulebook.program import Program
 
 NEAR = 0.8
 """From this share on, an offer should lift the limit."""

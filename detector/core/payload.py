@@ -11,7 +11,7 @@ from detector.core.ledger import OpenLead
 from detector.core.measures.moment import Moment
 from detector.core.measures.score import Scored
 from detector.core.offer import features_data, offer, offer_data, usage_data
-from detector.core.rulebook.compile import Program
+from detector.core.rulebook.program import Program
 from detector.core.say import Speaker
 
 UNFINISHED = ("open", "accepted", "opportunity")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from detector.core import words
 from detector.core.measures.moment import Moment
 from detector.core.offer import covers_in_words, offer
-from detector.core.rulebook.compile import Program
 from detector.core.rulebook.model import Name, Template
+from detector.core.rulebook.program import Program
 from detector.core.rulebook.reading import value_of
 from detector.core.who import account_name, person_name
 

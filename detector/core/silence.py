@@ -11,8 +11,8 @@ import msgspec
 from detector.core.compare import Change
 from detector.core.ledger import SUPPRESSED, Ledger, Signal
 from detector.core.measures.moment import Moment
-from detector.core.rulebook.compile import Program
 from detector.core.rulebook.judged import Judged
+from detector.core.rulebook.program import Program
 
 Reason: TypeAlias = Literal["shadow", "opted_out", "suppressed"]
 

@@ -15,9 +15,9 @@ from detector.core import words
 from detector.core.instants import NEVER
 from detector.core.ledger import SIGNALS_KEPT, RuleState, Signal
 from detector.core.measures.moment import Moment
-from detector.core.rulebook.compile import Program
 from detector.core.rulebook.judged import Judged, Start
 from detector.core.rulebook.model import Rule
+from detector.core.rulebook.program import Program
 from detector.core.verdict import Verdict, holds, lasting
 
 

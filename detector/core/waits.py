@@ -10,7 +10,7 @@ from detector.core.compare import Change
 from detector.core.instants import NEVER
 from detector.core.ledger import QUIET, Ledger, OpenLead, Signal
 from detector.core.measures.moment import Moment
-from detector.core.rulebook.compile import Program
+from detector.core.rulebook.program import Program
 from detector.core.silence import why_silent
 from detector.core.verdict import holds, lasting
 

@@ -8,7 +8,7 @@ from detector.core.facts.facts import Facts
 from detector.core.facts.people import OWN
 from detector.core.ledger import Ledger
 from detector.core.measures.moment import Moment
-from detector.core.rulebook.compile import Program
+from detector.core.rulebook.program import Program
 
 _ADMIN_ROLES = ("admin", "owner")
 

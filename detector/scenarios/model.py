@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from detector.core.rulebook.compile import Program
+from detector.core.rulebook.program import Program
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from detector.core.rulebook import shapes
-from detector.core.rulebook.compile import Program, compile_rulebook
+from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.loading import load
 from detector.core.rulebook.parse import parse
 from detector.core.rulebook.problems import Report, RulebookError
+from detector.core.rulebook.program import Program
 from detector.core.rulebook.tree import At, Entry, Fields, Items, Node, kind_of
 from detector.rulebooks import bases
 from detector.scenarios import language

@@ -13,8 +13,9 @@ import pytest
 
 import detector.commander
 import detector.programs
-from detector.core.rulebook.compile import Program, compile_rulebook
+from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.parse import parse
+from detector.core.rulebook.program import Program
 from runtime.points import POINTS
 from tests.simulation.chaos import FAULTS
 from tests.simulation.runs import HAPPENED, Runs

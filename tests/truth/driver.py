@@ -15,8 +15,9 @@ from detector.core.judge import advance, process
 from detector.core.measures.moment import Moment
 from detector.core.payload import UNFINISHED
 from detector.core.rulebook.checker import checked
-from detector.core.rulebook.compile import Program, compile_rulebook
+from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.problems import Report
+from detector.core.rulebook.program import Program
 from detector.core.rulebook.tree import Fields
 from tests.oracle.account import Event
 from tests.oracle.oracle import REFUSED, Signal

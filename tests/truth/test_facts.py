@@ -9,7 +9,7 @@ from detector.core.fold import fold
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course
 from detector.core.measures.usage import LimitReader
-from detector.core.rulebook.compile import Program
+from detector.core.rulebook.program import Program
 from tests.oracle.account import DAY, Account
 from tests.oracle.calendar import local_date, midnight
 from tests.truth.driver import Detector, program, usage

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import event as note
 from hypothesis import given, settings
 
-from detector.core.rulebook.compile import Program
+from detector.core.rulebook.program import Program
 from tests.oracle.account import Event, dropped
 from tests.oracle.oracle import final_score, hearings, signals
 from tests.truth.driver import SIGNALS_KEPT, Detector, newest, program

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from detector.core.measures.moment import Moment
 from detector.core.rulebook.adoption import Switch, switched
-from detector.core.rulebook.compile import Kept, Program, compile_rulebook
+from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.definitions import definition
 from detector.core.rulebook.model import OnEnable, Rulebook, Span
+from detector.core.rulebook.program import Kept, Program
 from detector.core.verdict import holds
 from tests.oracle.account import DAY, Account, Event
 from tests.oracle.oracle import Rule, Signal, Started, every_rule, signals

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from detector.core.instants import NEVER
-from detector.core.rulebook.compile import KEPT_NOTHING, Kept, Program
 from detector.core.rulebook.definitions import RULE
 from detector.core.rulebook.model import Span
+from detector.core.rulebook.program import KEPT_NOTHING, Kept, Program
 
 WAY_BACK_MS: Final = 7 * 86_400_000
 """So long facts of what was removed go on being kept."""

@@ -1,13 +1,12 @@
 """A checked rulebook in, a Program out: fold functions by event name, and what is judged with a generated guard each."""
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from contracts.messages import UsageEvent
-from detector.core.drops import Drops, drops
+from detector.core.drops import drops
 from detector.core.instants import NEVER
 from detector.core.measures.addons import ADDONS
-from detector.core.measures.keys import asked_key, events_key, feature_key
+from detector.core.measures.keys import asked_key, feature_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.periods import Periods
@@ -16,8 +15,6 @@ from detector.core.measures.plan_said import PlanSaid
 from detector.core.measures.reader import Course
 from detector.core.measures.readers import reader_of_name
 from detector.core.measures.score import ScoreReader
-from detector.core.measures.sink import Sink
-from detector.core.measures.tenure import ACTIVE_KEY
 from detector.core.measures.usage import LimitReader
 from detector.core.measures.warming import Begun
 from detector.core.rulebook.definitions import definition
@@ -26,25 +23,23 @@ from detector.core.rulebook.judged import ACTING, Judged, Start
 from detector.core.rulebook.judged_limits import for_limits, names_for_limits
 from detector.core.rulebook.limit_values import limit_values
 from detector.core.rulebook.lines import Habits, line_of, shaken_by
-from detector.core.rulebook.measured import Distinct
 from detector.core.rulebook.model import (
     Binary,
     Condition,
     Constant,
-    LeadType,
     Name,
-    Points,
     Rule,
     Rulebook,
-    Selector,
     Span,
 )
 from detector.core.rulebook.names import PERSON_NAMES
+from detector.core.rulebook.program import KEPT_NOTHING, Kept, Program
 from detector.core.rulebook.reactions import Reactions
 from detector.core.rulebook.reading import course_of, existence, guard, reading
 from detector.core.rulebook.references import RULES, conditions_behind, in_order
 from detector.core.rulebook.scoring import PARTS, Test, score_reader, score_values, signals_behind
 from detector.core.rulebook.tree_walk import names_in
+from detector.core.rulebook.uses import asked_properties, other_sinks, paths_used, plan_sinks, told_apart
 from detector.core.rulebook.values import (
     STATE_VALUES,
     Value,
@@ -62,89 +57,6 @@ PERSON_TRAITS = frozenset(
 )
 """Kept of every person, whether a rule uses them or not: whom to call, and how."""
 ACCOUNT_TRAITS = frozenset(("plan", "name", "domain", "website"))
-_DAY_MS = 86_400_000
-_LEAD_TYPE_DEFAULT = LeadType("", "sales", _DAY_MS, ())
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What former versions kept, and what is kept on for a while. `traits`: `account.employees`, `person.title`."""
-
-    sinks: tuple[Sink, ...] = ()
-    traits: frozenset[str] = frozenset()
-    acting: bool = False
-
-
-KEPT_NOTHING = Kept()
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """One rulebook version, ready to fold and to judge. Immutable; shared by all accounts of a project."""
-
-    rulebook: Rulebook
-    version: int
-    ladder: Ladder
-    person_traits: frozenset[str]
-    account_traits: frozenset[str]
-    judged: Mapping[str, Judged]
-    reactions: Reactions
-    values: Mapping[str, Value]
-    limits: Mapping[str, LimitReader]
-    features: Mapping[str, str]
-    onboarding: OnboardingReader | None
-    close_won: Callable[[Moment], bool | None]
-    close_lost: Callable[[Moment], bool | None]
-    plan_events: frozenset[str]
-    """The track events that say the plan, where it is not said by `group`."""
-    closes_at_plans_only: bool
-    """Whether leads are closed where the plan goes up or down, and so by no other event in order."""
-    lateness_ms: int
-    """An event that is later than this is too late for some rule."""
-    suppression: Suppression
-    drops: Drops | None
-    strength: Mapping[str, int]
-    """Lead type -> place in the order, 0 is the strongest."""
-    score: ScoreReader | None
-    followers: tuple[Judged, ...]
-    """What looks at the signals of other rules; `judged` has them behind these."""
-    segments: Mapping[str, Callable[[Moment], bool | None]]
-    sinks: tuple[Sink, ...]
-    """Its own."""
-    acting: str | None
-    """The key under which it is kept who acted, if that is."""
-    keys: frozenset[str]
-    """Of all facts that it needs, traits (`account.employees`), and its rules."""
-    keeps: frozenset[str]
-    """Of all facts that it keeps, those of former versions too."""
-    anew: Mapping[str, int]
-    """Key -> the version with which it began, if that was not always."""
-
-    @property
-    def asks_everybody(self) -> bool:
-        """Whether this version switched rules on that may say something of accounts to which nothing happens."""
-        started = (each for each in self.judged.values() if each.start is not None and each.start.version == self.version)
-        return any(each.rule.on_enable.mode != "baseline" or each.moves_at(0) for each in started)
-
-    def lead_type(self, name: str) -> LeadType:
-        place = self.strength.get(name)
-        return _LEAD_TYPE_DEFAULT if place is None else self.rulebook.lead_types[place]
-
-    def says_plan(self, event: UsageEvent) -> bool:
-        """Whether it may move the plan, at any time: it is never too late."""
-        return event.type == "group" or event.name in self.plan_events
-
-    def is_for_product(self, lead_type: str) -> bool:
-        """Such leads are apart: neither these nor those for people take over, or join, the others."""
-        return self.lead_type(lead_type).to == "product"
-
-    def quiet_ms(self, lead_type: str, outcome: str) -> int:
-        """How long after a lead of this type came to that no further one is opened."""
-        return self.lead_type(lead_type).quiet_after.get(outcome, self.rulebook.noise.quiet_after.get(outcome, 0))
-
-    def rank(self, lead_type: str) -> int:
-        """Smaller is stronger; a type that the rulebook does not order is the weakest."""
-        return self.strength.get(lead_type, len(self.strength))
 
 
 def compile_rulebook(
@@ -159,7 +71,7 @@ def compile_rulebook(
     periods = Periods.of(rulebook)
     features = {name: feature_key(feature, periods.zone) for name, feature in rulebook.features.items()}
     onboarding = OnboardingReader(rulebook.onboarding, periods) if rulebook.onboarding is not None else None
-    of_measures = [path for path in sorted(_paths(rulebook, [])) if path.partition(".")[0] in rulebook.measures]
+    of_measures = [path for path in sorted(paths_used(rulebook, [])) if path.partition(".")[0] in rulebook.measures]
     names = dict.fromkeys([*rulebook.measures, *of_measures])
     readers = {name: reader_of_name(name, rulebook.measures, features, periods) for name in names}
     values = {
@@ -194,11 +106,11 @@ def compile_rulebook(
     judged = {each.name: each for each in (*(each for each in every if not each.follows), *followers)}
     sinks = [sink for reader in readers.values() for sink in reader.sinks]
     sinks += [sink for limit in limits.values() for sink in limit.sinks]
-    sinks += [*_sinks(rulebook, features), *_plan_sinks(rulebook, ladder)]
+    sinks += [*other_sinks(rulebook, features), *plan_sinks(rulebook, ladder)]
     sinks += onboarding.sinks if onboarding is not None else ()
     traits = {
         path
-        for path in (*_paths(rulebook, sinks), rulebook.billing_day or "", *_told_apart(rulebook))
+        for path in (*paths_used(rulebook, sinks), rulebook.billing_day or "", *told_apart(rulebook))
         if path.startswith(("person.", "account."))
     } - PERSON_NAMES.keys()
     acting = any(each.of_person for each in judged.values())
@@ -247,13 +159,6 @@ def _start(rule: Rule, known: Span | None) -> Start | None:
         return None
     how = rule.on_enable
     return Start(known.version, known.since, known.since - how.back_ms, told=how.mode != "fire_all")
-
-
-def asked_properties(rule: Rule) -> tuple[str, ...]:
-    """The properties of its event that a rule's conditions and text use."""
-    paths = [name.path for condition in rule.when for name in names_in(condition.expr)]
-    paths += [part.path for part in rule.say if isinstance(part, Name)]
-    return tuple(dict.fromkeys(path for path in paths if path.startswith("properties."))) if rule.event else ()
 
 
 def _score(rulebook: Rulebook, values: Mapping[str, Value], ladder: Ladder) -> ScoreReader | None:
@@ -340,55 +245,3 @@ def _is_change_of_plan(condition: Condition | None) -> bool:
             return True
         case _:
             return False
-
-
-def _paths(rulebook: Rulebook, sinks: list[Sink]) -> set[str]:
-    """Every name that the rulebook's conditions, selectors and texts use."""
-    conditions = _conditions(rulebook)
-    conditions += [term.where for sink in sinks for term in sink.selector.terms if term.where is not None]
-    texts = [*(rule.say for rule in rulebook.rules), *(lead_type.do for lead_type in rulebook.lead_types)]
-    paths = {name.path for condition in conditions for name in names_in(condition.expr)}
-    return paths | {part.path for text in texts for part in text if isinstance(part, Name)}
-
-
-def _conditions(rulebook: Rulebook) -> list[Condition]:
-    """Those that look at the account, not at a single event."""
-    conditions = [condition for rule in rulebook.rules for condition in rule.when]
-    conditions += [limit.only_if for limit in rulebook.limits.values() if limit.only_if is not None]
-    conditions += [*rulebook.segments.values(), *(line.condition for line in _points(rulebook) if line.condition is not None)]
-    conditions += rulebook.suppress
-    return conditions + [condition for condition in (rulebook.close_won, rulebook.close_lost) if condition is not None]
-
-
-def _points(rulebook: Rulebook) -> tuple[Points, ...]:
-    return () if rulebook.score is None else (*rulebook.score.fit, *rulebook.score.behaviour)
-
-
-def _told_apart(rulebook: Rulebook) -> set[str]:
-    """The properties and traits of which different values are counted."""
-    found = [measure for measure in rulebook.measures.values() if isinstance(measure, Distinct)]
-    return {path for measure in found for path in (measure.of_value, measure.most_by) if path is not None}
-
-
-def _plan_sinks(rulebook: Rulebook, ladder: Ladder) -> list[Sink]:
-    source = rulebook.plan_source
-    if source is None or not source.of.terms:
-        return []
-    return [Sink(ladder.said.key, source.of, "plan", None, (source.path, source.since or ""), hear=ladder.said.hear_event)]
-
-
-def _sinks(rulebook: Rulebook, features: Mapping[str, str]) -> list[Sink]:
-    """Of all that is neither a measure, nor a limit, nor a step of onboarding."""
-    sinks = []
-    has_trials = any(plan.stage == "trial" for plan in rulebook.plans)
-    if has_trials and any(name.path == "trial.quiet" for condition in _conditions(rulebook) for name in names_in(condition.expr)):
-        sinks.append(Sink(ACTIVE_KEY, Selector(builtin="active"), "count"))
-    for name, feature in rulebook.features.items():
-        either = Selector((*feature.used.terms, *feature.refused.terms))
-        sinks.append(Sink(features[name], either, "feature"))
-    sinks += [Sink(events_key(line.event), line.event, "count") for line in _points(rulebook) if line.event.terms]
-    for rule in rulebook.rules:
-        properties = asked_properties(rule)
-        key = asked_key(rule.name, rule.event, properties) if rule.event else ""
-        sinks += [Sink(key, selector, "asked", None, properties, title) for title, selector in rule.event]
-    return sinks

@@ -8,8 +8,8 @@ from detector.core import heat, who
 from detector.core.account import Account
 from detector.core.ledger import OpenLead
 from detector.core.measures.moment import Moment
-from detector.core.rulebook.compile import Program
 from detector.core.rulebook.judged import ACTING
+from detector.core.rulebook.program import Program
 from detector.core.why import silences
 from detector.core.why.rules import RuleAsked
 from detector.core.why.shape import AccountWhy, RuleWhy

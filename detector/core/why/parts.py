@@ -7,9 +7,9 @@ from statistics import fmean
 from detector.core import words
 from detector.core.evidence import MORE_IDS, cited
 from detector.core.measures.moment import Moment
-from detector.core.rulebook.compile import Program
 from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.model import Covers, Name, Type
+from detector.core.rulebook.program import Program
 from detector.core.why import phrases
 from detector.core.why.gap import Gap, gap
 from detector.core.why.probe import Leaf, Probe

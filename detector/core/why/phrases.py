@@ -7,10 +7,10 @@ from detector.core import words
 from detector.core.measures.dates import date_ms
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
-from detector.core.rulebook.compile import Program
 from detector.core.rulebook.measured import During, Since
 from detector.core.rulebook.model import Aspect, Binary, Covers, In, Known, Look, Name, Rulebook, Selector, Type
 from detector.core.rulebook.names import GROWS
+from detector.core.rulebook.program import Program
 from detector.core.rulebook.reading import value_of
 from detector.core.why.gap import Gap
 from detector.core.why.probe import Leaf

@@ -10,14 +10,15 @@ from typing import Any, Literal, TypeAlias
 
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course
-from detector.core.rulebook.compile import Program, asked_properties
 from detector.core.rulebook.conditions import type_of
 from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.logic import negation
 from detector.core.rulebook.model import Between, Binary, Condition, Expr, Known, Name, Not, Type
+from detector.core.rulebook.program import Program
 from detector.core.rulebook.reading import calculation, course_of, guard, reading
 from detector.core.rulebook.references import RULES
 from detector.core.rulebook.tree_walk import held_against, names_in
+from detector.core.rulebook.uses import asked_properties
 from detector.core.rulebook.values import Value
 from detector.core.why.written import written
 

@@ -8,8 +8,8 @@ from statistics import fmean
 
 from detector.core.account import Account
 from detector.core.measures.moment import Moment
-from detector.core.rulebook.compile import Program
 from detector.core.rulebook.judged import Judged
+from detector.core.rulebook.program import Program
 from detector.core.timeline import lead_type_of
 from detector.core.verdict import holds
 from detector.core.why import phrases, silences

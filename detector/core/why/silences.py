@@ -6,8 +6,8 @@ from detector.core import words
 from detector.core.account import Account
 from detector.core.ledger import OpenLead, RuleState
 from detector.core.measures.moment import Moment
-from detector.core.rulebook.compile import Program
 from detector.core.rulebook.judged import Judged
+from detector.core.rulebook.program import Program
 from detector.core.why.shape import Silence
 
 

@@ -7,9 +7,9 @@ from detector.core.evidence import MORE_IDS, cited
 from detector.core.measures.forecast import at_amount
 from detector.core.measures.moment import Moment
 from detector.core.measures.usage import LimitReader
-from detector.core.rulebook.compile import Program
 from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.model import Step
+from detector.core.rulebook.program import Program
 from detector.core.why import phrases
 from detector.core.why.parts import plain_percent
 from detector.core.why.shape import LimitStand, NextStep, Part

@@ -13,10 +13,10 @@ from detector.core.measures.moment import Moment
 from detector.core.measures.periods import Periods
 from detector.core.measures.reader import Course
 from detector.core.measures.usage import LimitReader
-from detector.core.rulebook.compile import Program
 from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.logic import kind
 from detector.core.rulebook.measured import Calculated, Calendar, Counted, Distinct, During, Newest, Rolling
+from detector.core.rulebook.program import Program
 from detector.core.why.gap import Gap
 from detector.core.why.probe import Leaf, Test
 

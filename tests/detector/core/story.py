@@ -5,7 +5,8 @@ from typing import Any
 from contracts.messages import LeadEvent, UsageEvent
 from detector.core.account import Account
 from detector.core.judge import process
-from detector.core.rulebook.compile import Program, compile_rulebook
+from detector.core.rulebook.compile import compile_rulebook
+from detector.core.rulebook.program import Program
 from tests.detector.core.sample import DAY, RULEBOOK, T0, place, usage
 
 PROGRAM = compile_rulebook(RULEBOOK, 3)

@@ -10,10 +10,11 @@ from detector.core.judge import advance
 from detector.core.partly import UNSURE, SomeOf, at_least
 from detector.core.rulebook import logic
 from detector.core.rulebook.adoption import WAY_BACK_MS, Switch, expire, expires, kept, switched
-from detector.core.rulebook.compile import Program, compile_rulebook
+from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.definitions import RULE, definition
 from detector.core.rulebook.model import Span
 from detector.core.rulebook.parse import parse
+from detector.core.rulebook.program import Program
 from detector.rulebooks import bases
 from tests.detector.core.sample import DAY, T0, place
 from tests.detector.core.story import Story

@@ -14,7 +14,8 @@ from detector.core.account import Account
 from detector.core.commands import KINDS, OPTED_OUT_PEOPLE_MAX, TIME_MAX, Applied, apply
 from detector.core.judge import import_ended
 from detector.core.overrides import OVERRIDES_MAX, Override, override_at
-from detector.core.rulebook.compile import Program, compile_rulebook
+from detector.core.rulebook.compile import compile_rulebook
+from detector.core.rulebook.program import Program
 from tests.detector.core.sample import DAY, RULEBOOK, T0, at_least, place
 from tests.detector.core.story import PROGRAM, Story, types
 

@@ -9,8 +9,9 @@ from contracts.messages import UsageEvent
 from detector.core.account import Account
 from detector.core.drops import KNOWN
 from detector.core.judge import process
-from detector.core.rulebook.compile import Program, compile_rulebook
+from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.parse import parse
+from detector.core.rulebook.program import Program
 from tests.detector.core.sample import DAY, T0, place, usage
 
 BOOK = """

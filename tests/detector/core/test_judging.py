@@ -5,8 +5,9 @@ from dataclasses import replace
 from detector.core.account import Account
 from detector.core.judge import Verdict, holds, process
 from detector.core.measures.moment import Moment
-from detector.core.rulebook.compile import Program, compile_rulebook
+from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.model import Rule
+from detector.core.rulebook.program import Program
 from tests.detector.core.sample import DAY, RULEBOOK, T0, at_least, is_text, number, place, usage
 from tests.detector.core.story import PROGRAM, Story, types
 

@@ -9,8 +9,9 @@ from detector.core.fold import fold
 from detector.core.measures.addons import canonical, counts_in
 from detector.core.measures.moment import Moment
 from detector.core.offer import offer, offer_data
-from detector.core.rulebook.compile import Program, compile_rulebook
+from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.parse import parse
+from detector.core.rulebook.program import Program
 from tests.detector.core.sample import DAY, T0, usage
 
 BOOK = """

@@ -14,8 +14,9 @@ from detector.core.ledger import RuleState, Signal
 from detector.core.measures.moment import Moment
 from detector.core.measures.plan import Ladder
 from detector.core.measures.score import Given, Happened, Signalled
-from detector.core.rulebook.compile import Program, compile_rulebook
+from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.parse import parse
+from detector.core.rulebook.program import Program
 from detector.rulebooks import bases
 from tests.detector.core.sample import DAY, T0, place
 from tests.detector.core.story import Story

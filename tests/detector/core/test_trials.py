@@ -17,9 +17,10 @@ from detector.core.measures.plan import Ladder
 from detector.core.measures.premium import PremiumReader
 from detector.core.measures.windows import Looks
 from detector.core.offer import offer
-from detector.core.rulebook.compile import Program, compile_rulebook
+from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.model import Plan
 from detector.core.rulebook.parse import parse
+from detector.core.rulebook.program import Program
 from detector.core.say import Speaker
 from detector.rulebooks import bases
 from tests.detector.core.sample import DAY, T0, place, usage

@@ -7,8 +7,9 @@ import msgspec
 from detector.core.instants import NEVER
 from detector.core.judge import advance
 from detector.core.ledger import Ledger
-from detector.core.rulebook.compile import Program, compile_rulebook
+from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.model import Noise, Rulebook
+from detector.core.rulebook.program import Program
 from tests.detector.core.sample import DAY, RULEBOOK, T0, place
 from tests.detector.core.test_commands import Desk, stored
 

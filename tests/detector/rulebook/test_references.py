@@ -7,8 +7,9 @@ import pytest
 from detector.core.facts.facts import Facts
 from detector.core.measures.moment import Moment
 from detector.core.measures.plan import Ladder
-from detector.core.rulebook.compile import Program, compile_rulebook
+from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.parse import RulebookError, parse
+from detector.core.rulebook.program import Program
 from detector.core.verdict import holds
 
 HEAD = "project: p\nlead_types: {pql: {to: sales, answer_in: 1h, do: x}}\nrules:\n"

@@ -13,8 +13,8 @@ from contracts.messages import EVENTS, LEAD_EVENTS, UNATTRIBUTED, LeadEvent, Pla
 from detector.changes import Changes, Move
 from detector.core.account import Account
 from detector.core.judge import process
-from detector.core.rulebook.compile import Program
 from detector.core.rulebook.parse import parse
+from detector.core.rulebook.program import Program
 from detector.rulebooks import bases
 from detector.store import DetectorStore, TopicMismatchError
 from detector.tables import held

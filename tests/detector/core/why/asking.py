@@ -1,8 +1,9 @@
 """A rulebook written out, a story of one account, and what is said of its rules: what the tests of `why` share."""
 
 from detector.core.ledger import OpenLead
-from detector.core.rulebook.compile import Program, compile_rulebook
+from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.parse import parse
+from detector.core.rulebook.program import Program
 from detector.core.why.account import Asked
 from detector.core.why.shape import Part, RuleWhy
 from detector.core.why.sleeping import Arrivals

@@ -6,7 +6,7 @@ import pytest
 
 from contracts.messages import Command
 from detector.core.commands import apply
-from detector.core.rulebook.compile import Program
+from detector.core.rulebook.program import Program
 from detector.core.why.account import Asked
 from detector.core.why.sleeping import Arrivals
 from tests.detector.core.sample import DAY, T0, place
