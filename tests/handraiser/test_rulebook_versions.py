@@ -48,7 +48,7 @@ def test_from_a_file_to_the_live_rulebook_and_back(trial: Running, tmp_path: Pat
     done = trial.handraiser("rules", "apply", str(new))
     assert done.stdout.splitlines() == [
         "Version 2 of acme-mail's rulebook is applied.",
-        "New or changed: limit. On accounts that are there: who qualifies already is taken for told (on_enable).",
+        "New or changed: limit, limit-soon. On accounts that are there: who qualifies already is taken for told (on_enable).",
     ]
     assert trial.json("rules", "diff", str(old), "--against", "1")["changes"] == []
     assert trial.json("rules", "diff", str(old))["against"] == 2

@@ -69,13 +69,11 @@ def test_which_events_arrive_and_what_they_might_be(api: Api, world: World) -> N
     assert answer["other"] == 0
     assert [(each["rule"], each["never_arrived"]) for each in answer["waiting"]] == [
         ("limit/emails", ["Email Sent", "Send Refused"]),
+        ("limit-soon/emails", ["Email Sent", "Send Refused"]),
         ("onboarded", ["Signed Up"]),
         ("onboarded", ["Contacts Imported", "contact_list_uploaded"]),
         ("onboarded", ["Campaign Sent"]),
         ("premium", ["Automation Opened", "Automation Paywall Seen", "AB Test Opened"]),
-        ("trial-ends", ["Signed Up"]),
-        ("trial-ends", ["Contacts Imported", "contact_list_uploaded"]),
-        ("trial-ends", ["Campaign Sent"]),
         ("upgrade-request", ["Upgrade Clicked", "Support Ticket Opened"]),
         ("sales-request", ["Demo Requested", "Contact Sales Submitted"]),
     ]

@@ -80,7 +80,7 @@ def test_what_is_not_there_says_what_is(api: Api, world: World) -> None:
         ("accounts/bolt/why?project=no", "account_not_found", "rules apply"),
         ("accounts/bolt/why?project=mail&rule=onboard", "rule_not_found", "onboarded"),
         ("near-misses?project=no", "no_rulebook", "rules apply"),
-        ("near-misses?project=mail&rule=xyz", "rule_not_found", "limit, onboarded, premium"),
+        ("near-misses?project=mail&rule=xyz", "rule_not_found", "limit, limit-soon, onboarded, premium"),
     ):
         answer = api.get(f"/v1/{path}")
         assert (answer.status_code, answer.json()["code"]) == (404, code)
