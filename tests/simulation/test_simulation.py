@@ -21,7 +21,7 @@ from tests.simulation.chaos import FAULTS
 from tests.simulation.runs import HAPPENED, Runs
 
 SEEDS = 500 if os.environ.get("HANDRAISER_SOAK") else 300
-SWITCHES = 500 if os.environ.get("HANDRAISER_SOAK") else 40
+SWITCHES = 500 if os.environ.get("HANDRAISER_SOAK") else 20
 """Seeds of lives in which rulebooks change."""
 PARTS = 10 if os.environ.get("HANDRAISER_SOAK") else 1
 """A part is a test of its own, so that the workers of a test run share them."""

@@ -59,12 +59,12 @@ def test_rules_that_are_switched_on_find_what_the_oracle_finds_in_any_order_of_w
         place = min(place, len(case.log) - 1)
         before, after = case.log[:place], case.log[place:]
         whole = program(case.book)
-        shuffled = Random(seed).sample(after, len(after))
-        if {event["id"] for event in before} & {event["id"] for event in after}:
-            shuffled = after  # of copies the first counts
+        shuffled = after if case.doubled else Random(seed).sample(after, len(after))  # of copies the first counts
         found: list[set[Signal]] = []
+        told: dict[Started | None, set[Signal]] = {}
+        begins = _without_rules(whole)
         for order in (after, after, shuffled):
-            detector = Detector(_without_rules(whole))
+            detector = Detector(begins)
             _plays(detector, before, case.restarts)
             time = detector.time
             detector.program = _switched_on(whole.rulebook, how, time)
@@ -78,10 +78,11 @@ def test_rules_that_are_switched_on_find_what_the_oracle_finds_in_any_order_of_w
             detector.passes(case.horizon)
             was_there = 0 <= detector.account.facts.came < 2
             started = Started(time - how.back_ms, how.mode != "fire_all") if was_there else None
-            expected = newest(signals(case.book, case.log, case.horizon, (), started))
-            assert detector.signals() == expected
-            found.append(expected)
-        told_anyway = newest(signals(case.book, case.log, case.horizon))
+            if started not in told:
+                told[started] = newest(signals(case.book, case.log, case.horizon, (), started))
+            assert detector.signals() == told[started]
+            found.append(told[started])
+        told_anyway = told[None] if None in told else newest(signals(case.book, case.log, case.horizon))
         had["signals"] += bool(found[0])
         had["others than without a switch"] += found[0] != told_anyway
         had["cases"] += 1
