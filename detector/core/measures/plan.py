@@ -40,9 +40,11 @@ class Ladder:
         no_plan: str | None,
         addons: Mapping[str, AddOn] | None = None,
         source: PlanSource | None = None,
-        begun: int = -1,
+        begun: tuple[int, int] = (-1, 0),
     ) -> None:
-        """`begun`: the version of the rulebook with which it began to be kept what is said of the plan; -1: it always was."""
+        """`begun`: the version of the rulebook with which it began to be kept what is said of the plan, and the partition time
+        of the switch to it; -1: it always was.
+        """
         self.plans = plans
         self.said = PlanSaid(source)
         self._terms = Terms(plans, addons or {})
@@ -51,7 +53,7 @@ class Ladder:
             plan.name: (plan.days_ms, plan.then) for plan in plans if plan.days_ms is not None and plan.then is not None
         }
         self._without = no_plan
-        self._begun = begun
+        self._begun, self._begun_at = begun
 
     @property
     def timed(self) -> bool:
@@ -98,12 +100,14 @@ class Ladder:
         return _CHURNED if self._paid_before(said) else self._nothing_said(t) or self._nobody(facts, t)
 
     def is_partly(self, facts: Facts, t: int) -> bool:
-        """Whether what was said before it began to be kept could matter at t: nothing was said since, or only a timed trial."""
+        """Whether what was said before it began to be kept could matter at t: nothing was said of the time since, or only a
+        timed trial.
+        """
         if facts.came >= self._begun:
             return False
         history = self.said.history(facts)
         said = history.until(t) if history is not None else []
-        return not said or (said[-1][2] in self._timed and _began(said) == said[0][0])
+        return not said or said[-1][0] < self._begun_at or (said[-1][2] in self._timed and _began(said) == said[0][0])
 
     def since_ever(self, facts: Facts) -> object:
         """What is in force from the beginning: without `no_plan` the first plan that is known, and when its trial began.

@@ -81,7 +81,7 @@ def compile_rulebook(
         **{name: measure_value(reader) for name, reader in readers.items()},
     }
     said = PlanSaid(rulebook.plan_source).key
-    of_plan = begun[said].version if said in begun else -1
+    of_plan = (begun[said].version, begun[said].since) if said in begun else (-1, 0)
     ladder = Ladder(rulebook.plans, rulebook.no_plan, rulebook.addons, rulebook.plan_source, of_plan)
     if begun:
         values |= warm_readers(values, readers, begun, said) | warm_state(values, onboarding, features, begun)

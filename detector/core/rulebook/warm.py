@@ -6,6 +6,7 @@ Unknown, or at least so much where more events could only make it more: see dete
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from detector.core.facts.people import OWN
 from detector.core.facts.series import DAY_MS
 from detector.core.instants import NEVER
 from detector.core.measures.keys import events_key
@@ -172,11 +173,20 @@ def _of_trait(path: str, begun: Begun) -> Value:
 
     def read(moment: Moment) -> Any:
         found = value.read(moment)
-        if found is not None or moment.facts.came >= begun.version or (of_person and moment.person is None):
+        if moment.facts.came >= begun.version or (of_person and moment.person is None):
             return found
-        return UNSURE
+        return found if found is not None and _said_at(moment, path) >= begun.since else UNSURE
 
     return value._replace(read=read)
+
+
+def _said_at(moment: Moment, path: str) -> int:
+    """When the trait was said that is in force: an event of before the switch may come after it, and not be the last word."""
+    root, trait = path.split(".", 1)
+    traits, owner = (moment.facts.traits, OWN) if root == "account" else (moment.facts.people, moment.person or "")
+    history = traits.history(owner, trait)
+    entry = None if history is None else history.at(moment.t)
+    return -1 if entry is None else entry[0]
 
 
 def _from(since: Callable[[Moment], int | None]) -> Callable[[Moment], int]:
