@@ -24,7 +24,6 @@ test: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q -n 4 --dist worksteal -rs
-	$(BIN)/python -m tests.mutants
 
 mutants: setup
 	$(BIN)/python -m tests.mutants

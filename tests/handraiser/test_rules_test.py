@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.handraiser.conftest import command
 
 DEFINITIONS = Path(__file__).parents[2] / "examples" / "definitions"
+TEMPLATES = DEFINITIONS.parents[1] / "detector" / "rulebooks" / "templates"
 BOOK = """\
 project: mail
 use: b2b-saas@1
@@ -35,13 +36,14 @@ def folder(at: Path, **files: str) -> Path:
     return at
 
 
-def test_all_definitions_pass_and_each_has_scenarios() -> None:
-    done = command("rules", "test", str(DEFINITIONS), "--json", timeout_s=100)
+def test_all_definitions_and_templates_pass_and_each_has_scenarios() -> None:
+    """As given, doubled, with restarts, and in any order where they say so: nothing else plays them."""
+    done = command("rules", "test", str(DEFINITIONS), str(TEMPLATES), "--json", timeout_s=100)
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
     assert (report["ok"], report["failed"]) == (True, 0)
     played = {Path(each["file"]).parents[1] for each in report["files"] if each["scenarios"] >= 2}
-    assert played == {each.parent for each in DEFINITIONS.glob("*/rulebook.yaml")}
+    assert played == {each.parent for folder in (DEFINITIONS, TEMPLATES) for each in folder.glob("*/rulebook.yaml")}
     assert report["took_s"] < 60, "30 s on a machine that does nothing else"
 
 

@@ -1,5 +1,6 @@
 """A trial tells a mutant that was caught from one that survived, and from a patch that shows nothing."""
 
+import subprocess
 from difflib import unified_diff
 from pathlib import Path
 
@@ -71,3 +72,10 @@ def test_a_patch_says_what_it_breaks_and_what_catches_it(tmp_path: Path) -> None
     patch.write_text("Caught by: tests/c.py\n\n--- a/x\n")
     with pytest.raises(ValueError, match=r"time-stands-still\.patch must begin with"):
         read(patch)
+
+
+def test_every_mutant_still_applies() -> None:
+    """Whether each is caught, `make mutants` says."""
+    patches = sorted((ROOT / "tests" / "mutants").glob("*.patch"))
+    said = subprocess.run(["git", "apply", "--check", *map(str, patches)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (len(patches) >= 10, said.returncode, said.stderr) == (True, 0, "")

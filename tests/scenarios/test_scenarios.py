@@ -1,4 +1,4 @@
-"""Every scenario of this folder, the examples and the templates: as given, doubled, with restarts, in any order if it says so."""
+"""Every scenario of this folder: as given, doubled, with restarts, in any order if it says so."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +9,7 @@ from detector.scenarios.model import Scenario
 from detector.scenarios.reading import read
 from detector.scenarios.trying import as_it_stands, doubled, in_other_orders, restarted
 
-ROOT = Path(__file__).parents[2]
-FOLDERS = ["examples/definitions", "detector/rulebooks/templates"]
-FILES = [
-    *sorted(Path(__file__).parent.glob("*.yaml")),
-    *(file for folder in FOLDERS for file in sorted((ROOT / folder).glob("*/scenarios/*.yaml"))),
-]
-SCENARIOS = [scenario for file in FILES for scenario in read(file)]
+SCENARIOS = [scenario for file in sorted(Path(__file__).parent.glob("*.yaml")) for scenario in read(file)]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
