@@ -19,6 +19,9 @@ def evidence(judged: Judged, moment: Moment, step: Step | None) -> list[dict[str
     found = []
     if step is not None and judged.limit is not None:
         found.append(_of_step(judged.name, judged.limit, moment, step))
+    if judged.limit is not None and judged.limit.limit.worst_by is not None:
+        worst = _Compared(f"worst by {judged.limit.limit.worst_by}", judged.limit.worst(moment))
+        found.append(_entry(judged.name, moment, worst, judged.limit.ids(moment, 1)))
     if moment.asked is not None:
         happened = _Compared(f"event: {moment.asked[0]}", moment.asked[0])
         found.append(_entry(judged.name, moment, happened, []))

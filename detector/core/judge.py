@@ -13,13 +13,12 @@ from detector.core.account import Account
 from detector.core.compare import Change, judge_again, of_onset
 from detector.core.desk import Desk
 from detector.core.fold import fold, fold_traits
-from detector.core.instants import NEVER
+from detector.core.instants import NEVER, Course
 from detector.core.ledger import SIGNALS_KEPT, RuleState
 from detector.core.measures.moment import Moment
 from detector.core.rulebook.compile import Program
 from detector.core.rulebook.depends import EVERYTHING, Touch
 from detector.core.rulebook.judged import Judged
-from detector.core.rulebook.values import Course
 from detector.core.timeline import Scene, dip, step
 from detector.core.verdict import Verdict, holds
 

@@ -73,7 +73,7 @@ def covers_in_words(program: Program, of: Offer | None) -> str:
 
 def _ran_into(reader: LimitReader, moment: Moment) -> bool:
     percent = reader.percent(moment)
-    return percent is not None and (percent >= NEAR or reader.refused(moment, REFUSED_MS) > 0)
+    return percent is not None and (percent >= NEAR or (reader.refused(moment, REFUSED_MS) or 0) > 0)
 
 
 def _covered(plan: Plan, near: list[LimitReader], missed: list[str], moment: Moment) -> tuple[str, ...]:

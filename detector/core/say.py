@@ -34,7 +34,8 @@ class Speaker:
         value = value_of(name.path, self.program.values, self.properties)
         if value.listed is not None:
             return words.listed([each.replace("_", " ") for each in value.listed(self.moment)])
-        text = words.value(value.read(self.moment), name.type)
+        found = value.read(self.moment)
+        text = words.value(found, name.type) if value.worded is None else value.worded(self.moment, found)
         return f"at least {text}" if value.at_least(self.moment) else text
 
     def _offer(self, path: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from detector.core.rulebook import units
 from detector.core.rulebook.model import Step, Type
 
 _UNITS = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000))
@@ -38,6 +39,34 @@ def duration(ms: float) -> str:
             count = int(ms // size)
             return f"{count} {unit}{'s' if count != 1 else ''}"
     return "less than a second"
+
+
+def amount(of: float, unit: str | None) -> str:
+    """In the unit of a limit: 290 s -> "4 minutes 50 seconds", 4870000000 bytes -> "4.87 GB", 3 credits -> "3 credits"."""
+    if unit is None:
+        return number(of)
+    if unit in units.UNITS_MS:
+        return _length(of * units.UNITS_MS[unit])
+    return _size(of) if unit == units.BYTES else f"{number(of)} {unit}"
+
+
+def _length(ms: float) -> str:
+    """The two largest units, the second only if there is something of it."""
+    sign, left = ("-", -ms) if ms < 0 else ("", ms)
+    for place, (_, size) in enumerate(_UNITS):
+        if left >= size:
+            rest = left % size
+            more = place + 1 < len(_UNITS) and rest >= _UNITS[place + 1][1]
+            return f"{sign}{duration(left)} {duration(rest)}" if more else f"{sign}{duration(left)}"
+    return f"{number(ms / 1_000)} seconds"
+
+
+def _size(of: float) -> str:
+    """In the largest power of 1000 that fits."""
+    for name in ("PB", "TB", "GB", "MB", "KB"):
+        if abs(of) >= units.SIZES[name]:
+            return f"{number(of / units.SIZES[name])} {name}"
+    return f"{number(of)} bytes"
 
 
 def window(ms: int) -> str:

@@ -57,7 +57,9 @@ LEAD: dict[str, Any] = {
         "trial_ends_at": None,
     },
     "people": [],
-    "usage": [{"limit": "contacts", "used": 487, "allowed": 2**60, "full_on": None, "resets_at": None, "refused_7d": 0}],
+    "usage": [
+        {"limit": "contacts", "unit": None, "used": 487, "allowed": 2**60, "full_on": None, "resets_at": None, "refused_7d": 0}
+    ],
     "onboarding": {"done": 3, "of": 3, "missing": []},
     "features": [],
     "offer": {"kind": None, "name": None, "price_now": None, "price_next": None, "currency": None, "per": None, "covers": []},

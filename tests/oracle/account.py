@@ -5,10 +5,10 @@ first in the list is the event.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
 from tests.oracle.conditions import duration, truth
+from tests.oracle.limits import Limit, text_of
 from tests.oracle.plans import UNKNOWN, Plans, Standing
 
 T = TypeVar("T")
@@ -148,23 +148,24 @@ class Account:
 
     # --- a limit, a person ---
 
+    def limit(self, name: str) -> Limit:
+        return Limit(name, self.rulebook["limits"][name], self.until, self.value, dig)
+
     def used(self, name: str, t: int) -> float | None:
-        """How much of a limit. A gauge that was never told is unknown; a counter begins again with each month (UTC)."""
-        limit = self.rulebook["limits"][name]
-        if "count" in limit:
-            month = month_of(t)
-            return sum(1 for event in self.until(limit["count"], t) if month_of(event["timestamp"]) == month)
-        values: list[Any] = [dig(event, limit["last"]) for event in self.until(limit["of"], t)]
-        return next((v for v in reversed(values) if isinstance(v, int | float) and not isinstance(v, bool)), None)
+        return self.once(("used", name, t), lambda: self.limit(name).used(t))
 
     def allowed(self, name: str, t: int) -> float | None:
-        """None: no cap, or unknown."""
         said = [override.allowed for override in self.overrides if override.limit == name and override.since <= t]
-        plan = self.standing(t).plan
-        most = None if plan is None else plan.get("allows", {}).get(name)
-        if said and said[-1] != "plan":
-            most = said[-1]
-        return None if most == "none" else most
+        return self.once(("allowed", name, t), lambda: self.limit(name).allowed(self.standing(t).plan, said, t))
+
+    def worst(self, name: str, t: int) -> Any:
+        """The part of the account that counts."""
+        limit = self.limit(name)
+        return limit.worst(t)[0] if "worst_by" in limit.said and limit.is_there(t) else None
+
+    def refusals(self, name: str, t: int) -> int | None:
+        limit = self.limit(name)
+        return len(self.until(limit.said.get("refused", []), t)) if limit.is_there(t) else None
 
     def percent(self, name: str, t: int) -> float | None:
         used, allowed = self.used(name, t), self.allowed(name, t)
@@ -218,10 +219,4 @@ def told_apart(measure: dict[str, Any], counted: Any) -> Any:
         case "feature":
             return feature
         case path:
-            value = dig(event, path)
-            return str(value).lower() if isinstance(value, bool) else value
-
-
-def month_of(t: int) -> tuple[int, int]:
-    day = datetime.fromtimestamp(t / 1000, UTC)
-    return day.year, day.month
+            return text_of(dig(event, path))

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
 
-from tests.oracle.account import DAY, Account, Event, Override, dig, month_of
+from tests.oracle.account import DAY, Account, Event, Override, dig
 from tests.oracle.conditions import duration, leaves, plain, truth
+from tests.oracle.limits import month_of
 
 REFUSED = 1e9
 """The rank of a refusal, above every share."""
@@ -93,10 +94,8 @@ class Rule:
             return dig(asked or {}, path)
         if root != "limit":
             return account.value(path, t)
-        limit = self.limit or ""
-        if rest == "refused":
-            return len(account.until(self.rulebook["limits"][limit].get("refused", []), t))
-        return {"used": account.used, "allowed": account.allowed, "percent": account.percent}[rest](limit, t)
+        limits = {"used": account.used, "allowed": account.allowed, "percent": account.percent}
+        return (limits | {"worst": account.worst, "refused": account.refusals})[rest](self.limit or "", t)
 
     # --- when it may change ---
 
@@ -121,7 +120,9 @@ class Rule:
 
     def delays(self) -> set[int]:
         """How long after an event it may still matter: windows run out, an answer is overdue."""
-        names = {leaf[1] for condition in self.conditions for leaf in leaves(condition)}
+        only_if = [] if self.limit is None else [self.rulebook["limits"][self.limit].get("if")]
+        conditions = [condition for condition in (*self.conditions, *only_if) if condition is not None]
+        names = {leaf[1] for condition in conditions for leaf in leaves(condition)}
         used = [measure for name, measure in self.rulebook.get("measures", {}).items() if name in names]
         return {duration(measure[key]) for measure in used for key in ("window", "within") if key in measure}
 

@@ -16,6 +16,20 @@ LIMITS: dict[str, Any] = {
     "contacts": {"last": "properties.total", "of": "Counted", "refused": "Count Refused"},
     "emails": {"count": "Emailed", "resets": "month", "refused": ["Send Refused"]},
 }
+KINDS: list[dict[str, Any]] = [
+    {"last": "properties.total", "of": "Measured", "worst_by": "properties.viewer"},
+    {"last": "properties.total", "of": "Measured", "worst_by": "properties.viewer", "unit": "bytes"},
+    {"max": "properties.total", "of": "Counted", "each": "count", "unit": "s", "refused": "Count Refused"},
+    {"sum": "properties.total", "of": ["Counted", "Measured"], "resets": "month", "unit": "m"},
+    {"distinct": "properties.viewer", "of": ["Shared", "Measured"], "resets": "month"},
+    {"distinct": "person", "of": ["Counted", "Emailed", "sent"], "resets": "month"},
+]
+ALLOWED: dict[str | None, list[Any]] = {
+    None: [2, 3, 10],
+    "bytes": [10, "16 B", "1 KB"],
+    "s": [10, "16s"],
+    "m": ["10m", "1h", 20],
+}
 FEATURES: dict[str, Any] = {
     "ai": {"used": "AI Opened", "refused": "AI Refused"},
     "ab": {"used": ["AB Opened", "AI Opened"]},  # one event can be the use of both
@@ -52,6 +66,30 @@ ABSENCES: list[dict[str, Any]] = [
     {"absent": ["sent", "imported"], "after": ["signed", "Shared"], "within": "1h"},
 ]
 COUNTS_OPERATORS = [">=", ">=", ">=", ">", "==", "<", "<=", "!="]
+
+
+@st.composite
+def limits(draw: st.DrawFn, names: list[str]) -> dict[str, Any]:
+    """`names`: the measures that a limit may be there for."""
+    found = {name: dict(limit) for name, limit in LIMITS.items()}
+    if draw(st.booleans()):
+        found["more"] = dict(draw(st.sampled_from(KINDS)))
+    for limit in found.values():
+        if draw(st.integers(0, 5)) == 0:
+            of_measure = [("compare", name, draw(st.sampled_from([">=", "<"])), draw(st.integers(1, 2))) for name in names]
+            limit["if"] = draw(
+                st.sampled_from([*of_measure, ("compare", "account.size", ">=", 10), ("compare", "stage", "==", "free")])
+            )
+    return found
+
+
+def _with_more(plans: dict[str, Any], limit: dict[str, Any], draw: st.DrawFn) -> dict[str, Any]:
+    """The plans with what they allow of the limit `more`."""
+    amounts = [*ALLOWED[limit.get("unit")], "none"]
+    return {
+        name: {**plan, "allows": {**plan["allows"], "more": draw(st.sampled_from(amounts))}} if "allows" in plan else plan
+        for name, plan in plans.items()
+    }
 
 
 @st.composite
@@ -92,12 +130,14 @@ def _of_state(book: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
     return found
 
 
+OF_WORST = st.tuples(st.just("compare"), st.just("limit.worst"), st.sampled_from(["==", "!="]), st.sampled_from(["a", 1]))
 OF_LIMIT: list[st.SearchStrategy[Any]] = [
     st.tuples(
         st.just("compare"), st.just("limit.percent"), st.sampled_from([">=", "<"]), st.sampled_from([("%", 50), ("%", 80)])
     ),
     st.tuples(st.just("compare"), st.just("limit.used"), st.sampled_from([">=", "=="]), st.integers(2, 8)),
     st.just(("compare", "limit.refused", ">=", 2)),
+    OF_WORST,
 ]
 OF_EVENT: list[st.SearchStrategy[Any]] = [
     st.tuples(st.just("compare"), st.just("properties.topic"), st.sampled_from(["==", "!="]), st.sampled_from(TOPICS)),
@@ -146,15 +186,19 @@ def rulebooks(draw: st.DrawFn) -> dict[str, Any]:
     plans = dict(PLANS)
     if draw(st.booleans()):
         plans["trial"] = draw(st.sampled_from(TRIALS))
+    counted = draw(measures())
+    capped = draw(limits([name for name, measure in counted.items() if "count" in measure or "distinct" in measure]))
+    if "more" in capped:
+        plans = _with_more(plans, capped["more"], draw)
     book: dict[str, Any] = {
         "project": "acme-mail",
         "events": EVENTS,
-        "limits": LIMITS,
+        "limits": capped,
         "features": FEATURES,
         "plans": plans,
         "onboarding": {"steps": draw(st.sampled_from([["signed", "imported"], ["imported", "sent"]])), "within": "3d"},
         "lead_types": LEAD_TYPES,
-        "measures": draw(measures()),
+        "measures": counted,
     }
     if draw(st.sampled_from([True, True, False])):
         book["no_plan"] = "free"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.oracle.account import DAY, Event, Override
 from tests.oracle.conditions import duration, leaves
-from tests.truth.books import EVENTS, LIMITS, TITLES, TOPICS, rulebooks
+from tests.truth.books import EVENTS, TITLES, TOPICS, rulebooks
 from tests.truth.sales import HOUR, Command, commands, overrides_in
 
 SOAK = os.environ.get("HANDRAISER_SOAK") == "1"
@@ -25,7 +25,7 @@ ORDERS = 4
 T0 = 1_779_840_000_000  # 2026-05-27T00:00:00Z: June begins at day 5
 LATENESS = "24h"
 TRACKED = [
-    *("Signed Up", "Imported", "Uploaded", "Sent", "Shared", "Surveyed", "Asked", "Ticket"),
+    *("Signed Up", "Imported", "Uploaded", "Sent", "Shared", "Surveyed", "Asked", "Ticket", "Measured"),
     *(
         "Counted",
         "Counted",
@@ -55,6 +55,7 @@ USED = {
     "Ticket": ("topic", "total"),
     "Asked": ("topic", "total"),
     "Shared": ("viewer",),
+    "Measured": ("viewer", "total"),
     "Surveyed": ("mood", "total"),
 }
 
@@ -120,7 +121,6 @@ def _spans(book: dict[str, Any]) -> list[int]:
 _BEHIND: dict[str, Any] = {
     "premium": ["AI Opened", "AI Refused", "AB Opened", "group"],
     "active": ["Other"],
-    "limit": [each[key] for each in LIMITS.values() for key in ("count", "of", "refused") if key in each],
     "onboarding": ["signed", "imported", "sent"],
     "person": ["identify"],
     "properties": [],
@@ -135,7 +135,8 @@ def _wires(names: Any, book: dict[str, Any]) -> list[str]:
         names = [names[key] for key in ("count", "of", "absent", "after") if key in names]
     if isinstance(names, list):
         return [wire for name in names for wire in _wires(name, book)]
-    behind = {**_BEHIND, **book["measures"]}
+    of_limits = [each[key] for each in book["limits"].values() for key in ("count", "of", "refused") if key in each]
+    behind = {**_BEHIND, **book["measures"], "limit": of_limits}
     return _wires(behind[names], book) if names in behind else [names]
 
 
@@ -143,6 +144,8 @@ def used_by(book: dict[str, Any]) -> list[str]:
     """The events that its rules look at; `group` for the plan, `identify` for a person."""
     names = [name for rule in book["rules"].values() for name in (*rule.get("event", ()), rule.get("each", "active"))]
     conditions = [condition for rule in book["rules"].values() for condition in rule.get("when", ())]
+    if any("each" in rule for rule in book["rules"].values()):
+        conditions += [limit["if"] for limit in book["limits"].values() if "if" in limit]
     names += [leaf[1].partition(".")[0] for condition in conditions for leaf in leaves(condition)]
     return _wires(names, book)
 
@@ -165,7 +168,8 @@ def _events(draw: st.DrawFn, book: dict[str, Any], most: int, too_late: list[int
         st.lists(st.sampled_from([*used_by(book) * 8, *TRACKED, *more, "group", "identify", "page"]), min_size=2, max_size=5)
     )
     if any("each" in rule for rule in book["rules"].values()):
-        deck.append(draw(st.sampled_from(["Counted", "Emailed"])))
+        more = [each for name in (book["limits"].get("more", {}).get("of"),) for each in (_wires(name, book) if name else ())]
+        deck.append(draw(st.sampled_from(["Counted", "Emailed", *more, *more])))
     delays = st.sampled_from([0, 0, 0, 1, min(6 * HOUR, allowed), allowed - 1, allowed, allowed, *too_late])
     plan_delays = st.sampled_from([0, 0, HOUR, allowed, 2 * DAY, 10 * DAY])
     at = st.builds(lambda t, ms: t + ms, st.sampled_from(times), st.sampled_from([0, 0, 0, 0, 1, -1]))

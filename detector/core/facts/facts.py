@@ -1,7 +1,8 @@
 """One account's facts: stores by key, decoded when first asked for (those that almost every event asks for, at once).
 
-A key's first letter is the kind of store: `s` series, `d` distinct values (`d<window ms>.…`), and one each of `activity`,
-`people`, `traits`, `milestones`. What follows is the hash of a definition, so an unchanged definition keeps its facts.
+A key's first letter is the kind of store: `s` series, `d` distinct values (`d<window ms>.…`), `q` sums, `v` values of a month,
+`w` gauges of parts, and one each of `activity`, `people`, `traits`, `milestones`. What follows is the hash of a definition, so
+an unchanged definition keeps its facts.
 """
 
 from collections.abc import Mapping
@@ -9,9 +10,12 @@ from typing import Any, cast
 
 from detector.core.facts.distinct import Distinct
 from detector.core.facts.milestones import Milestones
+from detector.core.facts.monthly import Monthly
+from detector.core.facts.parts import Parts
 from detector.core.facts.people import Activity, Traits
 from detector.core.facts.series import Series
 from detector.core.facts.store import Store, unpack
+from detector.core.facts.sums import Sums
 
 
 class _NoEvents(Series):
@@ -61,6 +65,15 @@ class Facts:
     def distinct(self, key: str) -> Distinct:
         return cast("Distinct", self.store(key))
 
+    def sums(self, key: str) -> Sums:
+        return cast("Sums", self.store(key))
+
+    def monthly(self, key: str) -> Monthly:
+        return cast("Monthly", self.store(key))
+
+    def parts(self, key: str) -> Parts:
+        return cast("Parts", self.store(key))
+
     @property
     def people(self) -> Traits:
         return cast("Traits", self.store("people"))
@@ -72,4 +85,5 @@ def _new(key: str) -> Store:
     if key[0] == "d":
         window = key[1 : key.index(".")]
         return Distinct(int(window) if window else None)
-    return cast("Store", {"activity": Activity, "people": Traits, "traits": Traits, "milestones": Milestones}[key]())
+    kinds = {"activity": Activity, "people": Traits, "traits": Traits, "milestones": Milestones}
+    return cast("Store", (kinds.get(key) or {"q": Sums, "v": Monthly, "w": Parts}[key[0]])())

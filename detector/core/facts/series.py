@@ -71,7 +71,7 @@ class Series:
         else:
             self._insert(timestamp, message_id, value)
         if len(times) > KEPT_MAX:
-            self._forget(times[0])
+            self._forget(times[0], self.values[0])
             del times[0], self.ids[0], self.values[0]
             self._base += 1
 
@@ -84,7 +84,7 @@ class Series:
         self.values.insert(at, value)
         self._dirty_from = min(self._dirty_from, self._base + at)
 
-    def _forget(self, timestamp: int) -> None:
+    def _forget(self, timestamp: int, value: Any) -> None:  # noqa: ARG002  of counts nothing more is kept
         if self._days is _NONE:
             self._days, self._months = {}, {}
         days, day = self._days, timestamp // DAY_MS

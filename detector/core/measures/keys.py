@@ -29,7 +29,10 @@ def measure_key(measure: Measure) -> str:
 
 
 def limit_key(limit: Limit) -> str:
-    return "s" + _hash(limit.kind, _selector(limit.of), limit.of_value)
+    if limit.worst_by is not None:
+        return "w" + _hash(_selector(limit.of), limit.of_value, limit.worst_by)
+    letter = {"sum": "q", "distinct": "v"}.get(limit.kind, "s")
+    return letter + _hash(limit.kind, _selector(limit.of), limit.of_value)
 
 
 def feature_key(feature: Feature) -> str:

@@ -1,13 +1,16 @@
 """A limit at a moment: how much is used, how much the plan allows, which step is reached."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
 from detector.core import words
-from detector.core.facts.series import DAY_MS, Count, Series, month_begun, month_of, month_start
-from detector.core.instants import NEVER
-from detector.core.measures.keys import events_key, limit_key
+from detector.core.facts.series import DAY_MS, month_of, month_start
+from detector.core.instants import NEVER, Course
+from detector.core.measures.keys import events_key
 from detector.core.measures.moment import Moment
+from detector.core.measures.use import WorstUse, use_of
 from detector.core.overrides import override_at
 from detector.core.rulebook.model import Limit, Step, Type
 
@@ -17,31 +20,54 @@ REFUSED_MS = 7 * DAY_MS
 """How far back refusals still say something about now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Existence:
+    """`holds`: the limit is there only while this is true. `next`, `course`: when that may change, and what time does to it."""
+
+    holds: Callable[[Moment], bool | None]
+    next: Callable[[Moment], int]
+    course: Course
+
+
 class LimitReader:
-    """`used` None: no gauge event yet. `allowed` None: no cap, or the plan (or what it allows) is unknown."""
+    """`used` None: no gauge event yet. `allowed` None: no cap, or the plan (or what it allows) is unknown.
 
-    def __init__(self, limit: Limit) -> None:
+    While the limit is not there, everything about it is unknown.
+    """
+
+    def __init__(self, limit: Limit, only_if: Existence | None = None) -> None:
         self.limit = limit
-        self.key = limit_key(limit)
         self.refused_key = events_key(limit.refused)
+        self._use = use_of(limit)
+        self._only_if = only_if
 
-    def _events(self, moment: Moment) -> Series:
-        return moment.facts.series(self.key)
+    @property
+    def presence(self) -> Course:
+        """What time alone can do to whether it is there."""
+        return Course.STILL if self._only_if is None else self._only_if.course
 
-    def _count(self, moment: Moment) -> Count:
-        return self._events(moment).count_in_month(moment.t)
+    @property
+    def course(self) -> Course:
+        """What time alone can do to its use."""
+        return max(Course.FALLS if self.limit.resets else Course.STILL, self.presence)
+
+    def _is_there(self, moment: Moment) -> bool:
+        return self._only_if is None or self._only_if.holds(moment) is True
 
     def used(self, moment: Moment) -> float | None:
-        if self.limit.kind == "counter":
-            return self._count(moment).value
-        value = self._events(moment).last(moment.t)
-        return value if isinstance(value, int | float) else None
+        return self._use.used(moment) if self._is_there(moment) else None
 
     def at_least(self, moment: Moment) -> bool:
-        return self.limit.kind == "counter" and self._count(moment).at_least
+        return self._use.at_least(moment)
+
+    def worst(self, moment: Moment) -> object:
+        """The part of the account that counts, of a limit with `worst_by`; None: none does."""
+        return self._use.part(moment) if isinstance(self._use, WorstUse) and self._is_there(moment) else None
 
     def allowed(self, moment: Moment) -> float | None:
         """What the plan allows, unless sales said otherwise of this account."""
+        if not self._is_there(moment):
+            return None
         said = override_at(moment.overrides, self.limit.name, moment.t)
         if said is not None:
             return said.allowed
@@ -56,8 +82,10 @@ class LimitReader:
         used, allowed = self.used(moment), self.allowed(moment)
         return None if used is None or allowed is None else allowed - used
 
-    def refused(self, moment: Moment, window_ms: int | None = None) -> int:
+    def refused(self, moment: Moment, window_ms: int | None = None) -> int | None:
         """How often the product stopped it at the cap."""
+        if not self._is_there(moment):
+            return None
         return moment.facts.series(self.refused_key).count(moment.t, window_ms).value
 
     def refused_now(self, moment: Moment) -> bool:
@@ -66,27 +94,27 @@ class LimitReader:
     def next(self, moment: Moment) -> int:
         """The first instant after the moment at which use, allowance or refusals may be others."""
         facts, t = moment.facts, moment.t
-        changes = [self._events(moment).next(t), facts.series(self.refused_key).next(t), moment.ladder.next(facts, t)]
+        changes = [self._use.next(moment), facts.series(self.refused_key).next(t), moment.ladder.next(facts, t)]
         changes += [each.since for each in moment.overrides.get(self.limit.name, ()) if each.since > t]
-        return min(*changes, month_start(month_of(t) + 1)) if self.limit.kind == "counter" else min(changes)
+        if self._only_if is not None:
+            changes.append(self._only_if.next(moment))
+        return min(changes)
 
     def data(self, moment: Moment, refused_window_ms: int) -> dict[str, Any]:
         """As receivers read it."""
-        resets = self.limit.kind == "counter"
         used, allowed = self.used(moment), self.allowed(moment)
         return {
             "limit": self.limit.name,
+            "unit": self.limit.unit,
             "used": words.plain(used, Type.NUMBER),
             "allowed": words.plain(allowed, Type.NUMBER),
             "full_on": None,
-            "resets_at": words.time(month_start(month_of(moment.t) + 1)) if resets else None,
-            "refused_7d": self.refused(moment, refused_window_ms),
+            "resets_at": words.time(month_start(month_of(moment.t) + 1)) if self.limit.resets else None,
+            "refused_7d": self.refused(moment, refused_window_ms) or 0,
         }
 
     def ids(self, moment: Moment, number: int) -> list[str]:
-        """Of a counter only this month's: no other message is in its value."""
-        month_ms = moment.t - month_begun(moment.t // DAY_MS) + 1
-        return self._events(moment).newest_ids(moment.t, number, month_ms if self.limit.kind == "counter" else None)
+        return self._use.ids(moment, number)
 
     def refused_ids(self, moment: Moment, number: int, window_ms: int | None = None) -> list[str]:
         return moment.facts.series(self.refused_key).newest_ids(moment.t, number, window_ms)
@@ -94,14 +122,14 @@ class LimitReader:
     def events_left(self, moment: Moment, steps: tuple[Step, ...]) -> int:
         """So many events of use, at least, must come before a step is reached; 0: one may be reached now."""
         allowed = self.allowed(moment)
-        if allowed is None:
-            return 1 if moment.overrides.get(self.limit.name) else NEVER  # one may begin to act later
+        if allowed is None:  # an override may begin to act later, and what the limit waits for may come
+            return 1 if moment.overrides.get(self.limit.name) or self._only_if is not None else NEVER
         if "refused" in steps and self.refused_now(moment):
             return 0
         used, least = self.used(moment), min((step for step in steps if step != "refused"), default=None)
         share = None if least is None else _share(used, allowed)
-        if used is None or least is None or share is None or self.limit.kind == "gauge" or moment.overrides:
-            return 1 if share is None or least is None or share < least else 0  # a gauge can jump
+        if used is None or least is None or share is None or not self._use.by_one or moment.overrides:
+            return 1 if share is None or least is None or share < least else 0  # it can jump
         return 0 if share >= least else max(1, ceil(least * allowed - used) - 1)  # one less, for a share is rounded
 
     def step(self, moment: Moment, steps: tuple[Step, ...]) -> Step | bool | None:

@@ -6,16 +6,29 @@ from detector.core.rulebook.model import Between, Binary, Expr, In, Name, Negati
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.tree import Entry
 
+_MAP_IT = "Say in `events` what your product calls it"
+
 
 def report_asleep(rulebook: Rulebook, entries: Mapping[str, Entry], report: Report) -> None:
     """Warns once for each rule and reason. `entries`: the nodes of the rules, for their places."""
     for rule in rulebook.rules:
         own = entries[rule.name].key.at.base is None
         reasons = {reason for name in names_of(rule) for reason in _reasons(name, rulebook, own=own)}
-        if rule.each_limit and not rulebook.limits:
-            reasons.add(("no `limits` are defined", "Define the limits that your plans cap"))
+        if rule.each_limit:
+            reasons |= set(_reasons_of_limits(rulebook))
         for message, remedy in sorted(reasons):
             report.warn(entries[rule.name].key.at, "asleep", f"rule '{rule.name}' is asleep: {message}", remedy)
+
+
+def _reasons_of_limits(rulebook: Rulebook) -> Iterator[tuple[str, str]]:
+    if not rulebook.limits:
+        yield "no `limits` are defined", "Define the limits that your plans cap"
+    for limit in rulebook.limits.values():
+        if not limit.of.terms:
+            yield f"limit '{limit.name}' waits for an event that `events` does not map", _MAP_IT
+        for name in () if limit.only_if is None else _names(limit.only_if.expr):
+            for reason, remedy in _reasons(name, rulebook, own=True):
+                yield f"limit '{limit.name}' is there only if: {reason}", remedy
 
 
 def names_of(rule: Rule) -> set[str]:
@@ -52,4 +65,4 @@ def _reasons(name: str, rulebook: Rulebook, *, own: bool) -> Iterator[tuple[str,
         if measure.of.builtin == "premium" and not rulebook.features:
             yield "no `features` are defined", "Define the features that some plans lack"
         if any(of.builtin is None and not of.terms for of in selectors):
-            yield f"measure '{name}' waits for an event that `events` does not map", "Say in `events` what your product calls it"
+            yield f"measure '{name}' waits for an event that `events` does not map", _MAP_IT

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from detector.core.rulebook import leads, meters, plans, rules, shapes
+from detector.core.rulebook import leads, limits, meters, plans, rules, shapes
 from detector.core.rulebook.asleep import report_asleep
 from detector.core.rulebook.model import Rulebook
 from detector.core.rulebook.names import Names
@@ -33,12 +33,12 @@ def checked(root: Fields, report: Report) -> Rulebook:
     names = Names(measure_types, lists, _keys(sections.get("plans")), _keys(sections.get("events")))
     context = Context(report, names)
     aliases(sections.get("events"), context)
-    limits = meters.limits(sections.get("limits"), context)
+    capped = limits.limits(sections.get("limits"), context)
     features = meters.features(sections.get("features"), context)
     _account(sections.get("account"), report)
     lead_types = leads.lead_types(sections.get("lead_types"), context)
     close_won, close_lost = leads.close(sections.get("close"), context)
-    ladder = plans.plans(sections.get("plans"), _keys(sections.get("limits")), _keys(sections.get("features")), report)
+    ladder = plans.plans(sections.get("plans"), limits.units_of(sections.get("limits")), _keys(sections.get("features")), report)
     rulebook = Rulebook(
         project=_project(sections.get("project"), root, report),
         currency=_currency(sections.get("currency"), report),
@@ -46,7 +46,7 @@ def checked(root: Fields, report: Report) -> Rulebook:
         events=context.aliases,
         lists=lists,
         measures=meters.measures(sections.get("measures"), context),
-        limits=limits,
+        limits=capped,
         features=features,
         plans=ladder,
         no_plan=plans.no_plan(sections.get("no_plan"), _keys(sections.get("plans")), ladder, report),

@@ -5,20 +5,23 @@ from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any
 
+from detector.core.instants import NEVER, Course
 from detector.core.measures.keys import asked_key, events_key, feature_key, limit_key, measure_key, step_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.plan import Ladder
-from detector.core.measures.usage import LimitReader
+from detector.core.measures.usage import Existence, LimitReader
 from detector.core.rulebook.folds import Sink, fold_functions
 from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import Judged, Line
+from detector.core.rulebook.limit_values import limit_values
 from detector.core.rulebook.model import (
     Binary,
     Condition,
     Constant,
     Expr,
     LeadType,
+    Limit,
     Measure,
     Name,
     Rule,
@@ -29,9 +32,7 @@ from detector.core.rulebook.model import (
 from detector.core.rulebook.reactions import Reactions
 from detector.core.rulebook.tree_walk import compared_with, names_in
 from detector.core.rulebook.values import (
-    LIMIT_VALUES,
     STATE_VALUES,
-    Course,
     Value,
     measure_value,
     onboarding_values,
@@ -89,14 +90,15 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     onboarding = OnboardingReader(rulebook.onboarding) if rulebook.onboarding is not None else None
     values = {
         **STATE_VALUES,
-        **LIMIT_VALUES,
         **onboarding_values(onboarding),
         **{name: measure_value(measure, features) for name, measure in rulebook.measures.items()},
     }
     ladder = Ladder(rulebook.plans, rulebook.no_plan)
     if ladder.timed:
         values = where_trials_end(values)
-    limits = {name: LimitReader(limit) for name, limit in rulebook.limits.items()}
+    limits = {name: LimitReader(limit, _existence(limit, values)) for name, limit in rulebook.limits.items()}
+    of_limits = limit_values(limits.values())
+    values |= where_trials_end(of_limits) if ladder.timed else of_limits
     counts = frozenset(name for name, measure in rulebook.measures.items() if _by_one_at_most(measure))
     judged = {each.name: each for rule in rulebook.rules for each in _judged(rule, limits, values, counts)}
     traits = {path for path in _paths(rulebook) if path.startswith(("person.", "account."))}
@@ -141,13 +143,7 @@ def asked_properties(rule: Rule) -> tuple[str, ...]:
 def _judged(rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, Value], counts: frozenset[str]) -> list[Judged]:
     """`counts`: the measures that no event raises by more than one."""
     properties = asked_properties(rule)
-
-    thresholds = tuple(int(left) for condition in rule.when for left in compared_with(condition.expr, "trial.left"))
-
-    def read(path: str) -> Value:
-        value = value_of(path, values, properties)
-        return trial_left(value, thresholds) if path == "trial.left" else value
-
+    read = _reading(rule.when, values, properties)
     paths = tuple(dict.fromkeys(name.path for condition in rule.when for name in names_in(condition.expr)))
     judged = Judged(
         name=rule.name,
@@ -165,8 +161,33 @@ def _judged(rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, 
 
 
 def _for_limit(judged: Judged, name: str, limit: LimitReader, allowed: Course) -> Judged:
-    used = Course.FALLS if limit.limit.kind == "counter" else Course.STILL
-    return replace(judged, name=f"{judged.name}/{name}", limit=limit, course=max(judged.course, used, allowed))
+    return replace(judged, name=f"{judged.name}/{name}", limit=limit, course=max(judged.course, limit.course, allowed))
+
+
+def _existence(limit: Limit, values: Mapping[str, Value]) -> Existence | None:
+    condition = limit.only_if
+    if condition is None:
+        return None
+    read = _reading((condition,), values, ())
+    sources = [read(name.path) for name in names_in(condition.expr)]
+    return Existence(
+        _guard((condition,), read),
+        lambda moment: min((source.next(moment) for source in sources), default=NEVER),
+        _course(condition.expr, read),
+    )
+
+
+def _reading(
+    conditions: tuple[Condition, ...], values: Mapping[str, Value], properties: tuple[str, ...]
+) -> Callable[[str], Value]:
+    """The reader of a name in these conditions: of what is left of a trial it depends on what it is compared with."""
+    thresholds = tuple(int(left) for condition in conditions for left in compared_with(condition.expr, "trial.left"))
+
+    def read(path: str) -> Value:
+        value = value_of(path, values, properties)
+        return trial_left(value, thresholds) if path == "trial.left" else value
+
+    return read
 
 
 def _course(expr: Expr, read: Callable[[str], Value]) -> Course:
@@ -239,6 +260,7 @@ def _calculation(expr: Expr, read: Callable[[str], Value]) -> Callable[[Moment],
 def _paths(rulebook: Rulebook) -> set[str]:
     """Every name that the rulebook's conditions, selectors and texts use."""
     conditions = [condition for rule in rulebook.rules for condition in rule.when]
+    conditions += [limit.only_if for limit in rulebook.limits.values() if limit.only_if is not None]
     conditions += [condition for condition in (rulebook.close_won, rulebook.close_lost) if condition is not None]
     conditions += [term.where for sink in _sinks(rulebook) for term in sink.selector.terms if term.where is not None]
     texts = [*(rule.say for rule in rulebook.rules), *(lead_type.do for lead_type in rulebook.lead_types)]
@@ -256,8 +278,11 @@ def _sinks(rulebook: Rulebook) -> list[Sink]:
         if measure.kind == "absent":
             sinks += [Sink(events_key(each), each, "count") for each in (measure.of, measure.after)]
     for limit in rulebook.limits.values():
-        kind = "gauge" if limit.kind == "gauge" else "count"
-        sinks.append(Sink(limit_key(limit), limit.of, kind, limit.of_value))
+        kind = {"gauge": "gauge", "counter": "count"}.get(limit.kind, limit.kind)
+        if limit.worst_by is None:
+            sinks.append(Sink(limit_key(limit), limit.of, kind, limit.of_value))
+        else:
+            sinks.append(Sink(limit_key(limit), limit.of, "worst", limit.of_value, (limit.worst_by,)))
         sinks.append(Sink(events_key(limit.refused), limit.refused, "count"))
     for feature in rulebook.features.values():
         either = Selector((*feature.used.terms, *feature.refused.terms))

@@ -7,6 +7,7 @@ TEXT_MAX = 1_024
 """Characters of a text that is kept. A longer one is no value to compare with."""
 COUNTED_WHOLE_MAX = 64
 """Characters of a text that is only counted: thousands are kept, so of longer ones a hash."""
+SUMMAND_MAX = 1e15
 _WHOLE_MAX = 2**53
 
 
@@ -20,6 +21,12 @@ def number(value: object) -> float | None:
         except OverflowError:
             return None
     return value if abs(value) < float("inf") else None
+
+
+def summand(value: object) -> float | None:
+    """What may be added to a sum: 0 to 1e15. Use only grows, so what is negative is no use."""
+    found = number(value)
+    return found if found is not None and 0 <= found <= SUMMAND_MAX else None
 
 
 def scalar(value: object) -> float | str | bool | None:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, TypeAlias
 from contracts.messages import EventType
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.judged import Judged
-from detector.core.rulebook.model import Condition, Name, Rule, Rulebook, Selector
+from detector.core.rulebook.model import Condition, Limit, Name, Rule, Rulebook, Selector
 from detector.core.rulebook.tree_walk import names_in
 
 _PLAN = {"plan", "plan.change", "stage"}
@@ -68,12 +68,20 @@ _OF_TYPE = "\0type "
 
 
 def _needs(rule: Rule, limit: LimitReader | None, rulebook: Rulebook) -> _Needs:
-    used = set() if limit is None else _wires(limit.limit.of, rulebook) | {f"{_OF_TYPE}group"}
+    used = set() if limit is None else _needs_of_limit(limit.limit, rulebook)
     needs = [(1 << n, _needs_of_line(condition, rule, used, rulebook)) for n, condition in enumerate(rule.when)]
     needs += [(EVERYTHING, _wires(selector, rulebook)) for _, selector in rule.event]  # lines may look at the event itself
     needs.append((1 << len(rule.when), used))
     if limit is not None:
         needs.append((EVERYTHING, _wires(limit.limit.refused, rulebook)))
+    return needs
+
+
+def _needs_of_limit(limit: Limit, rulebook: Rulebook) -> set[str]:
+    """What changes its use, what is allowed, or whether it is there."""
+    needs = _wires(limit.of, rulebook) | {f"{_OF_TYPE}group"}
+    for name in () if limit.only_if is None else names_in(limit.only_if.expr):
+        needs |= _needs_of_state(name, rulebook)
     return needs
 
 
@@ -83,12 +91,17 @@ def _needs_of_line(condition: Condition, rule: Rule, used: set[str], rulebook: R
     for name in names_in(condition.expr):
         if name.path.startswith("limit."):
             needs |= used
-        needs |= _needs_of_name(name, rulebook)
+        needs |= _needs_of_state(name, rulebook)
         if name.path.startswith("person."):
             # Any event can change who is at hand; of a request that is who asked, whatever else happens.
             needs |= {f"{_OF_TYPE}{type_}" for type_ in (("identify",) if rule.event else TYPES)}
-        if name.path == "stage" and rulebook.no_plan is None:
-            needs |= {f"{_OF_TYPE}{type_}" for type_ in TYPES}  # whoever comes first is a visitor, or ends that stage
+    return needs
+
+
+def _needs_of_state(name: Name, rulebook: Rulebook) -> set[str]:
+    needs = _needs_of_name(name, rulebook)
+    if name.path == "stage" and rulebook.no_plan is None:
+        needs |= {f"{_OF_TYPE}{type_}" for type_ in TYPES}  # whoever comes first is a visitor, or ends that stage
     return needs
 
 

@@ -28,10 +28,10 @@ class Sink:
     key: str
     selector: Selector
     kind: str
-    """count, gauge, last, distinct, feature, asked or milestone."""
+    """count, gauge, last, sum, distinct, worst, feature, asked or milestone."""
     value: str | None = None
     properties: tuple[str, ...] = ()
-    """asked: the property paths that the rule reads."""
+    """asked: the property paths that the rule reads. worst: the one that tells the parts apart."""
     title: str = ""
     """asked: the event's name in the rulebook."""
 
@@ -61,7 +61,7 @@ class _Builder:
         self.sinks = [sink for sink in sinks if self._wanted(sink)]
         self.source = Source()
         self.fields: dict[str, str] = {}
-        for function in ("number", "scalar", "countable", "dig"):
+        for function in ("number", "summand", "scalar", "countable", "dig"):
             self.source.namespace[function] = getattr(decode, function)
 
     def _wanted(self, sink: Sink) -> bool:
@@ -128,6 +128,9 @@ class _Builder:
                 return [f"{add}(ts, mid, [{self.source.bind(sink.title)}, person, [{kept}]])"]
             case "count":
                 return [f"{add}(ts, mid)"]
+            case "worst":
+                part = f"countable({self._path(sink.properties[0])})"
+                return [f"v, k = {self._value(sink)}, {part}", f"if v is not None and k is not None: {add}(k, ts, mid, v)"]
             case _:
                 return [f"v = {self._value(sink)}", f"if v is not None: {add}({_ORDER[sink.kind]})"]
 
@@ -136,8 +139,8 @@ class _Builder:
             return f"ts // {DAY_MS}"
         if sink.value == "person":
             return "person"
-        read = {"gauge": "number", "last": "scalar", "distinct": "countable"}[sink.kind]
+        read = {"gauge": "number", "worst": "number", "sum": "summand", "last": "scalar", "distinct": "countable"}[sink.kind]
         return f"{read}({self._path(sink.value or '')})"
 
 
-_ORDER = {"gauge": "ts, mid, v", "last": "ts, mid, v", "distinct": "v, ts, mid"}
+_ORDER = {"gauge": "ts, mid, v", "last": "ts, mid, v", "sum": "ts, mid, v", "distinct": "v, ts, mid"}

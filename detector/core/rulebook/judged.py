@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from detector.core.instants import NEVER
+from detector.core.instants import NEVER, Course
 from detector.core.measures.moment import Moment
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.model import Rule, Type
-from detector.core.rulebook.values import Course, Value
+from detector.core.rulebook.values import Value
 
 ACTING = "sacting"
 """The series of who acted: every event of an account with the person whom it names, where a rule looks at people."""

@@ -1,16 +1,15 @@
-"""What is counted: the sections `measures`, `limits` and `features`."""
+"""What is counted: the sections `measures` and `features`."""
 
-import re
 from typing import Final
 
 from detector.core.rulebook import absence, shapes
-from detector.core.rulebook.model import Feature, Limit, Measure, Selector, Type
+from detector.core.rulebook.model import Feature, Measure, Selector, Type
+from detector.core.rulebook.paths import property_path
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context, selector
 from detector.core.rulebook.tree import Entry, Fields, Node, Scalar, kind_of
 
 MEASURES_MAX: Final = 100
-LIMITS_MAX: Final = 100
 FEATURES_MAX: Final = 500
 
 _MEASURE: Final = ("count", "distinct", "last", "of", "window", *absence.KEYS)
@@ -30,13 +29,9 @@ _MEASURE_LATER: Final = (
     "sequence",
     "ratio",
 )
-_LIMIT: Final = ("last", "of", "count", "resets", "refused", "label")
-_LIMIT_LATER: Final = ("max", "min", "sum", "distinct", "each", "unit", "worst_by", "if", "at", "window", "tolerance", "where")
 _FEATURE: Final = ("used", "refused")
 _FEATURE_LATER: Final = ("page", "screen", "label", "if")
-_RESETS_LATER: Final = ("billing period", "day", "week", "hour", "year", "quarter", "never")
 _DISTINCT: Final = ("day", "person", "feature")
-_PATH: Final = re.compile(r"properties(\.[\w$]+)+")
 
 
 def measure_types(node: Node | None, report: Report) -> dict[str, Type]:
@@ -83,7 +78,7 @@ def _measure(name: str, entry: Entry, context: Context) -> Measure | None:
         if of.builtin == "premium":
             remedy = "Write: of: Your Event Name"
             report.refuse(values["of"].at, "not_supported_yet", "not supported yet: last of premium", remedy)
-        return Measure(name, "last", of, _path(values["last"], f"`last` of {what}", report), window)
+        return Measure(name, "last", of, property_path(values["last"], f"`last` of {what}", report), window)
     return Measure(name, "distinct", of, _distinct(values["distinct"], of, what, report), window)
 
 
@@ -92,13 +87,6 @@ def _of(node: Node | None, parent: Node, what: str, context: Context, *, builtin
         context.report.refuse(parent.at, "missing", f"{what} has no `of`", "Add: of: Your Event Name")
         return Selector()
     return selector(node, what, context, builtins=builtins)
-
-
-def _path(node: Node, what: str, report: Report) -> str | None:
-    if isinstance(node, Scalar) and _PATH.fullmatch(node.text) and len(node.text) <= shapes.TEXT_MAX:
-        return node.text
-    report.refuse(node.at, "value", f"{what} is the path of a property, found {kind_of(node)}", "Write: properties.total")
-    return None
 
 
 def _distinct(node: Node, of: Selector, what: str, report: Report) -> str | None:
@@ -112,47 +100,12 @@ def _distinct(node: Node, of: Selector, what: str, report: Report) -> str | None
                 node.at, "not_supported_yet", "not supported yet: distinct properties of premium", "Write: of: Your Event Name"
             )
             return None
-        return _path(node, f"`distinct` of {what}", report)
+        return property_path(node, f"`distinct` of {what}", report)
     if node.text == "feature" and of.builtin != "premium":
         report.refuse(
             node.at, "not_supported_yet", "not supported yet: distinct: feature of anything but premium", "Write: of: premium"
         )
     return node.text
-
-
-def limits(node: Node | None, context: Context) -> dict[str, Limit]:
-    found = shapes.bounded(shapes.entries(node, "limits", context.report), "limits", LIMITS_MAX, context.report)
-    built = {name: _limit(name, entry, context) for name, entry in found.items()}
-    return {name: limit for name, limit in built.items() if limit is not None}
-
-
-def _limit(name: str, entry: Entry, context: Context) -> Limit | None:
-    what, report = f"limit '{name}'", context.report
-    shapes.name_ok(entry.key, "a limit", report)
-    values = shapes.fields(entry.value, what, _LIMIT, _LIMIT_LATER, report)
-    if values is None:
-        return None
-    if ("last" in values) == ("count" in values) and shapes.waits(entry.value, _LIMIT_LATER):
-        return None
-    if ("last" in values) == ("count" in values):
-        example = "{last: properties.total, of: Your Event} or {count: Your Event, resets: month}"
-        report.refuse(entry.value.at, "missing", f"{what} needs either `last` or `count`", f"Write: {example}")
-        return None
-    refused = selector(values["refused"], f"`refused` of {what}", context) if "refused" in values else Selector()
-    label = (shapes.text(values["label"], f"the label of {what}", report) if "label" in values else None) or name.replace(
-        "_", " "
-    )
-    if "last" in values:
-        if "resets" in values:
-            report.refuse(values["resets"].at, "unknown_key", f"{what} has `last` and `resets`", "Only a `count` resets")
-        of = _of(values.get("of"), entry.value, what, context)
-        return Limit(name, label, "gauge", of, _path(values["last"], f"`last` of {what}", report), refused)
-    if "of" in values:
-        report.refuse(values["of"].at, "unknown_key", f"{what} has `count` and `of`", "Name the events in `count` alone")
-    shapes.require(values, entry.value, what, {"resets": "month"}, report)
-    if "resets" in values:
-        shapes.one_of(values["resets"], f"`resets` of {what}", ("month",), _RESETS_LATER, report)
-    return Limit(name, label, "counter", selector(values["count"], what, context), None, refused)
 
 
 def features(node: Node | None, context: Context) -> dict[str, Feature]:

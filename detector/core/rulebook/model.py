@@ -128,15 +128,27 @@ class Measure:
 class Limit:
     """A measure that plans cap. gauge: the newest `of_value`, a path such as `properties.total`.
 
-    counter: events in the calendar month (UTC) of t.
+    counter, sum, distinct: events, the sum of `of_value`, or its different values in the calendar month (UTC) of t.
+    `unit`: what the numbers are: a duration's unit, `bytes`, or a text that is only shown. `each`: what a single event is,
+    where the limit is on each of them. `worst_by`: the path that tells sub-resources apart, each a gauge; the highest counts.
+    `only_if`: the limit is there only while this holds.
     """
 
     name: str
     label: str
-    kind: Literal["gauge", "counter"]
+    kind: Literal["gauge", "counter", "sum", "distinct"]
     of: Selector
     of_value: str | None = None
     refused: Selector = Selector()
+    unit: str | None = None
+    each: str | None = None
+    worst_by: str | None = None
+    only_if: Condition | None = None
+
+    @property
+    def resets(self) -> bool:
+        """Whether it begins again with each calendar month."""
+        return self.kind != "gauge"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ LIMIT_NAMES: Final = {
     "limit.percent": Type.PERCENT,
     "limit.left": Type.NUMBER,
     "limit.label": Type.TEXT,
+    "limit.worst": Type.ANY,  # of a limit with `worst_by`: the part that counts
     "limit.refused": Type.NUMBER,  # times that the product refused for lack of this limit
 }
 STATE_NAMES: Final = {
@@ -74,6 +75,7 @@ class Place:
 WHERE: Final = Place("`where`", state=False, properties=True, person=False)
 CLOSE: Final = Place("`close`")
 DO: Final = Place("`do`", text=True)
+IF: Final = Place("`if`", person=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +127,15 @@ class Names:
     def _why_not(self, path: str, root: str, place: Place, known: list[str]) -> tuple[str, str]:  # noqa: PLR0911 (one return a reason)
         """Message and remedy for a name that is not known in this place."""
         if path in LIMIT_NAMES:
-            remedy = "Use it in such a rule" if place in (WHERE, CLOSE, DO) else "Add `each: limit`"
+            remedy = "Use it in such a rule" if place in (WHERE, CLOSE, DO, IF) else "Add `each: limit`"
             return f"'{path}' is only known in a rule with `each: limit`", remedy
         if path == "event" or (root == "properties" and path != root):
             remedy = "It is known in `where`, and in a rule with `event`; for a value over time, write a measure"
             return f"'{path}' is not known in {place.title}: no event is at hand", remedy
         if path == "trial.ends_on" and place.state:
             return f"'{path}' cannot be compared", "Write how much is left: trial.left <= 3d"
+        if root == "person" and place == IF:
+            return f"'{path}' is not known in {place.title}: no person is at hand", "Ask for it in a line of `when`"
         if root == "person" and not place.person:
             remedy = "Send what you need as a property of the event, or ask for it in a line of `when`"
             return f"'{path}' is not known in {place.title}: it may be said after the event", remedy

@@ -1,6 +1,6 @@
 """What an account pays for and how it starts: `plans`, `no_plan`, `onboarding`."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final, Literal, cast
 
 from detector.core.rulebook import shapes, trials
@@ -17,8 +17,8 @@ _ONBOARDING: Final = ("steps", "within", "by")
 _ONBOARDING_LATER: Final = ("order", "since", "if")
 
 
-def plans(node: Node | None, limits: Collection[str], features: Collection[str], report: Report) -> tuple[Plan, ...]:
-    """The ladder, in the order of the file, which must be cheapest first (a trial stands anywhere)."""
+def plans(node: Node | None, limits: Mapping[str, str | None], features: Collection[str], report: Report) -> tuple[Plan, ...]:
+    """The ladder, in the order of the file, which must be cheapest first (trials stand anywhere). `limits`: with their units."""
     found = shapes.bounded(shapes.entries(node, "plans", report), "plans", PLANS_MAX, report)
     built: list[Plan] = []
     dearest = 0.0
@@ -35,7 +35,7 @@ def plans(node: Node | None, limits: Collection[str], features: Collection[str],
     return trials.resolved(built, found, report)
 
 
-def _plan(name: str, entry: Entry, limits: Collection[str], features: Collection[str], report: Report) -> Plan | None:
+def _plan(name: str, entry: Entry, limits: Mapping[str, str | None], features: Collection[str], report: Report) -> Plan | None:
     what = f"plan '{name}'"
     if shapes.name_ok(entry.key, "a plan", report) and name == "none":
         report.refuse(entry.key.at, "name", "'none' says that there is no plan", "Choose another name")
@@ -67,7 +67,7 @@ def _price(node: Node, what: str, report: Report) -> float | None:
     return shapes.number(node, f"the price of {what}", report)
 
 
-def _allows(node: Node | None, what: str, limits: Collection[str], report: Report) -> dict[str, float | None]:
+def _allows(node: Node | None, what: str, limits: Mapping[str, str | None], report: Report) -> dict[str, float | None]:
     allows: dict[str, float | None] = {}
     for name, entry in shapes.entries(node, "allows", report).items():
         if name not in limits:
@@ -75,7 +75,7 @@ def _allows(node: Node | None, what: str, limits: Collection[str], report: Repor
             report.refuse(entry.key.at, "unknown_name", message, report.guess(name, limits) or "Define it in `limits`")
         elif isinstance(entry.value, Scalar) and entry.value.text == "none":
             allows[name] = None
-        elif (most := shapes.number(entry.value, f"what {what} allows of '{name}'", report)) is not None:
+        elif (most := shapes.amount(entry.value, f"what {what} allows of '{name}'", limits[name], report)) is not None:
             allows[name] = most
     return allows
 

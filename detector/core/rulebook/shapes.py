@@ -15,6 +15,7 @@ TEXT_MAX: Final = 200
 RULEBOOK: Final = "a rulebook"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}", re.ASCII)
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
+_WITH_UNIT: Final = re.compile(r"[0-9.]+\s*[a-zA-Z]+", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _TRUTHS: Final = ("true", "True", "TRUE", "false", "False", "FALSE")
 
@@ -118,11 +119,25 @@ def number(node: Node, what: str, report: Report) -> float | None:
         value = units.number(node.text)
         if value is not None and value >= 0:
             return value
-        if re.match(r"[0-9.]+\s*[a-zA-Z]+$", node.text):
-            message = f"not supported yet: a number with a unit, '{shortened(node.text)}' ({what})"
-            report.refuse(node.at, "not_supported_yet", message, "Write the plain number that your events carry")
-            return None
     remedy = "Write digits, without quotes, separators or units: 10000"
+    report.refuse(node.at, "value", f"{what} is a number from 0 to 1e15, found {kind_of(node)}", remedy)
+    return None
+
+
+def amount(node: Node, what: str, unit: str | None, report: Report) -> float | None:
+    """How much of a limit, in its unit: plain digits, or `5m` where the unit is a duration, `5 GB` where it is bytes."""
+    if isinstance(node, Scalar) and (node.plain or units.number(node.text) is None):
+        found = units.amount(node.text, unit)
+        if found is not None:
+            return found
+    if unit in units.UNITS_MS:
+        remedy = f"Write 30s, 5m, 2h or 1d; or plain digits, in {unit}"
+    elif unit == units.BYTES:
+        remedy = "Write 500 MB, 5 GB or 2 GiB; or plain digits, in bytes"
+    elif isinstance(node, Scalar) and _WITH_UNIT.fullmatch(node.text):
+        remedy = "Write plain digits; or give the limit a unit: `unit: bytes` for 5 GB, `unit: s` for 5m"
+    else:
+        remedy = "Write digits, without quotes, separators or units: 10000"
     report.refuse(node.at, "value", f"{what} is a number from 0 to 1e15, found {kind_of(node)}", remedy)
     return None
 

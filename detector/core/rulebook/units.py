@@ -1,4 +1,4 @@
-"""Text of numbers, percentages and durations into values: the one place that knows how they are written."""
+"""Text of numbers, percentages, durations and sizes into values: the one place that knows how they are written."""
 
 import re
 from decimal import Decimal
@@ -9,10 +9,17 @@ UNITS_MS: Final = {"s": SECOND_MS, "m": 60 * SECOND_MS, "h": 3_600 * SECOND_MS, 
 DURATION_MAX_MS: Final = 3_650 * UNITS_MS["d"]
 NUMBER_MAX: Final = 1e15
 """Up to here a float still counts in whole numbers."""
+BYTES: Final = "bytes"
+SIZES: Final = {
+    "B": 1,
+    **{name: 1000**power for power, name in enumerate(("KB", "MB", "GB", "TB", "PB"), 1)},
+    **{name: 1024**power for power, name in enumerate(("KiB", "MiB", "GiB", "TiB", "PiB"), 1)},
+}
 
 _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?", re.ASCII)
 _PERCENT = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)%", re.ASCII)
 _DURATION = re.compile(r"([0-9]{1,10})([smhdw])", re.ASCII)
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([KMGTP]i?B|B)", re.ASCII)
 
 
 def number(text: str) -> float | None:
@@ -38,3 +45,30 @@ def duration_ms(text: str) -> int | None:
         return None
     value = int(found[1]) * UNITS_MS[found[2]]
     return value if value <= DURATION_MAX_MS else None
+
+
+def size(text: str) -> float | None:
+    """`5 GB` -> 5000000000 (bytes). B, KB … PB are powers of 1000, KiB … PiB of 1024. None: no size up to 1e15."""
+    found = _SIZE.fullmatch(text)
+    value = Decimal(found[1]) * SIZES[found[2]] if found else None
+    if value is None or value > NUMBER_MAX:
+        return None
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def amount(text: str, unit: str | None) -> float | None:
+    """A number, in `unit`: plain digits, a duration where the unit is one (`5m` in s -> 300), a size where it is bytes.
+
+    None: it is none of these, or negative.
+    """
+    value = number(text)
+    if value is None and unit in UNITS_MS:
+        ms = duration_ms(text)
+        value = None if ms is None else _whole(ms / UNITS_MS[unit])
+    elif value is None and unit == BYTES:
+        value = size(text)
+    return value if value is not None and value >= 0 else None
+
+
+def _whole(value: float) -> float:
+    return int(value) if value.is_integer() else value

@@ -1,10 +1,9 @@
 """Names of the rulebook in, readers of a moment out: value, message ids behind it, and the window it looks at."""
 
 from collections.abc import Callable, Mapping
-from enum import IntEnum
 from typing import Any, NamedTuple
 
-from detector.core.instants import NEVER
+from detector.core.instants import NEVER, Course
 from detector.core.measures import trial
 from detector.core.measures.absence import AbsenceReader
 from detector.core.measures.keys import measure_key
@@ -12,7 +11,6 @@ from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.plan import OWN
 from detector.core.measures.premium import PremiumReader
-from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.model import Measure
 
 
@@ -28,18 +26,11 @@ def _never(_moment: Moment) -> int:
     return NEVER
 
 
-class Course(IntEnum):
-    """What time alone, without any event, can do to a value, and so to a rule: nothing, only let it fall, or anything."""
-
-    STILL = 0
-    FALLS = 1
-    MOVES = 2
-
-
 class Value(NamedTuple):
     """`read` gives None for unknown; `next` the first instant after the moment at which it may give something else.
 
-    `listed`: what a text says instead of the number, for measures of names.
+    `listed`: what a text says instead of the number, for measures of names. `worded`: how a text says a value whose type does
+    not tell.
     """
 
     read: Callable[[Moment], Any]
@@ -49,6 +40,7 @@ class Value(NamedTuple):
     at_least: Callable[[Moment], bool] = _exact
     listed: Callable[[Moment], list[str]] | None = None
     course: Course = Course.STILL
+    worded: Callable[[Moment, Any], str] | None = None
 
 
 def measure_value(measure: Measure, features: dict[str, str]) -> Value:
@@ -98,30 +90,6 @@ def _premium_value(measure: Measure, reader: PremiumReader) -> Value:
         reader.names if of_value == "feature" else None,
         Course.STILL if measure.window_ms is None else Course.FALLS,
     )
-
-
-def _of_limit(read: Callable[[LimitReader, Moment], Any], course: Course = Course.STILL) -> Value:
-    return Value(
-        lambda m: None if m.limit is None else read(m.limit, m),
-        lambda m: NEVER if m.limit is None else m.limit.next(m),
-        lambda m, number: [] if m.limit is None else m.limit.ids(m, number),
-        at_least=lambda m: m.limit is not None and m.limit.at_least(m),
-        course=course,
-    )
-
-
-LIMIT_VALUES = {
-    "limit.used": _of_limit(LimitReader.used, Course.FALLS),
-    "limit.allowed": _of_limit(LimitReader.allowed),
-    "limit.percent": _of_limit(LimitReader.percent, Course.FALLS),
-    "limit.left": _of_limit(LimitReader.left, Course.MOVES),
-    "limit.label": _of_limit(lambda reader, _moment: reader.limit.label),
-    "limit.refused": Value(
-        lambda m: None if m.limit is None else m.limit.refused(m),
-        lambda m: NEVER if m.limit is None else m.limit.next(m),
-        lambda m, number: [] if m.limit is None else m.limit.refused_ids(m, number),
-    ),
-}
 
 
 def _next_plan(moment: Moment) -> int:

@@ -1,0 +1,46 @@
+"""The names of the limit at hand, as conditions and texts read them."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from detector.core import words
+from detector.core.instants import NEVER, Course
+from detector.core.measures.moment import Moment
+from detector.core.measures.usage import LimitReader
+from detector.core.rulebook.values import Value
+
+
+def limit_values(readers: Iterable[LimitReader]) -> dict[str, Value]:
+    """`readers`: of all limits of the rulebook. A rule for each limit reads any of them by the same names."""
+    presence = max((reader.presence for reader in readers), default=Course.STILL)
+    use = max(presence, Course.FALLS)
+    return {
+        "limit.used": _of_limit(LimitReader.used, use)._replace(worded=_amount),
+        "limit.allowed": _of_limit(LimitReader.allowed, presence)._replace(worded=_amount),
+        "limit.percent": _of_limit(LimitReader.percent, use),
+        "limit.left": _of_limit(LimitReader.left, Course.MOVES)._replace(worded=_amount),
+        "limit.label": _of_limit(lambda reader, _moment: reader.limit.label, Course.STILL),
+        "limit.worst": _of_limit(LimitReader.worst, presence),
+        "limit.refused": Value(
+            lambda m: None if m.limit is None else m.limit.refused(m),
+            lambda m: NEVER if m.limit is None else m.limit.next(m),
+            lambda m, number: [] if m.limit is None else m.limit.refused_ids(m, number),
+            course=presence,
+        ),
+    }
+
+
+def _of_limit(read: Callable[[LimitReader, Moment], Any], course: Course) -> Value:
+    return Value(
+        lambda m: None if m.limit is None else read(m.limit, m),
+        lambda m: NEVER if m.limit is None else m.limit.next(m),
+        lambda m, number: [] if m.limit is None else m.limit.ids(m, number),
+        at_least=lambda m: m.limit is not None and m.limit.at_least(m),
+        course=course,
+    )
+
+
+def _amount(moment: Moment, value: Any) -> str:
+    """In the unit of the limit."""
+    unit = None if moment.limit is None else moment.limit.limit.unit
+    return "unknown" if value is None else words.amount(value, unit)
