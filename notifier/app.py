@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,6 +33,9 @@ class NewEndpoint(BaseModel):
     )
     types: list[TypePattern] = Field(["*"], min_length=1, max_length=50, description="Lead event types, or patterns `lead.*`.")
     lead_types: list[str] = Field([], max_length=50, description="Only these lead types; empty: all.")
+    to: list[Literal["sales", "success", "marketing", "product"]] = Field(
+        [], max_length=4, description="Only leads for these teams; empty: all but those for the product itself."
+    )
 
 
 class EndpointOut(BaseModel):
@@ -45,6 +48,7 @@ class EndpointOut(BaseModel):
     format: str
     types: list[str]
     lead_types: list[str]
+    to: list[str]
     status: str = Field(description="enabled or disabled")
     disabled_reason: str | None
     created_at: str
@@ -100,7 +104,7 @@ def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
                 422, "no_project", f"There is no project '{new.project}'. Make it: handraiser projects create {new.project}"
             )
         target = await _usable_target(new.url, policy, notifier)
-        filters = Filters(types=tuple(new.types), lead_types=tuple(new.lead_types))
+        filters = Filters(types=tuple(new.types), lead_types=tuple(new.lead_types), to=tuple(new.to))
         endpoint, secret = await asyncio.to_thread(
             store.add_endpoint, new.project, new.name or target.host, target, filters, clock()
         )
@@ -170,6 +174,7 @@ def _shown(endpoint: Endpoint) -> EndpointOut:
         format=endpoint.format,
         types=list(endpoint.filters.types),
         lead_types=list(endpoint.filters.lead_types),
+        to=list(endpoint.filters.to),
         status=endpoint.status,
         disabled_reason=endpoint.disabled_reason,
         created_at=iso(endpoint.created_at),

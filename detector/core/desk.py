@@ -177,23 +177,29 @@ class Desk:
         if not change.signal.lead_id:
             self._route(change, lead_type_of(change.judged.rule, change.moment.standing.stage))
             return
-        lead = self._ledger.lead(change.signal.lead_id) or self._strongest()
+        lead = self._ledger.lead(change.signal.lead_id) or self._strongest(change.signal.lead_type)
         if lead is not None:
             self._add_evidence(lead, change)
 
-    def _strongest(self) -> OpenLead | None:
-        return min(self._ledger.open_leads.values(), key=self._strength, default=None)
+    def _beside(self, lead_type: str) -> list[OpenLead]:
+        """The open leads that one of this type has to do with, strongest first."""
+        for_product = self._program.is_for_product(lead_type)
+        same = [each for each in self._ledger.open_leads.values() if self._program.is_for_product(each.lead_type) == for_product]
+        return sorted(same, key=self._strength)
+
+    def _strongest(self, lead_type: str) -> OpenLead | None:
+        return next(iter(self._beside(lead_type)), None)
 
     def _strength(self, lead: OpenLead) -> int:
         return self._program.rank(lead.lead_type)
 
     def _route(self, change: Change, lead_type: str) -> None:
         """To the strongest open lead, unless this is stronger still."""
-        strongest = self._strongest()
+        strongest = self._strongest(lead_type)
         if strongest is not None and self._strength(strongest) <= self._program.rank(lead_type):
             self._enrich(strongest, change, difference("signal", change.judged.name, None, change.signal.step))
             return
-        weaker = sorted(self._ledger.open_leads.values(), key=self._strength)
+        weaker = self._beside(lead_type)
         lead = self._open(change, lead_type, weaker)
         self._put_signal(lead, change)
         self._add_evidence(lead, change)
@@ -204,7 +210,8 @@ class Desk:
 
     def _open(self, change: Change, lead_type: str, weaker: Sequence[OpenLead]) -> OpenLead:
         opened = self._ledger.leads_opened
-        before = sum(opened.values())
+        for_product = self._program.is_for_product(lead_type)
+        before = sum(number for other, number in opened.items() if self._program.is_for_product(other) == for_product)
         opened[lead_type] = opened.get(lead_type, 0) + 1
         return OpenLead(
             lead_id=lead_id(self._account.project, self._account.external_id, lead_type, opened[lead_type]),

@@ -22,7 +22,7 @@ def payload(program: Program, account: Account, lead: OpenLead, moment: Moment, 
     offered = offer(program, moment) if unfinished else None
     action = Speaker(program, moment, account.external_id).text(program.lead_type(lead.lead_type).do) if unfinished else None
     return {
-        **_lead(lead, changes),
+        **_lead(lead, program.lead_type(lead.lead_type).to, changes),
         "score": {"total": None, "fit": None, "behaviour": None, "contributions": []},
         "summary": lead.summary,
         "recommended_action": action,
@@ -45,12 +45,13 @@ def payload(program: Program, account: Account, lead: OpenLead, moment: Moment, 
     }
 
 
-def _lead(lead: OpenLead, changes: list[dict[str, Any]]) -> dict[str, Any]:
+def _lead(lead: OpenLead, to: str, changes: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "lead_id": lead.lead_id,
         "revision": lead.revision,
         "status": lead.status,
         "lead_type": lead.lead_type,
+        "to": to,
         "temperature": lead.temperature,
         "answer_by": words.time(lead.answer_by),
         "snoozed_until": words.time(lead.snoozed_until) if lead.snoozed_until is not None else None,

@@ -28,9 +28,9 @@ def holds(judged: Judged, moment: Moment) -> Verdict:
     guard = judged.guard(moment)
     if guard is False:
         return _FALSE
-    if not judged.rule.steps or judged.limit is None:
+    if not judged.stepped or judged.limit is None:
         return _TRUE if guard else _UNKNOWN
-    step = judged.limit.step(moment, judged.rule.steps)
+    step = judged.limit.step(moment, judged.steps_at(moment))
     if step is False:
         return _FALSE
     if step is None or step is True or guard is None:
@@ -44,4 +44,4 @@ def lasting(judged: Judged, verdict: Verdict, moment: Moment) -> float:
         return 0.0
     if verdict.step != "refused" or judged.limit is None:
         return verdict.rank
-    return rank(judged.limit.step(moment, tuple(step for step in judged.rule.steps if step != "refused")))
+    return rank(judged.limit.step(moment, tuple(step for step in judged.steps_at(moment) if step != "refused")))

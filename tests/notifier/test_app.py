@@ -77,7 +77,9 @@ async def test_an_endpoint_of_a_project_that_is_not_there_says_how_to_make_it(cl
 
 
 async def test_an_endpoint_tells_its_secret_once_and_its_path_never(client: httpx.AsyncClient) -> None:
-    made = await client.post("/v1/endpoints", json=NEW | {"types": ["lead.*"], "lead_types": ["pql"], "name": "CRM"})
+    made = await client.post(
+        "/v1/endpoints", json=NEW | {"types": ["lead.*"], "lead_types": ["pql"], "to": ["product"], "name": "CRM"}
+    )
     assert made.status_code == 201
     assert made.json()["secret"].startswith("whsec_")
     endpoint_id = made.json()["id"]
@@ -85,11 +87,12 @@ async def test_an_endpoint_tells_its_secret_once_and_its_path_never(client: http
     assert listed.json() == {"data": [one.json()], "next": None}
     shown = one.json()
     assert shown | {"secret": made.json()["secret"]} == made.json()
-    assert (shown["url"], shown["name"], shown["types"], shown["lead_types"], shown["status"]) == (
+    assert (shown["url"], shown["name"], shown["types"], shown["lead_types"], shown["to"], shown["status"]) == (
         "https://8.8.8.8",
         "CRM",
         ["lead.*"],
         ["pql"],
+        ["product"],
         "enabled",
     )
     assert "secret" not in listed.text

@@ -55,6 +55,14 @@ def test_lead_types_filter(everything: Subscription, lead_event: LeadEvents) -> 
     assert wants(only_xql, lead_event(data={"lead_type": "xql"}))
 
 
+def test_what_is_for_the_product_itself_reaches_only_who_asks_for_it(everything: Subscription, lead_event: LeadEvents) -> None:
+    for_sales, for_product = (lead_event(data={"lead_type": "x", "to": to}) for to in ("sales", "product"))
+    product = replace(everything, filters=Filters(to=("product",)))
+    both = replace(everything, filters=Filters(to=("sales", "product")))
+    wanted = [[wants(endpoint, event) for event in (for_sales, for_product)] for endpoint in (everything, product, both)]
+    assert wanted == [[True, False], [False, True], [True, True]]
+
+
 def test_a_lead_event_that_comes_twice_makes_each_pair_once(everything: Subscription, lead_event: LeadEvents) -> None:
     other = replace(everything, endpoint_id="ep_2")
     pairs = matching([everything, other], [lead_event(1), lead_event(2), lead_event(1)])

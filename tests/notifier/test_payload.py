@@ -18,6 +18,7 @@ LEAD: dict[str, Any] = {
     "revision": 1,
     "status": "open",
     "lead_type": "pql",
+    "to": "sales",
     "temperature": None,
     "answer_by": None,
     "snoozed_until": None,

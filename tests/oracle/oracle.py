@@ -31,17 +31,37 @@ def signals(rulebook: dict[str, Any], events: list[Event], horizon: int, overrid
     found: set[Signal] = set()
     for name, rule in rulebook["rules"].items():
         for limit in rulebook.get("limits", {}) if "each" in rule else [None]:
-            found |= Rule(account, name, rule, limit).signals(horizon)
+            for lead in leads_of_steps(rulebook, rule, limit):
+                found |= Rule(account, name, rule, limit, lead).signals(horizon)
     return found
+
+
+def leads_of_steps(rulebook: dict[str, Any], rule: dict[str, Any], limit: str | None) -> set[str | None]:
+    """None: the rule's own. Steps that lead to another lead type are as if in a rule of their own."""
+    if "at" not in rule or limit is None:
+        return {None}
+    every = [rulebook["limits"][limit].get("at", rule["at"])]
+    every += [plan["at"][limit] for plan in rulebook["plans"].values() if limit in plan.get("at", {})]
+    return {lead for steps in every for _, lead in map(step_and_lead, steps)}
+
+
+def step_and_lead(step: Any) -> tuple[str, str | None]:
+    """`80%`, or {80%: product}."""
+    if isinstance(step, dict):
+        ((said, lead),) = step.items()
+        return said, lead
+    return step, None
 
 
 class Rule:
     """One rule, of a rule for each limit one limit of it."""
 
-    def __init__(self, account: Account, name: str, rule: dict[str, Any], limit: str | None) -> None:
+    def __init__(self, account: Account, name: str, rule: dict[str, Any], limit: str | None, lead: str | None) -> None:
+        """`lead`: the lead type of those of its steps that it is about; None: of those that are the rule's own."""
         self.account = account
         self.rulebook = account.rulebook
-        self.name = name if limit is None else f"{name}/{limit}"
+        self.lead = lead
+        self.name = "/".join(each for each in (name, limit, lead) if each is not None)
         self.rule = rule
         self.limit = limit
         self.cooldown = duration(rule.get("cooldown", COOLDOWN))
@@ -68,14 +88,20 @@ class Rule:
 
     def share(self, t: int) -> float:
         percent = self.account.percent(self.limit or "", t)
-        shares = [int(step[:-1]) / 100 for step in self.rule["at"] if step != "refused"]
+        shares = [int(step[:-1]) / 100 for step in self.steps(t) if step != "refused"]
         return max([share for share in shares if percent is not None and share <= percent], default=0.0)
+
+    def steps(self, t: int) -> list[str]:
+        """The plan's, else the limit's, else the rule's."""
+        plan, limit = self.account.standing(t).plan or {}, self.limit or ""
+        said = plan.get("at", {}).get(limit) or self.rulebook["limits"][limit].get("at") or self.rule["at"]
+        return [step for step, lead in map(step_and_lead, said) if lead == self.lead]
 
     def refused(self, t: int) -> bool:
         """At this very instant; without a cap there is nothing to be refused for."""
         refusals = self.rulebook["limits"][self.limit].get("refused", [])
         happened = any(event["timestamp"] == t for event in self.account.selected(refusals))
-        return "refused" in self.rule["at"] and happened and self.account.allowed(self.limit or "", t) is not None
+        return "refused" in self.steps(t) and happened and self.account.allowed(self.limit or "", t) is not None
 
     def asked(self, t: int) -> Event | None:
         """The request at this very instant; of several the one with the last id."""
@@ -168,8 +194,8 @@ class Rule:
 
     def lead_type(self, t: int) -> str:
         """The rule's own, else what follows from its family and where the account stood."""
-        if "lead" in self.rule:
-            return str(self.rule["lead"])
+        if self.lead is not None or "lead" in self.rule:
+            return str(self.lead or self.rule["lead"])
         stage = self.account.standing(t).stage
         if self.rule["family"] == "upgrade_intent":
             return "service_sql" if stage in ("free", "paying") else "pql"

@@ -45,7 +45,15 @@ TRIALS: list[dict[str, Any]] = [
     {"stage": "trial", "like": "premium", "days": 3, "then": "standard"},
     {"stage": "trial", "like": "standard"},
 ]
-LEAD_TYPES = {name: {"to": "sales", "answer_in": "1h", "do": "x"} for name in ("sales_sql", "service_sql", "pql", "xql")}
+LEAD_TYPES = {name: {"to": "sales", "answer_in": "1h", "do": "x"} for name in ("sales_sql", "service_sql", "pql", "xql", "mql")}
+LEAD_TYPES["product"] = {"to": "product", "answer_in": "1h", "do": "x"}
+STEPS: list[list[Any]] = [
+    ["80%", "100%", "refused"],
+    ["50%", "100%", "150%"],
+    [{"50%": "product"}, "100%"],
+    [{"80%": "mql"}, {"refused": "sales_sql"}, "100%"],
+    [{"80%": "product"}, {"100%": "product"}, "80%"],
+]
 CLOSE = {"won": ("compare", "plan.change", "==", "up"), "lost": ("compare", "plan.change", "==", "down")}
 SELECTORS = ["imported", "sent", "Shared", "active", {"of": "Ticket", "where": ("compare", "properties.topic", "==", "pricing")}]
 
@@ -75,6 +83,8 @@ def limits(draw: st.DrawFn, names: list[str]) -> dict[str, Any]:
     if draw(st.booleans()):
         found["more"] = dict(draw(st.sampled_from(KINDS)))
     for limit in found.values():
+        if draw(st.integers(0, 4)) == 0:
+            limit["at"] = draw(st.sampled_from(STEPS))
         if draw(st.integers(0, 5)) == 0:
             of_measure = [("compare", name, draw(st.sampled_from([">=", "<"])), draw(st.integers(1, 2))) for name in names]
             limit["if"] = draw(
@@ -163,7 +173,7 @@ def rules(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
     if form in ("at", "each"):
         rule["each"] = "limit"
     if form == "at":
-        rule["at"] = draw(st.sampled_from([["80%", "100%", "refused"], ["50%", "100%"], ["refused"], ["80%"]]))
+        rule["at"] = draw(st.sampled_from([["80%", "100%", "refused"], ["50%", "100%"], ["refused"], ["80%"], *STEPS[1:]]))
         guards = draw(st.sampled_from([0, 0, 0, 0, 1]))
     elif form == "event":
         rule["event"] = draw(st.sampled_from([["asked"], ["Ticket"], ["asked", "Count Refused"]]))
@@ -190,6 +200,9 @@ def rulebooks(draw: st.DrawFn) -> dict[str, Any]:
     capped = draw(limits([name for name, measure in counted.items() if "count" in measure or "distinct" in measure]))
     if "more" in capped:
         plans = _with_more(plans, capped["more"], draw)
+    if draw(st.booleans()):
+        name = draw(st.sampled_from(list(plans)))
+        plans[name] = {**plans[name], "at": {draw(st.sampled_from(list(capped))): draw(st.sampled_from(STEPS))}}
     book: dict[str, Any] = {
         "project": "acme-mail",
         "events": EVENTS,

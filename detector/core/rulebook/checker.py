@@ -33,12 +33,14 @@ def checked(root: Fields, report: Report) -> Rulebook:
     names = Names(measure_types, lists, _keys(sections.get("plans")), _keys(sections.get("events")))
     context = Context(report, names)
     aliases(sections.get("events"), context)
-    capped = limits.limits(sections.get("limits"), context)
+    kinds = _keys(sections.get("lead_types"))
+    capped = limits.limits(sections.get("limits"), kinds, context)
     features = meters.features(sections.get("features"), context)
     _account(sections.get("account"), report)
     lead_types = leads.lead_types(sections.get("lead_types"), context)
     close_won, close_lost = leads.close(sections.get("close"), context)
-    ladder = plans.plans(sections.get("plans"), limits.units_of(sections.get("limits")), _keys(sections.get("features")), report)
+    offered = plans.Known(limits.units_of(sections.get("limits")), _keys(sections.get("features")), kinds, report)
+    ladder = plans.plans(sections.get("plans"), offered)
     rulebook = Rulebook(
         project=_project(sections.get("project"), root, report),
         currency=_currency(sections.get("currency"), report),
@@ -54,7 +56,7 @@ def checked(root: Fields, report: Report) -> Rulebook:
         lead_types=lead_types,
         close_won=close_won,
         close_lost=close_lost,
-        rules=rules.rules(sections.get("rules"), _keys(sections.get("lead_types")), context),
+        rules=rules.rules(sections.get("rules"), kinds, context),
     )
     report_asleep(rulebook, shapes.entries(sections.get("rules"), "rules", Report()), report)
     return rulebook

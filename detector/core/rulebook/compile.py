@@ -14,6 +14,7 @@ from detector.core.measures.usage import Existence, LimitReader
 from detector.core.rulebook.folds import Sink, fold_functions
 from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import Judged, Line
+from detector.core.rulebook.judged_limits import for_limit
 from detector.core.rulebook.limit_values import limit_values
 from detector.core.rulebook.model import (
     Binary,
@@ -24,6 +25,7 @@ from detector.core.rulebook.model import (
     Limit,
     Measure,
     Name,
+    Plan,
     Rule,
     Rulebook,
     Selector,
@@ -79,6 +81,10 @@ class Program:
         place = self.strength.get(name)
         return _LEAD_TYPE_DEFAULT if place is None else self.rulebook.lead_types[place]
 
+    def is_for_product(self, lead_type: str) -> bool:
+        """Such leads are apart: neither these nor those for people take over, or join, the others."""
+        return self.lead_type(lead_type).to == "product"
+
     def rank(self, lead_type: str) -> int:
         """Smaller is stronger; a type that the rulebook does not order is the weakest."""
         return self.strength.get(lead_type, len(self.strength))
@@ -100,7 +106,7 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     of_limits = limit_values(limits.values())
     values |= where_trials_end(of_limits) if ladder.timed else of_limits
     counts = frozenset(name for name, measure in rulebook.measures.items() if _by_one_at_most(measure))
-    judged = {each.name: each for rule in rulebook.rules for each in _judged(rule, limits, values, counts)}
+    judged = {each.name: each for rule in rulebook.rules for each in _judged(rule, limits, values, counts, rulebook.plans)}
     traits = {path for path in _paths(rulebook) if path.startswith(("person.", "account."))}
     folds = fold_functions(_sinks(rulebook), acting=any(each.of_person for each in judged.values()))
     return Program(
@@ -140,7 +146,9 @@ def asked_properties(rule: Rule) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for path in paths if path.startswith("properties."))) if rule.event else ()
 
 
-def _judged(rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, Value], counts: frozenset[str]) -> list[Judged]:
+def _judged(
+    rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, Value], counts: frozenset[str], plans: tuple[Plan, ...]
+) -> list[Judged]:
     """`counts`: the measures that no event raises by more than one."""
     properties = asked_properties(rule)
     read = _reading(rule.when, values, properties)
@@ -156,12 +164,8 @@ def _judged(rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, 
     )
     if rule.each_limit:
         allowed = values["limit.allowed"].course
-        return [_for_limit(judged, name, limit, allowed) for name, limit in limits.items()]
+        return [each for limit in limits.values() for each in for_limit(judged, limit, allowed, plans)]
     return [replace(judged, asked_key=asked_key(rule.name, rule.event, properties))] if rule.event else [judged]
-
-
-def _for_limit(judged: Judged, name: str, limit: LimitReader, allowed: Course) -> Judged:
-    return replace(judged, name=f"{judged.name}/{name}", limit=limit, course=max(judged.course, limit.course, allowed))
 
 
 def _existence(limit: Limit, values: Mapping[str, Value]) -> Existence | None:

@@ -7,7 +7,7 @@ from typing import Any
 from detector.core.instants import NEVER, Course
 from detector.core.measures.moment import Moment
 from detector.core.measures.usage import LimitReader
-from detector.core.rulebook.model import Rule, Type
+from detector.core.rulebook.model import Rule, Step, Type
 from detector.core.rulebook.values import Value
 
 ACTING = "sacting"
@@ -37,7 +37,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is judged on its own: a rule, or a rule for one limit (`limit/contacts`). `guard`: all `when` lines, three-valued."""
+    """What is judged on its own: a rule, a rule for one limit (`limit/contacts`), or those of its steps that lead to a lead
+    of their own type (`limit/contacts/product`). `guard`: all `when` lines, three-valued.
+    """
 
     name: str
     rule: Rule
@@ -50,6 +52,17 @@ class Judged:
     of_person: bool = False
     """Whether a line looks at the person at hand."""
     course: Course = Course.STILL
+    steps: tuple[Step, ...] = ()
+    """Of the limit, where the plan says none of its own; `lead`: the lead type of a step that is not the rule's own."""
+    lead: str = ""
+    stepped: bool = False
+    """Whether it is judged by steps, be there any on the plan in force or not."""
+
+    def steps_at(self, moment: Moment) -> tuple[Step, ...]:
+        """The plan's own win over the limit's, and these over the rule's."""
+        plan = moment.standing.plan
+        of_plan = plan.at.get(self.limit.limit.name) if plan is not None and self.limit is not None else None
+        return self.steps if of_plan is None else of_plan.get(self.lead, ())
 
     def allowed(self, moment: Moment) -> float | None:
         return None if self.limit is None else self.limit.allowed(moment)
@@ -90,7 +103,7 @@ class Judged:
         for n, line in enumerate(self.lines):
             if left := line.events_left(moment):
                 return [1 << n, left]
-        left = self.limit.events_left(moment, self.rule.steps) if self.limit is not None and self.rule.steps else 0
+        left = self.limit.events_left(moment, self.steps_at(moment)) if self.limit is not None and self.stepped else 0
         return [1 << len(self.lines), left] if left else None
 
     @property

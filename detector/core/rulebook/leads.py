@@ -22,6 +22,8 @@ TYPES_OF_FAMILY: Final[Mapping[Family, tuple[str, ...]]] = {
 }
 """The lead types that a family can lead to; which one follows from the account's stage (the table in docs/rulebook.md)."""
 
+TEAMS: Final = ("sales", "success", "marketing", "product")
+"""Whom a lead type is for; `product` is your own program, which nobody else is to hear."""
 _LEAD_TYPE: Final = ("to", "answer_in", "do")
 _LEAD_TYPE_LATER: Final = ("expires", "at_least", "owner", "quiet_after")
 _EXAMPLES: Final = {"to": "sales", "answer_in": "1h", "do": '"Call them."'}
@@ -39,11 +41,7 @@ def lead_types(node: Node | None, context: Context) -> tuple[LeadType, ...]:
         if values is None:
             continue
         shapes.require(values, entry.value, what, _EXAMPLES, report)
-        to = (
-            shapes.one_of(values["to"], f"`to` of {what}", ("sales", "success", "marketing"), (), report)
-            if "to" in values
-            else None
-        )
+        to = shapes.one_of(values["to"], f"`to` of {what}", TEAMS, (), report) if "to" in values else None
         answer_in = shapes.duration(values["answer_in"], f"`answer_in` of {what}", report) if "answer_in" in values else None
         do = template(values["do"], context.names, DO, report) if "do" in values else ()
         built.append(LeadType(name, to or "sales", answer_in or 0, do))

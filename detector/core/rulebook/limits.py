@@ -1,6 +1,6 @@
 """The section `limits`: what plans cap."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from detector.core.rulebook import shapes
@@ -10,6 +10,7 @@ from detector.core.rulebook.names import IF
 from detector.core.rulebook.paths import property_path
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context, selector
+from detector.core.rulebook.steps import steps
 from detector.core.rulebook.tree import Entry, Node, Scalar, kind_of
 
 LIMITS_MAX: Final = 100
@@ -22,16 +23,16 @@ _BESIDE: Final[Mapping[str, tuple[str, ...]]] = {
     "distinct": ("of", "resets"),
 }
 """What belongs to each kind; every other key that is not for all is refused beside it."""
-_FOR_ALL: Final = ("refused", "label", "unit", "if")
+_FOR_ALL: Final = ("refused", "label", "unit", "if", "at")
 _EXAMPLES: Final = {"of": "Your Event Name", "each": "recording", "resets": "month"}
 _KEYS: Final = (*_KINDS, "of", "each", "worst_by", "resets", *_FOR_ALL)
-_LATER: Final = ("min", "at", "window", "tolerance", "where")
+_LATER: Final = ("min", "window", "tolerance", "where")
 _RESETS_LATER: Final = ("billing period", "day", "week", "hour", "year", "quarter", "never")
 
 
-def limits(node: Node | None, context: Context) -> dict[str, Limit]:
+def limits(node: Node | None, lead_types: Collection[str], context: Context) -> dict[str, Limit]:
     found = shapes.bounded(shapes.entries(node, "limits", context.report), "limits", LIMITS_MAX, context.report)
-    built = {name: _limit(name, entry, context) for name, entry in found.items()}
+    built = {name: _limit(name, entry, lead_types, context) for name, entry in found.items()}
     return {name: limit for name, limit in built.items() if limit is not None}
 
 
@@ -45,7 +46,7 @@ def units_of(node: Node | None) -> dict[str, str | None]:
     return found
 
 
-def _limit(name: str, entry: Entry, context: Context) -> Limit | None:
+def _limit(name: str, entry: Entry, lead_types: Collection[str], context: Context) -> Limit | None:
     what, report = f"limit '{name}'", context.report
     shapes.name_ok(entry.key, "a limit", report)
     values = shapes.fields(entry.value, what, _KEYS, _LATER, report)
@@ -75,6 +76,7 @@ def _limit(name: str, entry: Entry, context: Context) -> Limit | None:
         each=each,
         worst_by=property_path(values["worst_by"], f"`worst_by` of {what}", report) if "worst_by" in values else None,
         only_if=condition(values["if"], context.names, IF, report) if "if" in values else None,
+        at=steps(values["at"], what, lead_types, report) if "at" in values else None,
     )
 
 

@@ -124,6 +124,13 @@ class Measure:
     within_ms: int = 0
 
 
+Step: TypeAlias = float | Literal["refused"]
+"""A share of the limit (0.8, 1.0, …), or the product's own refusal, which is above every share."""
+
+Steps: TypeAlias = Mapping[str, tuple[Step, ...]]
+"""Lead type ("": that of the rule) -> the steps that lead to it, in rising order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A measure that plans cap. gauge: the newest `of_value`, a path such as `properties.total`.
@@ -131,7 +138,7 @@ class Limit:
     counter, sum, distinct: events, the sum of `of_value`, or its different values in the calendar month (UTC) of t.
     `unit`: what the numbers are: a duration's unit, `bytes`, or a text that is only shown. `each`: what a single event is,
     where the limit is on each of them. `worst_by`: the path that tells sub-resources apart, each a gauge; the highest counts.
-    `only_if`: the limit is there only while this holds.
+    `only_if`: the limit is there only while this holds. `at`: its steps, in place of the rule's.
     """
 
     name: str
@@ -144,6 +151,7 @@ class Limit:
     each: str | None = None
     worst_by: str | None = None
     only_if: Condition | None = None
+    at: Steps | None = None
 
     @property
     def resets(self) -> bool:
@@ -162,6 +170,7 @@ class Feature:
 class Plan:
     """`allows`: limit name -> most allowed, None: no cap. A limit that is not named is unknown on this plan. price None: ask.
 
+    `at`: limit -> its steps on this plan, in place of the limit's and the rule's.
     A timed trial has both `days_ms`, how long it lasts, and `then`, the plan that follows (no trial). Other plans have neither.
     """
 
@@ -172,6 +181,7 @@ class Plan:
     has: frozenset[str]
     days_ms: int | None = None
     then: str | None = None
+    at: Mapping[str, Steps] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +203,6 @@ class LeadType:
     do: Template
 
 
-Step: TypeAlias = float | Literal["refused"]
-"""A share of the limit (0.8, 1.0, …), or the product's own refusal, which is above every share."""
-
-
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One way to qualify. Exactly one of `steps` (with each_limit), `when`, `event` decides; `when` may also guard the others.
@@ -209,7 +215,7 @@ class Rule:
     family: Family | None = None
     lead: str | None = None
     each_limit: bool = False
-    steps: tuple[Step, ...] = ()
+    steps: Steps = field(default_factory=dict)
     when: tuple[Condition, ...] = ()
     event: tuple[tuple[str, Selector], ...] = ()
     """(name in the rulebook, what it selects): the name is what `{event}` says."""

@@ -1,29 +1,42 @@
 """What an account pays for and how it starts: `plans`, `no_plan`, `onboarding`."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Final, Literal, cast
 
 from detector.core.rulebook import shapes, trials
 from detector.core.rulebook.model import Onboarding, Plan, Selector
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context
+from detector.core.rulebook.steps import of_limits
 from detector.core.rulebook.tree import Entry, Fields, Items, Node, Scalar, kind_of
 
 PLANS_MAX: Final = 100
 STEPS_MAX: Final = 32
-_PLAN: Final = ("stage", "price", "allows", "has", *trials.KEYS)
-_PLAN_LATER: Final = ("per", "tolerance", "from", "until", "at", "adds", "since")
+_PLAN: Final = ("stage", "price", "allows", "has", "at", *trials.KEYS)
+_PLAN_LATER: Final = ("per", "tolerance", "from", "until", "adds", "since")
 _ONBOARDING: Final = ("steps", "within", "by")
 _ONBOARDING_LATER: Final = ("order", "since", "if")
 
 
-def plans(node: Node | None, limits: Mapping[str, str | None], features: Collection[str], report: Report) -> tuple[Plan, ...]:
-    """The ladder, in the order of the file, which must be cheapest first (trials stand anywhere). `limits`: with their units."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a plan may name. `limits`: each with its unit."""
+
+    limits: Mapping[str, str | None]
+    features: Collection[str]
+    lead_types: Collection[str]
+    report: Report
+
+
+def plans(node: Node | None, known: Known) -> tuple[Plan, ...]:
+    """The ladder, in the order of the file, which must be cheapest first (a trial stands anywhere)."""
+    report = known.report
     found = shapes.bounded(shapes.entries(node, "plans", report), "plans", PLANS_MAX, report)
     built: list[Plan] = []
     dearest = 0.0
     for name, entry in found.items():
-        plan = _plan(name, entry, limits, features, report)
+        plan = _plan(name, entry, known)
         if plan is None:
             continue
         if plan.stage != "trial" and plan.price is not None:
@@ -35,8 +48,8 @@ def plans(node: Node | None, limits: Mapping[str, str | None], features: Collect
     return trials.resolved(built, found, report)
 
 
-def _plan(name: str, entry: Entry, limits: Mapping[str, str | None], features: Collection[str], report: Report) -> Plan | None:
-    what = f"plan '{name}'"
+def _plan(name: str, entry: Entry, known: Known) -> Plan | None:
+    what, report = f"plan '{name}'", known.report
     if shapes.name_ok(entry.key, "a plan", report) and name == "none":
         report.refuse(entry.key.at, "name", "'none' says that there is no plan", "Choose another name")
     if isinstance(entry.value, Items):
@@ -56,9 +69,14 @@ def _plan(name: str, entry: Entry, limits: Mapping[str, str | None], features: C
     if stage == "paying":
         shapes.require(values, entry.value, what, {"price": "20 (a month), or ask"}, report)
     price = _price(values["price"], what, report) if "price" in values else None if stage == "paying" else 0
-    allows = _allows(values.get("allows"), what, limits, report)
-    has = _has(values.get("has"), what, features, report)
-    return Plan(name, cast("Literal['trial', 'free', 'paying']", stage or "free"), price, allows, has)
+    return Plan(
+        name=name,
+        stage=cast("Literal['trial', 'free', 'paying']", stage or "free"),
+        price=price,
+        allows=_allows(values.get("allows"), what, known.limits, report),
+        has=_has(values.get("has"), what, known.features, report),
+        at=of_limits(values.get("at"), what, known.limits, known.lead_types, report),
+    )
 
 
 def _price(node: Node, what: str, report: Report) -> float | None:

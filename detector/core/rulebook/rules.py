@@ -7,12 +7,13 @@ from detector.core import words
 from detector.core.rulebook import shapes, units
 from detector.core.rulebook.conditions import condition
 from detector.core.rulebook.leads import FAMILIES, TYPES_OF_FAMILY
-from detector.core.rulebook.model import Condition, Family, Rule, Selector, Step, Template, Term
+from detector.core.rulebook.model import Condition, Family, Rule, Selector, Template, Term
 from detector.core.rulebook.names import Place
 from detector.core.rulebook.problems import Report, closest
 from detector.core.rulebook.selectors import BUILTINS, Context, is_misspelt
+from detector.core.rulebook.steps import steps
 from detector.core.rulebook.templates import template
-from detector.core.rulebook.tree import At, Entry, Items, Node, Scalar, kind_of
+from detector.core.rulebook.tree import At, Entry, Items, Node
 
 RULES_MAX: Final = 200
 CONDITIONS_MAX: Final = 32
@@ -62,7 +63,7 @@ def _rule(name: str, entry: Entry, lead_types: Collection[str], context: Context
         family=family,
         lead=lead,
         each_limit=each_limit,
-        steps=_steps(values["at"], what, report) if "at" in values else (),
+        steps=steps(values["at"], what, lead_types, report) if "at" in values else {},
         when=_when(values["when"], what, place, context) if "when" in values else (),
         event=_event(values["event"], what, context) if by_event else (),
         cooldown_ms=cooldown,
@@ -135,29 +136,6 @@ def _when(node: Node, what: str, place: Place, context: Context) -> tuple[Condit
         context.report.refuse(node.at, "value", f"`when` of {what} has {len(items)} conditions", remedy)
     found = (condition(item, context.names, place, context.report) for item in items[:CONDITIONS_MAX])
     return tuple(each for each in found if each is not None)
-
-
-def _steps(node: Node, what: str, report: Report) -> tuple[Step, ...]:
-    """Shares in rising order, `refused` last."""
-    steps: tuple[Step, ...] = shapes.each(node, f"`at` of {what}", _step, report)
-    if len(set(steps)) < len(steps):
-        report.refuse(node.at, "value", f"`at` of {what} names a step twice", "Keep one of them")
-    if not steps and isinstance(node, Items) and not node.items:
-        report.refuse(node.at, "value", f"`at` of {what} is empty", "Write: at: [80%, 100%, refused]")
-    return tuple(sorted(set(steps), key=lambda step: float("inf") if step == "refused" else float(step)))
-
-
-def _step(node: Node, what: str, report: Report) -> Step | None:
-    if isinstance(node, Scalar):
-        if node.text == "refused":
-            return "refused"
-        share = units.percent(node.text)
-        if share:
-            return share
-    report.refuse(
-        node.at, "value", f"{what} holds percentages and `refused`, found {kind_of(node)}", "Write: at: [80%, 100%, refused]"
-    )
-    return None
 
 
 def _event(node: Node, what: str, context: Context) -> tuple[tuple[str, Selector], ...]:

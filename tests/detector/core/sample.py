@@ -117,7 +117,7 @@ RULEBOOK = Rulebook(
             ),
             "usage_limit",
             each_limit=True,
-            steps=(0.8, 1.0, "refused"),
+            steps={"": (0.8, 1.0, "refused")},
         ),
         Rule(
             "onboarded",

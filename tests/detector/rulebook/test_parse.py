@@ -96,7 +96,12 @@ def test_a_rule_of_the_project_changes_single_keys_of_the_bases_rule() -> None:
     mine = "{lead: mql, event: [Asked], say: x}"
     book = parsed(f"rules:\n  limit: {limit_rule}\n  onboarded: {onboarded_rule}\n  mine: {mine}\n")
     limit, onboarded = rule_of(book.rulebook, "limit"), rule_of(book.rulebook, "onboarded")
-    assert (limit.steps, limit.cooldown_ms, limit.family, limit.each_limit) == ((0.95, "refused"), 2 * DAY, "usage_limit", True)
+    assert (limit.steps, limit.cooldown_ms, limit.family, limit.each_limit) == (
+        {"": (0.95, "refused")},
+        2 * DAY,
+        "usage_limit",
+        True,
+    )
     assert onboarded.say == ("hello ", Name("account", Type.TEXT))
     assert [condition.text for condition in onboarded.when] == ["onboarding.done", "active_days >= 3"]
     assert [rule.name for rule in book.rulebook.rules][-1] == "mine"

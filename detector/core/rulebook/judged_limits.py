@@ -1,0 +1,24 @@
+"""A rule for each limit in; what is judged for one of them out: its steps, apart by the lead type that they lead to."""
+
+from dataclasses import replace
+
+from detector.core.instants import Course
+from detector.core.measures.usage import LimitReader
+from detector.core.rulebook.judged import Judged
+from detector.core.rulebook.model import Plan
+
+
+def for_limit(judged: Judged, limit: LimitReader, allowed: Course, plans: tuple[Plan, ...]) -> list[Judged]:
+    """One, and one more for each lead type that steps of the limit lead to beside the rule's own."""
+    name = f"{judged.name}/{limit.limit.name}"
+    whole = replace(judged, name=name, limit=limit, course=max(judged.course, limit.course, allowed))
+    if not judged.rule.steps:
+        return [whole]
+    steps = judged.rule.steps if limit.limit.at is None else limit.limit.at
+    every = [steps, *(plan.at[limit.limit.name] for plan in plans if limit.limit.name in plan.at)]
+    leads = dict.fromkeys(lead for each in every for lead in each)
+    found = []
+    for lead in leads:
+        each = replace(whole, steps=steps.get(lead, ()), lead=lead, stepped=True)
+        found.append(replace(each, name=f"{name}/{lead}", rule=replace(judged.rule, lead=lead)) if lead else each)
+    return found
