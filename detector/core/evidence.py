@@ -40,7 +40,8 @@ def _of_step(rule: str, limit: LimitReader, moment: Moment, step: Step) -> dict[
         refusals = _Compared("limit.refused >= 1", limit.refused(moment, REFUSED_MS), 1, REFUSED_MS)
         return _entry(rule, moment, refusals, limit.refused_ids(moment, MORE_IDS + 1, REFUSED_MS))
     percent = _value(limit.percent(moment), Type.PERCENT, at_least=limit.at_least(moment))
-    share = _Compared(f"limit.percent >= {words.step(step)}", percent, words.plain(step, Type.PERCENT))
+    height = limit.height(moment, step)
+    share = _Compared(f"limit.percent >= {words.step(height)}", percent, words.plain(height, Type.PERCENT))
     return _entry(rule, moment, share, limit.ids(moment, MORE_IDS + 1))
 
 

@@ -7,6 +7,7 @@ import msgspec
 from contracts.messages import EMPTY_OBJECT, UsageEvent
 from detector.core.facts.facts import Facts
 from detector.core.facts.people import PLAN
+from detector.core.measures.addons import ADDONS, canonical
 from detector.core.measures.plan import OWN
 from detector.core.rulebook.compile import Program
 from detector.core.rulebook.decode import scalar
@@ -23,7 +24,7 @@ def fold_traits(program: Program, facts: Facts, event: UsageEvent) -> int:
     if event.type == "group":
         first_plan = program.ladder.since_ever(facts)
         # A browser must not upgrade itself. Ingest drops such traits too; this is where they would do harm.
-        wanted = program.account_traits if event.trust == "server" else program.account_traits - {PLAN}
+        wanted = program.account_traits if event.trust == "server" else program.account_traits - {PLAN, ADDONS}
         _keep(facts.traits, OWN, wanted, event)
         return event.timestamp if program.ladder.since_ever(facts) == first_plan else -1
     if event.person is not None:
@@ -40,6 +41,6 @@ def _keep(store: Any, owner: str, wanted: frozenset[str], event: UsageEvent) -> 
     if not isinstance(traits, dict):
         return
     for name in sorted(wanted & traits.keys()):
-        value = scalar(traits[name])
+        value = canonical(traits[name]) if owner == OWN and name == ADDONS else scalar(traits[name])
         if value is not None or traits[name] is None:
             store.add(owner, name, event.timestamp, event.id, value)

@@ -27,7 +27,9 @@ def offer(program: Program, moment: Moment) -> Offer | None:
     now, rank = moment.standing.plan, moment.standing.rank
     if now is None or rank is None:
         return None
-    higher = [plan for plan in program.rulebook.plans[rank + 1 :] if plan.stage != "trial"]  # nobody buys a trial
+    above = program.rulebook.plans[rank + 1 :]
+    terms = (moment.ladder.terms(plan, moment.facts, moment.t) for plan in above if plan.stage != "trial")  # nobody buys a trial
+    higher = list(terms)
     near = [reader for reader in program.limits.values() if _ran_into(reader, moment)]
     missed = PremiumReader(dict(program.features), RECENT_MS).names(moment)
     offers = [Offer(plan, now, _covered(plan, near, missed, moment)) for plan in higher]
@@ -44,7 +46,7 @@ def offer_data(of: Offer | None, currency: str) -> dict[str, Any]:
         "price_now": of.now.price,
         "price_next": of.plan.price,
         "currency": currency,
-        "per": "month",
+        "per": "month" if of.plan.per is None else f"{of.plan.per} and month",
         "covers": list(of.covers),
     }
 

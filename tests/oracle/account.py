@@ -37,8 +37,7 @@ class Account:
         self.overrides = overrides
         first = {event["id"]: event for event in reversed(events)}
         self.events = sorted(first.values(), key=lambda event: (event["timestamp"], event["id"]))
-        said = [(e["timestamp"], e["traits"]["plan"]) for e in self.events if e["type"] == "group" and "plan" in e["traits"]]
-        self.plans = Plans(rulebook, said)
+        self.plans = Plans(rulebook, self.said("plan"), self.said("addons"))
         self.known: dict[Any, Any] = {}
 
     def once(self, key: Any, work: Callable[[], T]) -> T:
@@ -47,6 +46,10 @@ class Account:
             self.known[key] = work()
         answer: T = self.known[key]
         return answer
+
+    def said(self, trait: str) -> list[tuple[int, Any]]:
+        """When what was said of the account."""
+        return [(e["timestamp"], e["traits"][trait]) for e in self.events if e["type"] == "group" and trait in e["traits"]]
 
     # --- which events ---
 
@@ -92,7 +95,7 @@ class Account:
             within = self.rulebook["onboarding"].get("within")
             return took if rest == "took" else took is not None and (within is None or took <= duration(within))
         if root == "account":
-            return self.trait([e for e in self.events if e["type"] == "group"], rest, t)
+            return next((value for at, value in reversed(self.said(rest)) if at <= t), None)
         raise ValueError(f"not a name that the oracle knows: {path}")
 
     def measure(self, measure: dict[str, Any], t: int) -> Any:

@@ -68,7 +68,15 @@ class Limit:
         most = None if plan is None else plan.get("allows", {}).get(self.name)
         if overridden and overridden[-1] != "plan":
             most = overridden[-1]
-        return None if most == "none" or most is None else amount(most, self.said.get("unit"))
+        if most == "none" or most is None:
+            return None
+        unit = self.said.get("unit")
+        if overridden and overridden[-1] != "plan":
+            return amount(most, unit)
+        more: list[float] = [
+            number * amount(adds[self.name], unit) for number, adds in (plan or {}).get("added", []) if self.name in adds
+        ]
+        return amount(most, unit) + sum(more)
 
 
 def amount(said: Any, unit: str | None) -> float:

@@ -41,8 +41,14 @@ def leads_of_steps(rulebook: dict[str, Any], rule: dict[str, Any], limit: str | 
     if "at" not in rule or limit is None:
         return {None}
     every = [rulebook["limits"][limit].get("at", rule["at"])]
-    every += [plan["at"][limit] for plan in rulebook["plans"].values() if limit in plan.get("at", {})]
+    every += [plan["at"][limit] for plan in all_terms(rulebook) if limit in plan.get("at", {})]
     return {lead for steps in every for _, lead in map(step_and_lead, steps)}
+
+
+def all_terms(rulebook: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of all plans, at any time."""
+    plans = rulebook["plans"].values()
+    return [terms for plan in plans for terms in (plan if isinstance(plan, list) else [plan])]
 
 
 def step_and_lead(step: Any) -> tuple[str, str | None]:
@@ -88,8 +94,10 @@ class Rule:
 
     def share(self, t: int) -> float:
         percent = self.account.percent(self.limit or "", t)
-        shares = [int(step[:-1]) / 100 for step in self.steps(t) if step != "refused"]
-        return max([share for share in shares if percent is not None and share <= percent], default=0.0)
+        tolerated = int(((self.account.standing(t).plan or {}).get("tolerance") or {}).get(self.limit, "0%")[:-1])
+        shares = [int(step[:-1]) for step in self.steps(t) if step != "refused"]
+        reached = [s for s in shares if percent is not None and (s + tolerated * (s >= 100)) / 100 <= percent]
+        return max(reached, default=0) / 100
 
     def steps(self, t: int) -> list[str]:
         """The plan's, else the limit's, else the rule's."""

@@ -103,6 +103,28 @@ def _with_more(plans: dict[str, Any], limit: dict[str, Any], draw: st.DrawFn) ->
 
 
 @st.composite
+def _varied(draw: st.DrawFn, plan: dict[str, Any], limits: list[str]) -> Any:
+    """A plan, now and then with steps of its own, with tolerance, or with other terms before and after some day."""
+    plan = dict(plan)
+    if draw(st.integers(0, 3)) == 0:
+        plan["at"] = {draw(st.sampled_from(limits)): draw(st.sampled_from(STEPS))}
+    if draw(st.integers(0, 3)) == 0 and "like" not in plan:
+        plan["tolerance"] = {draw(st.sampled_from(limits)): draw(st.sampled_from(["10%", "50%"]))}
+    if draw(st.integers(0, 3)) != 0 or plan["stage"] == "trial":
+        return plan
+    others = draw(st.lists(st.sampled_from([5, 10, 40]), min_size=1, max_size=2))
+    dates = [{}, *({"from": day} for day in ("2026-05-29", "2026-06-03"))]
+    terms = [plan, *({**plan, "allows": {**plan["allows"], "contacts": n}, "has": ["ab"]} for n in others)]
+    return [{**date, **each} for date, each in zip(dates, draw(st.permutations(terms)), strict=False)]
+
+
+ADDONS: dict[str, Any] = {
+    "pack": {"price": 5, "adds": {"contacts": 10, "emails": 1}},
+    "robot": {"price": 5, "gives": ["ai"], "adds": {"contacts": 5}},
+}
+
+
+@st.composite
 def measures(draw: st.DrawFn) -> dict[str, Any]:
     found = {}
     for number in range(draw(st.integers(1, 3))):
@@ -200,15 +222,14 @@ def rulebooks(draw: st.DrawFn) -> dict[str, Any]:
     capped = draw(limits([name for name, measure in counted.items() if "count" in measure or "distinct" in measure]))
     if "more" in capped:
         plans = _with_more(plans, capped["more"], draw)
-    if draw(st.booleans()):
-        name = draw(st.sampled_from(list(plans)))
-        plans[name] = {**plans[name], "at": {draw(st.sampled_from(list(capped))): draw(st.sampled_from(STEPS))}}
+    plans = {name: draw(_varied(plan, list(capped))) for name, plan in plans.items()}
     book: dict[str, Any] = {
         "project": "acme-mail",
         "events": EVENTS,
         "limits": capped,
         "features": FEATURES,
         "plans": plans,
+        "addons": ADDONS,
         "onboarding": {"steps": draw(st.sampled_from([["signed", "imported"], ["imported", "sent"]])), "within": "3d"},
         "lead_types": LEAD_TYPES,
         "measures": counted,

@@ -40,6 +40,7 @@ TRACKED = [
     ),
 ]
 PLANS = ["free", "standard", "standard", "premium", "free", "none", None, "", "mystery", "trial"]
+ADDONS_SAID = [["pack"], ["robot", "pack", "pack"], {"pack": 2}, "robot, nothing", [], None]
 PEOPLE = ["ada", "ada", "bo", None]
 PROPERTIES = {
     "total": st.sampled_from([1, 5, 8, 9, 10, 16, 20, "8", True]),
@@ -114,7 +115,7 @@ def _spans(book: dict[str, Any]) -> list[int]:
     """How far apart things meet: windows, cooldowns, trials."""
     lengths = [measure[key] for measure in book["measures"].values() for key in ("window", "within") if key in measure]
     lengths += [rule["cooldown"] for rule in book["rules"].values() if "cooldown" in rule]
-    days = [plan["days"] * DAY for plan in book["plans"].values() if "days" in plan]
+    days = [plan["days"] * DAY for plan in book["plans"].values() if "days" in plan]  # no dated plan has it
     return sorted({*map(duration, lengths), *days, 14 * DAY})
 
 
@@ -188,7 +189,7 @@ def _events(draw: st.DrawFn, book: dict[str, Any], most: int, too_late: list[int
         else:
             values = {name: draw(PROPERTIES[name]) for name in USED.get(what, ())}
             made["properties"] = {name: value for name, value in values.items() if value is not None}
-        never_too_late = list(made["traits"]) == ["plan"] and person is None
+        never_too_late = list(made["traits"]) in (["plan"], ["addons"]) and person is None
         made["received_at"] = t + draw(plan_delays if never_too_late else delays)
         found.append(made)
     return found
@@ -215,6 +216,8 @@ def event(message_id: str, t: int, what: str, person: str | None) -> Event:
 def _account_traits(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
     if draw(st.integers(0, 5)) == 0:
         return {"size": draw(st.sampled_from([50, 5, None]))}
+    if draw(st.integers(0, 4)) == 0:
+        return {"addons": draw(st.sampled_from(ADDONS_SAID))}
     return {"plan": draw(st.sampled_from([*["trial"] * 10, *PLANS] if "trial" in book["plans"] else PLANS))}
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from detector.core.facts.facts import Facts
-from detector.core.measures.plan import Ladder, Standing
+from detector.core.measures.plan import Ladder
+from detector.core.measures.standing import Standing
 from detector.core.overrides import Override
 
 if TYPE_CHECKING:

@@ -4,59 +4,30 @@ With `no_plan: P` the account is on P until its first known plan. Without it the
 plan trait of null, "" or "none" after a paying plan is churn; after anything else there is simply no plan.
 
 A timed trial begins with the first of a run of entries that name it, and ends by itself: from then on the account stands
-where the plan that follows stands, also if the trial is named again, until another plan is said.
+where the plan that follows stands, also if the trial is named again, until another plan is said. Dated terms of a plan are no
+change of plan; neither are add-ons, which the trait `addons` names, from when on it does.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from detector.core.facts.facts import Facts
 from detector.core.facts.history import Entry
 from detector.core.facts.people import PLAN
 from detector.core.instants import NEVER
-from detector.core.rulebook.model import Plan
+from detector.core.measures.addons import ADDONS
+from detector.core.measures.standing import Standing, Terms
+from detector.core.rulebook.model import AddOn, Plan
 
 OWN = ""
 """The owner of the account's own traits in its store of traits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """`name` as it was said, also of a plan that the rulebook does not know; `plan` None: limits and features are unknown.
-
-    `rank`: its place on the ladder; a timed trial has that of the plan that follows. `kept`: the features that are no
-    premium: the plan's, in a timed trial those of the plan that follows. `trial_ends_at`: only while in a timed trial.
-    """
-
-    name: str | None
-    plan: Plan | None
-    stage: str
-    rank: int | None = None
-    kept: frozenset[str] = frozenset()
-    trial_ends_at: int | None = None
-
-    @property
-    def placed(self) -> bool:
-        """Whether there is a way up or down from here: a plan that the rulebook knows, or churned."""
-        return self.rank is not None or self.stage == "churned"
-
-
 _UNKNOWN = Standing(None, None, "unknown")
 _VISITOR = Standing(None, None, "visitor")
 _CHURNED = Standing(None, None, "churned")
-
-
-class _Trial(NamedTuple):
-    meanwhile: Standing
-    days_ms: int
-    then: Standing
-
-    def at(self, began: int, t: int) -> Standing:
-        """Where an account stands at t whose trial began then."""
-        ends = began + self.days_ms
-        return self.then if t >= ends else replace(self.meanwhile, trial_ends_at=ends)
 
 
 def _none(value: object) -> bool:
@@ -66,32 +37,43 @@ def _none(value: object) -> bool:
 class Ladder:
     """The rulebook's plans, cheapest first."""
 
-    def __init__(self, plans: tuple[Plan, ...], no_plan: str | None) -> None:
+    def __init__(self, plans: tuple[Plan, ...], no_plan: str | None, addons: Mapping[str, AddOn] | None = None) -> None:
         self.plans = plans
-        place = {plan.name: rank for rank, plan in enumerate(plans)}
-        lasting = {plan.name: plans[place[plan.then or plan.name]] for plan in plans}
-        self._known: Mapping[object, Standing] = {
-            plan.name: Standing(plan.name, plan, plan.stage, place[lasting[plan.name].name], lasting[plan.name].has)
-            for plan in plans
+        self._terms = Terms(plans, addons or {})
+        self._addons = bool(addons)
+        self._timed: Mapping[object, tuple[int, str]] = {
+            plan.name: (plan.days_ms, plan.then) for plan in plans if plan.days_ms is not None and plan.then is not None
         }
-        self._timed: Mapping[object, _Trial] = {
-            plan.name: _Trial(self._known[plan.name], plan.days_ms, self._known[plan.then])
-            for plan in plans
-            if plan.days_ms is not None
-        }
-        self._without = self._known.get(no_plan) if no_plan is not None else None
+        self._without = no_plan
 
     @property
     def timed(self) -> bool:
-        """Whether a trial can end, so that time alone changes where an account stands."""
-        return bool(self._timed)
+        """Whether time alone changes where an account stands: a trial ends, or a plan gets other terms."""
+        return bool(self._timed or self._terms.dates)
 
     def standing(self, facts: Facts, t: int) -> Standing:
+        standing = self._plainly(facts, t)
+        return self._terms.with_addons(standing, self._addons_at(facts, t)) if self._addons else standing
+
+    def terms(self, plan: Plan, facts: Facts, t: int) -> Plan:
+        """What one of the plans would say to this account at t, with the add-ons that it has."""
+        return self._terms.terms(plan, t, self._addons_at(facts, t) if self._addons else None)
+
+    @staticmethod
+    def _addons_at(facts: Facts, t: int) -> object:
+        return facts.traits.value(OWN, ADDONS, t)
+
+    def _nothing_said(self, t: int) -> Standing | None:
+        return None if self._without is None else self._terms.on(self._without, t)
+
+    def _plainly(self, facts: Facts, t: int) -> Standing:
+        """Add-ons aside."""
         history = facts.traits.history(OWN, PLAN)
         entry = history.at(t) if history is not None else None
         if history is None or entry is None:
-            if self._without is not None:
-                return self._without
+            nothing = self._nothing_said(t)
+            if nothing is not None:
+                return nothing
             first = self._first(facts)
             return self._said([first], t) if first is not None else self._nobody(facts, t)
         if entry[2] in self._timed:
@@ -99,7 +81,7 @@ class Ladder:
         if not _none(entry[2]):
             return self._said([entry], t)
         said = history.until(t)
-        return _CHURNED if self._paid_before(said) else self._without or self._nobody(facts, t)
+        return _CHURNED if self._paid_before(said) else self._nothing_said(t) or self._nobody(facts, t)
 
     def since_ever(self, facts: Facts) -> object:
         """What is in force from the beginning: without `no_plan` the first plan that is known, and when its trial began.
@@ -117,11 +99,14 @@ class Ladder:
     def _said(self, said: Sequence[Entry], t: int) -> Standing:
         """Where an account stands at t that is on the plan of the last entry."""
         value = said[-1][2]
-        trial = self._timed.get(value)
-        if trial is not None:
-            return trial.at(_began(said), t)
-        known = self._known.get(value)
-        return known if known is not None else Standing(str(value), None, "unknown")
+        known = self._terms.on(value, t)
+        if known is None:
+            return Standing(str(value), None, "unknown")
+        if value not in self._timed:
+            return known
+        days_ms, then = self._timed[value]
+        ends = _began(said) + days_ms
+        return replace(known, trial_ends_at=ends) if t < ends else self._terms.on(then, t) or _UNKNOWN
 
     def _paid_before(self, said: Sequence[Entry]) -> bool:
         """Whether it was a paying plan that the null, "" or "none" ended with which the entries end."""
@@ -166,8 +151,10 @@ class Ladder:
     def next(self, facts: Facts, t: int) -> int:
         """The first instant after t at which the standing may be another one, from what is known; NEVER: it stays."""
         history = facts.traits.history(OWN, PLAN)
-        said = history.next(t) if history is not None else NEVER
-        standing = self.standing(facts, t)
+        said = min(history.next(t) if history is not None else NEVER, self._terms.next(t))
+        if self._addons:
+            said = min(said, facts.traits.next(OWN, ADDONS, t))
+        standing = self._plainly(facts, t)
         if standing.trial_ends_at is not None:
             return min(said, standing.trial_ends_at)
         return min(said, _next_sight(facts, t)) if standing is _UNKNOWN or standing is _VISITOR else said
@@ -175,13 +162,15 @@ class Ladder:
     def spans(self, facts: Facts, start: int, end: int) -> Iterator[tuple[int, int, Standing]]:
         """(from, to, standing): what was in force over [start, end), in order; a trial that ended ends its span."""
         history = facts.traits.history(OWN, PLAN)
-        points = [start]
-        value: object = points
-        for timestamp, _, said in history.until(end - 1) if history is not None else ():
-            if said != value and timestamp > start:
-                points.append(timestamp)
-            value = said
-        for begin, stop in pairwise((*points, end)):
+        points = {start, *(date for date in self._terms.dates if start < date < end)}
+        histories = [history, facts.traits.history(OWN, ADDONS) if self._addons else None]
+        for each in histories:
+            value: object = points
+            for timestamp, _, said in each.until(end - 1) if each is not None else ():
+                if said != value and timestamp > start:
+                    points.add(timestamp)
+                value = said
+        for begin, stop in pairwise((*sorted(points), end)):
             if begin < stop:
                 yield from self._split(facts, begin, stop)
 
@@ -199,7 +188,7 @@ class Ladder:
         """The first time that a paying plan was said. A trial is none, whatever follows it."""
         history = facts.traits.history(OWN, PLAN)
         said = history.until(t) if history is not None else ()
-        paying = (at for at, _, value in said if (known := self._known.get(value)) is not None and known.stage == "paying")
+        paying = (at for at, _, value in said if (known := self._terms.on(value, at)) is not None and known.stage == "paying")
         return next(paying, None)
 
 

@@ -126,11 +126,19 @@ class LimitReader:
             return 1 if moment.overrides.get(self.limit.name) or self._only_if is not None else NEVER
         if "refused" in steps and self.refused_now(moment):
             return 0
-        used, least = self.used(moment), min((step for step in steps if step != "refused"), default=None)
+        used, least = self.used(moment), min((self.height(moment, step) for step in steps if step != "refused"), default=None)
         share = None if least is None else _share(used, allowed)
         if used is None or least is None or share is None or not self._use.by_one or moment.overrides:
             return 1 if share is None or least is None or share < least else 0  # it can jump
         return 0 if share >= least else max(1, ceil(least * allowed - used) - 1)  # one less, for a share is rounded
+
+    def height(self, moment: Moment, step: Step) -> float:
+        """The share at which a step is reached: those of 100 % and more come later by what the plan tolerates."""
+        if step == "refused":
+            return REFUSED_RANK
+        plan = moment.standing.plan
+        more = plan.tolerance.get(self.limit.name, 0) if plan is not None and step >= 1 else 0
+        return round(step + more, 8) if more else step
 
     def step(self, moment: Moment, steps: tuple[Step, ...]) -> Step | bool | None:
         """The highest step reached; False: none; None: unknown, and so for a limit without a cap."""
@@ -142,7 +150,7 @@ class LimitReader:
         percent = _share(self.used(moment), allowed)
         if percent is None:
             return None
-        reached = [step for step in steps if step != "refused" and step <= percent]
+        reached = [step for step in steps if step != "refused" and self.height(moment, step) <= percent]
         return max(reached) if reached else False
 
 

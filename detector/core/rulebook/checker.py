@@ -3,20 +3,35 @@
 import re
 from typing import Final
 
-from detector.core.rulebook import leads, limits, meters, plans, rules, shapes
+from detector.core.rulebook import addons, leads, limits, meters, plans, rules, shapes
 from detector.core.rulebook.asleep import report_asleep
 from detector.core.rulebook.model import Rulebook
 from detector.core.rulebook.names import Names
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context, aliases
+from detector.core.rulebook.terms import Known
 from detector.core.rulebook.tree import Fields, Node, Scalar, kind_of
 
 SECTIONS: Final = (
-    *("project", "use", "currency", "account", "person", "lists", "events", "measures", "limits", "features", "plans", "no_plan"),
+    *(
+        "project",
+        "use",
+        "currency",
+        "account",
+        "person",
+        "lists",
+        "events",
+        "measures",
+        "limits",
+        "features",
+        "plans",
+        "addons",
+        "no_plan",
+    ),
     *("onboarding", "lead_types", "close", "rules"),
 )
 LATER: Final = (
-    *("timezone", "score", "noise", "suppress", "drop_events", "addons", "segments", "plan", "mode", "on_enable", "lateness"),
+    *("timezone", "score", "noise", "suppress", "drop_events", "segments", "plan", "mode", "on_enable", "lateness"),
     *("quiet_after", "sequences", "endpoints", "owner", "retention"),
 )
 ROLES: Final = ("asker", "trigger", "admin", "most_active")
@@ -39,7 +54,7 @@ def checked(root: Fields, report: Report) -> Rulebook:
     _account(sections.get("account"), report)
     lead_types = leads.lead_types(sections.get("lead_types"), context)
     close_won, close_lost = leads.close(sections.get("close"), context)
-    offered = plans.Known(limits.units_of(sections.get("limits")), _keys(sections.get("features")), kinds, report)
+    offered = Known(limits.units_of(sections.get("limits")), _keys(sections.get("features")), kinds, report)
     ladder = plans.plans(sections.get("plans"), offered)
     rulebook = Rulebook(
         project=_project(sections.get("project"), root, report),
@@ -51,6 +66,7 @@ def checked(root: Fields, report: Report) -> Rulebook:
         limits=capped,
         features=features,
         plans=ladder,
+        addons=addons.addons(sections.get("addons"), offered),
         no_plan=plans.no_plan(sections.get("no_plan"), _keys(sections.get("plans")), ladder, report),
         onboarding=plans.onboarding(sections.get("onboarding"), context),
         lead_types=lead_types,

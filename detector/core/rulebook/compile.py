@@ -48,7 +48,7 @@ PERSON_TRAITS = frozenset(
     ("email", "name", "first_name", "firstName", "last_name", "lastName", "title", "role", "timezone", "phone")
 )
 """Kept of every person, whether a rule uses them or not: whom to call, and how."""
-ACCOUNT_TRAITS = frozenset(("plan", "name", "domain", "website"))
+ACCOUNT_TRAITS = frozenset(("plan", "addons", "name", "domain", "website"))
 _DAY_MS = 86_400_000
 _LEAD_TYPE_DEFAULT = LeadType("", "sales", _DAY_MS, ())
 
@@ -99,7 +99,7 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         **onboarding_values(onboarding),
         **{name: measure_value(measure, features) for name, measure in rulebook.measures.items()},
     }
-    ladder = Ladder(rulebook.plans, rulebook.no_plan)
+    ladder = Ladder(rulebook.plans, rulebook.no_plan, rulebook.addons)
     if ladder.timed:
         values = where_trials_end(values)
     limits = {name: LimitReader(limit, _existence(limit, values)) for name, limit in rulebook.limits.items()}

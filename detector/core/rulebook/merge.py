@@ -5,7 +5,7 @@ from typing import Final
 
 from detector.core.rulebook.tree import Entry, Fields, Node, Scalar
 
-BY_NAME: Final = ("lists", "events", "measures", "limits", "features", "plans", "close")
+BY_NAME: Final = ("lists", "events", "measures", "limits", "features", "plans", "addons", "close")
 """An entry of the project replaces the base's entry of that name."""
 BY_KEY: Final = ("rules", "lead_types")
 """An entry of the project changes single keys of the base's entry of that name."""

@@ -171,6 +171,9 @@ class Plan:
     """`allows`: limit name -> most allowed, None: no cap. A limit that is not named is unknown on this plan. price None: ask.
 
     `at`: limit -> its steps on this plan, in place of the limit's and the rule's.
+    `per`: what else the price is for, such as a seat. `tolerance`: limit -> by how much of what is allowed, a fraction of 1, the
+    steps of 100 % and more come later. `since_ms`: from when on these terms count (epoch ms); `former`: those before, oldest
+    first, of which the first counts since ever.
     A timed trial has both `days_ms`, how long it lasts, and `then`, the plan that follows (no trial). Other plans have neither.
     """
 
@@ -182,6 +185,24 @@ class Plan:
     days_ms: int | None = None
     then: str | None = None
     at: Mapping[str, Steps] = field(default_factory=dict)
+    per: str | None = None
+    tolerance: Mapping[str, float] = field(default_factory=dict)
+    since_ms: int | None = None
+    former: tuple["Plan", ...] = ()
+
+    def at_time(self, t: int) -> "Plan":
+        """The terms in force at t (epoch ms)."""
+        newest_first = (self, *reversed(self.former))
+        return next((plan for plan in newest_first if plan.since_ms is not None and plan.since_ms <= t), newest_first[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class AddOn:
+    """What an account may have beside its plan, any number of times. `adds`: limit -> how much more of it each one allows."""
+
+    name: str
+    adds: Mapping[str, float]
+    gives: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +258,7 @@ class Rulebook:
     limits: Mapping[str, Limit] = field(default_factory=dict)
     features: Mapping[str, Feature] = field(default_factory=dict)
     plans: tuple[Plan, ...] = ()
+    addons: Mapping[str, AddOn] = field(default_factory=dict)
     no_plan: str | None = None
     onboarding: Onboarding | None = None
     lead_types: tuple[LeadType, ...] = ()

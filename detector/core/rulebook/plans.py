@@ -1,32 +1,20 @@
 """What an account pays for and how it starts: `plans`, `no_plan`, `onboarding`."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Final, Literal, cast
+from dataclasses import replace
+from typing import Final
 
 from detector.core.rulebook import shapes, trials
 from detector.core.rulebook.model import Onboarding, Plan, Selector
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context
-from detector.core.rulebook.steps import of_limits
-from detector.core.rulebook.tree import Entry, Fields, Items, Node, Scalar, kind_of
+from detector.core.rulebook.terms import Known, items, terms
+from detector.core.rulebook.tree import Fields, Items, Node
 
 PLANS_MAX: Final = 100
 STEPS_MAX: Final = 32
-_PLAN: Final = ("stage", "price", "allows", "has", "at", *trials.KEYS)
-_PLAN_LATER: Final = ("per", "tolerance", "from", "until", "adds", "since")
+TERMS_MAX: Final = 50
 _ONBOARDING: Final = ("steps", "within", "by")
 _ONBOARDING_LATER: Final = ("order", "since", "if")
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What a plan may name. `limits`: each with its unit."""
-
-    limits: Mapping[str, str | None]
-    features: Collection[str]
-    lead_types: Collection[str]
-    report: Report
 
 
 def plans(node: Node | None, known: Known) -> tuple[Plan, ...]:
@@ -36,7 +24,9 @@ def plans(node: Node | None, known: Known) -> tuple[Plan, ...]:
     built: list[Plan] = []
     dearest = 0.0
     for name, entry in found.items():
-        plan = _plan(name, entry, known)
+        if shapes.name_ok(entry.key, "a plan", report) and name == "none":
+            report.refuse(entry.key.at, "name", "'none' says that there is no plan", "Choose another name")
+        plan = _dated(name, entry.value, known) if isinstance(entry.value, Items) else terms(name, entry.value, known)
         if plan is None:
             continue
         if plan.stage != "trial" and plan.price is not None:
@@ -48,75 +38,25 @@ def plans(node: Node | None, known: Known) -> tuple[Plan, ...]:
     return trials.resolved(built, found, report)
 
 
-def _plan(name: str, entry: Entry, known: Known) -> Plan | None:
+def _dated(name: str, node: Items, known: Known) -> Plan | None:
+    """The newest terms, with those before."""
     what, report = f"plan '{name}'", known.report
-    if shapes.name_ok(entry.key, "a plan", report) and name == "none":
-        report.refuse(entry.key.at, "name", "'none' says that there is no plan", "Choose another name")
-    if isinstance(entry.value, Items):
-        report.refuse(
-            entry.value.at, "not_supported_yet", f"not supported yet: dated plans ({what})", "Write one map: today's plan"
-        )
+    if not 1 <= len(node.items) <= TERMS_MAX:
+        report.refuse(node.at, "value", f"{what} has {len(node.items)} terms", f"Write 1 to {TERMS_MAX}, each with its `from`")
         return None
-    values = shapes.fields(entry.value, what, _PLAN, _PLAN_LATER, report)
-    if values is None:
-        return None
-    shapes.require(values, entry.value, what, {"stage": "free, paying or trial"}, report)
-    stage = (
-        shapes.one_of(values["stage"], f"the stage of {what}", ("trial", "free", "paying"), (), report)
-        if "stage" in values
-        else None
-    )
-    if stage == "paying":
-        shapes.require(values, entry.value, what, {"price": "20 (a month), or ask"}, report)
-    price = _price(values["price"], what, report) if "price" in values else None if stage == "paying" else 0
-    return Plan(
-        name=name,
-        stage=cast("Literal['trial', 'free', 'paying']", stage or "free"),
-        price=price,
-        allows=_allows(values.get("allows"), what, known.limits, report),
-        has=_has(values.get("has"), what, known.features, report),
-        at=of_limits(values.get("at"), what, known.limits, known.lead_types, report),
-    )
-
-
-def _price(node: Node, what: str, report: Report) -> float | None:
-    if isinstance(node, Scalar) and node.text == "ask":
-        return None
-    return shapes.number(node, f"the price of {what}", report)
-
-
-def _allows(node: Node | None, what: str, limits: Mapping[str, str | None], report: Report) -> dict[str, float | None]:
-    allows: dict[str, float | None] = {}
-    for name, entry in shapes.entries(node, "allows", report).items():
-        if name not in limits:
-            message = f"{what} allows '{name}', which is no limit"
-            report.refuse(entry.key.at, "unknown_name", message, report.guess(name, limits) or "Define it in `limits`")
-        elif isinstance(entry.value, Scalar) and entry.value.text == "none":
-            allows[name] = None
-        elif (most := shapes.amount(entry.value, f"what {what} allows of '{name}'", limits[name], report)) is not None:
-            allows[name] = most
-    return allows
-
-
-def _has(node: Node | None, what: str, features: Collection[str], report: Report) -> frozenset[str]:
-    has = set[str]()
-    for item in () if node is None else _items(node, f"`has` of {what}", report):
-        name = shapes.text(item, f"a feature of {what}", report)
-        if name is None:
+    found: list[Plan] = []
+    for item in node.items:
+        plan = terms(name, item, known, dated=True)
+        if plan is None:
             continue
-        if name in features:
-            has.add(name)
-        else:
-            message = f"{what} has '{name}', which is no feature"
-            report.refuse(item.at, "unknown_name", message, report.guess(name, features) or "Define it in `features`")
-    return frozenset(has)
-
-
-def _items(node: Node, what: str, report: Report) -> tuple[Node, ...]:
-    if isinstance(node, Items):
-        return node.items
-    report.refuse(node.at, "value", f"{what} is a list, found {kind_of(node)}", "Write: [one, two], or []")
-    return ()
+        if plan.stage == "trial" or (isinstance(item, Fields) and not item.entries.keys().isdisjoint(trials.KEYS)):
+            report.refuse(item.at, "value", f"{what} is a trial and dated", "Date the plan that it is like: the trial follows it")
+        if plan.since_ms is None and found and isinstance(item, Fields) and "from" not in item.entries:
+            report.refuse(item.at, "missing", f"{what} does not say from when on these terms count", "Add: from: 2024-08-26")
+        elif found and plan.since_ms is not None and plan.since_ms <= (found[-1].since_ms or -1):
+            report.refuse(item.at, "value", f"{what} has its terms out of order", "Write them in order of time, each day once")
+        found.append(plan)
+    return replace(found[-1], former=tuple(found[:-1])) if found else None
 
 
 def no_plan(node: Node | None, known: tuple[str, ...], plans: tuple[Plan, ...], report: Report) -> str | None:
@@ -144,10 +84,10 @@ def onboarding(node: Node | None, context: Context) -> Onboarding | None:
 
 def _steps(node: Node, context: Context) -> dict[str, Selector]:
     report, steps = context.report, dict[str, Selector]()
-    items = _items(node, "`steps` of onboarding", report)
-    if isinstance(node, Items) and not 1 <= len(items) <= STEPS_MAX:
-        report.refuse(node.at, "value", f"onboarding has {len(items)} steps", f"Name 1 to {STEPS_MAX} events")
-    for item in items:
+    named = items(node, "`steps` of onboarding", report)
+    if isinstance(node, Items) and not 1 <= len(named) <= STEPS_MAX:
+        report.refuse(node.at, "value", f"onboarding has {len(named)} steps", f"Name 1 to {STEPS_MAX} events")
+    for item in named:
         if isinstance(item, Fields):
             report.refuse(item.at, "not_supported_yet", "not supported yet: a measure as a step of onboarding", "Name an event")
         elif (name := shapes.text(item, "a step of onboarding", report)) is None:

@@ -12,7 +12,7 @@ from detector.core.rulebook.tree import Entry, Fields, Node, Scalar, kind_of
 
 KEYS: Final = ("like", "days", "then")
 DAYS_MAX: Final = 3_650
-_OWN: Final = ("allows", "has")
+_OWN: Final = ("allows", "has", "tolerance")
 _WHOLE: Final = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
 
 
@@ -57,15 +57,23 @@ def _resolved(plan: Plan, node: Node, others: _Others, report: Report) -> Plan:
     if "like" in values:
         _check_own(values, what, report)
         like = others.named(values["like"].value, f"`like` of {what}", "Name the plan that it lets people try")
-        plan = plan if like is None else replace(plan, allows=like.allows, has=like.has)
+        plan = plan if like is None else _like(plan, like)
     return _timed(plan, values, what, others, report)
+
+
+def _like(plan: Plan, like: Plan) -> Plan:
+    """With what the other plan allows and has, now and before."""
+    former = tuple(_like(plan, each) for each in like.former)
+    return replace(plan, allows=like.allows, has=like.has, tolerance=like.tolerance, since_ms=like.since_ms, former=former)
 
 
 def _check_own(values: Mapping[str, Entry], what: str, report: Report) -> None:
     """Beside `like` nobody could tell whether a list of its own adds to the other plan's or replaces it."""
     for key in _OWN:
         if key in values:
-            remedy = "Keep one: `like` takes `allows` and `has` as they are, so to change them write both without `like`"
+            remedy = (
+                "Keep one: `like` takes `allows`, `has` and `tolerance` as they are, so to change them write all without `like`"
+            )
             report.refuse(values[key].key.at, "value", f"{what} has `like` and its own `{key}`", remedy)
 
 
@@ -80,7 +88,8 @@ def _timed(plan: Plan, values: Mapping[str, Entry], what: str, others: _Others, 
         report.refuse(values[said].key.at, "missing", f"{what} has `{said}` and no `{missing}`", remedy)
     if days is None or then is None:
         return plan
-    return replace(plan, days_ms=days * units.UNITS_MS["d"], then=then.name)
+    ends = {"days_ms": days * units.UNITS_MS["d"], "then": then.name}
+    return replace(plan, former=tuple(replace(each, **ends) for each in plan.former), **ends)  # type: ignore[arg-type]
 
 
 def _days(node: Node, what: str, report: Report) -> int | None:
