@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from detector.core import words
 from detector.core.measures.moment import Moment
 from detector.core.offer import covers_in_words, offer
-from detector.core.rulebook.compile import Program, value_of
+from detector.core.rulebook.compile import Program
 from detector.core.rulebook.model import Name, Template
+from detector.core.rulebook.reading import value_of
 from detector.core.who import account_name, person_name
 
 
@@ -33,7 +34,7 @@ class Speaker:
                 return self._offer(name.path)
         value = value_of(name.path, self.program.values, self.properties)
         if value.listed is not None:
-            return words.listed([each.replace("_", " ") for each in value.listed(self.moment)])
+            return words.listed([each.replace("_", " ") for each in value.listed(self.moment)]) or "nothing"
         found = value.read(self.moment)
         text = words.value(found, name.type) if value.worded is None else value.worded(self.moment, found)
         return f"at least {text}" if value.at_least(self.moment) else text

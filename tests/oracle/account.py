@@ -5,10 +5,11 @@ first in the list is the event.
 """
 
 from collections.abc import Callable, Sequence
+from math import ceil
 from typing import Any, NamedTuple, TypeVar
 
 from tests.oracle.conditions import duration, truth
-from tests.oracle.limits import Limit, text_of
+from tests.oracle.limits import Limit, month_of, text_of
 from tests.oracle.plans import UNKNOWN, Plans, Standing
 
 T = TypeVar("T")
@@ -75,6 +76,31 @@ class Account:
             return UNKNOWN._replace(stage="visitor")
         return standing
 
+    def run(self, part: str, t: int) -> int | None:
+        """Since when the stage (or name of the plan) is what it is at t, without a break."""
+        now = getattr(self.standing(t), part)
+        if now is None or (part == "stage" and self.standing(t).stage in ("unknown", "visitor")):
+            return None
+        points = {*self.plans.turns(), *(event["timestamp"] for event in self.events)}
+        for point in sorted((point for point in points if point <= t), reverse=True):
+            if getattr(self.standing(point - 1), part) != now:
+                return int(point)
+        seen = [e["timestamp"] for e in self.events if e["person"] is not None or e["anonymous"] is not None]
+        first = min([*seen, *(at for at, _ in self.plans.said)], default=None)
+        return first if first is not None and first <= t else None
+
+    def paying(self, t: int) -> int | None:
+        """When a paying plan was first said, if the account pays now."""
+        if self.standing(t).stage != "paying":
+            return None
+        named = [(at, self.plans.terms(name, at)) for at, name in self.plans.said if at <= t and name in self.plans.plans]
+        return next((at for at, terms in named if terms["stage"] == "paying"), None)
+
+    def quiet(self, t: int) -> int | None:
+        """In a trial: when somebody last did something, at the earliest its begin."""
+        begun = self.run("stage", t) if self.standing(t).stage == "trial" else None
+        return None if begun is None else max([begun, *(event["timestamp"] for event in self.until("active", t))])
+
     # --- names ---
 
     def value(self, path: str, t: int) -> Any:  # noqa: PLR0911  one per kind of name
@@ -90,6 +116,9 @@ class Account:
             return self.once((path, t), lambda: self.plans.change(t))
         if path == "trial.left":
             return self.standing(t).left
+        if path in LASTING:
+            since = self.once((path, t), lambda: LASTING[path](self, t))
+            return None if since is None else t - since
         if root == "onboarding":
             took = self.onboarding_took(t)
             within = self.rulebook["onboarding"].get("within")
@@ -170,6 +199,21 @@ class Account:
         limit = self.limit(name)
         return len(self.until(limit.said.get("refused", []), t)) if limit.is_there(t) else None
 
+    def full_in(self, name: str, t: int) -> int | None:
+        """From the last midnight on, at the pace of the seven days before it (of a month: since it began)."""
+        limit, midnight = self.limit(name).said, t - t % DAY
+        allowed, since = self.allowed(name, t), midnight - 7 * DAY
+        if "resets" in limit:
+            since = max(since, next(midnight - days * DAY for days in range(32) if first_of_month(midnight - days * DAY)))
+        if allowed is None or since == midnight or "each" in limit:
+            return None
+        before, now = self.used(name, since), self.used(name, midnight)
+        if before is None or now is None or now <= before:
+            return None
+        more = max(0, ceil((allowed - now) * (midnight - since) / (now - before)))
+        begins_again = [midnight + days * DAY for days in range(1, 32) if first_of_month(midnight + days * DAY)]
+        return None if "resets" in limit and midnight + more >= begins_again[0] else more
+
     def percent(self, name: str, t: int) -> float | None:
         used, allowed = self.used(name, t), self.allowed(name, t)
         if used is None or allowed is None:
@@ -186,6 +230,14 @@ class Account:
         if person is None:
             return None
         return self.trait([e for e in self.events if e["type"] != "group" and e["person"] == person], name, t)
+
+
+LASTING: dict[str, Callable[[Account, int], int | None]] = {
+    "stage.for": lambda account, t: account.run("stage", t),
+    "plan.for": lambda account, t: account.run("name", t),
+    "paying.for": Account.paying,
+    "trial.quiet": Account.quiet,
+}
 
 
 def selects(selector: Any, event: Event, aliases: dict[str, Any]) -> bool:
@@ -209,6 +261,10 @@ def dig(event: Event, path: str) -> Any:
     for part in path.split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return value if isinstance(value, str | int | float) else None
+
+
+def first_of_month(midnight: int) -> bool:
+    return month_of(midnight) != month_of(midnight - 1)
 
 
 def told_apart(measure: dict[str, Any], counted: Any) -> Any:

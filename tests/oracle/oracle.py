@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
 
-from tests.oracle.account import DAY, Account, Event, Override, dig
+from tests.oracle.account import DAY, LASTING, Account, Event, Override, dig
 from tests.oracle.conditions import duration, leaves, plain, truth
 from tests.oracle.limits import month_of
 
@@ -128,7 +128,7 @@ class Rule:
             return dig(asked or {}, path)
         if root != "limit":
             return account.value(path, t)
-        limits = {"used": account.used, "allowed": account.allowed, "percent": account.percent}
+        limits = {"full_in": account.full_in, "used": account.used, "allowed": account.allowed, "percent": account.percent}
         return (limits | {"worst": account.worst, "refused": account.refusals})[rest](self.limit or "", t)
 
     # --- when it may change ---
@@ -142,21 +142,31 @@ class Rule:
         found |= {override.since for override in self.account.overrides}
         for after in self.delays():
             found |= {t + after for t in times}
+        conditions = self.looked_at()
+        named = [leaf for condition in conditions for leaf in leaves(condition)]
+        every_day = any(leaf[1] == "limit.full_in" for leaf in named)
         day = min(times) - min(times) % DAY
         while day <= horizon:  # a counter begins again with the month
-            if month_of(day) != month_of(day - 1):
+            if every_day or month_of(day) != month_of(day - 1):
                 found.add(day)
             day += DAY
-        for leaf in (leaf for condition in self.conditions for leaf in leaves(condition) if leaf[1] == "trial.left"):
-            lefts = [plain(value) for value in leaf[2:] if isinstance(value, tuple)]
-            found |= {turn - left + more for turn in self.account.plans.turns() for left in lefts for more in (0, 1)}
+        turns = {*self.account.plans.turns(), *times}
+        for leaf in named:
+            lengths = [plain(value) for value in leaf[2:] if isinstance(value, tuple)]
+            if leaf[1] == "trial.left":
+                found |= {turn - left + more for turn in turns for left in lengths for more in (0, 1)}
+            elif leaf[1] in LASTING:
+                found |= {turn + length + more for turn in turns for length in lengths for more in (0, 1)}
         return {t for t in found if min(times) <= t <= horizon}
+
+    def looked_at(self) -> list[Any]:
+        """Its conditions, and that of its limit."""
+        only_if = [] if self.limit is None else [self.rulebook["limits"][self.limit].get("if")]
+        return [condition for condition in (*self.conditions, *only_if) if condition is not None]
 
     def delays(self) -> set[int]:
         """How long after an event it may still matter: windows run out, an answer is overdue."""
-        only_if = [] if self.limit is None else [self.rulebook["limits"][self.limit].get("if")]
-        conditions = [condition for condition in (*self.conditions, *only_if) if condition is not None]
-        names = {leaf[1] for condition in conditions for leaf in leaves(condition)}
+        names = {leaf[1] for condition in self.looked_at() for leaf in leaves(condition)}
         used = [measure for name, measure in self.rulebook.get("measures", {}).items() if name in names]
         return {duration(measure[key]) for measure in used for key in ("window", "within") if key in measure}
 

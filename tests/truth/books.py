@@ -156,6 +156,9 @@ def _of_state(book: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
         st.just(("is", "onboarding.done")),
         st.tuples(st.just("compare"), st.just("onboarding.took"), st.just("<="), st.just(("duration", "1d"))),
     ]
+    lengths = st.sampled_from(["1h", "1d", "3d"]).map(lambda length: ("duration", length))
+    lasting = ["stage.for", "plan.for", "paying.for", *["trial.quiet"] * 3 * ("trial" in plans)]
+    found += [st.tuples(st.just("compare"), st.sampled_from(lasting), st.sampled_from([">=", ">=", ">", "<", "<="]), lengths)] * 2
     if "trial" in plans:
         left = st.sampled_from(["1h", "1d", "3d"]).map(lambda length: ("duration", length))
         found += [st.tuples(st.just("compare"), st.just("trial.left"), st.sampled_from(["<=", "<=", "<", ">", ">="]), left)] * 4
@@ -170,6 +173,15 @@ OF_LIMIT: list[st.SearchStrategy[Any]] = [
     st.tuples(st.just("compare"), st.just("limit.used"), st.sampled_from([">=", "=="]), st.integers(2, 8)),
     st.just(("compare", "limit.refused", ">=", 2)),
     OF_WORST,
+    *[
+        st.tuples(
+            st.just("compare"),
+            st.just("limit.full_in"),
+            st.sampled_from(["<=", ">="]),
+            st.sampled_from([("duration", "3d"), ("duration", "14d")]),
+        )
+    ]
+    * 2,
 ]
 OF_EVENT: list[st.SearchStrategy[Any]] = [
     st.tuples(st.just("compare"), st.just("properties.topic"), st.sampled_from(["==", "!="]), st.sampled_from(TOPICS)),

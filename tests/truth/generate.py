@@ -125,7 +125,7 @@ _BEHIND: dict[str, Any] = {
     "onboarding": ["signed", "imported", "sent"],
     "person": ["identify"],
     "properties": [],
-    **{root: ["group"] for root in ("account", "plan", "stage", "trial")},
+    **{root: ["group"] for root in ("account", "plan", "stage", "trial", "paying")},
     **EVENTS,
 }
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 
 from detector.core.fold import fold
 from detector.core.measures.moment import Moment
+from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.compile import Program
 from tests.oracle.account import Account
 from tests.truth.driver import Detector, program, usage
@@ -15,7 +16,17 @@ from tests.truth.sales import Command
 
 pytestmark = pytest.mark.timeout(600)  # ten times as many cases in a soak
 
-STATE = ["plan", "stage", "plan.change", "onboarding.done", "onboarding.took", "trial.left"]
+STATE = [
+    "plan",
+    "stage",
+    "plan.change",
+    "onboarding.done",
+    "onboarding.took",
+    "trial.left",
+    "stage.for",
+    "plan.for",
+    "paying.for",
+]
 
 
 def _folded(rules: Program, case: Case) -> Detector:
@@ -37,6 +48,11 @@ def _times(case: Case) -> list[int]:
     return sorted({t + span + edge for t in times for span in spans for edge in (-1, 0, 1)})
 
 
+def _of(moment: Moment, reader: LimitReader) -> Moment:
+    moment.limit = reader
+    return moment
+
+
 @settings(CASES, max_examples=1_000 if SOAK else 150)
 @given(cases(most=14))
 def test_every_order_gives_the_answers_of_the_oracle_at_any_time(case: Case) -> None:
@@ -48,8 +64,10 @@ def test_every_order_gives_the_answers_of_the_oracle_at_any_time(case: Case) -> 
         answers: dict[str, Any] = {name: rules.values[name].read(moment) for name in names}
         assert answers == {name: account.value(name, t) for name in names}
         for name, reader in rules.limits.items():
-            assert (reader.used(moment), reader.allowed(moment), reader.percent(moment)) == (
+            full_in = rules.values["limit.full_in"].read(_of(moment, reader))
+            assert (reader.used(moment), reader.allowed(moment), reader.percent(moment), full_in) == (
                 account.used(name, t),
                 account.allowed(name, t),
                 account.percent(name, t),
+                account.full_in(name, t),
             )

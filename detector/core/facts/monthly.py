@@ -75,6 +75,11 @@ class Monthly:
                 return min(firsts)
         return NEVER
 
+    @property
+    def newest(self) -> int:
+        """When a value was seen first, the latest such time; -1: never."""
+        return max((first for first, _ in self.months[max(self.months)].values()), default=-1) if self.months else -1
+
     def newest_ids(self, t: int, number: int) -> list[str]:
         """Message ids of first sights in the month of t, newest first."""
         seen = sorted((each for each in self.months.get(month_of(t), {}).values() if each[0] <= t), reverse=True)

@@ -83,6 +83,11 @@ class Parts:
         """Whether a part that is not kept, or a value that was dropped, may have been higher at t."""
         return self._forgot or any(gauge.forgot and gauge.entries[0][0] > t for gauge in self.gauges.values())
 
+    @property
+    def newest(self) -> int:
+        """When a part had a value last; -1: never."""
+        return max((gauge.entries[-1][0] for gauge in self.gauges.values()), default=-1)
+
     def next(self, t: int) -> int:
         """The first instant after t at which a part has another value."""
         later = (bisect_right(gauge.entries, t, key=lambda entry: entry[0]) for gauge in self.gauges.values())

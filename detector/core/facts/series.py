@@ -140,6 +140,11 @@ class Series:
         at = bisect_right(self.times, t)
         return at - 1 if at and self.times[at - 1] == t else None
 
+    def newest_time(self, t: int) -> int | None:
+        """When the newest event until t was."""
+        at = bisect_right(self.times, t)
+        return self.times[at - 1] if at else None
+
     def next(self, t: int, window_ms: int | None = None) -> int:
         """The first instant after t at which an event comes into the window that ends then, or leaves it."""
         times = self.times

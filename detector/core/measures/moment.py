@@ -48,8 +48,12 @@ class Moment:
         """What a change of plan is compared with: the last standing before t that had a place on the ladder."""
         return self.ladder.placed_before(self.facts, self.t)
 
+    def at(self, t: int) -> "Moment":
+        """The same account at another time; no event is at hand."""
+        return Moment(self.facts, self.ladder, t, overrides=self.overrides)
+
     def earlier(self) -> "Moment":
         """A millisecond before. Made once: several rules ask."""
         if self._earlier is None:
-            self._earlier = Moment(self.facts, self.ladder, self.t - 1, overrides=self.overrides)
+            self._earlier = self.at(self.t - 1)
         return self._earlier

@@ -184,6 +184,12 @@ class Ladder:
             yield begin, ends, standing
             yield ends, stop, self.standing(facts, ends)
 
+    @staticmethod
+    def first_said(facts: Facts) -> int:
+        """When something was said of the plan for the first time; NEVER: it was not."""
+        history = facts.traits.history(OWN, PLAN)
+        return history.entries[0][0] if history is not None and history.entries else NEVER
+
     def customer_since(self, facts: Facts, t: int) -> int | None:
         """The first time that a paying plan was said. A trial is none, whatever follows it."""
         history = facts.traits.history(OWN, PLAN)

@@ -1,8 +1,12 @@
 """A timed trial at a moment: how much of it is left, and the day on which it ends."""
 
+from collections.abc import Mapping
+
 from detector.core import words
 from detector.core.instants import NEVER
 from detector.core.measures.moment import Moment
+from detector.core.measures.premium import PremiumReader
+from detector.core.measures.tenure import stage_since
 
 
 def left(moment: Moment) -> int | None:
@@ -15,6 +19,14 @@ def ends_on(moment: Moment) -> str | None:
     """Such as 15 May 2026, in UTC; None as above."""
     ends = moment.standing.trial_ends_at
     return None if ends is None else words.day(ends)
+
+
+def would_lose(moment: Moment, features: Mapping[str, str]) -> list[str] | None:
+    """What was used, or refused, since the trial began and the plan that follows lacks. `features`: name -> key of its series."""
+    began = stage_since(moment)
+    if moment.standing.stage != "trial" or began is None:
+        return None
+    return PremiumReader(dict(features), moment.t - began + 1).names(moment)
 
 
 def next_left(moment: Moment, thresholds: tuple[int, ...]) -> int:

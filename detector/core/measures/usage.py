@@ -8,6 +8,7 @@ from typing import Any
 from detector.core import words
 from detector.core.facts.series import DAY_MS, month_of, month_start
 from detector.core.instants import NEVER, Course
+from detector.core.measures.forecast import full_at
 from detector.core.measures.keys import events_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.use import WorstUse, use_of
@@ -91,14 +92,22 @@ class LimitReader:
     def refused_now(self, moment: Moment) -> bool:
         return moment.facts.series(self.refused_key).at(moment.t) is not None
 
-    def next(self, moment: Moment) -> int:
-        """The first instant after the moment at which use, allowance or refusals may be others."""
-        facts, t = moment.facts, moment.t
-        changes = [self._use.next(moment), facts.series(self.refused_key).next(t), moment.ladder.next(facts, t)]
-        changes += [each.since for each in moment.overrides.get(self.limit.name, ()) if each.since > t]
+    def allowance_next(self, moment: Moment) -> int:
+        """The first instant after the moment at which another amount may be allowed, or the limit may come or go."""
+        changes = [moment.ladder.next(moment.facts, moment.t)]
+        changes += [each.since for each in moment.overrides.get(self.limit.name, ()) if each.since > moment.t]
         if self._only_if is not None:
             changes.append(self._only_if.next(moment))
         return min(changes)
+
+    def changed_since(self, moment: Moment, since: int) -> bool:
+        """Whether its use has changed, or will, after `since`; of a limit under a condition nobody can tell."""
+        return self._only_if is not None or self._use.newest(moment) > since
+
+    def next(self, moment: Moment) -> int:
+        """The first instant after the moment at which use, allowance or refusals may be others."""
+        refused = moment.facts.series(self.refused_key).next(moment.t)
+        return min(self._use.next(moment), refused, self.allowance_next(moment))
 
     def data(self, moment: Moment, refused_window_ms: int) -> dict[str, Any]:
         """As receivers read it."""
@@ -108,7 +117,7 @@ class LimitReader:
             "unit": self.limit.unit,
             "used": words.plain(used, Type.NUMBER),
             "allowed": words.plain(allowed, Type.NUMBER),
-            "full_on": None,
+            "full_on": None if (full := full_at(self, moment)) is None else words.time(full)[:10],
             "resets_at": words.time(month_start(month_of(moment.t) + 1)) if self.limit.resets else None,
             "refused_7d": self.refused(moment, refused_window_ms) or 0,
         }

@@ -23,6 +23,9 @@ class Use(Protocol):
     def next(self, moment: Moment) -> int:
         """The first instant after the moment at which it may be another one."""
 
+    def newest(self, moment: Moment) -> int:
+        """When it changed last, later than the moment maybe; -1: never."""
+
     def ids(self, moment: Moment, number: int) -> list[str]:
         """The messages behind it, newest first."""
 
@@ -51,6 +54,9 @@ class _Gauge:
     def next(self, moment: Moment) -> int:
         return moment.facts.series(self._key).next(moment.t)
 
+    def newest(self, moment: Moment) -> int:
+        return _newest(moment.facts.series(self._key))
+
     def ids(self, moment: Moment, number: int) -> list[str]:
         return moment.facts.series(self._key).newest_ids(moment.t, number)
 
@@ -78,6 +84,9 @@ class WorstUse:
     def next(self, moment: Moment) -> int:
         return moment.facts.parts(self._key).next(moment.t)
 
+    def newest(self, moment: Moment) -> int:
+        return moment.facts.parts(self._key).newest
+
     def ids(self, moment: Moment, number: int) -> list[str]:
         worst = moment.facts.parts(self._key).worst(moment.t)
         return [] if worst is None else [worst.message_id][:number]
@@ -103,6 +112,9 @@ class _Counter:
     def next(self, moment: Moment) -> int:
         return _or_month(moment.facts.series(self._key).next(moment.t), moment.t)
 
+    def newest(self, moment: Moment) -> int:
+        return _newest(moment.facts.series(self._key))
+
     def ids(self, moment: Moment, number: int) -> list[str]:
         return _ids_of_month(moment.facts.series(self._key), moment.t, number)
 
@@ -121,6 +133,9 @@ class _Sum:
 
     def next(self, moment: Moment) -> int:
         return _or_month(moment.facts.sums(self._key).next(moment.t), moment.t)
+
+    def newest(self, moment: Moment) -> int:
+        return _newest(moment.facts.sums(self._key))
 
     def ids(self, moment: Moment, number: int) -> list[str]:
         return _ids_of_month(moment.facts.sums(self._key), moment.t, number)
@@ -141,6 +156,9 @@ class _Distinct:
     def next(self, moment: Moment) -> int:
         return _or_month(moment.facts.monthly(self._key).next(moment.t), moment.t)
 
+    def newest(self, moment: Moment) -> int:
+        return moment.facts.monthly(self._key).newest
+
     def ids(self, moment: Moment, number: int) -> list[str]:
         return moment.facts.monthly(self._key).newest_ids(moment.t, number)
 
@@ -151,3 +169,7 @@ def _or_month(change: int, t: int) -> int:
 
 def _ids_of_month(events: Series, t: int, number: int) -> list[str]:
     return events.newest_ids(t, number, t - month_begun(t // DAY_MS) + 1)
+
+
+def _newest(events: Series) -> int:
+    return events.times[-1] if events.times else -1

@@ -57,6 +57,11 @@ def _reasons(name: str, rulebook: Rulebook, *, own: bool) -> Iterator[tuple[str,
     timed = [plan.days_ms is not None for plan in rulebook.plans if plan.stage == "trial"]
     if name == "trial.left" and (timed or own) and not any(timed):
         yield "no plan is a trial with `days`", "Say how long the trial lasts: {stage: trial, days: 14, then: free}"
+    stages = {plan.stage for plan in rulebook.plans}
+    if name == "trial.quiet" and "trial" not in stages:
+        yield "no plan is a trial", "Add a plan with `stage: trial`"
+    if name == "paying.for" and "paying" not in stages:
+        yield "no plan is paying", "Add a plan with `stage: paying` and its price"
     if name.startswith("onboarding.") and rulebook.onboarding is None:
         yield "there is no `onboarding`", "Name its steps: onboarding: {steps: [signed_up, …]}"
     if name in rulebook.measures:

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any
 
-from detector.core.instants import NEVER, Course
+from detector.core.instants import Course
 from detector.core.measures.keys import asked_key, events_key, feature_key, limit_key, measure_key, step_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.plan import Ladder
-from detector.core.measures.usage import Existence, LimitReader
+from detector.core.measures.tenure import ACTIVE_KEY
+from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.folds import Sink, fold_functions
 from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import Judged, Line
@@ -22,7 +23,6 @@ from detector.core.rulebook.model import (
     Constant,
     Expr,
     LeadType,
-    Limit,
     Measure,
     Name,
     Plan,
@@ -32,16 +32,15 @@ from detector.core.rulebook.model import (
     Type,
 )
 from detector.core.rulebook.reactions import Reactions
-from detector.core.rulebook.tree_walk import compared_with, names_in
+from detector.core.rulebook.reading import course_of, existence, guard, reading, value_of
+from detector.core.rulebook.tree_walk import names_in
 from detector.core.rulebook.values import (
     STATE_VALUES,
     Value,
     measure_value,
     onboarding_values,
-    property_value,
-    trait_value,
-    trial_left,
     where_trials_end,
+    would_lose,
 )
 
 PERSON_TRAITS = frozenset(
@@ -97,12 +96,13 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     values = {
         **STATE_VALUES,
         **onboarding_values(onboarding),
+        "trial.would_lose": would_lose(features),
         **{name: measure_value(measure, features) for name, measure in rulebook.measures.items()},
     }
     ladder = Ladder(rulebook.plans, rulebook.no_plan, rulebook.addons)
     if ladder.timed:
         values = where_trials_end(values)
-    limits = {name: LimitReader(limit, _existence(limit, values)) for name, limit in rulebook.limits.items()}
+    limits = {name: LimitReader(limit, existence(limit, values)) for name, limit in rulebook.limits.items()}
     of_limits = limit_values(limits.values())
     values |= where_trials_end(of_limits) if ladder.timed else of_limits
     counts = frozenset(name for name, measure in rulebook.measures.items() if _by_one_at_most(measure))
@@ -129,16 +129,6 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     )
 
 
-def value_of(path: str, values: Mapping[str, Value], properties: tuple[str, ...]) -> Value:
-    """The reader of a name; `properties`: those that an explicit request keeps."""
-    known = values.get(path)
-    if known is not None:
-        return known
-    if path in properties:
-        return property_value(properties.index(path))
-    return trait_value(path) if "." in path else Value(lambda _moment: None)
-
-
 def asked_properties(rule: Rule) -> tuple[str, ...]:
     """The properties of its event that a rule's conditions and text use."""
     paths = [name.path for condition in rule.when for name in names_in(condition.expr)]
@@ -151,16 +141,16 @@ def _judged(
 ) -> list[Judged]:
     """`counts`: the measures that no event raises by more than one."""
     properties = asked_properties(rule)
-    read = _reading(rule.when, values, properties)
+    read = reading(rule.when, values, properties)
     paths = tuple(dict.fromkeys(name.path for condition in rule.when for name in names_in(condition.expr)))
     judged = Judged(
         name=rule.name,
         rule=rule,
         lines=tuple(_line(condition, read, counts) for condition in rule.when),
-        guard=_guard(rule.when, read),
+        guard=guard(rule.when, read),
         sources=tuple(read(path) for path in paths),
         of_person=not rule.event and any(path.startswith("person.") for path in paths),
-        course=max((_course(condition.expr, read) for condition in rule.when), default=Course.STILL),
+        course=max((course_of(condition.expr, read) for condition in rule.when), default=Course.STILL),
     )
     if rule.each_limit:
         allowed = values["limit.allowed"].course
@@ -168,55 +158,10 @@ def _judged(
     return [replace(judged, asked_key=asked_key(rule.name, rule.event, properties))] if rule.event else [judged]
 
 
-def _existence(limit: Limit, values: Mapping[str, Value]) -> Existence | None:
-    condition = limit.only_if
-    if condition is None:
-        return None
-    read = _reading((condition,), values, ())
-    sources = [read(name.path) for name in names_in(condition.expr)]
-    return Existence(
-        _guard((condition,), read),
-        lambda moment: min((source.next(moment) for source in sources), default=NEVER),
-        _course(condition.expr, read),
-    )
-
-
-def _reading(
-    conditions: tuple[Condition, ...], values: Mapping[str, Value], properties: tuple[str, ...]
-) -> Callable[[str], Value]:
-    """The reader of a name in these conditions: of what is left of a trial it depends on what it is compared with."""
-    thresholds = tuple(int(left) for condition in conditions for left in compared_with(condition.expr, "trial.left"))
-
-    def read(path: str) -> Value:
-        value = value_of(path, values, properties)
-        return trial_left(value, thresholds) if path == "trial.left" else value
-
-    return read
-
-
-def _course(expr: Expr, read: Callable[[str], Value]) -> Course:
-    """What time alone can do to a condition. A value that only falls can end `value >= number`, and begin nothing."""
-    worst = max((read(name.path).course for name in names_in(expr)), default=Course.STILL)
-    if worst is not Course.FALLS:
-        return worst
-    if isinstance(expr, Binary) and expr.operator in ("and", "or"):
-        return max(_course(expr.left, read), _course(expr.right, read))
-    match expr:
-        case Binary(operator=">=" | ">", left=Name(), right=Constant()):
-            return Course.FALLS
-        case _:
-            return Course.MOVES
-
-
-def _guard(conditions: tuple[Condition, ...], read: Callable[[str], Value]) -> Callable[[Moment], bool | None]:
-    source = Source()
-    return source.all_hold("holds", conditions, lambda name: f"{source.bind(read(name.path).read)}(m)")
-
-
 def _closing(condition: Condition | None, values: Mapping[str, Value]) -> Callable[[Moment], bool | None]:
     if condition is None:
         return lambda _moment: False
-    return _guard((condition,), lambda path: value_of(path, values, ()))
+    return guard((condition,), lambda path: value_of(path, values, ()))
 
 
 def _is_change_of_plan(condition: Condition | None) -> bool:
@@ -234,7 +179,7 @@ def _line(condition: Condition, read: Callable[[str], Value], counts: frozenset[
     source = read(names[0].path) if names else Value(lambda _moment: None)
     kind = left.type if isinstance(left, Name) else Type.ANY
     threshold = _calculation(compared.right, read) if compared is not None else lambda _moment: None
-    holds = _guard((condition,), read)
+    holds = guard((condition,), read)
     return Line(condition.text, _calculation(left, read), threshold, source, kind, holds, _counted_to(condition.expr, counts))
 
 
@@ -263,13 +208,18 @@ def _calculation(expr: Expr, read: Callable[[str], Value]) -> Callable[[Moment],
 
 def _paths(rulebook: Rulebook) -> set[str]:
     """Every name that the rulebook's conditions, selectors and texts use."""
-    conditions = [condition for rule in rulebook.rules for condition in rule.when]
-    conditions += [limit.only_if for limit in rulebook.limits.values() if limit.only_if is not None]
-    conditions += [condition for condition in (rulebook.close_won, rulebook.close_lost) if condition is not None]
+    conditions = _conditions(rulebook)
     conditions += [term.where for sink in _sinks(rulebook) for term in sink.selector.terms if term.where is not None]
     texts = [*(rule.say for rule in rulebook.rules), *(lead_type.do for lead_type in rulebook.lead_types)]
     paths = {name.path for condition in conditions for name in names_in(condition.expr)}
     return paths | {part.path for text in texts for part in text if isinstance(part, Name)}
+
+
+def _conditions(rulebook: Rulebook) -> list[Condition]:
+    """Those that look at the account, not at a single event."""
+    conditions = [condition for rule in rulebook.rules for condition in rule.when]
+    conditions += [limit.only_if for limit in rulebook.limits.values() if limit.only_if is not None]
+    return conditions + [condition for condition in (rulebook.close_won, rulebook.close_lost) if condition is not None]
 
 
 def _sinks(rulebook: Rulebook) -> list[Sink]:
@@ -288,6 +238,8 @@ def _sinks(rulebook: Rulebook) -> list[Sink]:
         else:
             sinks.append(Sink(limit_key(limit), limit.of, "worst", limit.of_value, (limit.worst_by,)))
         sinks.append(Sink(events_key(limit.refused), limit.refused, "count"))
+    if any(name.path == "trial.quiet" for condition in _conditions(rulebook) for name in names_in(condition.expr)):
+        sinks.append(Sink(ACTIVE_KEY, Selector(builtin="active"), "count"))
     for feature in rulebook.features.values():
         either = Selector((*feature.used.terms, *feature.refused.terms))
         sinks.append(Sink(feature_key(feature), either, "feature"))

@@ -80,7 +80,8 @@ class _Checker:
                 name = self._names.find(raw.path, self._place, raw.offset)
                 if raw.path in COMPARED_ONLY:
                     message = f"'{raw.path}' is only compared with a fixed duration, by <=, <, >= or >"
-                    raise Refusal(raw.offset, "type", message, f"Write: {raw.path} <= 3d")
+                    example = f"{raw.path} {'<=' if raw.path == 'trial.left' else '>='} 3d"
+                    raise Refusal(raw.offset, "type", message, f"Write: {example}")
                 return name
             case Literal():
                 return Constant(raw.value, raw.type)

@@ -9,7 +9,9 @@ from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.model import Condition, Limit, Name, Rule, Rulebook, Selector
 from detector.core.rulebook.tree_walk import names_in
 
-_PLAN = {"plan", "plan.change", "stage"}
+_PLAN = {"plan", "plan.change", "stage", "paying.for"}
+_SINCE_SEEN = {"stage.for", "plan.for", "trial.quiet"}
+"""They may count from the first sight of anybody, or from the last thing that somebody did."""
 TYPES: Final[tuple[EventType, ...]] = ("track", "group", "identify", "page", "screen", "alias")
 
 
@@ -113,6 +115,8 @@ def _needs_of_name(name: Name, rulebook: Rulebook) -> set[str]:
     if root == "onboarding" and rulebook.onboarding is not None:
         steps = rulebook.onboarding.steps.values()
         return {wire for step in steps for wire in _wires(step, rulebook)}
+    if name.path in _SINCE_SEEN:
+        return {f"{_OF_TYPE}{type_}" for type_ in TYPES}
     return {f"{_OF_TYPE}group"} if name.path in _PLAN or root in ("account", "trial") else set()
 
 

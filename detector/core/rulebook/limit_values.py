@@ -5,6 +5,7 @@ from typing import Any
 
 from detector.core import words
 from detector.core.instants import NEVER, Course
+from detector.core.measures.forecast import full_at, full_in, next_full
 from detector.core.measures.moment import Moment
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.values import Value
@@ -21,6 +22,8 @@ def limit_values(readers: Iterable[LimitReader]) -> dict[str, Value]:
         "limit.left": _of_limit(LimitReader.left, Course.MOVES)._replace(worded=_amount),
         "limit.label": _of_limit(lambda reader, _moment: reader.limit.label, Course.STILL),
         "limit.worst": _of_limit(LimitReader.worst, presence),
+        "limit.full_in": _of_limit(full_in, Course.MOVES, next_full),
+        "limit.full_on": _of_limit(_full_on, Course.MOVES, next_full),
         "limit.refused": Value(
             lambda m: None if m.limit is None else m.limit.refused(m),
             lambda m: NEVER if m.limit is None else m.limit.next(m),
@@ -30,14 +33,21 @@ def limit_values(readers: Iterable[LimitReader]) -> dict[str, Value]:
     }
 
 
-def _of_limit(read: Callable[[LimitReader, Moment], Any], course: Course) -> Value:
+def _of_limit(
+    read: Callable[[LimitReader, Moment], Any], course: Course, following: Callable[[LimitReader, Moment], int] = LimitReader.next
+) -> Value:
     return Value(
         lambda m: None if m.limit is None else read(m.limit, m),
-        lambda m: NEVER if m.limit is None else m.limit.next(m),
+        lambda m: NEVER if m.limit is None else following(m.limit, m),
         lambda m, number: [] if m.limit is None else m.limit.ids(m, number),
         at_least=lambda m: m.limit is not None and m.limit.at_least(m),
         course=course,
     )
+
+
+def _full_on(limit: LimitReader, moment: Moment) -> str | None:
+    at = full_at(limit, moment)
+    return None if at is None else words.day(at)
 
 
 def _amount(moment: Moment, value: Any) -> str:

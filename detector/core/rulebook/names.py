@@ -18,6 +18,7 @@ LIMIT_NAMES: Final = {
     "limit.left": Type.NUMBER,
     "limit.label": Type.TEXT,
     "limit.worst": Type.ANY,  # of a limit with `worst_by`: the part that counts
+    "limit.full_in": Type.DURATION,  # from the last midnight on
     "limit.refused": Type.NUMBER,  # times that the product refused for lack of this limit
 }
 STATE_NAMES: Final = {
@@ -27,19 +28,25 @@ STATE_NAMES: Final = {
     "onboarding.done": Type.BOOL,
     "onboarding.took": Type.DURATION,
     "trial.left": Type.DURATION,
+    "trial.quiet": Type.DURATION,
+    "stage.for": Type.DURATION,
+    "plan.for": Type.DURATION,
+    "paying.for": Type.DURATION,
 }
-COMPARED_ONLY: Final = frozenset(["trial.left"])
-"""Moves with every millisecond: only beside a fixed value is it known beforehand when a condition about it changes."""
+COMPARED_ONLY: Final = frozenset(["trial.left", "trial.quiet", "stage.for", "plan.for", "paying.for"])
+"""They move with every millisecond: only beside a fixed value is it known beforehand when a condition about it changes."""
 TEXT_NAMES: Final = {
     "account": Type.TEXT,
     "person": Type.TEXT,
     "offer.plan": Type.TEXT,
     "offer.covers": Type.LIST,
     "trial.ends_on": Type.TEXT,
+    "trial.would_lose": Type.LIST,
+    "churned_on": Type.TEXT,
 }
 LATER_NAMES: Final = (
-    *("limit.full_in", "limit.full_on", "person.email_domain", "person.email_kind", "churned_on", "score"),
-    *("score.fit", "score.behaviour", "temperature", "trial", "trial.quiet", "trial.would_lose"),
+    *("person.email_domain", "person.email_kind", "score"),
+    *("score.fit", "score.behaviour", "temperature", "trial"),
 )
 LATER_OF_MEASURES: Final = ("rising_weeks", "streak")
 RESERVED: Final = frozenset(
@@ -51,6 +58,12 @@ RESERVED: Final = frozenset(
 )
 """Words that the language keeps for itself: no measure, event or list may take them."""
 
+_DAYS: Final = {
+    "trial.ends_on": "trial.left <= 3d",
+    "churned_on": "stage.for <= 30d",
+    "limit.full_on": "limit.full_in <= 14d",
+}
+"""Days that texts name -> what to compare instead."""
 _TRAIT = re.compile(r"(account|person|properties)((?:\.[\w$]+)+)")
 
 
@@ -112,6 +125,8 @@ class Names:
             known["event"] = Type.TEXT
         if place.text:
             known |= TEXT_NAMES
+            if place.limit:
+                known["limit.full_on"] = Type.TEXT
         return known
 
     @staticmethod
@@ -126,14 +141,14 @@ class Names:
 
     def _why_not(self, path: str, root: str, place: Place, known: list[str]) -> tuple[str, str]:  # noqa: PLR0911 (one return a reason)
         """Message and remedy for a name that is not known in this place."""
-        if path in LIMIT_NAMES:
+        if path in LIMIT_NAMES or (path == "limit.full_on" and not place.limit):
             remedy = "Use it in such a rule" if place in (WHERE, CLOSE, DO, IF) else "Add `each: limit`"
             return f"'{path}' is only known in a rule with `each: limit`", remedy
         if path == "event" or (root == "properties" and path != root):
             remedy = "It is known in `where`, and in a rule with `event`; for a value over time, write a measure"
             return f"'{path}' is not known in {place.title}: no event is at hand", remedy
-        if path == "trial.ends_on" and place.state:
-            return f"'{path}' cannot be compared", "Write how much is left: trial.left <= 3d"
+        if path in _DAYS and place.state:
+            return f"'{path}' cannot be compared", f"Write how long: {_DAYS[path]}"
         if root == "person" and place == IF:
             return f"'{path}' is not known in {place.title}: no person is at hand", "Ask for it in a line of `when`"
         if root == "person" and not place.person:

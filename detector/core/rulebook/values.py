@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from detector.core.instants import NEVER, Course
-from detector.core.measures import trial
+from detector.core.measures import tenure, trial
 from detector.core.measures.absence import AbsenceReader
 from detector.core.measures.keys import measure_key
 from detector.core.measures.moment import Moment
@@ -102,12 +102,20 @@ def _next_change_of_plan(moment: Moment) -> int:
     return moment.t + 1 if changed else _next_plan(moment)
 
 
+_LASTING = {
+    "stage.for": tenure.stage_since,
+    "plan.for": tenure.plan_since,
+    "paying.for": tenure.paying_since,
+    "trial.quiet": tenure.quiet_since,
+}
 STATE_VALUES = {
     "plan": Value(lambda m: m.standing.name, _next_plan),
     "plan.change": Value(lambda m: m.ladder.change(m.before, m.standing) or "same", _next_change_of_plan, course=Course.MOVES),
     "stage": Value(lambda m: m.standing.stage, _next_plan),
     "trial.left": Value(trial.left, _next_plan),
     "trial.ends_on": Value(trial.ends_on, _next_plan),
+    "churned_on": Value(tenure.churned_on, _next_plan),
+    **{path: Value(tenure.lasted(since), course=Course.MOVES) for path, since in _LASTING.items()},
     "event": Value(lambda m: None if m.asked is None else m.asked[0]),
 }
 
@@ -118,9 +126,17 @@ def where_trials_end(values: Mapping[str, Value]) -> dict[str, Value]:
     return {name: value._replace(course=Course.MOVES) if name in moved else value for name, value in values.items()}
 
 
-def trial_left(value: Value, thresholds: tuple[int, ...]) -> Value:
-    """What is left of a trial, where it is compared with these (ms)."""
-    return value._replace(next=lambda m: trial.next_left(m, thresholds))
+def compared(path: str, value: Value, thresholds: tuple[int, ...]) -> Value:
+    """A duration that moves with every millisecond, where it is compared with these (ms)."""
+    since = _LASTING.get(path)
+    if since is None:
+        return value._replace(next=lambda m: trial.next_left(m, thresholds))
+    return value._replace(next=lambda m: tenure.next_lasted(since, m, thresholds))
+
+
+def would_lose(features: dict[str, str]) -> Value:
+    """`features`: feature -> key of its series."""
+    return Value(lambda m: trial.would_lose(m, features), listed=lambda m: trial.would_lose(m, features) or [])
 
 
 def onboarding_values(reader: OnboardingReader | None) -> dict[str, Value]:

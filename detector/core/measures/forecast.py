@@ -1,0 +1,47 @@
+"""When a limit will be full if its use goes on growing as it did: a line through two points, drawn anew each midnight (UTC).
+
+The points are the use at the last midnight and seven days before it; of what resets at the beginning of its month, if that is
+later. So within a day the answer changes only with what is allowed.
+"""
+
+from math import ceil
+from typing import TYPE_CHECKING
+
+from detector.core.facts.series import DAY_MS, month_begun, month_of, month_start
+from detector.core.measures.moment import Moment
+
+if TYPE_CHECKING:
+    from detector.core.measures.usage import LimitReader
+
+SPAN_MS = 7 * DAY_MS
+
+
+def full_at(limit: "LimitReader", moment: Moment) -> int | None:
+    """Epoch ms. None: unknown, no cap, it does not grow, or it begins again before it is full."""
+    midnight = moment.t - moment.t % DAY_MS
+    begun = midnight - SPAN_MS
+    if limit.limit.resets:
+        begun = max(begun, month_begun(midnight // DAY_MS))
+    allowed = limit.allowed(moment)
+    if allowed is None or begun >= midnight or limit.limit.each is not None:
+        return None
+    before, now = limit.used(moment.at(begun)), limit.used(moment.at(midnight))
+    if before is None or now is None or now <= before:
+        return None
+    at = midnight + max(0, ceil((allowed - now) * (midnight - begun) / (now - before)))
+    if limit.limit.resets and at >= month_start(month_of(midnight) + 1):
+        return None
+    return at
+
+
+def full_in(limit: "LimitReader", moment: Moment) -> int | None:
+    """Milliseconds from the last midnight on."""
+    at = full_at(limit, moment)
+    return None if at is None else at - (moment.t - moment.t % DAY_MS)
+
+
+def next_full(limit: "LimitReader", moment: Moment) -> int:
+    """The first instant after the moment at which the answer may be another one, from what is known."""
+    midnight = moment.t - moment.t % DAY_MS
+    changes = limit.allowance_next(moment)
+    return min(changes, midnight + DAY_MS) if limit.changed_since(moment, midnight - SPAN_MS) else changes

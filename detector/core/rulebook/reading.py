@@ -1,0 +1,70 @@
+"""Names and conditions of the rulebook in; what reads and judges them at a moment out."""
+
+from collections.abc import Callable, Mapping
+
+from detector.core.instants import NEVER, Course
+from detector.core.measures.moment import Moment
+from detector.core.measures.usage import Existence
+from detector.core.rulebook.generate import Source
+from detector.core.rulebook.model import Binary, Condition, Constant, Expr, Limit, Name
+from detector.core.rulebook.names import COMPARED_ONLY
+from detector.core.rulebook.tree_walk import compared_with, names_in
+from detector.core.rulebook.values import Value, compared, property_value, trait_value
+
+
+def value_of(path: str, values: Mapping[str, Value], properties: tuple[str, ...]) -> Value:
+    """The reader of a name; `properties`: those that an explicit request keeps."""
+    known = values.get(path)
+    if known is not None:
+        return known
+    if path in properties:
+        return property_value(properties.index(path))
+    return trait_value(path) if "." in path else Value(lambda _moment: None)
+
+
+def reading(
+    conditions: tuple[Condition, ...], values: Mapping[str, Value], properties: tuple[str, ...]
+) -> Callable[[str], Value]:
+    """The reader of a name in these conditions: of what moves with time it depends on what it is compared with."""
+    thresholds = {
+        path: tuple(int(length) for condition in conditions for length in compared_with(condition.expr, path))
+        for path in COMPARED_ONLY
+    }
+
+    def read(path: str) -> Value:
+        value = value_of(path, values, properties)
+        return compared(path, value, thresholds[path]) if path in thresholds else value
+
+    return read
+
+
+def course_of(expr: Expr, read: Callable[[str], Value]) -> Course:
+    """What time alone can do to a condition. A value that only falls can end `value >= number`, and begin nothing."""
+    worst = max((read(name.path).course for name in names_in(expr)), default=Course.STILL)
+    if worst is not Course.FALLS:
+        return worst
+    if isinstance(expr, Binary) and expr.operator in ("and", "or"):
+        return max(course_of(expr.left, read), course_of(expr.right, read))
+    match expr:
+        case Binary(operator=">=" | ">", left=Name(), right=Constant()):
+            return Course.FALLS
+        case _:
+            return Course.MOVES
+
+
+def guard(conditions: tuple[Condition, ...], read: Callable[[str], Value]) -> Callable[[Moment], bool | None]:
+    source = Source()
+    return source.all_hold("holds", conditions, lambda name: f"{source.bind(read(name.path).read)}(m)")
+
+
+def existence(limit: Limit, values: Mapping[str, Value]) -> Existence | None:
+    condition = limit.only_if
+    if condition is None:
+        return None
+    read = reading((condition,), values, ())
+    sources = [read(name.path) for name in names_in(condition.expr)]
+    return Existence(
+        guard((condition,), read),
+        lambda moment: min((source.next(moment) for source in sources), default=NEVER),
+        course_of(condition.expr, read),
+    )
