@@ -6,15 +6,20 @@ import msgspec
 
 from contracts.messages import EMPTY_OBJECT, UsageEvent
 from detector.core.facts.facts import Facts
-from detector.core.facts.people import PLAN
+from detector.core.facts.people import OWN, PLAN
 from detector.core.measures.addons import ADDONS, canonical
-from detector.core.measures.plan import OWN
 from detector.core.rulebook.compile import Program
 from detector.core.rulebook.decode import scalar
 
 
 def fold(program: Program, facts: Facts, event: UsageEvent) -> int:
     """From when on facts differ: the event's time, or -1 (since ever) for the first known plan. The caller has dropped copies."""
+    if event.name in program.plan_events:
+        first_plan = program.ladder.since_ever(facts)
+        program.reactions.of(event).fold(facts, event)
+        if event.traits is not EMPTY_OBJECT:
+            fold_traits(program, facts, event)
+        return program.ladder.said.start(facts, event) if program.ladder.since_ever(facts) == first_plan else -1
     program.reactions.of(event).fold(facts, event)
     return event.timestamp if event.traits is EMPTY_OBJECT else fold_traits(program, facts, event)
 
@@ -25,22 +30,26 @@ def fold_traits(program: Program, facts: Facts, event: UsageEvent) -> int:
         first_plan = program.ladder.since_ever(facts)
         # A browser must not upgrade itself. Ingest drops such traits too; this is where they would do harm.
         wanted = program.account_traits if event.trust == "server" else program.account_traits - {PLAN, ADDONS}
-        _keep(facts.traits, OWN, wanted, event)
-        return event.timestamp if program.ladder.since_ever(facts) == first_plan else -1
+        traits = _keep(facts.traits, OWN, wanted, event)
+        if event.trust == "server":
+            program.ladder.said.hear_traits(facts, event, traits)
+        return program.ladder.said.start(facts, event) if program.ladder.since_ever(facts) == first_plan else -1
     if event.person is not None:
         facts.people.make_room(event.person, facts.activity.people)
         _keep(facts.people, event.person, program.person_traits, event)
     return event.timestamp
 
 
-def _keep(store: Any, owner: str, wanted: frozenset[str], event: UsageEvent) -> None:
+def _keep(store: Any, owner: str, wanted: frozenset[str], event: UsageEvent) -> dict[str, Any]:
+    """All that it says, decoded."""
     try:
         traits = msgspec.json.decode(event.traits)
     except msgspec.MsgspecError:
-        return
+        return {}
     if not isinstance(traits, dict):
-        return
+        return {}
     for name in sorted(wanted & traits.keys()):
         value = canonical(traits[name]) if owner == OWN and name == ADDONS else scalar(traits[name])
         if value is not None or traits[name] is None:
             store.add(owner, name, event.timestamp, event.id, value)
+    return traits

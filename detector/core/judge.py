@@ -41,6 +41,7 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
         and t > ledger.judged_until
         and ledger.first_at >= 0
         and event.type != "group"
+        and event.name not in program.plan_events
         and not (event.historical or ledger.importing)
         and event.received_at - t <= program.lateness_ms
         and (program.closes_at_plans_only or not ledger.open_leads)
@@ -76,13 +77,14 @@ def _judged(program: Program, account: Account, event: UsageEvent, place: Place,
         _wait_for_import(account, event, place)
         return []
     in_order = since == event.timestamp > newest
-    every = begins or (event.type == "group" and not in_order)
+    says_plan = program.says_plan(event)
+    every = begins or (says_plan and not in_order)
     rules = program.judged.values() if every else [judged for judged, _ in program.reactions.of(event).touches]
-    quiet = event.type != "group" and (not ledger.open_leads or (in_order and program.closes_at_plans_only))
+    quiet = not says_plan and (not ledger.open_leads or (in_order and program.closes_at_plans_only))
     late = event.received_at - event.timestamp
     session = Judgement(program, account, place, event)
     for judged in rules:
-        if late > judged.rule.lateness_ms and since == event.timestamp and event.type != "group":
+        if late > judged.rule.lateness_ms and since == event.timestamp and not says_plan:
             session.at_partition_time(judged)
         elif in_order:
             session.in_order(judged)

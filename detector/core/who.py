@@ -5,8 +5,8 @@ from typing import Any
 
 from detector.core import words
 from detector.core.facts.facts import Facts
+from detector.core.facts.people import OWN
 from detector.core.measures.moment import Moment
-from detector.core.measures.plan import OWN
 from detector.core.rulebook.compile import Program
 
 _ADMIN_ROLES = ("admin", "owner")

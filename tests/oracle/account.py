@@ -38,7 +38,7 @@ class Account:
         self.overrides = overrides
         first = {event["id"]: event for event in reversed(events)}
         self.events = sorted(first.values(), key=lambda event: (event["timestamp"], event["id"]))
-        self.plans = Plans(rulebook, self.said("plan"), self.said("addons"))
+        self.plans = Plans(rulebook, self.plan_said(), self.said("addons"))
         self.known: dict[Any, Any] = {}
 
     def once(self, key: Any, work: Callable[[], T]) -> T:
@@ -51,6 +51,24 @@ class Account:
     def said(self, trait: str) -> list[tuple[int, Any]]:
         """When what was said of the account."""
         return [(e["timestamp"], e["traits"][trait]) for e in self.events if e["type"] == "group" and trait in e["traits"]]
+
+    def plan_said(self) -> list[tuple[int, Any]]:
+        """From when on which plan counts: the trait `plan`, or what the rulebook's section `plan` names in its place."""
+        source = self.rulebook.get("plan", {"from": "account.plan"})
+        root, _, name = source["from"].partition(".")
+        counted: list[tuple[int, Any]] = []
+        for event in self.events:
+            place = event["properties"] if root == "properties" else event["traits"]
+            if name not in place or (root == "properties" and place[name] is None):
+                continue
+            if event["name"] != source["of"] if root == "properties" else event["type"] != "group":
+                continue
+            since = place.get(source["since"].partition(".")[2]) if "since" in source else None
+            start = min(event["timestamp"], since if since is not None else event["timestamp"])
+            if "since" in source:  # it replaces what was said of any later time
+                counted = [each for each in counted if each[0] < start]
+            counted.append((start, place[name]))
+        return counted
 
     # --- which events ---
 

@@ -118,6 +118,12 @@ def _varied(draw: st.DrawFn, plan: dict[str, Any], limits: list[str]) -> Any:
     return [{**date, **each} for date, each in zip(dates, draw(st.permutations(terms)), strict=False)]
 
 
+SOURCES: list[dict[str, Any]] = [
+    {"from": "account.tier"},
+    {"from": "account.tier", "since": "account.tier_since"},
+    {"from": "properties.tier", "of": "Plan Changed"},
+    {"from": "properties.tier", "of": "Plan Changed", "since": "properties.since"},
+]
 ADDONS: dict[str, Any] = {
     "pack": {"price": 5, "adds": {"contacts": 10, "emails": 1}},
     "robot": {"price": 5, "gives": ["ai"], "adds": {"contacts": 5}},
@@ -248,6 +254,9 @@ def rulebooks(draw: st.DrawFn) -> dict[str, Any]:
     }
     if draw(st.sampled_from([True, True, False])):
         book["no_plan"] = "free"
+    source = draw(st.sampled_from([*[None] * 4, *SOURCES]))
+    if source is not None:
+        book["plan"] = source
     if draw(st.booleans()):
         book["close"] = CLOSE
     book["rules"] = {f"r{number}": draw(rules(book)) for number in range(draw(st.sampled_from([3, 2, 1])))}

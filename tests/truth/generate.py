@@ -179,7 +179,7 @@ def _events(draw: st.DrawFn, book: dict[str, Any], most: int, too_late: list[int
     found = []
     begins_on = draw(st.sampled_from([None, *reversed(book["plans"]), None]))
     if begins_on is not None:
-        found.append({**event("m", min(times), "group", None), "traits": {"plan": begins_on}})
+        found.append(said_as(book, {**event("m", min(times), "group", None), "traits": {"plan": begins_on}}, 0))
     for index, (t, what, person) in enumerate(drawn):
         made = event(f"m{index * 7919 % 1000:03d}", t, what, person)
         if what == "group":
@@ -191,8 +191,19 @@ def _events(draw: st.DrawFn, book: dict[str, Any], most: int, too_late: list[int
             made["properties"] = {name: value for name, value in values.items() if value is not None}
         never_too_late = list(made["traits"]) in (["plan"], ["addons"]) and person is None
         made["received_at"] = t + draw(plan_delays if never_too_late else delays)
-        found.append(made)
+        found.append(said_as(book, made, draw(st.sampled_from([None, 0, 0, HOUR, DAY, 4 * DAY, -HOUR]))))
     return found
+
+
+def said_as(book: dict[str, Any], made: Event, before: int | None) -> Event:
+    """A plan, as the book wants it said: by another trait, or by an event; counting so long before, if it can say so."""
+    if "plan" not in book or "plan" not in made["traits"]:
+        return made
+    plan, t = made["traits"]["plan"], made["timestamp"]
+    since = {} if before is None or "since" not in book["plan"] else {book["plan"]["since"].partition(".")[2]: t - before}
+    if "of" not in book["plan"]:
+        return {**made, "traits": {"tier": plan, **since}}
+    return {**made, "type": "track", "name": book["plan"]["of"], "traits": {}, "properties": {"tier": plan or "none", **since}}
 
 
 def event(message_id: str, t: int, what: str, person: str | None) -> Event:

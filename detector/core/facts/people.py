@@ -11,9 +11,11 @@ from typing import Any
 from detector.core.facts.history import KEPT_MAX, PLANS_KEPT_MAX, Entry, History
 from detector.core.instants import NEVER
 
+OWN = ""
+"""The owner of the account's own traits in its store of traits."""
 PLAN = "plan"
 KEPT_LONGER = frozenset([PLAN, "addons"])
-"""The traits whose changes are kept longer than others'."""
+"""The traits whose changes are kept longer than others'; their names may go on after a NUL."""
 PEOPLE_MAX = 1_000
 TRAITS_BYTES_MAX = 1_500_000
 """Of all people's traits together, as stored. Beyond, too, those leave who were seen least recently."""
@@ -206,7 +208,7 @@ _NONE: dict[str, History] = {}
 
 
 def _history(trait: str, entries: list[Entry] | None = None) -> History:
-    return History(PLANS_KEPT_MAX if trait in KEPT_LONGER else KEPT_MAX, entries)
+    return History(PLANS_KEPT_MAX if trait.partition("\0")[0] in KEPT_LONGER else KEPT_MAX, entries)
 
 
 def _bytes(traits: dict[str, History]) -> int:

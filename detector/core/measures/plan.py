@@ -1,4 +1,4 @@
-"""The plan and stage of an account at t, from the history of its trait `plan`.
+"""The plan and stage of an account at t, from the history of its trait `plan`, or of where else it is said.
 
 With `no_plan: P` the account is on P until its first known plan. Without it the first known plan is in force since ever. A
 plan trait of null, "" or "none" after a paying plan is churn; after anything else there is simply no plan.
@@ -15,15 +15,12 @@ from typing import Literal
 
 from detector.core.facts.facts import Facts
 from detector.core.facts.history import Entry
-from detector.core.facts.people import PLAN
+from detector.core.facts.people import OWN
 from detector.core.instants import NEVER
 from detector.core.measures.addons import ADDONS
+from detector.core.measures.plan_said import PlanSaid
 from detector.core.measures.standing import Standing, Terms
-from detector.core.rulebook.model import AddOn, Plan
-
-OWN = ""
-"""The owner of the account's own traits in its store of traits."""
-
+from detector.core.rulebook.model import AddOn, Plan, PlanSource
 
 _UNKNOWN = Standing(None, None, "unknown")
 _VISITOR = Standing(None, None, "visitor")
@@ -37,8 +34,15 @@ def _none(value: object) -> bool:
 class Ladder:
     """The rulebook's plans, cheapest first."""
 
-    def __init__(self, plans: tuple[Plan, ...], no_plan: str | None, addons: Mapping[str, AddOn] | None = None) -> None:
+    def __init__(
+        self,
+        plans: tuple[Plan, ...],
+        no_plan: str | None,
+        addons: Mapping[str, AddOn] | None = None,
+        source: PlanSource | None = None,
+    ) -> None:
         self.plans = plans
+        self.said = PlanSaid(source)
         self._terms = Terms(plans, addons or {})
         self._addons = bool(addons)
         self._timed: Mapping[object, tuple[int, str]] = {
@@ -68,7 +72,7 @@ class Ladder:
 
     def _plainly(self, facts: Facts, t: int) -> Standing:
         """Add-ons aside."""
-        history = facts.traits.history(OWN, PLAN)
+        history = self.said.history(facts)
         entry = history.at(t) if history is not None else None
         if history is None or entry is None:
             nothing = self._nothing_said(t)
@@ -91,9 +95,8 @@ class Ladder:
         first = self._first(facts) if self._without is None else None
         return None if first is None else (first[2], first[0] if first[2] in self._timed else None)
 
-    @staticmethod
-    def _first(facts: Facts) -> Entry | None:
-        history = facts.traits.history(OWN, PLAN)
+    def _first(self, facts: Facts) -> Entry | None:
+        history = self.said.history(facts)
         return next((entry for entry in history.entries if not _none(entry[2])), None) if history is not None else None
 
     def _said(self, said: Sequence[Entry], t: int) -> Standing:
@@ -123,7 +126,7 @@ class Ladder:
 
     def placed_before(self, facts: Facts, t: int) -> Standing:
         """The last standing before t that had a place on the ladder; if none had, that of a millisecond before."""
-        history = facts.traits.history(OWN, PLAN)
+        history = self.said.history(facts)
         said = history.until(t - 1) if history is not None else ()
         points = (t - 1, *(entry[0] - 1 for entry in reversed(said)))
         standings = (self.standing(facts, at) for at in points)
@@ -144,13 +147,13 @@ class Ladder:
 
     def changes(self, facts: Facts, start: int, end: int) -> list[int]:
         """When the plan went up or down in (start, end]. The end of a trial is neither."""
-        history = facts.traits.history(OWN, PLAN)
+        history = self.said.history(facts)
         points = sorted({entry[0] for entry in history.until(end) if entry[0] > start}) if history is not None else []
         return [at for at in points if self.change(self.placed_before(facts, at), self.standing(facts, at)) is not None]
 
     def next(self, facts: Facts, t: int) -> int:
         """The first instant after t at which the standing may be another one, from what is known; NEVER: it stays."""
-        history = facts.traits.history(OWN, PLAN)
+        history = self.said.history(facts)
         said = min(history.next(t) if history is not None else NEVER, self._terms.next(t))
         if self._addons:
             said = min(said, facts.traits.next(OWN, ADDONS, t))
@@ -161,7 +164,7 @@ class Ladder:
 
     def spans(self, facts: Facts, start: int, end: int) -> Iterator[tuple[int, int, Standing]]:
         """(from, to, standing): what was in force over [start, end), in order; a trial that ended ends its span."""
-        history = facts.traits.history(OWN, PLAN)
+        history = self.said.history(facts)
         points = {start, *(date for date in self._terms.dates if start < date < end)}
         histories = [history, facts.traits.history(OWN, ADDONS) if self._addons else None]
         for each in histories:
@@ -184,15 +187,14 @@ class Ladder:
             yield begin, ends, standing
             yield ends, stop, self.standing(facts, ends)
 
-    @staticmethod
-    def first_said(facts: Facts) -> int:
+    def first_said(self, facts: Facts) -> int:
         """When something was said of the plan for the first time; NEVER: it was not."""
-        history = facts.traits.history(OWN, PLAN)
+        history = self.said.history(facts)
         return history.entries[0][0] if history is not None and history.entries else NEVER
 
     def customer_since(self, facts: Facts, t: int) -> int | None:
         """The first time that a paying plan was said. A trial is none, whatever follows it."""
-        history = facts.traits.history(OWN, PLAN)
+        history = self.said.history(facts)
         said = history.until(t) if history is not None else ()
         paying = (at for at, _, value in said if (known := self._terms.on(value, at)) is not None and known.stage == "paying")
         return next(paying, None)

@@ -7,31 +7,18 @@ from detector.core.rulebook import addons, leads, limits, meters, plans, rules, 
 from detector.core.rulebook.asleep import report_asleep
 from detector.core.rulebook.model import Rulebook
 from detector.core.rulebook.names import Names
+from detector.core.rulebook.plan_source import plan_source
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context, aliases
 from detector.core.rulebook.terms import Known
 from detector.core.rulebook.tree import Fields, Node, Scalar, kind_of
 
 SECTIONS: Final = (
-    *(
-        "project",
-        "use",
-        "currency",
-        "account",
-        "person",
-        "lists",
-        "events",
-        "measures",
-        "limits",
-        "features",
-        "plans",
-        "addons",
-        "no_plan",
-    ),
-    *("onboarding", "lead_types", "close", "rules"),
+    *("project", "use", "currency", "account", "person", "lists", "events", "measures", "limits", "features"),
+    *("plans", "addons", "no_plan", "plan", "onboarding", "lead_types", "close", "rules"),
 )
 LATER: Final = (
-    *("timezone", "score", "noise", "suppress", "drop_events", "segments", "plan", "mode", "on_enable", "lateness"),
+    *("timezone", "score", "noise", "suppress", "drop_events", "segments", "mode", "on_enable", "lateness"),
     *("quiet_after", "sequences", "endpoints", "owner", "retention"),
 )
 ROLES: Final = ("asker", "trigger", "admin", "most_active")
@@ -68,6 +55,7 @@ def checked(root: Fields, report: Report) -> Rulebook:
         plans=ladder,
         addons=addons.addons(sections.get("addons"), offered),
         no_plan=plans.no_plan(sections.get("no_plan"), _keys(sections.get("plans")), ladder, report),
+        plan_source=plan_source(sections.get("plan"), context),
         onboarding=plans.onboarding(sections.get("onboarding"), context),
         lead_types=lead_types,
         close_won=close_won,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any
 
+from contracts.messages import UsageEvent
 from detector.core.instants import Course
 from detector.core.measures.keys import asked_key, events_key, feature_key, limit_key, measure_key, step_key
 from detector.core.measures.moment import Moment
@@ -69,6 +70,8 @@ class Program:
     onboarding: OnboardingReader | None
     close_won: Callable[[Moment], bool | None]
     close_lost: Callable[[Moment], bool | None]
+    plan_events: frozenset[str]
+    """The track events that say the plan, where it is not said by `group`."""
     closes_at_plans_only: bool
     """Whether leads are closed where the plan goes up or down, and so by no other event in order."""
     lateness_ms: int
@@ -79,6 +82,10 @@ class Program:
     def lead_type(self, name: str) -> LeadType:
         place = self.strength.get(name)
         return _LEAD_TYPE_DEFAULT if place is None else self.rulebook.lead_types[place]
+
+    def says_plan(self, event: UsageEvent) -> bool:
+        """Whether it may move the plan, at any time: it is never too late."""
+        return event.type == "group" or event.name in self.plan_events
 
     def is_for_product(self, lead_type: str) -> bool:
         """Such leads are apart: neither these nor those for people take over, or join, the others."""
@@ -99,7 +106,7 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         "trial.would_lose": would_lose(features),
         **{name: measure_value(measure, features) for name, measure in rulebook.measures.items()},
     }
-    ladder = Ladder(rulebook.plans, rulebook.no_plan, rulebook.addons)
+    ladder = Ladder(rulebook.plans, rulebook.no_plan, rulebook.addons, rulebook.plan_source)
     if ladder.timed:
         values = where_trials_end(values)
     limits = {name: LimitReader(limit, existence(limit, values)) for name, limit in rulebook.limits.items()}
@@ -108,7 +115,9 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     counts = frozenset(name for name, measure in rulebook.measures.items() if _by_one_at_most(measure))
     judged = {each.name: each for rule in rulebook.rules for each in _judged(rule, limits, values, counts, rulebook.plans)}
     traits = {path for path in _paths(rulebook) if path.startswith(("person.", "account."))}
-    folds = fold_functions(_sinks(rulebook), acting=any(each.of_person for each in judged.values()))
+    folds = fold_functions(
+        [*_sinks(rulebook), *_plan_sinks(rulebook, ladder)], acting=any(each.of_person for each in judged.values())
+    )
     return Program(
         rulebook=rulebook,
         version=version,
@@ -123,6 +132,7 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         onboarding=onboarding,
         close_won=_closing(rulebook.close_won, values),
         close_lost=_closing(rulebook.close_lost, values),
+        plan_events=frozenset(term.name for term in rulebook.plan_source.of.terms) if rulebook.plan_source else frozenset(),
         closes_at_plans_only=all(map(_is_change_of_plan, (rulebook.close_won, rulebook.close_lost))),
         lateness_ms=min((each.rule.lateness_ms for each in judged.values()), default=0),
         strength={lead_type.name: place for place, lead_type in enumerate(rulebook.lead_types)},
@@ -209,6 +219,7 @@ def _calculation(expr: Expr, read: Callable[[str], Value]) -> Callable[[Moment],
 def _paths(rulebook: Rulebook) -> set[str]:
     """Every name that the rulebook's conditions, selectors and texts use."""
     conditions = _conditions(rulebook)
+    conditions += [term.where for term in rulebook.plan_source.of.terms if term.where] if rulebook.plan_source else []
     conditions += [term.where for sink in _sinks(rulebook) for term in sink.selector.terms if term.where is not None]
     texts = [*(rule.say for rule in rulebook.rules), *(lead_type.do for lead_type in rulebook.lead_types)]
     paths = {name.path for condition in conditions for name in names_in(condition.expr)}
@@ -220,6 +231,13 @@ def _conditions(rulebook: Rulebook) -> list[Condition]:
     conditions = [condition for rule in rulebook.rules for condition in rule.when]
     conditions += [limit.only_if for limit in rulebook.limits.values() if limit.only_if is not None]
     return conditions + [condition for condition in (rulebook.close_won, rulebook.close_lost) if condition is not None]
+
+
+def _plan_sinks(rulebook: Rulebook, ladder: Ladder) -> list[Sink]:
+    source = rulebook.plan_source
+    if source is None or not source.of.terms:
+        return []
+    return [Sink(ladder.said.key, source.of, "plan", None, (source.path, source.since or ""), hear=ladder.said.hear_event)]
 
 
 def _sinks(rulebook: Rulebook) -> list[Sink]:

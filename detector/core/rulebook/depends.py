@@ -81,7 +81,7 @@ def _needs(rule: Rule, limit: LimitReader | None, rulebook: Rulebook) -> _Needs:
 
 def _needs_of_limit(limit: Limit, rulebook: Rulebook) -> set[str]:
     """What changes its use, what is allowed, or whether it is there."""
-    needs = _wires(limit.of, rulebook) | {f"{_OF_TYPE}group"}
+    needs = _wires(limit.of, rulebook) | _says_plan(rulebook)
     for name in () if limit.only_if is None else names_in(limit.only_if.expr):
         needs |= _needs_of_state(name, rulebook)
     return needs
@@ -117,7 +117,12 @@ def _needs_of_name(name: Name, rulebook: Rulebook) -> set[str]:
         return {wire for step in steps for wire in _wires(step, rulebook)}
     if name.path in _SINCE_SEEN:
         return {f"{_OF_TYPE}{type_}" for type_ in TYPES}
-    return {f"{_OF_TYPE}group"} if name.path in _PLAN or root in ("account", "trial") else set()
+    return _says_plan(rulebook) if name.path in _PLAN or root in ("account", "trial") else set()
+
+
+def _says_plan(rulebook: Rulebook) -> set[str]:
+    source = rulebook.plan_source
+    return {f"{_OF_TYPE}group"} if source is None else {f"{_OF_TYPE}group", *(term.name for term in source.of.terms)}
 
 
 def _wires(selector: Selector, rulebook: Rulebook) -> set[str]:
@@ -125,5 +130,5 @@ def _wires(selector: Selector, rulebook: Rulebook) -> set[str]:
         return {f"{_OF_TYPE}track"}
     if selector.builtin == "premium":
         of_features = [each for feature in rulebook.features.values() for each in (feature.used, feature.refused)]
-        return {term.name for each in of_features for term in each.terms} | {f"{_OF_TYPE}group"}
+        return {term.name for each in of_features for term in each.terms} | _says_plan(rulebook)
     return {term.name for term in selector.terms}

@@ -28,12 +28,14 @@ class Sink:
     key: str
     selector: Selector
     kind: str
-    """count, gauge, last, sum, distinct, worst, feature, asked or milestone."""
+    """count, gauge, last, sum, distinct, worst, plan, feature, asked or milestone."""
     value: str | None = None
     properties: tuple[str, ...] = ()
     """asked: the property paths that the rule reads. worst: the one that tells the parts apart."""
     title: str = ""
     """asked: the event's name in the rulebook."""
+    hear: Callable[..., None] | None = None
+    """plan: what keeps it."""
 
 
 class Folds(NamedTuple):
@@ -115,7 +117,7 @@ class _Builder:
         checks = [self.source.expression(term.where.expr, self._read) for term in terms if term.where is not None]
         return " or ".join(f"truth({check}) is True" for check in checks)
 
-    def _keep(self, sink: Sink) -> list[str]:
+    def _keep(self, sink: Sink) -> list[str]:  # noqa: PLR0911  one per kind of sink
         key = self.source.bind(sink.key)
         add = f"(stores.get({key}) or facts.store({key})).add"
         match sink.kind:
@@ -128,6 +130,9 @@ class _Builder:
                 return [f"{add}(ts, mid, [{self.source.bind(sink.title)}, person, [{kept}]])"]
             case "count":
                 return [f"{add}(ts, mid)"]
+            case "plan":
+                paths = ", ".join(f"scalar({self._path(path)})" if path else "None" for path in sink.properties)
+                return [f"{self.source.bind(sink.hear)}(facts, event, {paths})"]
             case "worst":
                 part = f"countable({self._path(sink.properties[0])})"
                 return [f"v, k = {self._value(sink)}, {part}", f"if v is not None and k is not None: {add}(k, ts, mid, v)"]

@@ -206,6 +206,18 @@ class AddOn:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanSource:
+    """Where an account's plan is said. `path`: `account.TRAIT`, or `properties.…` of the events `of`.
+
+    `since`: the same for the time from which on it counts; None: from when it is said.
+    """
+
+    path: str
+    of: Selector = Selector()
+    since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Onboarding:
     """Done when every step was seen, in any order, the last within `within_ms` of the first. `steps`: name -> events."""
 
@@ -260,6 +272,7 @@ class Rulebook:
     plans: tuple[Plan, ...] = ()
     addons: Mapping[str, AddOn] = field(default_factory=dict)
     no_plan: str | None = None
+    plan_source: PlanSource | None = None
     onboarding: Onboarding | None = None
     lead_types: tuple[LeadType, ...] = ()
     close_won: Condition | None = None

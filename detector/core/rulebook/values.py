@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from detector.core.facts.people import OWN
 from detector.core.instants import NEVER, Course
 from detector.core.measures import tenure, trial
 from detector.core.measures.absence import AbsenceReader
 from detector.core.measures.keys import measure_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
-from detector.core.measures.plan import OWN
 from detector.core.measures.premium import PremiumReader
 from detector.core.rulebook.model import Measure
 

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from detector.core import who
 from detector.core.account import Account
 from detector.core.facts.facts import Facts
-from detector.core.facts.people import PLAN
+from detector.core.facts.people import OWN, PLAN
 from detector.core.fold import fold
 from detector.core.instants import NEVER
 from detector.core.judge import advance, process
 from detector.core.measures import trial
 from detector.core.measures.moment import Moment
-from detector.core.measures.plan import OWN, Ladder
+from detector.core.measures.plan import Ladder
 from detector.core.measures.premium import PremiumReader
 from detector.core.offer import offer
 from detector.core.rulebook.compile import Program, compile_rulebook
