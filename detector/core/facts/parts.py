@@ -42,11 +42,15 @@ class _Gauge:
 
 
 class Parts:
-    __slots__ = ("_changed", "_forgot", "dirty", "gauges")
+    __slots__ = ("_changed", "_forgot", "_now", "dirty", "gauges", "newest")
 
     def __init__(self) -> None:
         self.gauges: dict[Any, _Gauge] = {}
         self._forgot = False  # some part is not kept
+        self.newest = -1
+        """When a part had a value last; -1: never."""
+        self._now: Worst | None = None
+        """The worst from `newest` on, if it is known."""
         self._changed: set[int] = set()
         self.dirty = False
 
@@ -63,13 +67,33 @@ class Parts:
             del entries[0]
             gauge.forgot = True
         self._changed.add(gauge.number)
+        self._now = self._still_worst(part, timestamp, message_id, value)
+        if part in self.gauges:
+            self.newest = max(self.newest, timestamp)
+
+    def _still_worst(self, part: object, timestamp: int, message_id: str, value: float) -> Worst | None:
+        """After one more value, if nothing has to be looked up for it; nearly always another part stays the worst."""
+        now = self._now
+        if now is None or timestamp <= self.newest or part not in self.gauges or value == now.value:
+            return None
+        if value > now.value:
+            return Worst(part, value, message_id)
+        return None if part == now.part else now
 
     def _drop(self, part: object) -> None:
         self._changed.add(self.gauges.pop(part).number)
-        self._forgot = True
+        self._forgot, self._now = True, None
+        self.newest = max((each.entries[-1][0] for each in self.gauges.values() if each.entries), default=-1)
 
     def worst(self, t: int) -> Worst | None:
         """None: no part had a value until t."""
+        if t < self.newest:
+            return self._worst(t)
+        if self._now is None:
+            self._now = self._worst(t)
+        return self._now
+
+    def _worst(self, t: int) -> Worst | None:
         found: Worst | None = None
         for part, gauge in self.gauges.items():
             entry = gauge.at(t)
@@ -81,12 +105,10 @@ class Parts:
 
     def at_least(self, t: int) -> bool:
         """Whether a part that is not kept, or a value that was dropped, may have been higher at t."""
-        return self._forgot or any(gauge.forgot and gauge.entries[0][0] > t for gauge in self.gauges.values())
+        return self._forgot or (t < self.newest and self._cut(t))
 
-    @property
-    def newest(self) -> int:
-        """When a part had a value last; -1: never."""
-        return max((gauge.entries[-1][0] for gauge in self.gauges.values()), default=-1)
+    def _cut(self, t: int) -> bool:
+        return any(gauge.forgot and gauge.entries[0][0] > t for gauge in self.gauges.values())
 
     def next(self, t: int) -> int:
         """The first instant after t at which a part has another value."""
@@ -115,6 +137,7 @@ class Parts:
                 gauge = self.gauges[part] = _Gauge(number)
                 gauge.forgot = dropped
                 gauge.entries = [(timestamp, message_id, value) for timestamp, message_id, value in entries]
+                self.newest = max(self.newest, gauge.entries[-1][0])
 
 
 def _hash(part: object) -> int:

@@ -16,11 +16,19 @@ class Sums(Series):
     A day's sum is a list of floats that add up to it exactly, so it does not matter in which order they came.
     """
 
-    __slots__ = ("_sums",)
+    __slots__ = ("_now", "_sums")
 
     def __init__(self) -> None:
         super().__init__()
         self._sums: dict[int, list[float]] = {}
+        self._now: tuple[int, list[float]] | None = None
+        """Of the newest event's month: when it began, and what adds up to its sum; None: not known."""
+
+    def add(self, timestamp: int, message_id: str, value: Any = None) -> None:
+        now, in_order = self._now, not self.times or timestamp > self.times[-1]
+        same = now is not None and in_order and month_begun(timestamp // DAY_MS) == now[0]
+        self._now = (now[0], _exactly(now[1], value)) if now is not None and same else None
+        super().add(timestamp, message_id, value)
 
     def _forget(self, timestamp: int, value: Any) -> None:
         super()._forget(timestamp, value)
@@ -32,14 +40,25 @@ class Sums(Series):
     def sum_in_month(self, t: int) -> tuple[float, bool]:
         """(The sum of the UTC calendar month of t until t, whether it may be more)."""
         start = month_begun(t // DAY_MS)
-        kept = [self.values[at] for at in self.between(start, t + 1)]
+        if not self.times or t < self.times[-1]:
+            parts, exact = self._parts(start, t)
+            return _plain(fsum(parts)), not exact
+        if self._now is None or self._now[0] != start:
+            parts, _ = self._parts(start, t)
+            self._now = (start, _added(parts))
+        return _plain(fsum(self._now[1])), False
+
+    def _parts(self, start: int, t: int) -> tuple[list[float], bool]:
+        """(What adds up to the sum from `start` until t, whether nothing is missing)."""
+        inside = self.between(start, t + 1)
+        kept = self.values[inside.start : inside.stop]
         if not self._sums or start > self.times[0]:
-            return _plain(fsum(kept)), False
+            return kept, True
         # Nothing that was dropped is newer than what was kept; of a day that t cuts in two only the whole is known.
         every = t >= self.times[0]
         last = t // DAY_MS if every else t // DAY_MS - 1
         dropped = [part for day, parts in self._sums.items() if start // DAY_MS <= day <= last for part in parts]
-        return _plain(fsum([*dropped, *kept])), not every
+        return [*dropped, *kept], every
 
     def chunks(self, *, everything: bool) -> dict[int, Any]:
         content = super().chunks(everything=everything)
@@ -54,6 +73,13 @@ class Sums(Series):
 
 def _plain(total: float) -> float:
     return int(total) if total.is_integer() else total
+
+
+def _added(values: list[float]) -> list[float]:
+    parts: list[float] = []
+    for value in values:
+        parts = _exactly(parts, value)
+    return parts
 
 
 def _exactly(parts: list[float], value: float) -> list[float]:

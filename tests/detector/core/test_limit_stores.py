@@ -59,6 +59,19 @@ def test_a_sum_before_what_is_kept_whole_is_at_least_that_of_whole_days() -> Non
     assert store.sum_in_month(JUNE + 3 * DAY) == (73, False)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_sum_that_is_asked_for_again_and_again_is_always_the_one_of_what_came(seed: int) -> None:
+    random, store, came = Random(seed), Sums(), []
+    for number in range(300):
+        t = JUNE + 20 * DAY + number * 2 * HOUR - random.choice([0, 0, 0, 0, 30 * HOUR])
+        came.append((t, f"m{number:03}", random.choice([0.1, 0.7, 3])))
+        store.add(*came[-1])
+        for asked in (t, t + random.choice([0, 5 * DAY]), t - HOUR):
+            month = series.month_of(asked)
+            values = [Fraction(value) for at, _, value in came if at <= asked and series.month_of(at) == month]
+            assert store.sum_in_month(asked) == (float(sum(values)), False)
+
+
 def test_what_negates_itself_leaves_nothing_of_a_sum() -> None:
     """Floats that are added one after the other would."""
     store = Sums()
@@ -113,6 +126,22 @@ def test_the_worst_part_does_not_depend_on_order_beyond_the_bounds(seed: int, mo
         assert len(answers) == 1
     assert found[0].at_least(JUNE + 9 * DAY)
     assert sorted(found[0].gauges) == sorted(found[1].gauges)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_worst_part_that_is_asked_for_again_and_again_is_always_the_one_of_what_came(seed: int) -> None:
+    random, store, came = Random(seed), Parts(), []
+    for number in range(300):
+        t = JUNE + number * HOUR - random.choice([0, 0, 0, 0, 30 * HOUR])
+        came.append((random.choice("abcd"), t, f"m{number:03}", random.randrange(6)))
+        store.add(*came[-1])
+        for asked in (t, t + random.choice([0, DAY]), t - HOUR):
+            newest: dict[str, int] = {}
+            for part, at, _, value in sorted(came, key=lambda each: each[1:3]):
+                newest |= {part: value} if at <= asked else {}
+            worst = store.worst(asked)
+            expected = min(newest.items(), key=lambda each: (-each[1], each[0]), default=None)
+            assert (worst and (worst.part, worst.value)) == expected
 
 
 def test_of_equally_full_parts_the_first_by_name_counts_and_a_part_is_as_full_as_it_was_told_last() -> None:
