@@ -294,3 +294,30 @@ def test_a_rule_waits_a_day_for_late_events_unless_it_says_otherwise() -> None:
     assert (quick.cooldown_ms, quick.lateness_ms) == (DAY // 24, DAY // 48)
     assert (slow.cooldown_ms, slow.lateness_ms) == (25 * DAY // 24, DAY)
     assert rule_of(rulebook, "premium").lateness_ms == DAY
+
+
+@pytest.mark.parametrize(
+    ("limit", "when", "reason"),
+    [
+        ("{last: properties.n, of: tallied}", "limit.used >= 1", "limit 'seats' waits for an event that `events` does not map"),
+        (
+            "{last: properties.n, of: Counted, if: members >= 2}",
+            "limit.used >= 1",
+            "limit 'seats' is there only if: measure 'members' waits for an event that `events` does not map",
+        ),
+        ("{last: properties.n, of: Counted}", "trial.quiet >= 5d", "no plan is a trial"),
+        ("{last: properties.n, of: Counted}", "paying.for >= 90d", "no plan is paying"),
+    ],
+)
+def test_a_limit_that_waits_for_an_unmapped_event_and_tenure_without_a_plan_are_asleep(
+    limit: str, when: str, reason: str
+) -> None:
+    text = f"""
+events: {{tallied: []}}
+measures: {{members: {{distinct: person, of: tallied}}}}
+limits: {{seats: {limit}}}
+plans: {{free: {{stage: free, allows: {{seats: 5}}}}}}
+rules: {{mine: {{lead: pql, each: limit, when: [{when}], say: x}}}}
+"""
+    found = [problem.message for problem in parsed(text).asleep if problem.message.startswith("rule 'mine'")]
+    assert found == [f"rule 'mine' is asleep: {reason}"]
