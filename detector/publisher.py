@@ -54,3 +54,5 @@ class Publisher:
             self._failures = 0
             self._outbox.delete(rows)
             reach("outbox.delete.after")
+            if len(rows) < ROWS_MAX:
+                self._pending = False

@@ -16,8 +16,8 @@ def migrate(settings: Settings, rooms: Iterable[str] = migrations.ROOMS) -> dict
     for room in rooms:
         engine = open_database(settings, room)
         try:
-            _refuse_newer(engine, room)
-            migrations.upgrade(engine, room)
+            if _is_older(engine, room):
+                migrations.upgrade(engine, room)
         except sqlalchemy.exc.OperationalError as error:
             raise unreachable(settings, room, error) from error
         finally:
@@ -52,7 +52,8 @@ def unreachable(settings: Settings, room: str, error: Exception) -> CommandError
     )
 
 
-def _refuse_newer(engine: sa.Engine, room: str) -> None:
+def _is_older(engine: sa.Engine, room: str) -> bool:
+    """Whether there is something to do. Raises CommandError for tables of a newer version."""
     found = migrations.current(engine, room)
     if found is not None and found > migrations.expected():
         raise CommandError(
@@ -60,3 +61,4 @@ def _refuse_newer(engine: sa.Engine, room: str) -> None:
             f"The database of {room} is at migration {found}, made by a newer version; this one knows {migrations.expected()}. "
             "Start the newer version.",
         )
+    return found != migrations.expected()

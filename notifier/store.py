@@ -189,9 +189,8 @@ class NotifierStore:
 
     def checkpoints(self, topic: str) -> dict[int, Checkpoint]:
         """By partition; those never read are missing."""
-        table = notifier_checkpoints
         with self._engine.connect() as tx:
-            rows = tx.execute(sa.select(table).where(table.c.topic == topic)).all()
+            rows = tx.execute(_CHECKPOINTS, {"topic": topic}).all()
         return {row.partition: Checkpoint(row.next_offset, row.version) for row in rows}
 
     def take_in(self, at: TopicPartition, checkpoint: Checkpoint, next_offset: int, plan: Plan, now: int) -> int:
@@ -202,7 +201,7 @@ class NotifierStore:
         with self.writing() as tx:
             _swap_checkpoint(tx, at, checkpoint, next_offset)
             reach("notifier.intake.swapped")
-            rows = tx.execute(_ENDPOINT.where(endpoints.c.status == ENABLED)).all()
+            rows = tx.execute(_ENABLED).all()
             planned = plan([_subscription(row) for row in rows])
             known = _known(tx, planned)
             new = [each for each in planned if (each.endpoint_id, each.event.id) not in known]
@@ -212,6 +211,18 @@ class NotifierStore:
 
 
 _ENDPOINT = sa.select(*(column for column in endpoints.c if column.name not in ("url", "secrets")))
+_ENABLED = _ENDPOINT.where(endpoints.c.status == ENABLED)
+_c = notifier_checkpoints.c
+_CHECKPOINTS = sa.select(notifier_checkpoints).where(_c.topic == sa.bindparam("topic"))
+_SWAP = (
+    notifier_checkpoints.update()
+    .where(_c.topic == sa.bindparam("t"), _c.partition == sa.bindparam("p"), _c.version == sa.bindparam("v"))
+    .values(next_offset=sa.bindparam("next"), version=_c.version + 1)
+)
+_PLANNED = sa.select(deliveries.c.endpoint_id, deliveries.c.lead_event_id).where(
+    deliveries.c.endpoint_id.in_(sa.bindparam("endpoints", expanding=True)),
+    deliveries.c.lead_event_id.in_(sa.bindparam("events", expanding=True)),
+)
 
 
 def _endpoint(row: sa.Row[tuple[object, ...]]) -> Endpoint:
@@ -245,27 +256,20 @@ def _known(tx: sa.Connection, planned: Sequence[NewDelivery]) -> set[tuple[str, 
     """Those pairs of endpoint and lead event that have a delivery already; both columns, as the unique index has them."""
     if not planned:
         return set()
-    rows = tx.execute(
-        sa.select(deliveries.c.endpoint_id, deliveries.c.lead_event_id).where(
-            deliveries.c.endpoint_id.in_({each.endpoint_id for each in planned}),
-            deliveries.c.lead_event_id.in_({each.event.id for each in planned}),
-        )
-    )
+    pairs = {"endpoints": {each.endpoint_id for each in planned}, "events": {each.event.id for each in planned}}
+    rows = tx.execute(_PLANNED, {name: sorted(ids) for name, ids in pairs.items()})
     return {(row.endpoint_id, row.lead_event_id) for row in rows}
 
 
 def _swap_checkpoint(tx: sa.Connection, at: TopicPartition, old: Checkpoint, next_offset: int) -> None:
-    table = notifier_checkpoints
     if old.version == 0:
         try:
-            tx.execute(table.insert().values(topic=at.topic, partition=at.partition, next_offset=next_offset, version=1))
+            tx.execute(
+                notifier_checkpoints.insert().values(topic=at.topic, partition=at.partition, next_offset=next_offset, version=1)
+            )
         except sa.exc.IntegrityError:
             raise CheckpointMovedError from None
         return
-    swapped = tx.execute(
-        table.update()
-        .where(table.c.topic == at.topic, table.c.partition == at.partition, table.c.version == old.version)
-        .values(next_offset=next_offset, version=old.version + 1)
-    )
+    swapped = tx.execute(_SWAP, {"t": at.topic, "p": at.partition, "v": old.version, "next": next_offset})
     if swapped.rowcount != 1:
         raise CheckpointMovedError

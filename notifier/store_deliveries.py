@@ -101,17 +101,9 @@ class Deliveries:
 
     def _take(self, candidates: Sequence[str], queues: Mapping[str, sa.Row[tuple[object, ...]]], now: int) -> list[Claim]:
         """The swap: whoever still finds a candidate due owns it. Its attempt row is committed before any byte leaves."""
-        table = deliveries
         lease_until = now + LEASE_MS
-        # other workers' rows are passed over, not waited for (SQLite, with its one writer, ignores the lock clause)
-        due = sa.select(table.c.id).where(table.c.id.in_(candidates), table.c.due_at <= now).with_for_update(skip_locked=True)
         with self._writing() as tx:
-            rows = tx.execute(
-                table.update()
-                .where(table.c.id.in_(due), table.c.due_at <= now)
-                .values(status=Status.SENDING, due_at=lease_until, fence=table.c.fence + 1)
-                .returning(*table.c)
-            ).all()
+            rows = tx.execute(_TAKE, {"candidates": candidates, "now": now, "lease_until": lease_until}).all()
             claims = [self._claim(row, queues[row.endpoint_id], lease_until) for row in rows]
             if claims:
                 reach("notifier.claim.swapped")
@@ -190,6 +182,20 @@ _DUE = (
 )
 
 
+# other workers' rows are passed over, not waited for (SQLite, with its one writer, ignores the lock clause)
+_due = (
+    sa.select(deliveries.c.id)
+    .where(deliveries.c.id.in_(sa.bindparam("candidates", expanding=True)), deliveries.c.due_at <= sa.bindparam("now"))
+    .with_for_update(skip_locked=True)
+)
+_TAKE = (
+    deliveries.update()
+    .where(deliveries.c.id.in_(_due), deliveries.c.due_at <= sa.bindparam("now"))
+    .values(status=Status.SENDING, due_at=sa.bindparam("lease_until"), fence=deliveries.c.fence + 1)
+    .returning(*deliveries.c)
+)
+
+
 def _attempt_row(claim: Claim, now: int) -> dict[str, object]:
     return {
         "id": claim.attempt_id,
@@ -221,19 +227,30 @@ def _attempt_end(ended: Ended) -> dict[str, object]:
     }
 
 
+_MOVE_ON = (
+    deliveries.update()
+    .where(
+        deliveries.c.id == sa.bindparam("delivery"),
+        deliveries.c.fence == sa.bindparam("ours"),
+        deliveries.c.status == Status.SENDING,
+    )
+    .values({name: sa.bindparam(name) for name in ("status", "due_at", "tries", "last_error", "settled_at")})
+)
+
+
 def _move_on(tx: sa.Connection, ended: Ended) -> bool:
     claim, settled = ended.claim, ended.settled
-    table = deliveries
     moved = tx.execute(
-        table.update()
-        .where(table.c.id == claim.delivery_id, table.c.fence == claim.fence, table.c.status == Status.SENDING)
-        .values(
-            status=settled.status,
-            due_at=settled.next_at,
-            tries=settled.tries,
-            last_error=ended.answer.error,
-            settled_at=ended.at if settled.status in (Status.DELIVERED, Status.DEAD) else None,
-        )
+        _MOVE_ON,
+        {
+            "delivery": claim.delivery_id,
+            "ours": claim.fence,
+            "status": settled.status,
+            "due_at": settled.next_at,
+            "tries": settled.tries,
+            "last_error": ended.answer.error,
+            "settled_at": ended.at if settled.status in (Status.DELIVERED, Status.DEAD) else None,
+        },
     )
     if moved.rowcount == 1:
         _settle_endpoint(tx, ended)

@@ -13,9 +13,10 @@ from detector.core.account import Account
 from detector.core.compare import Change, judge_again, of_onset
 from detector.core.desk import Desk
 from detector.core.fold import fold, fold_traits
-from detector.core.instants import NEVER, Course
+from detector.core.instants import NEVER
 from detector.core.ledger import SIGNALS_KEPT, RuleState
 from detector.core.measures.moment import Moment
+from detector.core.measures.reader import Course
 from detector.core.rulebook.compile import Program
 from detector.core.rulebook.depends import EVERYTHING, Touch
 from detector.core.rulebook.judged import Judged

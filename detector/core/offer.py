@@ -31,7 +31,7 @@ def offer(program: Program, moment: Moment) -> Offer | None:
     terms = (moment.ladder.terms(plan, moment.facts, moment.t) for plan in above if plan.stage != "trial")  # nobody buys a trial
     higher = list(terms)
     near = [reader for reader in program.limits.values() if _ran_into(reader, moment)]
-    missed = PremiumReader(dict(program.features), RECENT_MS).names(moment)
+    missed = PremiumReader(program.features, RECENT_MS).names(moment)
     offers = [Offer(plan, now, _covered(plan, near, missed, moment)) for plan in higher]
     return max(offers, key=lambda each: len(each.covers), default=None)  # of equals the first, and so the cheapest
 

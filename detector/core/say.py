@@ -33,8 +33,9 @@ class Speaker:
             case "offer.plan" | "offer.covers":
                 return self._offer(name.path)
         value = value_of(name.path, self.program.values, self.properties)
-        if value.listed is not None:
-            return words.listed([each.replace("_", " ") for each in value.listed(self.moment)]) or "nothing"
+        names = value.listed(self.moment)
+        if names is not None:
+            return words.listed([each.replace("_", " ") for each in names]) or "nothing"
         found = value.read(self.moment)
         text = words.value(found, name.type) if value.worded is None else value.worded(self.moment, found)
         return f"at least {text}" if value.at_least(self.moment) else text

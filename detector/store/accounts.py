@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from detector import tables
 from detector.changes import AccountRow, DueRow, FactRow, SeenRow
-from detector.store.bulk import delete, insert, one_of
+from detector.store.bulk import delete, for_each_dialect, insert, listed
 from eventlog.port import TopicPartition
 
 Chunks = dict[tuple[str, int], bytes]
@@ -27,25 +27,21 @@ class Accounts:
         found: dict[tuple[str, str], tuple[bytes, Chunks]] = {}
         if not by_project:
             return found
-        a, f = tables.accounts.c, tables.facts.c
         with self._engine.connect() as tx:
             for project, names in by_project.items():
-                hot = sa.select(a.account, a.hot).where(a.project == project, one_of(a.account, names, tx))
-                for account, body in tx.execute(hot):
+                ours = {"project": project, "names": listed(names, tx)}
+                for account, body in tx.execute(_HOT[tx.dialect.name], ours):
                     found[project, account] = (body, {})
                 if not found:
                     continue
-                kept = sa.select(f.account, f.measure, f.chunk, f.body).where(f.project == project, one_of(f.account, names, tx))
-                for account, measure, chunk, body in tx.execute(kept):
+                for account, measure, chunk, body in tx.execute(_CHUNKS[tx.dialect.name], ours):
                     found[project, account][1][measure, chunk] = body
         return found
 
     def due(self, partition: int) -> list[DueRow]:
         """Of every account of a partition of `events` that time alone can change."""
-        c = tables.due.c
         with self._engine.connect() as tx:
-            rows = tx.execute(sa.select(*(c[name] for name in DueRow._fields)).where(c.partition == partition))
-            return [DueRow(*row) for row in rows]
+            return [DueRow(*row) for row in tx.execute(_DUE, {"partition": partition})]
 
     def first_due(self) -> int | None:
         """The earliest time at which an account is due; None: none is, or what is due is an import that is being judged."""
@@ -68,11 +64,28 @@ class Seen:
 
     def load(self, partition: TopicPartition, hours: Iterable[int]) -> list[tuple[int, int, bytes]]:
         """(hour, partition time, ids of 8 bytes each) of every row of `hours`, oldest partition time first."""
-        c = tables.seen.c
         with self._engine.connect() as tx:
-            ours = (c.topic == partition.topic) & (c.partition == partition.partition) & one_of(c.hour, hours, tx)
-            query = sa.select(c.hour, c.partition_time, c.ids).where(ours).order_by(c.partition_time)
-            return [(row[0], row[1], bytes(row[2])) for row in tx.execute(query)]
+            rows = tx.execute(_SEEN[tx.dialect.name], {**partition._asdict(), "hours": listed(hours, tx)})
+            return [(row[0], row[1], bytes(row[2])) for row in rows]
+
+
+_a, _f, _d, _s = tables.accounts.c, tables.facts.c, tables.due.c, tables.seen.c
+_HOT = for_each_dialect(
+    lambda one_of: sa.select(_a.account, _a.hot).where(_a.project == sa.bindparam("project"), one_of(_a.account, "names"))
+)
+_CHUNKS = for_each_dialect(
+    lambda one_of: sa.select(_f.account, _f.measure, _f.chunk, _f.body).where(
+        _f.project == sa.bindparam("project"), one_of(_f.account, "names")
+    )
+)
+_DUE = sa.select(*(_d[name] for name in DueRow._fields)).where(_d.partition == sa.bindparam("partition"))
+_SEEN = for_each_dialect(
+    lambda one_of: (
+        sa.select(_s.hour, _s.partition_time, _s.ids)
+        .where(_s.topic == sa.bindparam("topic"), _s.partition == sa.bindparam("partition"), one_of(_s.hour, "hours"))
+        .order_by(_s.partition_time)
+    )
+)
 
 
 def write_accounts(tx: sa.Connection, accounts: Sequence[AccountRow], facts: Sequence[FactRow]) -> None:

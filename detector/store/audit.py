@@ -9,7 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from detector import tables
-from detector.store.bulk import one_of
+from detector.store.bulk import for_each_dialect, listed
 from detector.store.leads import LeadEventRow, LeadRow
 from eventlog.port import TopicState
 from runtime.database import open_database
@@ -86,14 +86,19 @@ class Snapshot:
     def load(self, lead_ids: Collection[str]) -> Mapping[str, Kept]:
         """What is stored of each of them; of one that is nowhere, nothing."""
         found: defaultdict[str, Kept] = defaultdict(Kept)
-        rows = sa.select(*_LEADS).where(one_of(tables.leads.c.lead_id, lead_ids, self._tx))
-        for row in self._tx.execute(rows):
+        dialect, wanted = self._tx.dialect.name, {"lead_ids": listed(lead_ids, self._tx)}
+        for row in self._tx.execute(_ROWS[dialect], wanted):
             found[row[0]].row = LeadRow(*row)
-        e = tables.lead_events.c
-        events = sa.select(*_EVENTS).where(one_of(e.lead_id, lead_ids, self._tx)).order_by(e.lead_id, e.revision, e.id)
-        for row in self._tx.execute(events):
+        for row in self._tx.execute(_LIVES[dialect], wanted):
             found[row.lead_id].events.append(LeadEventRow(**row._mapping))
         return found
+
+
+_e = tables.lead_events.c
+_ROWS = for_each_dialect(lambda one_of: sa.select(*_LEADS).where(one_of(tables.leads.c.lead_id, "lead_ids")))
+_LIVES = for_each_dialect(
+    lambda one_of: sa.select(*_EVENTS).where(one_of(_e.lead_id, "lead_ids")).order_by(_e.lead_id, _e.revision, _e.id)
+)
 
 
 def _covered(query: sa.Select[tuple[str]], table: sa.Table, scope: Scope) -> sa.Select[tuple[str]]:

@@ -1,8 +1,8 @@
 """Many rows in one statement: PostgreSQL gets an array per column (as fast as COPY, and can upsert), SQLite an executemany."""
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -52,10 +52,28 @@ def delete(tx: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Seq
         tx.exec_driver_sql(f"DELETE FROM {table.name} WHERE {same}", list(rows))  # noqa: S608 - our own names
 
 
-def one_of(column: sa.Column[Any], values: Iterable[str] | Iterable[int], tx: sa.Connection) -> sa.ColumnElement[bool]:
-    """`column` is one of `values`, as one parameter however many they are."""
-    wanted = list(values)
-    if tx.dialect.name == "postgresql":
-        return column == sa.any_(sa.bindparam(None, wanted, ARRAY(column.type)))
-    each = sa.func.json_each(json.dumps(wanted)).table_valued("value")
+class OneOf(Protocol):
+    def __call__(self, column: sa.Column[Any], parameter: str) -> sa.ColumnElement[bool]:
+        """`column` is one of the values that `parameter` will have (see `listed`)."""
+
+
+T = TypeVar("T")
+
+
+def for_each_dialect(build: Callable[[OneOf], T]) -> Mapping[str, T]:
+    """A statement by dialect. Made once: putting one together takes longer than many of them run."""
+    return {"postgresql": build(_any_of_array), "sqlite": build(_any_of_json)}
+
+
+def _any_of_array(column: sa.Column[Any], parameter: str) -> sa.ColumnElement[bool]:
+    return column == sa.any_(sa.bindparam(parameter, type_=ARRAY(column.type)))
+
+
+def _any_of_json(column: sa.Column[Any], parameter: str) -> sa.ColumnElement[bool]:
+    each = sa.func.json_each(sa.bindparam(parameter, type_=sa.Text())).table_valued("value")
     return column.in_(sa.select(each.c.value))
+
+
+def listed(values: Iterable[str] | Iterable[int], tx: sa.Connection) -> list[Any] | str:
+    """One parameter, however many the values are."""
+    return list(values) if tx.dialect.name == "postgresql" else json.dumps(list(values))

@@ -95,19 +95,32 @@ class Checkpoints:
             return {row[0]: TopicState(*row) for row in tx.execute(sa.select(t.name, t.partitions, t.topic_id))}
 
 
-def _acquire(tx: sa.Connection, partition: TopicPartition, owner: str, earliest: int, now: int) -> Checkpoint:
-    table = tables.checkpoints
-    take = (
-        sa.update(table)
-        .where(_is(partition))
-        .values(version=table.c.version + 1, owner=owner, halted=None)
-        .returning(table.c.next_offset, table.c.version, table.c.partition_time)
+_c = tables.checkpoints.c
+_TAKE = (
+    sa.update(tables.checkpoints)
+    .where(_c.topic == sa.bindparam("t"), _c.partition == sa.bindparam("p"))
+    .values(version=_c.version + 1, owner=sa.bindparam("me"), halted=None)
+    .returning(_c.next_offset, _c.version, _c.partition_time)
+)
+_SWAP = (
+    sa.update(tables.checkpoints)
+    .where(_c.topic == sa.bindparam("t"), _c.partition == sa.bindparam("p"), _c.version == sa.bindparam("v"))
+    .values(
+        next_offset=sa.bindparam("next"),
+        version=_c.version + 1,
+        partition_time=sa.bindparam("time"),
+        halted=sa.bindparam("why"),
+        committed_at=sa.bindparam("now"),
     )
-    row = tx.execute(take).one_or_none()
+)
+
+
+def _acquire(tx: sa.Connection, partition: TopicPartition, owner: str, earliest: int, now: int) -> Checkpoint:
+    row = tx.execute(_TAKE, {"t": partition.topic, "p": partition.partition, "me": owner}).one_or_none()
     if row is not None:
         return Checkpoint(next_offset=row[0], version=row[1], time=row[2])
     tx.execute(
-        sa.insert(table).values(
+        sa.insert(tables.checkpoints).values(
             topic=partition.topic,
             partition=partition.partition,
             next_offset=earliest,
@@ -133,21 +146,9 @@ def refuse_another(state: TopicState, known: TopicState) -> None:
 
 def swap(tx: sa.Connection, moves: Sequence[Move], now: int) -> None:
     """Advance each checkpoint if its version is still ours. Raises PartitionLostError; the caller's transaction rolls back."""
-    c = tables.checkpoints.c
-    statement = (
-        sa.update(tables.checkpoints)
-        .where(c.topic == sa.bindparam("t"), c.partition == sa.bindparam("p"), c.version == sa.bindparam("v"))
-        .values(
-            next_offset=sa.bindparam("next"),
-            version=c.version + 1,
-            partition_time=sa.bindparam("time"),
-            halted=sa.bindparam("why"),
-            committed_at=now,
-        )
-    )
     # One order for all workers: two that fight over the same partitions must not wait for each other in a circle.
     for move in sorted(moves, key=lambda m: m.partition):
         values = {"t": move.partition.topic, "p": move.partition.partition, "v": move.version}
-        values |= {"next": move.next_offset, "time": move.time, "why": move.halted}
-        if tx.execute(statement, values).rowcount != 1:
+        values |= {"next": move.next_offset, "time": move.time, "why": move.halted, "now": now}
+        if tx.execute(_SWAP, values).rowcount != 1:
             raise PartitionLostError(move.partition)

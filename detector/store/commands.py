@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from detector import tables
 from detector.changes import CommandRow
-from detector.store.bulk import insert, one_of
+from detector.store.bulk import for_each_dialect, insert, listed
 
 
 class Commands:
@@ -18,15 +18,12 @@ class Commands:
         wanted = list(ids)
         if not wanted:
             return set()
-        c = tables.commands.c
         with self._engine.connect() as tx:
-            return set(tx.execute(sa.select(c.id).where(one_of(c.id, wanted, tx))).scalars())
+            return set(tx.execute(_KNOWN[tx.dialect.name], {"ids": listed(wanted, tx)}).scalars())
 
     def get(self, command_id: str) -> CommandRow | None:
-        c = tables.commands.c
         with self._engine.connect() as tx:
-            query = sa.select(*[c[name] for name in CommandRow._fields]).where(c.id == command_id)
-            row = tx.execute(query).one_or_none()
+            row = tx.execute(_GET, {"id": command_id}).one_or_none()
         return None if row is None else CommandRow(*row)
 
     def sweep(self, before: int, most: int) -> int:
@@ -35,6 +32,11 @@ class Commands:
         oldest = sa.select(c.id).where(c.applied_at < before).order_by(c.applied_at).limit(most)
         with self._engine.begin() as tx:
             return tx.execute(sa.delete(tables.commands).where(c.id.in_(oldest))).rowcount
+
+
+_c = tables.commands.c
+_KNOWN = for_each_dialect(lambda one_of: sa.select(_c.id).where(one_of(_c.id, "ids")))
+_GET = sa.select(*[_c[name] for name in CommandRow._fields]).where(_c.id == sa.bindparam("id"))
 
 
 def write_commands(tx: sa.Connection, rows: Sequence[CommandRow]) -> None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from contracts.messages import LeadEvent
 from detector import tables
-from detector.store.bulk import insert, one_of
+from detector.store.bulk import for_each_dialect, insert, listed
 from eventlog.port import TopicPartition
 
 
@@ -136,11 +136,14 @@ def write_leads(tx: sa.Connection, events: Sequence[LeadEvent]) -> None:
     insert(tx, tables.leads, _LEAD, rows, f"ON CONFLICT (lead_id) DO UPDATE SET {changes}")
 
 
+_STORED = for_each_dialect(lambda one_of: sa.select(tables.lead_events.c.id).where(one_of(tables.lead_events.c.id, "ids")))
+
+
 def _refuse_repeats(tx: sa.Connection, events: Sequence[LeadEvent]) -> None:
     by_id: dict[str, list[LeadEvent]] = defaultdict(list)
     for event in events:
         by_id[event.id].append(event)
-    stored = set(tx.execute(sa.select(tables.lead_events.c.id).where(one_of(tables.lead_events.c.id, by_id, tx))).scalars())
+    stored = set(tx.execute(_STORED[tx.dialect.name], {"ids": listed(by_id, tx)}).scalars())
     repeated = sorted(id_ for id_, same in by_id.items() if id_ in stored or len(same) > 1)
     if repeated:
         offsets: dict[TopicPartition, int] = {}

@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 
 from detector import tables
 from detector.changes import OutboxRow
-from detector.store.bulk import insert
+from detector.store.bulk import for_each_dialect, insert, listed
 from eventlog.port import Entry, TopicPartition
 
 STATEMENT_BYTES_MAX = 16 * 1024 * 1024
@@ -26,24 +28,35 @@ class Outbox:
 
     def first(self, sources: Collection[TopicPartition], limit: int) -> list[Outgoing]:
         """The oldest rows that these partitions wrote: only their owner sends them, so their order is kept."""
-        o = tables.outbox.c
-        by_topic: dict[str, list[int]] = {}
-        for source in sources:
-            by_topic.setdefault(source.topic, []).append(source.partition)
-        ours = [(o.source_topic == topic) & o.source_partition.in_(numbers) for topic, numbers in by_topic.items()]
-        query = sa.select(o.seq, o.topic, o.partition, o.value).where(sa.or_(sa.false(), *ours)).order_by(o.seq).limit(limit)
+        query = _first_of(frozenset(sources))
         with self._engine.connect() as tx:
-            return [Outgoing(row[0], Entry(row[1], row[2], bytes(row[3]))) for row in tx.execute(query)]
+            rows = tx.execute(query, {"most": limit})
+            return [Outgoing(row[0], Entry(row[1], row[2], bytes(row[3]))) for row in rows]
 
     def delete(self, sent: Sequence[Outgoing]) -> None:
         with self._engine.begin() as tx:
-            tx.execute(sa.delete(tables.outbox).where(tables.outbox.c.seq.in_([row.seq for row in sent])))
+            tx.execute(_SENT[tx.dialect.name], {"sent": listed((row.seq for row in sent), tx)})
 
     def oldest(self) -> int | None:
         """When the oldest row was written; None: empty."""
         with self._engine.connect() as tx:
             oldest: int | None = tx.execute(sa.select(sa.func.min(tables.outbox.c.created_at))).scalar_one()
             return oldest
+
+
+_SENT = for_each_dialect(lambda one_of: sa.delete(tables.outbox).where(one_of(tables.outbox.c.seq, "sent")))
+
+
+@lru_cache(maxsize=64)
+def _first_of(sources: frozenset[TopicPartition]) -> sa.Select[Any]:
+    """A worker asks for the same partitions until they move."""
+    o = tables.outbox.c
+    by_topic: dict[str, list[int]] = {}
+    for source in sorted(sources):
+        by_topic.setdefault(source.topic, []).append(source.partition)
+    ours = [(o.source_topic == topic) & o.source_partition.in_(numbers) for topic, numbers in by_topic.items()]
+    query = sa.select(o.seq, o.topic, o.partition, o.value).where(sa.or_(sa.false(), *ours))
+    return query.order_by(o.seq).limit(sa.bindparam("most"))
 
 
 def write_outbox(tx: sa.Connection, rows: Sequence[OutboxRow], now: int) -> None:

@@ -11,7 +11,7 @@ from contracts.messages import RecordKind, UsageEvent
 from detector import tables
 from detector.changes import HeldEvent, HeldKey, MembershipRow
 from detector.core.attribution import Held, Person
-from detector.store.bulk import delete, insert, one_of
+from detector.store.bulk import delete, for_each_dialect, insert, listed
 from eventlog.port import TopicPartition
 
 
@@ -46,14 +46,12 @@ class People:
         found: dict[tuple[str, str], Person] = {}
         if not by_project:
             return found
-        m, h = tables.memberships.c, tables.held.c
         with self._engine.connect() as tx:
             for project, names in by_project.items():
-                member = sa.select(m.person, m.account, m.since).where(m.project == project, one_of(m.person, names, tx))
-                for person, account, since in tx.execute(member):
+                ours = {"project": project, "names": listed(names, tx)}
+                for person, account, since in tx.execute(_MEMBERSHIPS[tx.dialect.name], ours):
                     found.setdefault((project, person), Person()).memberships[account] = since
-                waits = sa.select(h.person, h.id, h.until, h.value).where(h.project == project, one_of(h.person, names, tx))
-                for person, id_, until, value in tx.execute(waits.order_by(h.seq)):
+                for person, id_, until, value in tx.execute(_HELD[tx.dialect.name], ours):
                     found.setdefault((project, person), Person()).held[id_] = Held(_event(value), until)
         return found
 
@@ -85,6 +83,21 @@ class People:
     def held_count(self) -> int:
         with self._engine.connect() as tx:
             return tx.execute(sa.select(sa.func.count()).select_from(tables.held)).scalar_one()
+
+
+_m, _h = tables.memberships.c, tables.held.c
+_MEMBERSHIPS = for_each_dialect(
+    lambda one_of: sa.select(_m.person, _m.account, _m.since).where(
+        _m.project == sa.bindparam("project"), one_of(_m.person, "names")
+    )
+)
+_HELD = for_each_dialect(
+    lambda one_of: (
+        sa.select(_h.person, _h.id, _h.until, _h.value)
+        .where(_h.project == sa.bindparam("project"), one_of(_h.person, "names"))
+        .order_by(_h.seq)
+    )
+)
 
 
 def write_people(

@@ -12,12 +12,14 @@ from detector.core.commands import apply
 from detector.core.ids import lead_id, signal_id
 from detector.core.judge import advance, process
 from detector.core.payload import UNFINISHED
+from detector.core.rulebook.checker import checked
 from detector.core.rulebook.compile import Program, compile_rulebook
-from detector.core.rulebook.parse import parse
+from detector.core.rulebook.problems import Report
+from detector.core.rulebook.tree import Fields
 from tests.oracle.account import Event
 from tests.oracle.oracle import REFUSED, Signal
 from tests.truth.sales import Command
-from tests.truth.writing import yaml
+from tests.truth.writing import tree
 
 SIGNALS_KEPT = 8
 """Of each rule the ledger keeps so many: the newest."""
@@ -36,7 +38,11 @@ class Told(NamedTuple):
 
 
 def program(book: dict[str, Any]) -> Program:
-    return compile_rulebook(parse(yaml(book), {}).rulebook, 1)
+    report, root = Report(), tree(book)
+    assert isinstance(root, Fields)
+    rulebook = checked(root, report)
+    report.raise_if_any()
+    return compile_rulebook(rulebook, 1)
 
 
 def usage(event: Event) -> UsageEvent:

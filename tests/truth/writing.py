@@ -1,8 +1,10 @@
-"""A rulebook of the oracle, a dict with conditions as tuples, in; the YAML text that the product reads, out."""
+"""A rulebook of the oracle, a dict with conditions as tuples, in; the YAML text that the product reads, or its tree, out."""
 
 import json
 import re
 from typing import Any
+
+from detector.core.rulebook.tree import At, Entry, Fields, Items, Node, Scalar
 
 _WORD = re.compile(r"[a-z_]+")
 _KNOWN = ("plan", "stage", "plan.change", "event")
@@ -26,6 +28,24 @@ def _flow(value: Any) -> str:
             return value
         case _:
             return json.dumps(value)
+
+
+def tree(value: Any) -> Node:
+    """What the product makes of that text; reading it takes a quarter of a case's time."""
+    match value:
+        case dict():
+            return Fields({key: Entry(Scalar(key, _AT), tree(each)) for key, each in value.items()}, _AT)
+        case list():
+            return Items(tuple(map(tree, value)), _AT)
+        case tuple():
+            return Scalar(text(value), _AT, plain=False)
+        case str():
+            return Scalar(value, _AT, plain=_WORD.fullmatch(value) is not None)
+        case _:
+            return Scalar(json.dumps(value), _AT)
+
+
+_AT = At(1, 1)
 
 
 def text(condition: Any) -> str:

@@ -13,18 +13,23 @@ from detector.core.facts.series import DAY_MS, Series
 from detector.core.instants import NEVER
 from detector.core.measures.keys import events_key
 from detector.core.measures.moment import Moment
-from detector.core.rulebook.model import Measure
+from detector.core.measures.reader import Course, Reader
+from detector.core.measures.sink import Sink
+from detector.core.rulebook.model import Absent
 
 _EVER = -1
 
 
-class AbsenceReader:
-    """Of a measure of kind `absent`. Unknown while one of the two events is not mapped: what cannot come is not absent."""
+class AbsenceReader(Reader):
+    """Unknown while one of the two events is not mapped: what cannot come is not absent."""
 
-    def __init__(self, measure: Measure) -> None:
+    course = Course.MOVES
+
+    def __init__(self, measure: Absent) -> None:
         self.awaited_key = events_key(measure.of)
         self.after_key = events_key(measure.after)
-        self._within_ms = measure.within_ms
+        self._within_ms = self.window_ms = measure.within_ms
+        self.sinks = (Sink(self.awaited_key, measure.of, "count"), Sink(self.after_key, measure.after, "count"))
         self._mapped = bool(measure.of.terms) and bool(measure.after.terms)
 
     def value(self, moment: Moment) -> bool | None:

@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from detector.core.rulebook.model import Feature, Limit, Measure, Selector
+from detector.core.rulebook.model import Feature, Limit, Selector
 
 
 def _hash(*parts: object) -> str:
@@ -20,12 +20,10 @@ def events_key(selector: Selector, value: str | None = None) -> str:
     return "s" + _hash("events", _selector(selector), value)
 
 
-def measure_key(measure: Measure) -> str:
-    """Windows are read, not stored, so measures that differ only by it share a series; distinct values are kept per window."""
-    if measure.kind == "distinct":
-        window = "" if measure.window_ms is None else measure.window_ms
-        return f"d{window}.{_hash(_selector(measure.of), measure.of_value)}"
-    return events_key(measure.of, measure.of_value)
+def distinct_key(selector: Selector, value: str | None, window_ms: int | None) -> str:
+    """Windows of other measures are read, not stored, so they share a series; distinct values are kept per window."""
+    window = "" if window_ms is None else window_ms
+    return f"d{window}.{_hash(_selector(selector), value)}"
 
 
 def limit_key(limit: Limit) -> str:

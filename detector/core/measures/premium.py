@@ -3,22 +3,26 @@
 Every use is kept with its time, and the plans are laid over it when read, so a plan that becomes known late counts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from detector.core.facts.series import Count, Series
 from detector.core.measures.moment import Moment
+from detector.core.measures.reader import Course, Reader
 
 
-class PremiumReader:
-    """`features`: name -> key of its series. While the plan is unknown nothing is premium."""
+class PremiumReader(Reader):
+    """`features`: name -> key of its series, which the features themselves fill. While the plan is unknown nothing is premium."""
 
-    def __init__(self, features: dict[str, str], window_ms: int | None) -> None:
+    def __init__(self, features: Mapping[str, str], window_ms: int | None, of_value: str | None = None) -> None:
         self._features = features
-        self._window_ms = window_ms
+        self._of_value = of_value
+        self.window_ms = window_ms
+        self.course = Course.STILL if window_ms is None else Course.FALLS
+        self.rises_by_one = self._of_value in ("day", "person")  # one event can be the use of several features
 
     def _start(self, moment: Moment) -> int:
-        return 0 if self._window_ms is None else moment.t - self._window_ms + 1
+        return 0 if self.window_ms is None else moment.t - self.window_ms + 1
 
     def _lacking(self, moment: Moment) -> Iterator[tuple[str, Series, int, int]]:
         """(feature, its series, from, to) for each stretch in which the plan in force lacked it."""
@@ -35,8 +39,17 @@ class PremiumReader:
     def next(self, moment: Moment) -> int:
         """The first instant after the moment at which a use comes or leaves the window, or the plan may change."""
         facts, t = moment.facts, moment.t
-        uses = (facts.series(key).next(t, self._window_ms) for key in self._features.values())
+        uses = (facts.series(key).next(t, self.window_ms) for key in self._features.values())
         return min((moment.ladder.next(facts, t), *uses))
+
+    def value(self, moment: Moment) -> int:
+        return self._count(moment).value
+
+    def at_least(self, moment: Moment) -> bool:
+        return self._count(moment).at_least
+
+    def listed(self, moment: Moment) -> list[str] | None:
+        return self.names(moment) if self._of_value == "feature" else None
 
     def names(self, moment: Moment) -> list[str]:
         """The features, in the rulebook's order."""
@@ -66,8 +79,9 @@ class PremiumReader:
         ]
         return [message_id for _, message_id in sorted(set(found), reverse=True)[:number]]
 
-    def count(self, moment: Moment, of_value: str | None) -> Count:
+    def _count(self, moment: Moment) -> Count:
         """Events, or distinct days, people or features among them."""
+        of_value = self._of_value
         if of_value == "day":
             value = len(self.days(moment))
         elif of_value == "person":

@@ -26,7 +26,7 @@ def would_lose(moment: Moment, features: Mapping[str, str]) -> list[str] | None:
     began = stage_since(moment)
     if moment.standing.stage != "trial" or began is None:
         return None
-    return PremiumReader(dict(features), moment.t - began + 1).names(moment)
+    return PremiumReader(features, moment.t - began + 1).names(moment)
 
 
 def next_left(moment: Moment, thresholds: tuple[int, ...]) -> int:

@@ -7,10 +7,12 @@ from typing import Any
 
 from detector.core import words
 from detector.core.facts.series import DAY_MS, month_of, month_start
-from detector.core.instants import NEVER, Course
+from detector.core.instants import NEVER
 from detector.core.measures.forecast import full_at
 from detector.core.measures.keys import events_key
 from detector.core.measures.moment import Moment
+from detector.core.measures.reader import Course
+from detector.core.measures.sink import Sink
 from detector.core.measures.use import WorstUse, use_of
 from detector.core.overrides import override_at
 from detector.core.rulebook.model import Limit, Step, Type
@@ -40,6 +42,7 @@ class LimitReader:
         self.limit = limit
         self.refused_key = events_key(limit.refused)
         self._use = use_of(limit)
+        self.sinks = (self._use.sink, Sink(self.refused_key, limit.refused, "count"))
         self._only_if = only_if
 
     @property

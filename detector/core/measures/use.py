@@ -6,13 +6,15 @@ from typing import Protocol
 from detector.core.facts.series import DAY_MS, Count, Series, month_begun, month_of, month_start
 from detector.core.measures.keys import limit_key
 from detector.core.measures.moment import Moment
+from detector.core.measures.sink import Sink
 from detector.core.rulebook.model import Limit
 
 
 class Use(Protocol):
-    """`by_one`: no event raises it by more than one."""
+    """`by_one`: no event raises it by more than one. `sink`: where its events go."""
 
     by_one: bool
+    sink: Sink
 
     def used(self, moment: Moment) -> float | None:
         """None: nothing is known yet."""
@@ -31,18 +33,18 @@ class Use(Protocol):
 
 
 def use_of(limit: Limit) -> Use:
-    key = limit_key(limit)
     if limit.worst_by is not None:
-        return WorstUse(key)
-    kinds: dict[str, Callable[[str], Use]] = {"gauge": _Gauge, "counter": _Counter, "sum": _Sum, "distinct": _Distinct}
-    return kinds[limit.kind](key)
+        return WorstUse(limit)
+    kinds: dict[str, Callable[[Limit], Use]] = {"gauge": _Gauge, "counter": _Counter, "sum": _Sum, "distinct": _Distinct}
+    return kinds[limit.kind](limit)
 
 
 class _Gauge:
     by_one = False
 
-    def __init__(self, key: str) -> None:
-        self._key = key
+    def __init__(self, limit: Limit) -> None:
+        self._key = limit_key(limit)
+        self.sink = Sink(self._key, limit.of, "gauge", limit.of_value)
 
     def used(self, moment: Moment) -> float | None:
         value = moment.facts.series(self._key).last(moment.t)
@@ -66,8 +68,9 @@ class WorstUse:
 
     by_one = False
 
-    def __init__(self, key: str) -> None:
-        self._key = key
+    def __init__(self, limit: Limit) -> None:
+        self._key = limit_key(limit)
+        self.sink = Sink(self._key, limit.of, "worst", limit.of_value, (limit.worst_by or "",))
 
     def used(self, moment: Moment) -> float | None:
         worst = moment.facts.parts(self._key).worst(moment.t)
@@ -97,8 +100,9 @@ class _Counter:
 
     by_one = True
 
-    def __init__(self, key: str) -> None:
-        self._key = key
+    def __init__(self, limit: Limit) -> None:
+        self._key = limit_key(limit)
+        self.sink = Sink(self._key, limit.of, "count")
 
     def _count(self, moment: Moment) -> Count:
         return moment.facts.series(self._key).count_in_month(moment.t)
@@ -122,8 +126,9 @@ class _Counter:
 class _Sum:
     by_one = False
 
-    def __init__(self, key: str) -> None:
-        self._key = key
+    def __init__(self, limit: Limit) -> None:
+        self._key = limit_key(limit)
+        self.sink = Sink(self._key, limit.of, "sum", limit.of_value)
 
     def used(self, moment: Moment) -> float | None:
         return moment.facts.sums(self._key).sum_in_month(moment.t)[0]
@@ -144,8 +149,9 @@ class _Sum:
 class _Distinct:
     by_one = True
 
-    def __init__(self, key: str) -> None:
-        self._key = key
+    def __init__(self, limit: Limit) -> None:
+        self._key = limit_key(limit)
+        self.sink = Sink(self._key, limit.of, "distinct", limit.of_value)
 
     def used(self, moment: Moment) -> float | None:
         return moment.facts.monthly(self._key).count(moment.t).value

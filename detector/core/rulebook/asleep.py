@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from detector.core.rulebook.model import Between, Binary, Expr, In, Name, Negative, Not, Rule, Rulebook, Selector
+from detector.core.rulebook.model import Between, Binary, Expr, In, Name, Negative, Not, Rule, Rulebook
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.tree import Entry
 
@@ -65,9 +65,8 @@ def _reasons(name: str, rulebook: Rulebook, *, own: bool) -> Iterator[tuple[str,
     if name.startswith("onboarding.") and rulebook.onboarding is None:
         yield "there is no `onboarding`", "Name its steps: onboarding: {steps: [signed_up, …]}"
     if name in rulebook.measures:
-        measure = rulebook.measures[name]
-        selectors: list[Selector] = [measure.of, measure.after] if measure.kind == "absent" else [measure.of]
-        if measure.of.builtin == "premium" and not rulebook.features:
+        selectors = rulebook.measures[name].selectors
+        if any(of.builtin == "premium" for of in selectors) and not rulebook.features:
             yield "no `features` are defined", "Define the features that some plans lack"
         if any(of.builtin is None and not of.terms for of in selectors):
             yield f"measure '{name}' waits for an event that `events` does not map", _MAP_IT

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from detector.core.rulebook import addons, leads, limits, meters, plans, rules, shapes
+from detector.core.rulebook import addons, leads, limits, measures, meters, plans, rules, shapes
 from detector.core.rulebook.asleep import report_asleep
 from detector.core.rulebook.model import Rulebook
 from detector.core.rulebook.names import Names
@@ -31,7 +31,7 @@ def checked(root: Fields, report: Report) -> Rulebook:
     """The rulebook. It is whole only if the report has no problems."""
     sections = shapes.fields(root, shapes.RULEBOOK, SECTIONS, LATER, report) or {}
     lists = _lists(sections.get("lists"), report)
-    measure_types = meters.measure_types(sections.get("measures"), report)
+    measure_types = measures.measure_types(sections.get("measures"), report)
     names = Names(measure_types, lists, _keys(sections.get("plans")), _keys(sections.get("events")))
     context = Context(report, names)
     aliases(sections.get("events"), context)
@@ -49,7 +49,7 @@ def checked(root: Fields, report: Report) -> Rulebook:
         person=_person(sections.get("person"), report),
         events=context.aliases,
         lists=lists,
-        measures=meters.measures(sections.get("measures"), context),
+        measures=measures.measures(sections.get("measures"), context),
         limits=capped,
         features=features,
         plans=ladder,

@@ -6,14 +6,16 @@ from math import ceil, floor
 from typing import Any
 
 from contracts.messages import UsageEvent
-from detector.core.instants import Course
-from detector.core.measures.keys import asked_key, events_key, feature_key, limit_key, measure_key, step_key
+from detector.core.measures.keys import asked_key, feature_key, step_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.plan import Ladder
+from detector.core.measures.reader import Course
+from detector.core.measures.readers import reader_of
+from detector.core.measures.sink import Sink
 from detector.core.measures.tenure import ACTIVE_KEY
 from detector.core.measures.usage import LimitReader
-from detector.core.rulebook.folds import Sink, fold_functions
+from detector.core.rulebook.folds import fold_functions
 from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import Judged, Line
 from detector.core.rulebook.judged_limits import for_limit
@@ -24,7 +26,6 @@ from detector.core.rulebook.model import (
     Constant,
     Expr,
     LeadType,
-    Measure,
     Name,
     Plan,
     Rule,
@@ -100,11 +101,12 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     """Raises nothing for a rulebook that `parse` accepted."""
     features = {name: feature_key(feature) for name, feature in rulebook.features.items()}
     onboarding = OnboardingReader(rulebook.onboarding) if rulebook.onboarding is not None else None
+    readers = {name: reader_of(measure, features) for name, measure in rulebook.measures.items()}
     values = {
         **STATE_VALUES,
         **onboarding_values(onboarding),
         "trial.would_lose": would_lose(features),
-        **{name: measure_value(measure, features) for name, measure in rulebook.measures.items()},
+        **{name: measure_value(reader) for name, reader in readers.items()},
     }
     ladder = Ladder(rulebook.plans, rulebook.no_plan, rulebook.addons, rulebook.plan_source)
     if ladder.timed:
@@ -112,12 +114,13 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     limits = {name: LimitReader(limit, existence(limit, values)) for name, limit in rulebook.limits.items()}
     of_limits = limit_values(limits.values())
     values |= where_trials_end(of_limits) if ladder.timed else of_limits
-    counts = frozenset(name for name, measure in rulebook.measures.items() if _by_one_at_most(measure))
+    counts = frozenset(name for name, reader in readers.items() if reader.rises_by_one)
     judged = {each.name: each for rule in rulebook.rules for each in _judged(rule, limits, values, counts, rulebook.plans)}
-    traits = {path for path in _paths(rulebook) if path.startswith(("person.", "account."))}
-    folds = fold_functions(
-        [*_sinks(rulebook), *_plan_sinks(rulebook, ladder)], acting=any(each.of_person for each in judged.values())
-    )
+    sinks = [sink for reader in readers.values() for sink in reader.sinks]
+    sinks += [sink for limit in limits.values() for sink in limit.sinks]
+    sinks += [*_sinks(rulebook), *_plan_sinks(rulebook, ladder)]
+    traits = {path for path in _paths(rulebook, sinks) if path.startswith(("person.", "account."))}
+    folds = fold_functions(sinks, acting=any(each.of_person for each in judged.values()))
     return Program(
         rulebook=rulebook,
         version=version,
@@ -193,12 +196,6 @@ def _line(condition: Condition, read: Callable[[str], Value], counts: frozenset[
     return Line(condition.text, _calculation(left, read), threshold, source, kind, holds, _counted_to(condition.expr, counts))
 
 
-def _by_one_at_most(measure: Measure) -> bool:
-    """Whether no event raises it by more. One can be the premium use of several features, though on one day and by one person."""
-    of_several = measure.of.builtin == "premium" and measure.of_value not in ("day", "person")
-    return measure.kind in ("count", "distinct") and not of_several
-
-
 def _counted_to(expr: Expr, counts: frozenset[str]) -> int | None:
     match expr:
         case Binary(operator=">=", left=Name(path=path), right=Constant(value=int() | float() as number)) if path in counts:
@@ -216,11 +213,10 @@ def _calculation(expr: Expr, read: Callable[[str], Value]) -> Callable[[Moment],
     )
 
 
-def _paths(rulebook: Rulebook) -> set[str]:
+def _paths(rulebook: Rulebook, sinks: list[Sink]) -> set[str]:
     """Every name that the rulebook's conditions, selectors and texts use."""
     conditions = _conditions(rulebook)
-    conditions += [term.where for term in rulebook.plan_source.of.terms if term.where] if rulebook.plan_source else []
-    conditions += [term.where for sink in _sinks(rulebook) for term in sink.selector.terms if term.where is not None]
+    conditions += [term.where for sink in sinks for term in sink.selector.terms if term.where is not None]
     texts = [*(rule.say for rule in rulebook.rules), *(lead_type.do for lead_type in rulebook.lead_types)]
     paths = {name.path for condition in conditions for name in names_in(condition.expr)}
     return paths | {part.path for text in texts for part in text if isinstance(part, Name)}
@@ -241,21 +237,8 @@ def _plan_sinks(rulebook: Rulebook, ladder: Ladder) -> list[Sink]:
 
 
 def _sinks(rulebook: Rulebook) -> list[Sink]:
-    sinks = [
-        Sink(measure_key(measure), measure.of, measure.kind, measure.of_value)
-        for measure in rulebook.measures.values()
-        if measure.of.builtin != "premium" and measure.kind != "absent"
-    ]
-    for measure in rulebook.measures.values():
-        if measure.kind == "absent":
-            sinks += [Sink(events_key(each), each, "count") for each in (measure.of, measure.after)]
-    for limit in rulebook.limits.values():
-        kind = {"gauge": "gauge", "counter": "count"}.get(limit.kind, limit.kind)
-        if limit.worst_by is None:
-            sinks.append(Sink(limit_key(limit), limit.of, kind, limit.of_value))
-        else:
-            sinks.append(Sink(limit_key(limit), limit.of, "worst", limit.of_value, (limit.worst_by,)))
-        sinks.append(Sink(events_key(limit.refused), limit.refused, "count"))
+    """Of all that is neither a measure nor a limit."""
+    sinks = []
     if any(name.path == "trial.quiet" for condition in _conditions(rulebook) for name in names_in(condition.expr)):
         sinks.append(Sink(ACTIVE_KEY, Selector(builtin="active"), "count"))
     for feature in rulebook.features.values():

@@ -110,8 +110,7 @@ def _needs_of_state(name: Name, rulebook: Rulebook) -> set[str]:
 def _needs_of_name(name: Name, rulebook: Rulebook) -> set[str]:
     root = name.path.split(".", 1)[0]
     if name.path in rulebook.measures:
-        measure = rulebook.measures[name.path]
-        return _wires(measure.of, rulebook) | _wires(measure.after, rulebook)
+        return {wire for selector in rulebook.measures[name.path].selectors for wire in _wires(selector, rulebook)}
     if root == "onboarding" and rulebook.onboarding is not None:
         steps = rulebook.onboarding.steps.values()
         return {wire for step in steps for wire in _wires(step, rulebook)}

@@ -4,7 +4,6 @@ Of an event's properties only those are decoded that some rule uses; they become
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
@@ -12,30 +11,14 @@ import msgspec
 from contracts.messages import UsageEvent
 from detector.core.facts.facts import Facts
 from detector.core.facts.series import DAY_MS
+from detector.core.measures.sink import Sink
 from detector.core.rulebook import decode
 from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import ACTING
-from detector.core.rulebook.model import Name, Selector
+from detector.core.rulebook.model import Name
 
 Fold = Callable[[Facts, UsageEvent], None]
 ACTIVE = "active"
-
-
-@dataclass(frozen=True, slots=True)
-class Sink:
-    """Where selected events go. `value`: what is kept with them (`day`, `person`, a property path, or None)."""
-
-    key: str
-    selector: Selector
-    kind: str
-    """count, gauge, last, sum, distinct, worst, plan, feature, asked or milestone."""
-    value: str | None = None
-    properties: tuple[str, ...] = ()
-    """asked: the property paths that the rule reads. worst: the one that tells the parts apart."""
-    title: str = ""
-    """asked: the event's name in the rulebook."""
-    hear: Callable[..., None] | None = None
-    """plan: what keeps it."""
 
 
 class Folds(NamedTuple):

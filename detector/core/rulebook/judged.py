@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from detector.core.instants import NEVER, Course
+from detector.core.instants import NEVER
 from detector.core.measures.moment import Moment
+from detector.core.measures.reader import Course
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.model import Rule, Step, Type
 from detector.core.rulebook.values import Value

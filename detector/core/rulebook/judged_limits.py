@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from detector.core.instants import Course
+from detector.core.measures.reader import Course
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.model import Plan

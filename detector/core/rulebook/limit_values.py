@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from detector.core import words
-from detector.core.instants import NEVER, Course
+from detector.core.instants import NEVER
 from detector.core.measures.forecast import full_at, full_in, next_full
 from detector.core.measures.moment import Moment
+from detector.core.measures.reader import Course
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.values import Value
 

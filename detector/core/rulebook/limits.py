@@ -5,9 +5,9 @@ from typing import Final
 
 from detector.core.rulebook import shapes
 from detector.core.rulebook.conditions import condition
+from detector.core.rulebook.counting import path
 from detector.core.rulebook.model import Limit, Selector
 from detector.core.rulebook.names import IF
-from detector.core.rulebook.paths import property_path
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context, selector
 from detector.core.rulebook.steps import steps
@@ -74,7 +74,7 @@ def _limit(name: str, entry: Entry, lead_types: Collection[str], context: Contex
         refused=selector(values["refused"], f"`refused` of {what}", context) if "refused" in values else Selector(),
         unit=shapes.text(values["unit"], f"the unit of {what}", report) if "unit" in values else None,
         each=each,
-        worst_by=property_path(values["worst_by"], f"`worst_by` of {what}", report) if "worst_by" in values else None,
+        worst_by=path(values["worst_by"], f"`worst_by` of {what}", report) if "worst_by" in values else None,
         only_if=condition(values["if"], context.names, IF, report) if "if" in values else None,
         at=steps(values["at"], what, lead_types, report) if "at" in values else None,
     )
@@ -107,7 +107,7 @@ def _of_value(kind: str, node: Node, what: str, report: Report) -> str | None:
         remedy = report.guess(node.text, ["person", "properties.…"])
         report.refuse(node.at, "value", f"`distinct` of {what} cannot be {kind_of(node)}", remedy)
         return None
-    return property_path(node, f"`{kind}` of {what}", report)
+    return path(node, f"`{kind}` of {what}", report)
 
 
 def _label(name: str, each: str | None) -> str:

@@ -107,21 +107,62 @@ Template: TypeAlias = tuple[str | Name, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
-    """A number (or set, or truth) kept per account. `of_value`: what `distinct` or `last` looks at (None: count).
-
-    of_value: `day` (UTC), `person`, `feature`, or a whole path such as `properties.viewer_id`.
-    window_ms None: since the beginning. The window is (t - window, t]: an event exactly one window ago has left it.
-    absent: whether, since the first `after` that no `of` has answered yet, `within_ms` have passed. The other kinds have neither.
-    """
+class Counted:
+    """How many events, in (t - window, t]: one exactly a window ago has left it. window_ms None: since the beginning."""
 
     name: str
-    kind: Literal["count", "distinct", "last", "absent"]
     of: Selector
-    of_value: str | None = None
     window_ms: int | None = None
-    after: Selector = Selector()
-    within_ms: int = 0
+
+    @property
+    def selectors(self) -> tuple[Selector, ...]:
+        return (self.of,)
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """How many different `of_value`: `day` (UTC), `person`, `feature`, or a whole path such as `properties.viewer_id`."""
+
+    name: str
+    of: Selector
+    of_value: str | None
+    window_ms: int | None = None
+
+    @property
+    def selectors(self) -> tuple[Selector, ...]:
+        return (self.of,)
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest `of_value`, a path such as `properties.tone` (written `last`)."""
+
+    name: str
+    of: Selector
+    of_value: str | None
+    window_ms: int | None = None
+
+    @property
+    def selectors(self) -> tuple[Selector, ...]:
+        return (self.of,)
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A truth: whether, since the first `after` that no `of` has answered yet, `within_ms` have passed."""
+
+    name: str
+    of: Selector
+    after: Selector
+    within_ms: int
+
+    @property
+    def selectors(self) -> tuple[Selector, ...]:
+        return (self.of, self.after)
+
+
+Measure: TypeAlias = Counted | Distinct | Newest | Absent
+"""What is kept of an account under a name. `selectors`: all the events that can change it."""
 
 
 Step: TypeAlias = float | Literal["refused"]

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
-from detector.core.instants import NEVER, Course
+from detector.core.instants import NEVER
 from detector.core.measures.moment import Moment
+from detector.core.measures.reader import Course
 from detector.core.measures.usage import Existence
 from detector.core.rulebook.generate import Source
 from detector.core.rulebook.model import Binary, Condition, Constant, Expr, Limit, Name

@@ -4,14 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from detector.core.facts.people import OWN
-from detector.core.instants import NEVER, Course
+from detector.core.instants import NEVER
 from detector.core.measures import tenure, trial
-from detector.core.measures.absence import AbsenceReader
-from detector.core.measures.keys import measure_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
-from detector.core.measures.premium import PremiumReader
-from detector.core.rulebook.model import Measure
+from detector.core.measures.reader import Course, Reader
 
 
 def _no_ids(_moment: Moment, _number: int) -> list[str]:
@@ -38,58 +35,13 @@ class Value(NamedTuple):
     ids: Callable[[Moment, int], list[str]] = _no_ids
     window_ms: int | None = None
     at_least: Callable[[Moment], bool] = _exact
-    listed: Callable[[Moment], list[str]] | None = None
+    listed: Callable[[Moment], list[str] | None] = lambda _moment: None
     course: Course = Course.STILL
     worded: Callable[[Moment, Any], str] | None = None
 
 
-def measure_value(measure: Measure, features: dict[str, str]) -> Value:
-    """`features`: feature -> key of its series, for measures of `premium`."""
-    if measure.kind == "absent":
-        absence = AbsenceReader(measure)
-        return Value(absence.value, absence.next, absence.ids, measure.within_ms, course=Course.MOVES)
-    if measure.of.builtin == "premium":
-        return _premium_value(measure, PremiumReader(features, measure.window_ms))
-    key, window = measure_key(measure), measure.window_ms
-    if measure.kind == "last":
-        return Value(
-            lambda m: m.facts.series(key).last(m.t, window),
-            lambda m: m.facts.series(key).next(m.t, window),
-            lambda m, number: m.facts.series(key).newest_ids(m.t, min(number, 1), window),
-            window,
-            course=Course.STILL if window is None else Course.MOVES,
-        )
-    course = Course.STILL if window is None else Course.FALLS
-    if measure.kind == "distinct":
-        return Value(
-            lambda m: m.facts.distinct(key).count(m.t).value,
-            lambda m: m.facts.distinct(key).next(m.t),
-            lambda m, number: m.facts.distinct(key).newest_ids(m.t, number),
-            window,
-            lambda m: m.facts.distinct(key).count(m.t).at_least,
-            course=course,
-        )
-    return Value(
-        lambda m: m.facts.series(key).count(m.t, window).value,
-        lambda m: m.facts.series(key).next(m.t, window),
-        lambda m, number: m.facts.series(key).newest_ids(m.t, number, window),
-        window,
-        lambda m: m.facts.series(key).count(m.t, window).at_least,
-        course=course,
-    )
-
-
-def _premium_value(measure: Measure, reader: PremiumReader) -> Value:
-    of_value = measure.of_value if measure.kind == "distinct" else None
-    return Value(
-        lambda m: reader.count(m, of_value).value,
-        reader.next,
-        reader.ids,
-        measure.window_ms,
-        lambda m: reader.count(m, of_value).at_least,
-        reader.names if of_value == "feature" else None,
-        Course.STILL if measure.window_ms is None else Course.FALLS,
-    )
+def measure_value(reader: Reader) -> Value:
+    return Value(reader.value, reader.next, reader.ids, reader.window_ms, reader.at_least, reader.listed, reader.course)
 
 
 def _next_plan(moment: Moment) -> int:

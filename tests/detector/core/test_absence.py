@@ -12,12 +12,12 @@ from detector.core.measures.absence import AbsenceReader
 from detector.core.measures.moment import Moment
 from detector.core.measures.plan import Ladder
 from detector.core.rulebook.compile import compile_rulebook
-from detector.core.rulebook.model import Measure, Selector
+from detector.core.rulebook.model import Absent, Selector
 from detector.core.rulebook.parse import parse
 from detector.rulebooks import bases
 from tests.detector.core.sample import DAY, T0, of, usage
 
-MEASURE = Measure("idle", "absent", of("Imported"), after=of("Signed Up"), within_ms=7)
+MEASURE = Absent("idle", of("Imported"), of("Signed Up"), 7)
 READER = AbsenceReader(MEASURE)
 LADDER = Ladder((), None)
 
@@ -106,7 +106,7 @@ def test_by_brute_force_it_is_what_the_rulebook_says_and_changes_when_foretold(i
 
 def test_a_call_made_more_often_than_is_kept_still_waits() -> None:
     """A thousand e-mails a day and nobody logs in: the first e-mail is forgotten, its day is not."""
-    measure = Measure("idle", "absent", of("Logged In"), after=of("Email Sent"), within_ms=3 * DAY)
+    measure = Absent("idle", of("Logged In"), of("Email Sent"), 3 * DAY)
     reader, facts = AbsenceReader(measure), Facts()
     facts.store(reader.awaited_key).add(T0, "login")
     for number in range(6 * KEPT_MAX):
@@ -127,11 +127,11 @@ def test_it_is_unknown_whether_what_was_forgotten_was_absent() -> None:
 @pytest.mark.parametrize(
     "measure",
     [
-        Measure("idle", "absent", Selector(), after=of("Signed Up"), within_ms=7),
-        Measure("idle", "absent", of("Imported"), after=Selector(), within_ms=7),
+        Absent("idle", Selector(), of("Signed Up"), 7),
+        Absent("idle", of("Imported"), Selector(), 7),
     ],
 )
-def test_an_event_that_is_not_mapped_is_not_absent(measure: Measure) -> None:
+def test_an_event_that_is_not_mapped_is_not_absent(measure: Absent) -> None:
     reader, facts = AbsenceReader(measure), Facts()
     facts.store(reader.after_key).add(10, "m1")
     assert (reader.value(at(facts, 99)), reader.next(at(facts, 0))) == (None, NEVER)

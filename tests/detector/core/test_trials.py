@@ -131,7 +131,7 @@ def test_premium_in_a_trial_is_what_the_plan_after_it_lacks() -> None:
     assert [LADDER.standing(facts, day(each)).kept for each in (1, 15, 21)] == [frozenset(), frozenset(), {"sso"}]
     reader = PremiumReader({"sso": "s-sso", "audit": "s-audit"}, None)
     assert reader.days(at(facts, day(22))) == {day(each) // DAY for each in (1, 15, 21)}
-    assert reader.count(at(facts, day(22)), None).value == 5, "at last single sign-on is in their plan"
+    assert reader.value(at(facts, day(22))) == 5, "at last single sign-on is in their plan"
 
 
 def test_spans_break_where_a_trial_ends() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from detector.core.rulebook.model import Binary, Constant, Measure, Name, Rule, Rulebook, Selector, Term, Type
+from detector.core.rulebook.model import Absent, Binary, Constant, Counted, Distinct, Name, Rule, Rulebook, Selector, Term, Type
 from detector.core.rulebook.parse import Parsed, parse
 from detector.rulebooks import bases, trial
 
@@ -65,6 +65,8 @@ def test_a_measure_takes_names_from_events_or_the_products_own() -> None:
     events = "events: {sent: {of: Sent, where: properties.n > 1}}\n"
     m, n = "{count: [sent, Campaign Sent], window: 7d}", "{count: {of: sent, where: properties.n < 9}}"
     measures = parsed(f"{events}measures: {{m: {m}, n: {n}}}").rulebook.measures
+    assert isinstance(measures["m"], Counted)
+    assert isinstance(measures["n"], Counted)
     assert [(term.name, term.where and term.where.text) for term in measures["m"].of.terms] == [
         ("Sent", "properties.n > 1"),
         ("Campaign Sent", None),
@@ -78,8 +80,8 @@ def test_a_measure_takes_names_from_events_or_the_products_own() -> None:
 
 def test_measures_of_the_base() -> None:
     measures = parsed("").rulebook.measures
-    assert measures["active_days"] == Measure("active_days", "distinct", Selector(builtin="active"), "day", 14 * DAY)
-    assert measures["premium_names"] == Measure("premium_names", "distinct", Selector(builtin="premium"), "feature", 14 * DAY)
+    assert measures["active_days"] == Distinct("active_days", Selector(builtin="active"), "day", 14 * DAY)
+    assert measures["premium_names"] == Distinct("premium_names", Selector(builtin="premium"), "feature", 14 * DAY)
 
 
 def test_a_last_is_whatever_the_property_is() -> None:
@@ -109,7 +111,7 @@ def test_a_rule_of_the_project_changes_single_keys_of_the_bases_rule() -> None:
 
 def test_a_measure_of_the_project_replaces_the_bases_measure() -> None:
     measures = parsed("measures: {active_days: {distinct: person, of: active}}").rulebook.measures
-    assert measures["active_days"] == Measure("active_days", "distinct", Selector(builtin="active"), "person", None)
+    assert measures["active_days"] == Distinct("active_days", Selector(builtin="active"), "person", None)
     assert set(measures) == {"active_days", "premium_days", "premium_names"}
 
 
@@ -255,11 +257,8 @@ def test_absence_names_two_selections_of_events_and_a_time() -> None:
     rule = "rules: {mine: {lead: pql, when: [not idle and stage == free], say: x}}"
     book = parsed(events + measure + rule)
     idle = book.rulebook.measures["idle"]
-    assert (idle.kind, idle.within_ms, [term.name for term in idle.of.terms]) == (
-        "absent",
-        7 * DAY,
-        ["Contacts Imported", "Uploaded"],
-    )
+    assert isinstance(idle, Absent)
+    assert (idle.within_ms, [term.name for term in idle.of.terms]) == (7 * DAY, ["Contacts Imported", "Uploaded"])
     assert [(term.name, term.where and term.where.text) for term in idle.after.terms] == [("Signed Up", "properties.seats > 1")]
     assert parse(book.resolved, {}).rulebook == book.rulebook
 

@@ -1,0 +1,74 @@
+"""The section `measures`: numbers, values and truths that are kept of each account.
+
+A measure is of one kind, which is the key that it begins with. To add a kind: its entry in KINDS, its class in model.py, its
+reader in detector/core/measures and its line in readers.py there.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+from detector.core.rulebook import absence, counting, shapes
+from detector.core.rulebook.model import Measure, Type
+from detector.core.rulebook.problems import Report
+from detector.core.rulebook.selectors import Context
+from detector.core.rulebook.tree import Entry, Fields, Node
+
+MEASURES_MAX: Final = 100
+
+
+class Kind(NamedTuple):
+    """`keys`: what may stand beside the kind's own. `has`: that in words, for whoever wrote something else."""
+
+    keys: tuple[str, ...]
+    type: Type
+    read: Callable[[str, Mapping[str, Node], Node, Context], Measure | None]
+    has: str
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "count": Kind(("window",), Type.NUMBER, counting.count, "Name the events in `count` alone; beside it stands `window`"),
+    "distinct": Kind(("of", "window"), Type.NUMBER, counting.distinct, "It has `of` and `window`"),
+    "last": Kind(("of", "window"), Type.ANY, counting.last, "It has `of` and `window`"),
+    "absent": Kind(("after", "within"), Type.BOOL, absence.read, "It has `after` and `within`; `within` is how far it looks"),
+}
+KEYS: Final = tuple(dict.fromkeys([*KINDS, *(key for kind in KINDS.values() for key in kind.keys)]))
+_LATER: Final = (
+    *("sum", "min", "max", "grain", "during", "where", "worst_by", "per", "resets", "if", "streak", "sequence", "ratio"),
+)
+
+
+def measure_types(node: Node | None, report: Report) -> dict[str, Type]:
+    """The names that conditions can use, before any measure is read."""
+    return {name: _type(entry.value) for name, entry in shapes.entries(node, "measures", report).items()}
+
+
+def _type(node: Node) -> Type:
+    keys = node.entries.keys() if isinstance(node, Fields) else ()
+    return next((kind.type for key, kind in KINDS.items() if key in keys), Type.NUMBER)
+
+
+def measures(node: Node | None, context: Context) -> dict[str, Measure]:
+    found = shapes.bounded(shapes.entries(node, "measures", context.report), "measures", MEASURES_MAX, context.report)
+    built = {name: _measure(name, entry, context) for name, entry in found.items()}
+    return {name: measure for name, measure in built.items() if measure is not None}
+
+
+def _measure(name: str, entry: Entry, context: Context) -> Measure | None:
+    what, report = f"measure '{name}'", context.report
+    shapes.name_ok(entry.key, "a measure", report, word=True)
+    values = shapes.fields(entry.value, what, KEYS, _LATER, report)
+    if values is None:
+        return None
+    kinds = [kind for kind in KINDS if kind in values]
+    if len(kinds) != 1:
+        if not shapes.waits(entry.value, _LATER):
+            remedy = "Write: {count: Your Event, window: 7d}"
+            report.refuse(entry.value.at, "missing", f"{what} needs one of {', '.join(KINDS)}", remedy)
+        return None
+    kind = KINDS[kinds[0]]
+    for key in values:
+        if key not in (kinds[0], *kind.keys):
+            others = " or ".join(f"`{name}`" for name, other in KINDS.items() if key in other.keys)
+            message = f"{what} has `{kinds[0]}` and `{key}`, which belongs to {others}"
+            report.refuse(values[key].at, "unknown_key", message, kind.has)
+    return kind.read(name, values, entry.value, context)
