@@ -164,7 +164,8 @@ def _times(draw: st.DrawFn, book: dict[str, Any]) -> list[int]:
 @st.composite
 def _events(draw: st.DrawFn, book: dict[str, Any], most: int, too_late: list[int]) -> list[Event]:
     times, allowed = draw(_times(book)), lateness_of(book)
-    more = ["group"] * (12 if "trial" in book["plans"] else 1)  # a trial is said again, and ended by other plans
+    often = "trial" in book["plans"] or "since" in book.get("plan", {})
+    more = ["group"] * (12 if often else 1)  # a trial is said again, and ended by other plans; what was said is said anew
     deck = draw(
         st.lists(st.sampled_from([*used_by(book) * 8, *TRACKED, *more, "group", "identify", "page"]), min_size=2, max_size=5)
     )
@@ -191,7 +192,7 @@ def _events(draw: st.DrawFn, book: dict[str, Any], most: int, too_late: list[int
             made["properties"] = {name: value for name, value in values.items() if value is not None}
         never_too_late = list(made["traits"]) in (["plan"], ["addons"]) and person is None
         made["received_at"] = t + draw(plan_delays if never_too_late else delays)
-        found.append(said_as(book, made, draw(st.sampled_from([None, 0, 0, HOUR, DAY, 4 * DAY, -HOUR]))))
+        found.append(said_as(book, made, draw(st.sampled_from([None, 0, HOUR, DAY, 2 * DAY, 4 * DAY, -HOUR]))))
     return found
 
 
