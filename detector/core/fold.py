@@ -1,5 +1,6 @@
 """One usage event into an account's facts, by the functions that were generated for its name. Order never matters here."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -30,7 +31,7 @@ def fold_traits(program: Program, facts: Facts, event: UsageEvent) -> int:
         first_plan = program.ladder.since_ever(facts)
         # A browser must not upgrade itself. Ingest drops such traits too; this is where they would do harm.
         wanted = program.account_traits if event.trust == "server" else program.account_traits - {PLAN, ADDONS}
-        traits = _keep(facts.traits, OWN, wanted, event)
+        traits = _keep(facts.traits, OWN, wanted, event, program.rulebook.addons)
         if event.trust == "server":
             program.ladder.said.hear_traits(facts, event, traits)
         return program.ladder.said.start(facts, event) if program.ladder.since_ever(facts) == first_plan else -1
@@ -40,8 +41,8 @@ def fold_traits(program: Program, facts: Facts, event: UsageEvent) -> int:
     return event.timestamp
 
 
-def _keep(store: Any, owner: str, wanted: frozenset[str], event: UsageEvent) -> dict[str, Any]:
-    """All that it says, decoded."""
+def _keep(store: Any, owner: str, wanted: frozenset[str], event: UsageEvent, addons: Collection[str] = ()) -> dict[str, Any]:
+    """All that it says, decoded. `addons`: those that the trait of that name may name."""
     try:
         traits = msgspec.json.decode(event.traits)
     except msgspec.MsgspecError:
@@ -49,7 +50,7 @@ def _keep(store: Any, owner: str, wanted: frozenset[str], event: UsageEvent) -> 
     if not isinstance(traits, dict):
         return {}
     for name in sorted(wanted & traits.keys()):
-        value = canonical(traits[name]) if owner == OWN and name == ADDONS else scalar(traits[name])
+        value = canonical(traits[name]) if addons and name == ADDONS else scalar(traits[name])
         if value is not None or traits[name] is None:
             store.add(owner, name, event.timestamp, event.id, value)
     return traits

@@ -51,14 +51,22 @@ class _Places:
 class Activity:
     """person -> [first seen, last seen, events, chunk]. Anonymous people are only counted as "somebody was here"."""
 
-    __slots__ = ("_changed", "_places", "anonymous_since", "dirty", "people")
+    __slots__ = ("_changed", "_first", "_places", "anonymous_since", "dirty", "people")
 
     def __init__(self) -> None:
         self.people: dict[str, list[int]] = {}
         self._places = _Places()
         self.anonymous_since: int | None = None
+        self._first: int | None = None
         self._changed: set[int] = set()
         self.dirty = False
+
+    @property
+    def first(self) -> int:
+        """When the first person with an id was seen first; NEVER: none was. Who came first never leaves."""
+        if self._first is None:
+            self._first = min((seen[0] for seen in self.people.values()), default=NEVER)
+        return self._first
 
     def saw(self, person: str, timestamp: int) -> None:
         seen = self.people.get(person)
@@ -69,9 +77,11 @@ class Activity:
             if len(self.people) >= PEOPLE_MAX:
                 self._make_room()
             seen = self.people[person] = [timestamp, timestamp, 1, self._places.take(len(self.people))]
+            self._first = None
         else:
             seen[2] += 1
             seen[0] = min(seen[0], timestamp)
+            self._first = None
         self._changed.add(seen[3])
         self.dirty = True
 

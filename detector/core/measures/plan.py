@@ -212,7 +212,7 @@ def _began(said: Sequence[Entry]) -> int:
 
 def _next_sight(facts: Facts, t: int) -> int:
     """The first instant after t at which the first anonymous person, or the first with an id, is there."""
-    firsts = [min((seen[0] for seen in facts.activity.people.values()), default=NEVER)]
+    firsts = [facts.activity.first]
     if facts.activity.anonymous_since is not None:
         firsts.append(facts.activity.anonymous_since)
     return min((first for first in firsts if first > t), default=NEVER)

@@ -82,7 +82,7 @@ def _run(moment: Moment, of: Callable[[Standing], object]) -> int | None:
 def _seen(moment: Moment, after: int) -> int:
     """The first sight of the account that is later than `after`: of a person, of somebody anonymous, or of its plan."""
     facts = moment.facts
-    firsts = [min((seen[0] for seen in facts.activity.people.values()), default=NEVER), moment.ladder.first_said(facts)]
+    firsts = [facts.activity.first, moment.ladder.first_said(facts)]
     if facts.activity.anonymous_since is not None:
         firsts.append(facts.activity.anonymous_since)
     return min((first for first in firsts if first > after), default=NEVER)

@@ -6,6 +6,7 @@ from math import ceil, floor
 from typing import Any
 
 from contracts.messages import UsageEvent
+from detector.core.measures.addons import ADDONS
 from detector.core.measures.keys import asked_key, feature_key, step_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
@@ -49,7 +50,7 @@ PERSON_TRAITS = frozenset(
     ("email", "name", "first_name", "firstName", "last_name", "lastName", "title", "role", "timezone", "phone")
 )
 """Kept of every person, whether a rule uses them or not: whom to call, and how."""
-ACCOUNT_TRAITS = frozenset(("plan", "addons", "name", "domain", "website"))
+ACCOUNT_TRAITS = frozenset(("plan", "name", "domain", "website"))
 _DAY_MS = 86_400_000
 _LEAD_TYPE_DEFAULT = LeadType("", "sales", _DAY_MS, ())
 
@@ -126,7 +127,9 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         version=version,
         ladder=ladder,
         person_traits=PERSON_TRAITS | {path.removeprefix("person.") for path in traits if path.startswith("person.")},
-        account_traits=ACCOUNT_TRAITS | {path.removeprefix("account.") for path in traits if path.startswith("account.")},
+        account_traits=ACCOUNT_TRAITS
+        | ({ADDONS} if rulebook.addons else set())
+        | {path.removeprefix("account.") for path in traits if path.startswith("account.")},
         judged=judged,
         reactions=Reactions(rulebook, judged.values(), folds),
         values=values,

@@ -80,6 +80,8 @@ WORDS = [
     ),
     *(
         *("like", "days", "then", "trial", "absent", "after", "lateness", "30m", "trial.left <= 3d", "not a"),
+        *("unit", "bytes", "5 GB", "worst_by", "sum", "max", "if", "addons", "adds", "gives", "tolerance", "per", "from", "10%"),
+        *("2024-08-26", "plan", "since", "account.x", "product", "limit.full_in <= 3d", "stage.for >= 90d", "seats", "s", "5m"),
         "active_days >= 3",
         "plan == a",
         "properties.x in a",
