@@ -29,6 +29,8 @@ IMPORT_ENDED = 0
 """The due time of accounts whose import has ended: before any other's."""
 TIMERS_MAX = 1_000
 """How many accounts one record judges at most because they are due; the next record, or the next second's tick, goes on."""
+_ACCOUNT = attrgetter("account")
+_NAMED = attrgetter("project", "account")
 
 
 class Folding:
@@ -67,7 +69,10 @@ class Folding:
         self, events: Mapping[TopicPartition, Sequence[UsageEvent]], commands: Sequence[Command], due: Iterable[Key]
     ) -> None:
         """Load every account that the partitions' events and commands name, or that comes due, and their seen ids, at once."""
-        named = {(event.project, event.account) for each in events.values() for event in each if event.account is not None}
+        anybody: set[tuple[str, str | None]] = set()
+        for each in events.values():
+            anybody.update(map(_NAMED, each))
+        named = {(project, account) for project, account in anybody if account is not None}
         named |= {(command.project, command.account) for command in commands}
         self._seen_commands.prepare(command.id for command in commands)
         self._stored = self._store.load(self._accounts.missing({*named, *due}))
@@ -77,8 +82,9 @@ class Folding:
 
     def take(self, partition: Partition, place: Place, events: Sequence[UsageEvent], changes: Changes) -> None:
         """The events of the record at `place`."""
-        usable = [event for event in events if event.account is not None]
-        if len(usable) < len(events):
+        usable = events
+        if None in map(_ACCOUNT, events):
+            usable = [event for event in events if event.account is not None]
             changes.dead_letters += (
                 Buried(_nobodys(event, place), partition.at, place.offset) for event in events if event.account is None
             )

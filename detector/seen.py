@@ -4,6 +4,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from operator import attrgetter
 from typing import TypeAlias
 
 from contracts.messages import UsageEvent
@@ -125,11 +126,14 @@ class SeenIds:
 
 def _only_hour(events: Sequence[UsageEvent]) -> int | None:
     """The hour of all of them, if all have a time of their own and one hour: nearly always."""
-    times = [event.original_timestamp for event in events]
+    times = list(map(_ORIGINAL, events))
     if not times or None in times:
         return None
-    first, last = min(times) // HOUR_MS, max(times) // HOUR_MS  # type: ignore[type-var, operator]  # none is None
-    return first if first == last else None
+    first: int = min(times) // HOUR_MS
+    return first if first == max(times) // HOUR_MS else None
+
+
+_ORIGINAL = attrgetter("original_timestamp")
 
 
 def _hour_and_whether_timed(event: UsageEvent) -> tuple[int, bool]:

@@ -103,8 +103,7 @@ class Front:
     def _app(self) -> FastAPI:
         app = new_app("Handraiser")
         for room in (self.ingest, self.detector, self.notifier):
-            for router in room.routers():
-                app.include_router(router)
+            room.add_routes(app)
         app.include_router(create_catcher_router(self.catcher, self.keys.authenticate))
         app.include_router(create_health_router(self.health, self.keys.authenticate, lambda: self.supervisor.metrics))
         return app

@@ -7,7 +7,7 @@ import asyncio
 import threading
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import FastAPI
 
 import detector.app
 import ingest.app
@@ -66,11 +66,9 @@ class IngestRoom:
         self._clock = ground.clock
         self.batcher = Batcher(producer, partitions)
 
-    def routers(self) -> list[APIRouter]:
-        return [
-            ingest.app.create_router(self._keys.ring, self.batcher, self._clock),
-            ingest.app.create_admin_router(self._keys.store, self._keys.ring, self._keys.authenticate),
-        ]
+    def add_routes(self, app: FastAPI) -> None:
+        ingest.app.add_event_routes(app, self._keys.ring, self.batcher, self._clock)
+        app.include_router(ingest.app.create_admin_router(self._keys.store, self._keys.ring, self._keys.authenticate))
 
     def check(self) -> dict[str, Any]:
         report = ingest.health.report(self.batcher, self._clock())
@@ -95,17 +93,11 @@ class DetectorApi:
         self._ends = ground.log.consumer(DETECTOR_TOPICS)
         self._one_asks = threading.Lock()
 
-    def routers(self) -> list[APIRouter]:
-        return [
-            detector.app.create_router(
-                self.store,
-                self._producer,
-                self._ground.topics,
-                self._keys.authenticate,
-                self._keys.project_exists,
-                self._clock,
-            )
-        ]
+    def add_routes(self, app: FastAPI) -> None:
+        router = detector.app.create_router(
+            self.store, self._producer, self._ground.topics, self._keys.authenticate, self._keys.project_exists, self._clock
+        )
+        app.include_router(router)
 
     def check(self) -> dict[str, Any]:
         with self._one_asks:
@@ -140,12 +132,11 @@ class NotifierRoom:
         self._sender = Sender(self._policy)
         self.notifier = Notifier(self.store, self._sender, ground.clock, on_settled, intake=self.intake)
 
-    def routers(self) -> list[APIRouter]:
-        return [
-            notifier.app.create_router(
-                self.store, self.notifier, self._keys.authenticate, self._policy, self._keys.project_exists, self._clock
-            )
-        ]
+    def add_routes(self, app: FastAPI) -> None:
+        router = notifier.app.create_router(
+            self.store, self.notifier, self._keys.authenticate, self._policy, self._keys.project_exists, self._clock
+        )
+        app.include_router(router)
 
     def check(self) -> dict[str, Any]:
         with self._one_asks:

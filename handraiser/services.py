@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from fastapi import APIRouter
+from fastapi import FastAPI
 
 from handraiser.data_folder import DataFolder
 from handraiser.detecting import Detecting
@@ -39,7 +39,7 @@ logger = logging.getLogger("handraiser")
 class Service:
     """What one service brings: routes, its check, loops that go on, and how it leaves (in this order)."""
 
-    routers: list[APIRouter]
+    add_routes: Callable[[FastAPI], None]
     check: Check
     run: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
     leave: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
@@ -74,8 +74,8 @@ async def _live(name: str, ground: Ground, keys: Keys, listener: socket.socket) 
     checks = {name: service.check, "log": lambda: check_log(ground), "database": lambda: check_database(ground)}
     health = Health(name, checks, ground.clock)
     app = new_app(f"Handraiser {name}")
-    for router in (*service.routers, create_health_router(health, keys.authenticate)):
-        app.include_router(router)
+    service.add_routes(app)
+    app.include_router(create_health_router(health, keys.authenticate))
     server = web_server(CorsAnswers(app))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     loops = [asyncio.create_task(run()) for run in (keys.ring.keep_fresh, *service.run)]
@@ -98,7 +98,7 @@ async def _live(name: str, ground: Ground, keys: Keys, listener: socket.socket) 
 def _ingest(ground: Ground, keys: Keys) -> Service:
     producer = ground.log.producer()
     room = IngestRoom(ground, keys, producer)
-    return Service(room.routers(), room.check, leave=[room.close, _closing(producer.close)])
+    return Service(room.add_routes, room.check, leave=[room.close, _closing(producer.close)])
 
 
 def _detector(ground: Ground, keys: Keys) -> Service:
@@ -114,7 +114,7 @@ def _detector(ground: Ground, keys: Keys) -> Service:
         detecting.stop()
         await asyncio.to_thread(detecting.ended, DETECTOR_LEAVE_S)
 
-    return Service(api.routers(), api.check, run=[watch], leave=[leave, _closing(api.close), _closing(producer.close)])
+    return Service(api.add_routes, api.check, run=[watch], leave=[leave, _closing(api.close), _closing(producer.close)])
 
 
 def _notifier(ground: Ground, keys: Keys) -> Service:
@@ -134,7 +134,7 @@ def _notifier(ground: Ground, keys: Keys) -> Service:
         await ended.wait()
         await room.close()
 
-    return Service(room.routers(), room.check, run=[run], leave=[leave])
+    return Service(room.add_routes, room.check, run=[run], leave=[leave])
 
 
 def _closing(close: Callable[[], None]) -> Callable[[], Coroutine[Any, Any, None]]:

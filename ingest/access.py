@@ -2,8 +2,7 @@
 
 import base64
 import binascii
-
-from starlette.datastructures import Headers
+from collections.abc import Mapping
 
 from ingest.keys import KeyRing
 from ingest.store import StoredWriteKey
@@ -14,8 +13,11 @@ IMPORT_HEADER = "x-handraiser-import"
 _SEND = "Send a write key (`wk_…`) as the Basic user name, as a Bearer token, in X-Write-Key, or as `writeKey` in the body."
 
 
-def find_key(headers: Headers, body_key: str | None, keys: KeyRing) -> StoredWriteKey:
-    """The key to send with. Raises ApiError 401: `missing_key`, `unknown_key`, `revoked_key`, `different_keys`."""
+def find_key(headers: Mapping[str, str], body_key: str | None, keys: KeyRing) -> StoredWriteKey:
+    """The key to send with; `headers` have small letters in their names.
+
+    Raises ApiError 401: `missing_key`, `unknown_key`, `revoked_key`, `different_keys`.
+    """
     texts = [text for text in (*_authorization(headers), headers.get("x-write-key", "").strip(), body_key) if text]
     good = {text: key for text in texts if (key := keys.write_key(text)) is not None}
     if len(good) > 1:
@@ -40,7 +42,7 @@ def check_may_import(key: StoredWriteKey) -> None:
         )
 
 
-def _authorization(headers: Headers) -> list[str]:
+def _authorization(headers: Mapping[str, str]) -> list[str]:
     scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return [value.strip()]

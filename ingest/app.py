@@ -3,11 +3,11 @@
 import logging
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
@@ -20,10 +20,11 @@ from ingest.core.segment import ROUTES
 from ingest.importing import add_import_end
 from ingest.intake import NATIVE, Intake, Work
 from ingest.keys import KeyRing
+from ingest.lane import EventLane, Handler
 from runtime.clock import Clock
 from runtime.web import ApiError, ErrorBody, reads_own_body
 
-__all__ = ["create_admin_router", "create_router"]
+__all__ = ["add_event_routes", "create_admin_router"]
 
 ERRORS_SHOWN_MAX = 10
 RETRY_AFTER_S = 2
@@ -58,21 +59,31 @@ class NativeAnswer(BaseModel):
 class _RawRoute(APIRoute):
     """The endpoint reads the request and makes the response: FastAPI has nothing to solve, check or write for it."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+    def get_route_handler(self) -> Handler:
+        endpoint: Handler = self.endpoint
         return endpoint
 
 
-def create_router(keys: KeyRing, batcher: Batcher, clock: Clock, new_id: Callable[[], str] | None = None) -> APIRouter:
+def add_event_routes(
+    app: FastAPI, keys: KeyRing, batcher: Batcher, clock: Clock, new_id: Callable[[], str] | None = None
+) -> None:
     """The event routes, with and without a trailing slash, and the end of an import. `new_id` gives a random id at each call."""
-    router = APIRouter(tags=["events"])
     intake = Intake(keys, batcher, clock, new_id or _random_id)
-    for route in (*ROUTES, NATIVE):
-        handle = _handler(intake, batcher, clock, route)
+    handlers = {route: _handler(intake, batcher, clock, route) for route in (*ROUTES, NATIVE)}
+    router = _router(handlers)
+    add_import_end(router, keys, batcher)
+    app.include_router(router)
+    app.add_middleware(
+        EventLane, handlers={f"/v1/{route}{slash}": handle for route, handle in handlers.items() for slash in ("", "/")}
+    )
+
+
+def _router(handlers: Mapping[str, Handler]) -> APIRouter:
+    router = APIRouter(tags=["events"])
+    for route, handle in handlers.items():
         named: dict[str, Any] = {"methods": ["POST"], "name": f"post_{route}", "route_class_override": _RawRoute}
         router.add_api_route(f"/v1/{route}", handle, **named, **_described(route))
         router.add_api_route(f"/v1/{route}/", handle, **named, include_in_schema=False)
-    add_import_end(router, keys, batcher)
     return router
 
 
@@ -80,7 +91,7 @@ def _random_id() -> str:
     return secrets.token_hex(16)
 
 
-def _handler(intake: Intake, batcher: Batcher, clock: Clock, route: str) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+def _handler(intake: Intake, batcher: Batcher, clock: Clock, route: str) -> Handler:
     async def handle(request: Request) -> Response:
         started = time.perf_counter()
         reads_own_body(request)
@@ -111,7 +122,7 @@ def _refuse(work: Work, error: ApiError) -> NoReturn:
 
 
 def _tell(work: Work, started: float) -> None:
-    metrics.REQUESTS.labels(work.route, work.outcome).inc()
+    metrics.requests_of(work.route, work.outcome).inc()
     metrics.BODY_BYTES.inc(work.bytes)
     _log.info("request", extra=msgspec.structs.asdict(work) | {"duration_ms": round((time.perf_counter() - started) * 1000, 2)})
 

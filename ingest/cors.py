@@ -21,13 +21,12 @@ class CorsAnswers:
         if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
             await self._app(scope, receive, send)
             return
-        request = Headers(scope=scope)
-        origin = request.get("origin", "*")
+        origin = next((value for name, value in scope["headers"] if name == b"origin"), b"*")
         if scope["method"] == "OPTIONS":
-            await _preflight(request, origin)(scope, receive, send)
+            await _preflight(Headers(scope=scope), origin.decode("latin-1"))(scope, receive, send)
             return
 
-        ours = [(b"access-control-allow-origin", origin.encode("latin-1")), *_ALWAYS]
+        ours = [(b"access-control-allow-origin", origin), *_ALWAYS]
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,14 +1,13 @@
 """One HTTP request in; its events, and what was wrong with some, durably in the log before this returns."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import cast
 
 import msgspec
 from fastapi import Request
-from starlette.datastructures import Headers
 
 from contracts.messages import EventType
 from ingest import metrics
@@ -86,8 +85,9 @@ class Intake:
         return judged.rejections
 
     async def _judged(self, request: Request, work: Work) -> Judged:
-        encoding = request.headers.get("content-encoding", "")
-        sent = await self._body(request, work)
+        headers = _headers(request)
+        encoding = headers.get("content-encoding", "")
+        sent = await self._body(request, headers.get("content-length", ""), work)
         try:
             body = plain_body(sent, encoding, LOOP_BYTES_MAX)
         except RequestError as error:
@@ -95,11 +95,10 @@ class Intake:
                 raise
             # inflated there, not here: of small bombs that wait, nothing but their small bytes is held
             in_thread = asyncio.get_running_loop().run_in_executor
-            return await in_thread(self._readers, lambda: self._judge(plain_body(sent, encoding), request.headers, work))
-        return self._judge(body, request.headers, work)
+            return await in_thread(self._readers, lambda: self._judge(plain_body(sent, encoding), headers, work))
+        return self._judge(body, headers, work)
 
-    async def _body(self, request: Request, work: Work) -> bytes:
-        length = request.headers.get("content-length", "")
+    async def _body(self, request: Request, length: str, work: Work) -> bytes:
         if length.isdecimal() and int(length[:20]) > REQUEST_BYTES_MAX:
             raise too_big()
         chunks: list[bytes] = []
@@ -117,7 +116,7 @@ class Intake:
             raise _too_slow(self._body_s_max) from None
         return b"".join(chunks)
 
-    def _judge(self, body: bytes, headers: Headers, work: Work) -> Judged:
+    def _judge(self, body: bytes, headers: Mapping[str, str], work: Work) -> Judged:
         envelope = read_native(body) if work.route == NATIVE else read_segment(work.route, body)
         key = find_key(headers, envelope.write_key, self._keys)
         work.key_id, work.project = key.id, key.project
@@ -137,9 +136,15 @@ class Intake:
         work.accepted, work.rejected = judged.accepted, len(judged.rejections)
         self._batcher.traffic.record(self._clock(), work.accepted, work.rejected)
         metrics.EVENTS.inc(work.accepted)
-        metrics.TRAITS_DROPPED.inc(judged.traits_dropped)
+        if judged.traits_dropped:
+            metrics.TRAITS_DROPPED.inc(judged.traits_dropped)
         for rejection in judged.rejections:
             metrics.REJECTED.labels(rejection.code).inc()
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """Each decoded once. Of several with one name the first counts."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(request.scope["headers"])}
 
 
 def _too_slow(seconds: float) -> ApiError:

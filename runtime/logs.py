@@ -11,6 +11,13 @@ LOG_BYTES_MAX = 10 * 1024 * 1024
 LOG_FILES_MAX = 5
 
 
+class _RotatedFile(logging.handlers.RotatingFileHandler):
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: ARG002, N802 - the name is logging's
+        """By what stands in the file: to add the line that comes, it would be formatted twice. A pipe is never rotated."""
+        file = self.stream
+        return file is not None and file.seekable() and file.tell() >= self.maxBytes
+
+
 def log_json(to: Path | None) -> None:
     """Send every log line of this process to the file `to` (rotated), or to standard output."""
     # What no line says need not be looked for: Python's own advice for speed (docs.python.org/3/howto/logging.html#optimization).
@@ -20,7 +27,7 @@ def log_json(to: Path | None) -> None:
     if to is None:
         handler = logging.StreamHandler(sys.stdout)
     else:
-        handler = logging.handlers.RotatingFileHandler(to, maxBytes=LOG_BYTES_MAX, backupCount=LOG_FILES_MAX)
+        handler = _RotatedFile(to, maxBytes=LOG_BYTES_MAX, backupCount=LOG_FILES_MAX)
     handler.setFormatter(
         MsgspecFormatter(
             "{levelname}{name}{message}",

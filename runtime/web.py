@@ -48,6 +48,11 @@ def error_response(
     return JSONResponse(error_body(code, message, detail), status, dict(headers) if headers else None)
 
 
+def error_answer(error: ApiError) -> JSONResponse:
+    """The answer that `error` is."""
+    return JSONResponse(error.body, error.status, dict(error.headers) if error.headers else None)
+
+
 def reads_own_body(request: Request) -> None:
     """Lift API_BODY_BYTES_MAX from this request."""
     request.scope[_READS_OWN_BODY] = True
@@ -99,7 +104,7 @@ def install_error_answers(app: FastAPI) -> None:
 
     async def ours(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, ApiError)  # noqa: S101 - registered for this type only
-        return JSONResponse(error.body, error.status, dict(error.headers) if error.headers else None)
+        return error_answer(error)
 
     async def http_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from detector.core.facts.facts import Facts
 from detector.core.facts.store import Store, pack, unpack
 from detector.core.ledger import Ledger, LedgerStore
+from detector.core.rulebook.judged import Rest
 
 HOT_BYTES_MAX = 1_800
 """A row of this size stays out of PostgreSQL's TOAST, which makes it five times as dear to write."""
@@ -41,8 +42,8 @@ class Account:
         self._ledger = ledger
         self.judged_by: object = None
         """The rulebook that `resting` is about."""
-        self.resting: dict[str, list[int]] = {}
-        """What is judged -> [what keeps it from rising, how many events that change this can be ignored]. Never stored."""
+        self.resting: dict[str, Rest] = {}
+        """What is judged -> what keeps it from rising. Never stored."""
         self._hot: dict[str, dict[int, bytes]] = {}
         self._outside: frozenset[str] = frozenset()
         self._sizes: dict[tuple[str, int], int] = {}

@@ -33,7 +33,7 @@ class Hashes:
         self._low, self._high = size - 1, 2 * size - 1
         """The bits that say in which bucket a hash lies: before that bucket is split, and afterwards."""
         self._left = BUCKET_HASHES * size - count
-        """So many more until the next split."""
+        """So many more until the next split, and never none."""
         low = self._low
         for row in rows:
             for number, (hashed,) in zip(array("Q", row), iter_unpack("8s", row), strict=True):
@@ -54,10 +54,14 @@ class Hashes:
     def add(self, hashes: Sequence[int]) -> list[int]:
         """The places of those that came before, here or in the set; the others are in it from now on."""
         known: list[int] = []
-        buckets, low, high, left = self._buckets, self._low, self._high, self._left
+        self._left -= len(hashes)
+        while self._left <= 0:
+            self._split()
+        buckets, low, high = self._buckets, self._low, self._high
+        size = len(buckets)
         for place, (number, (hashed,)) in enumerate(zip(hashes, iter_unpack("8s", array("Q", hashes)), strict=True)):
             at = number & high
-            if at >= len(buckets):
+            if at >= size:
                 at &= low
             bucket = buckets[at]
             # Nearly every hash is new, and no other of the bucket begins like it: that is faster to see than all of it.
@@ -65,11 +69,7 @@ class Hashes:
                 known.append(place)
                 continue
             buckets[at] = bucket + hashed
-            left -= 1
-            if not left:
-                self._split()
-                low, high, left = self._low, self._high, self._left
-        self._left = left
+        self._left += len(known)
         return known
 
     def _split(self) -> None:
@@ -81,4 +81,4 @@ class Hashes:
         self._buckets.append(array("Q", [number for number in numbers if number & bit]).tobytes())
         if len(self._buckets) == 2 * bit:
             self._low, self._high = self._high, 2 * self._high + 1
-        self._left = BUCKET_HASHES
+        self._left += BUCKET_HASHES

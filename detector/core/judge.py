@@ -163,12 +163,8 @@ def _may_rise(program: Program, account: Account, event: UsageEvent, touched: It
     resting, moment = account.resting, None
     for judged, parts in touched:
         rest = resting.get(judged.name)
-        if rest is not None:
-            if not parts & rest[0]:
-                continue
-            rest[1] -= 1
-            if rest[1] > 0 and parts != EVERYTHING:
-                continue
+        if rest is not None and (not parts & rest.part or (parts != EVERYTHING and rest.lasts(event.timestamp))):
+            continue
         state = account.ledger.rules.get(judged.name)
         if judged.course is Course.MOVES or (state is not None and (state.told > 0 or state.due != NEVER)):
             return True

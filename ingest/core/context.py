@@ -13,7 +13,7 @@ from ingest.core.rejection import EventError
 _PERSONAL = ("ip", "userAgent", "user_agent", "userAgentData")
 
 
-class Context(msgspec.Struct):
+class Context(msgspec.Struct, gc=False):
     """What stands in a context that matters to us."""
 
     groupId: str | int | None = None  # noqa: N815 - Segment's spelling, here and below
@@ -24,9 +24,7 @@ class Context(msgspec.Struct):
     userAgentData: msgspec.Raw = NOTHING  # noqa: N815
 
     def is_personal(self) -> bool:
-        return not (
-            self.ip is NOTHING and self.userAgent is NOTHING and self.user_agent is NOTHING and self.userAgentData is NOTHING
-        )
+        return not (self.ip is self.userAgent is self.user_agent is self.userAgentData is NOTHING)
 
 
 NO_CONTEXT = Context()
@@ -35,25 +33,28 @@ _fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encoder = msgspec.json.Encoder()
 
 
-def merged(own: msgspec.Raw, shared: msgspec.Raw) -> msgspec.Raw:
-    """The event's context over its batch's, field by field. Raises EventError `invalid_field`, `too_deep`."""
+def read_context(own: msgspec.Raw, shared: msgspec.Raw) -> tuple[msgspec.Raw, Context]:
+    """The event's context over its batch's, field by field, and what of it matters to us.
+
+    Raises EventError `invalid_field`, `too_deep`, and `invalid_id` if `context.groupId` is no id.
+    """
+    raw = own if shared is NOTHING else _merged(own, shared)
+    if raw is EMPTY_OBJECT:
+        return raw, NO_CONTEXT
+    try:
+        return raw, _decoder.decode(raw)
+    except msgspec.ValidationError:
+        if json_object(raw, "context") is EMPTY_OBJECT:  # it is null
+            return EMPTY_OBJECT, NO_CONTEXT
+        raise EventError("invalid_id", "`context.groupId` must be a string or a whole number.", "$.context.groupId") from None
+
+
+def _merged(own: msgspec.Raw, shared: msgspec.Raw) -> msgspec.Raw:
     own = json_object(own, "context")
-    if shared is NOTHING:
-        return own
     check_levels(bytes(shared), above=1)
     if own is EMPTY_OBJECT:
         return shared
     return msgspec.Raw(_encoder.encode(_fields_decoder.decode(shared) | _fields_decoder.decode(own)))
-
-
-def read_context(raw: msgspec.Raw) -> Context:
-    """Raises EventError `invalid_id` if `context.groupId` is no id."""
-    if raw is EMPTY_OBJECT:
-        return NO_CONTEXT
-    try:
-        return _decoder.decode(raw)
-    except msgspec.ValidationError:
-        raise EventError("invalid_id", "`context.groupId` must be a string or a whole number.", "$.context.groupId") from None
 
 
 def kept(raw: msgspec.Raw, context: Context, *, traits: bool) -> msgspec.Raw:

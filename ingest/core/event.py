@@ -17,7 +17,7 @@ TEXT_SURELY_SHORT = TEXT_BYTES_MAX // 4
 """Characters: UTF-8 takes at most four bytes for one."""
 
 
-class WireEvent(msgspec.Struct):
+class WireEvent(msgspec.Struct, gc=False):
     """One event in Segment's shape. Fields that are not here do not matter to us. Objects stay undecoded."""
 
     type: str | None = None

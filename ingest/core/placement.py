@@ -1,6 +1,7 @@
 """Usage events and dead letters in, the lines for each partition of each topic out."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import NamedTuple, TypeAlias
 
 from contracts.codec import encode_event
@@ -30,21 +31,24 @@ def place(events: Iterable[UsageEvent], dead_letters: Iterable[DeadLetter], part
     for event in events:
         line = encode_event(event)
         if event.account is not None:
-            lines.setdefault(_target(EVENTS, event.project, event.account, partitions), []).append(line)
+            partition = partition_of(event.project, event.account, partitions[EVENTS])
+            lines.setdefault(_target(EVENTS, partition), []).append(line)
         somebody = event.person or event.anonymous
         if somebody is not None and (event.account is None or event.type in _ABOUT_PEOPLE):
-            lines.setdefault(_target(UNATTRIBUTED, event.project, somebody, partitions), []).append(line)
+            partition = partition_of(event.project, somebody, partitions[UNATTRIBUTED])
+            lines.setdefault(_target(UNATTRIBUTED, partition), []).append(line)
     for letter in dead_letters:
-        target = _target(DEAD_LETTERS, letter.project, letter.project, partitions)
-        lines.setdefault(target, []).append(encode_event(letter))
+        partition = partition_of(letter.project, letter.project, partitions[DEAD_LETTERS])
+        lines.setdefault(_target(DEAD_LETTERS, partition), []).append(encode_event(letter))
     return lines
 
 
-def _target(topic: str, project: str, key: str, partitions: Partitions) -> Target:
-    kind = RecordKind.DEAD_LETTERS if topic == DEAD_LETTERS else RecordKind.EVENTS
-    return Target(topic, partition_of(project, key, partitions[topic]), kind)
+@cache
+def _target(topic: str, partition: int) -> Target:
+    """As many are kept as there are partitions."""
+    return Target(topic, partition, RecordKind.DEAD_LETTERS if topic == DEAD_LETTERS else RecordKind.EVENTS)
 
 
 def size(lines: Lines) -> int:
     """Bytes of all lines."""
-    return sum(len(line) for of_target in lines.values() for line in of_target)
+    return sum(sum(map(len, of_target)) for of_target in lines.values())

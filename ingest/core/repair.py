@@ -39,7 +39,9 @@ def needs_repair(body: bytes) -> bool:
     if b"\\" in body and b"\\u0000" in body:
         return True
     zeros = body.translate(_DIGITS_TO_ZERO)
-    return b"0" * 20 in zeros or b"-" + b"0" * 19 in zeros or _LONG_EXPONENT.search(zeros) is not None
+    if b"0" * 19 in zeros and (b"0" * 20 in zeros or b"-" + b"0" * 19 in zeros):
+        return True
+    return _LONG_EXPONENT.search(zeros) is not None
 
 
 def repair(body: bytes) -> bytes:

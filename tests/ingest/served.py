@@ -14,7 +14,7 @@ from contracts.codec import decode
 from contracts.messages import DEAD_LETTERS, EVENTS, UNATTRIBUTED, DeadLetter, Trust, UsageEvent
 from eventlog.log_embedded import EmbeddedLog
 from eventlog.port import Entry, Producer, Topic
-from ingest.app import create_admin_router, create_router
+from ingest.app import add_event_routes, create_admin_router
 from ingest.batcher import Batcher
 from ingest.core.credential import make_key
 from ingest.cors import CorsAnswers
@@ -107,7 +107,7 @@ class Served:
     def _app(self) -> FastAPI:
         app = FastAPI(redirect_slashes=False)
         install_error_answers(app)
-        app.include_router(create_router(self.keys, self.batcher, lambda: self.now))
+        add_event_routes(app, self.keys, self.batcher, lambda: self.now)
         app.include_router(create_admin_router(self.store, self.keys, self.keys.api_key, lambda: self.now))
         self.app = app
         return app

@@ -54,6 +54,16 @@ async def test_a_route_says_what_its_event_is_with_and_without_a_slash(served: S
     assert event.type == "track"
 
 
+async def test_an_address_with_a_query_is_answered_like_one_without(served: Served) -> None:
+    """It goes past the lane, through all that other routes go through."""
+    big = json.dumps(batch(TRACK)).encode() + b" " * 3 * MIB  # more than other routes take
+    for body in (batch(TRACK), big, b"no json", b'{"batch":5}'):
+        with_query, without = await served.post("batch?retry=1", body), await served.post("batch", body)
+        assert (with_query.status_code, with_query.json()) == (without.status_code, without.json())
+        assert with_query.headers == without.headers
+    assert (await served.post("batch?retry=%00", batch(TRACK))).json()["code"] == "invalid_request"
+
+
 async def test_each_type_goes_to_its_topics(served: Served) -> None:
     await served.post(
         "batch",

@@ -17,21 +17,30 @@ CELLS_MAX = 4_000
 VALUES_MAX = 1_000
 TIMES_MAX = 1_000
 """Timestamps kept in one cell of a window shorter than two days."""
-_CHUNK_DAYS = 8
+CHUNK_DAYS = 8
 _FOREVER = 0
+ADD_DAY = (
+    "day = ts // DAY_MS; cell = store.cells.get(day, NONE).get(day)",
+    "if cell is None or len(cell) != 3 or ts <= cell[2]: store.add(day, ts, mid)",
+    "else: cell[2] = ts; store.changed.add(day // CHUNK_DAYS); store.dirty = True",
+)
+"""Source of `store.add(ts // DAY_MS, ts, mid)` where the store has a window: nearly always one more of a day."""
+ADD_DAY_NAMES: Mapping[str, object] = {"DAY_MS": DAY_MS, "NONE": {}, "CHUNK_DAYS": CHUNK_DAYS}
+"""What it refers to."""
 
 
 class Distinct:
     """A cell is [first, id of the first, last] or, for short windows, [first, id, last, every timestamp in order]."""
 
-    __slots__ = ("_ceilings", "_changed", "_forgot", "cells", "dirty", "window_ms")
+    __slots__ = ("_ceilings", "_forgot", "cells", "changed", "dirty", "window_ms")
 
     def __init__(self, window_ms: int | None) -> None:
         self.window_ms = window_ms
         self.cells: dict[int, dict[Any, list[Any]]] = {}
         self._forgot: int | None = None  # the newest day of which a cell was dropped
         self._ceilings: dict[int, tuple[int, str]] = {}  # of days at their bound: a first sight above it is dropped
-        self._changed: set[int] = set()
+        self.changed: set[int] = set()
+        """Chunks."""
         self.dirty = False
 
     def add(self, value: object, timestamp: int, message_id: str) -> None:
@@ -42,7 +51,7 @@ class Distinct:
             if window is not None:  # nearly always: one more of a day
                 cell[2] = timestamp
                 self.dirty = True
-                self._changed.add(day // _CHUNK_DAYS)
+                self.changed.add(day // CHUNK_DAYS)
             return
         if cells is None:
             if self._forgot is not None and day <= self._forgot:
@@ -58,7 +67,7 @@ class Distinct:
         elif not self._merge(cell, timestamp, message_id):
             return
         self.dirty = True
-        self._changed.add(day // _CHUNK_DAYS)
+        self.changed.add(day // CHUNK_DAYS)
 
     def _long(self) -> bool:
         return self.window_ms is None or self.window_ms >= 2 * DAY_MS
@@ -85,7 +94,7 @@ class Distinct:
             del self.cells[oldest]
             self._ceilings.pop(oldest, None)
             self._forgot = max(self._forgot or 0, oldest)
-            self._changed.add(oldest // _CHUNK_DAYS)
+            self.changed.add(oldest // CHUNK_DAYS)
 
     def count(self, t: int) -> Count:
         """Distinct values in (t - window, t]."""
@@ -144,12 +153,12 @@ class Distinct:
         return [message_id for _, message_id in sorted(opened, reverse=True)[:number]]
 
     def chunks(self, *, everything: bool) -> dict[int, Any]:
-        numbers = {day // _CHUNK_DAYS for day in self.cells} if everything else set(self._changed)
+        numbers = {day // CHUNK_DAYS for day in self.cells} if everything else set(self.changed)
         content: dict[int, Any] = {}
         for number in numbers:
-            days = {day: cells for day, cells in self.cells.items() if day // _CHUNK_DAYS == number}
+            days = {day: cells for day, cells in self.cells.items() if day // CHUNK_DAYS == number}
             content[number] = [self._forgot, [(day, list(cells.items())) for day, cells in days.items()]] if days else None
-        self._changed.clear()
+        self.changed.clear()
         self.dirty = False
         return content
 

@@ -79,11 +79,16 @@ class Facts:
         return cast("Traits", self.store("people"))
 
 
+def window_of(key: str) -> int | None:
+    """Of a store of distinct values, in ms."""
+    window = key[1 : key.index(".")]
+    return int(window) if window else None
+
+
 def _new(key: str) -> Store:
     if key[0] == "s":
         return Series()
     if key[0] == "d":
-        window = key[1 : key.index(".")]
-        return Distinct(int(window) if window else None)
+        return Distinct(window_of(key))
     kinds = {"activity": Activity, "people": Traits, "traits": Traits, "milestones": Milestones}
     return cast("Store", (kinds.get(key) or {"q": Sums, "v": Monthly, "w": Parts}[key[0]])())

@@ -48,17 +48,26 @@ class _Places:
         self.free = sorted(holes, reverse=True)
 
 
+SAW = (
+    "activity = facts.activity; seen = activity.people.get(person)",
+    "if seen is None or ts <= seen[1]: activity.saw(person, ts)",
+    "else: seen[1] = ts; seen[2] += 1; activity.changed.add(seen[3]); activity.dirty = True",
+)
+"""Source of `facts.activity.saw(person, ts)`: every event does this, nearly always to somebody who is known."""
+
+
 class Activity:
     """person -> [first seen, last seen, events, chunk]. Anonymous people are only counted as "somebody was here"."""
 
-    __slots__ = ("_changed", "_first", "_places", "anonymous_since", "dirty", "people")
+    __slots__ = ("_first", "_places", "anonymous_since", "changed", "dirty", "people")
 
     def __init__(self) -> None:
         self.people: dict[str, list[int]] = {}
         self._places = _Places()
         self.anonymous_since: int | None = None
         self._first: int | None = None
-        self._changed: set[int] = set()
+        self.changed: set[int] = set()
+        """Chunks."""
         self.dirty = False
 
     @property
@@ -82,7 +91,7 @@ class Activity:
             seen[2] += 1
             seen[0] = min(seen[0], timestamp)
             self._first = None
-        self._changed.add(seen[3])
+        self.changed.add(seen[3])
         self.dirty = True
 
     def _make_room(self) -> None:
@@ -91,12 +100,12 @@ class Activity:
         others = sorted(self.people.keys() - {first}, key=lambda person: (self.people[person][1], person))
         left = [self.people.pop(person)[3] for person in others[:_LEAVE_TOGETHER]]
         self._places.give(left)
-        self._changed.update(left)
+        self.changed.update(left)
 
     def saw_anonymous(self, timestamp: int) -> None:
         if self.anonymous_since is None or timestamp < self.anonymous_since:
             self.anonymous_since = timestamp
-            self._changed.add(0)
+            self.changed.add(0)
             self.dirty = True
 
     def somebody(self, t: int) -> bool:
@@ -112,14 +121,14 @@ class Activity:
     def chunks(self, *, everything: bool) -> dict[int, Any]:
         self.dirty = False
         if everything and len(self.people) <= _PEOPLE_PER_CHUNK and not self._places.free:  # nearly always
-            self._changed = set()
+            self.changed = set()
             return {0: (self.anonymous_since, [(person, *seen[:3]) for person, seen in self.people.items()])}
-        wanted = {0, *(seen[3] for seen in self.people.values())} if everything else self._changed
+        wanted = {0, *(seen[3] for seen in self.people.values())} if everything else self.changed
         content: dict[int, list[Any]] = {number: [self.anonymous_since if number == 0 else None, []] for number in wanted}
         for person, (first, last, events, number) in self.people.items():
             if number in content:
                 content[number][1].append((person, first, last, events))
-        self._changed = set()
+        self.changed = set()
         self.dirty = False
         return dict(content)
 

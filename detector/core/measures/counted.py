@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from detector.core.facts.series import DAY_MS
 from detector.core.measures.keys import distinct_key, events_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course, Reader
@@ -32,6 +33,7 @@ class CountedReader(Reader):
 class DistinctReader(Reader):
     def __init__(self, measure: Distinct) -> None:
         self._key, self.window_ms = distinct_key(measure.of, measure.of_value, measure.window_ms), measure.window_ms
+        self._of_days = measure.of_value == "day"
         self.sinks = (Sink(self._key, measure.of, "distinct", measure.of_value),)
         self.course = Course.STILL if measure.window_ms is None else Course.FALLS
         self.rises_by_one = True
@@ -45,6 +47,11 @@ class DistinctReader(Reader):
     def ids(self, moment: Moment, number: int) -> list[str]:
         """The messages that brought a value, or brought it back on another day."""
         return moment.facts.distinct(self._key).newest_ids(moment.t, number)
+
+    def until(self, moment: Moment) -> int:
+        """More of a day that is counted raises nothing."""
+        today = moment.t // DAY_MS
+        return (today + 1) * DAY_MS if self._of_days and today in moment.facts.distinct(self._key).values(moment.t) else 0
 
     def at_least(self, moment: Moment) -> bool:
         return moment.facts.distinct(self._key).count(moment.t).at_least

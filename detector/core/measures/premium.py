@@ -6,7 +6,7 @@ Every use is kept with its time, and the plans are laid over it when read, so a 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from detector.core.facts.series import Count, Series
+from detector.core.facts.series import DAY_MS, Count, Series
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course, Reader
 
@@ -47,6 +47,11 @@ class PremiumReader(Reader):
 
     def at_least(self, moment: Moment) -> bool:
         return self._count(moment).at_least
+
+    def until(self, moment: Moment) -> int:
+        """More of a day that is counted raises nothing."""
+        today = moment.t // DAY_MS
+        return (today + 1) * DAY_MS if self._of_value == "day" and today in self.days(moment) else 0
 
     def listed(self, moment: Moment) -> list[str] | None:
         return self.names(moment) if self._of_value == "feature" else None

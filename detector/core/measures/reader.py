@@ -38,6 +38,10 @@ class Reader:
         """The messages behind the value, newest first."""
         raise NotImplementedError
 
+    def until(self, moment: Moment) -> int:  # noqa: ARG002  of most, each event can raise it
+        """The instant before which no event in order raises the value."""
+        return 0
+
     def at_least(self, moment: Moment) -> bool:  # noqa: ARG002  most know exactly
         """Whether a bound was reached, so that the value may be more."""
         return False

@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any
 
 from detector.core import words
-from detector.core.facts.series import DAY_MS, month_of, month_start
+from detector.core.facts.series import DAY_MS, Series, month_of, month_start
 from detector.core.instants import NEVER
 from detector.core.measures.forecast import full_at
 from detector.core.measures.keys import events_key
@@ -19,6 +19,8 @@ from detector.core.rulebook.model import Limit, Step, Type
 
 REFUSED_RANK = 1e9
 """Above every share."""
+_NEARLY = 1 - 1e-9
+"""A share is rounded."""
 REFUSED_MS = 7 * DAY_MS
 """How far back refusals still say something about now."""
 
@@ -143,6 +145,14 @@ class LimitReader:
         if used is None or least is None or share is None or not self._use.by_one or moment.overrides:
             return 1 if share is None or least is None or share < least else 0  # it can jump
         return 0 if share >= least else max(1, ceil(least * allowed - used) - 1)  # one less, for a share is rounded
+
+    def gauge_below(self, moment: Moment, steps: tuple[Step, ...]) -> tuple[Series | None, float]:
+        """(the gauge, a value): below it no step is reached, while the account stands where it does; None: that is not known."""
+        gauge, allowed = self._use.gauge(moment), self.allowed(moment)
+        least = min((self.height(moment, step) for step in steps if step != "refused"), default=None)
+        if gauge is None or moment.overrides or allowed is None or allowed <= 0 or least is None or self.used(moment) is None:
+            return None, 0.0
+        return gauge, least * allowed * _NEARLY
 
     def height(self, moment: Moment, step: Step) -> float:
         """The share at which a step is reached: those of 100 % and more come later by what the plan tolerates."""

@@ -28,6 +28,9 @@ class Use(Protocol):
     def newest(self, moment: Moment) -> int:
         """When it changed last, later than the moment maybe; -1: never."""
 
+    def gauge(self, moment: Moment) -> Series | None:
+        """The series whose newest value it is; None: it is no such value."""
+
     def ids(self, moment: Moment, number: int) -> list[str]:
         """The messages behind it, newest first."""
 
@@ -58,6 +61,9 @@ class _Gauge:
 
     def newest(self, moment: Moment) -> int:
         return _newest(moment.facts.series(self._key))
+
+    def gauge(self, moment: Moment) -> Series | None:
+        return moment.facts.series(self._key)
 
     def ids(self, moment: Moment, number: int) -> list[str]:
         return moment.facts.series(self._key).newest_ids(moment.t, number)
@@ -90,6 +96,9 @@ class WorstUse:
     def newest(self, moment: Moment) -> int:
         return moment.facts.parts(self._key).newest
 
+    def gauge(self, _moment: Moment) -> Series | None:
+        return None
+
     def ids(self, moment: Moment, number: int) -> list[str]:
         worst = moment.facts.parts(self._key).worst(moment.t)
         return [] if worst is None else [worst.message_id][:number]
@@ -119,6 +128,9 @@ class _Counter:
     def newest(self, moment: Moment) -> int:
         return _newest(moment.facts.series(self._key))
 
+    def gauge(self, _moment: Moment) -> Series | None:
+        return None
+
     def ids(self, moment: Moment, number: int) -> list[str]:
         return _ids_of_month(moment.facts.series(self._key), moment.t, number)
 
@@ -142,6 +154,9 @@ class _Sum:
     def newest(self, moment: Moment) -> int:
         return _newest(moment.facts.sums(self._key))
 
+    def gauge(self, _moment: Moment) -> Series | None:
+        return None
+
     def ids(self, moment: Moment, number: int) -> list[str]:
         return _ids_of_month(moment.facts.sums(self._key), moment.t, number)
 
@@ -164,6 +179,9 @@ class _Distinct:
 
     def newest(self, moment: Moment) -> int:
         return moment.facts.monthly(self._key).newest
+
+    def gauge(self, _moment: Moment) -> Series | None:
+        return None
 
     def ids(self, moment: Moment, number: int) -> list[str]:
         return moment.facts.monthly(self._key).newest_ids(moment.t, number)

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from contracts.messages import UsageEvent
-from detector.core.facts.facts import Facts
+from detector.core.facts.distinct import ADD_DAY, ADD_DAY_NAMES
+from detector.core.facts.facts import Facts, window_of
+from detector.core.facts.people import SAW
 from detector.core.facts.series import DAY_MS
 from detector.core.measures.sink import Sink
 from detector.core.rulebook import decode
@@ -48,6 +50,7 @@ class _Builder:
         self.fields: dict[str, str] = {}
         for function in ("number", "summand", "scalar", "countable", "dig"):
             self.source.namespace[function] = getattr(decode, function)
+        self.source.namespace |= ADD_DAY_NAMES
 
     def _wanted(self, sink: Sink) -> bool:
         return sink.selector.builtin == ACTIVE or any(term.name == self.name for term in sink.selector.terms)
@@ -59,7 +62,7 @@ class _Builder:
             body.append("stores = facts.stores")
         if self.acting:
             body.append(f"facts.store({self.source.bind(ACTING)}).add(ts, mid, person)")
-        body.append("if person is not None: facts.activity.saw(person, ts)")
+        body += ["if person is not None:", *(f"    {line}" for line in SAW)]
         body.append("elif event.anonymous is not None: facts.activity.saw_anonymous(ts)")
         if self.fields:
             body.append(f"p = {self._decoder()}(event.properties)")
@@ -102,7 +105,8 @@ class _Builder:
 
     def _keep(self, sink: Sink) -> list[str]:  # noqa: PLR0911  one per kind of sink
         key = self.source.bind(sink.key)
-        add = f"(stores.get({key}) or facts.store({key})).add"
+        store = f"(stores.get({key}) or facts.store({key}))"
+        add = f"{store}.add"
         match sink.kind:
             case "milestone":
                 return [f"facts.milestones.add({key}, ts, mid)"]
@@ -119,6 +123,8 @@ class _Builder:
             case "worst":
                 part = f"countable({self._path(sink.properties[0])})"
                 return [f"v, k = {self._value(sink)}, {part}", f"if v is not None and k is not None: {add}(k, ts, mid, v)"]
+            case "distinct" if sink.value == "day" and window_of(sink.key) is not None:
+                return [f"store = {store}", *ADD_DAY]
             case _:
                 return [f"v = {self._value(sink)}", f"if v is not None: {add}({_ORDER[sink.kind]})"]
 

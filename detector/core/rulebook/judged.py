@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from detector.core.facts.series import Series
 from detector.core.instants import NEVER
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course
@@ -13,6 +14,28 @@ from detector.core.rulebook.values import Value
 
 ACTING = "sacting"
 """The series of who acted: every event of an account with the person whom it names, where a rule looks at people."""
+
+
+@dataclass(slots=True)
+class Rest:
+    """What keeps a rule from standing anywhere, as long as events come in order, and time alone cannot make it hold."""
+
+    part: int
+    """A bit of `Touch.parts`: only an event that changes this can let the rule rise."""
+    events: int = 1
+    """How many of those events it takes at least."""
+    until: int = 0
+    """Those before this instant do not count."""
+    gauge: Series | None = None
+    below: float = 0.0
+    """Those that leave the gauge below this do not count either."""
+
+    def lasts(self, t: int) -> bool:
+        """Whether it goes on after an event at t that changes the part, and that is folded."""
+        if t < self.until or (self.gauge is not None and self.gauge.values[-1] < self.below):
+            return True
+        self.events -= 1
+        return self.events > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +51,15 @@ class Line:
     counted_to: int | None = None
     """`count >= 5`: the number from which on it holds, where no event raises the value by more than one."""
 
-    def events_left(self, moment: Moment) -> int:
-        """So many events that change it, at least, must come before it holds; 0: it does."""
+    def rest(self, moment: Moment, part: int) -> Rest | None:
+        """What keeps it from holding; None: it does. `part`: its bit."""
         if self.counted_to is None:
-            return 0 if self.holds(moment) is True else 1
+            return None if self.holds(moment) is True else Rest(part)
         value = self.value(moment)
-        return 1 if value is None else max(0, self.counted_to - value)
+        if value is None:
+            return Rest(part)
+        left = self.counted_to - value
+        return Rest(part, left, self.source.until(moment)) if left > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +119,22 @@ class Judged:
             found = min(found, self.limit.next(moment))
         return min(found, moment.facts.series(ACTING).next(moment.t)) if self.of_person else found
 
-    def rest(self, moment: Moment) -> list[int] | None:
-        """[a part of it that keeps it from standing anywhere, how many events must change that before it may rise]; None: it may
-        stand somewhere.
-
-        The part is a bit of `Touch.parts`. True as long as events come in order, and time alone cannot make it hold.
-        """
+    def rest(self, moment: Moment) -> Rest | None:
+        """What keeps it from standing anywhere; None: it may stand somewhere."""
+        of_no_line = 1 << len(self.lines)
         if not self.look(moment):
-            return [1 << len(self.lines), 1]
+            return Rest(of_no_line)
         for n, line in enumerate(self.lines):
-            if left := line.events_left(moment):
-                return [1 << n, left]
-        left = self.limit.events_left(moment, self.steps_at(moment)) if self.limit is not None and self.stepped else 0
-        return [1 << len(self.lines), left] if left else None
+            if rest := line.rest(moment, 1 << n):
+                return rest
+        if self.limit is None or not self.stepped:
+            return None
+        steps = self.steps_at(moment)
+        left = self.limit.events_left(moment, steps)
+        if not left:
+            return None
+        gauge, below = self.limit.gauge_below(moment, steps)
+        return Rest(of_no_line, left, gauge=gauge, below=below)
 
     @property
     def moves(self) -> bool:

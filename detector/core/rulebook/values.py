@@ -23,11 +23,16 @@ def _never(_moment: Moment) -> int:
     return NEVER
 
 
+def _at_once(_moment: Moment) -> int:
+    return 0
+
+
 class Value(NamedTuple):
     """`read` gives None for unknown; `next` the first instant after the moment at which it may give something else.
 
-    `listed`: what a text says instead of the number, for measures of names. `worded`: how a text says a value whose type does
-    not tell.
+    `listed`: what a text says instead of the number, for measures of names. `until`: events before that instant that come in
+    order cannot raise it, if it is a number: of days, today is counted already. `worded`: how a text says a value whose type
+    does not tell.
     """
 
     read: Callable[[Moment], Any]
@@ -37,11 +42,21 @@ class Value(NamedTuple):
     at_least: Callable[[Moment], bool] = _exact
     listed: Callable[[Moment], list[str] | None] = lambda _moment: None
     course: Course = Course.STILL
+    until: Callable[[Moment], int] = _at_once
     worded: Callable[[Moment, Any], str] | None = None
 
 
 def measure_value(reader: Reader) -> Value:
-    return Value(reader.value, reader.next, reader.ids, reader.window_ms, reader.at_least, reader.listed, reader.course)
+    return Value(
+        reader.value,
+        reader.next,
+        reader.ids,
+        reader.window_ms,
+        reader.at_least,
+        reader.listed,
+        reader.course,
+        reader.until,
+    )
 
 
 def _next_plan(moment: Moment) -> int:
