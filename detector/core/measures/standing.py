@@ -42,12 +42,12 @@ class Terms:
         self._rank = {plan.name: place[plan.then or plan.name] for plan in plans}
         terms = chain.from_iterable((*plan.former[1:], plan) if plan.former else () for plan in plans)
         self.dates = tuple(sorted({each.since_ms for each in terms if each.since_ms is not None}))
-        self._known: dict[tuple[object, int], Standing] = {}
+        self._known: dict[object, Standing] = {}
         self._more: dict[tuple[str, int | None, object], Plan] = {}
 
     def on(self, name: object, t: int) -> Standing | None:
         """On a plan of this name; None: the rulebook does not know it."""
-        place = (name, bisect_right(self.dates, t) if self.dates else 0)
+        place = (name, bisect_right(self.dates, t)) if self.dates else name
         known = self._known.get(place)
         if known is None and name in self._plans:
             known = self._known[place] = self._at(name, t)

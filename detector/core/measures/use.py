@@ -1,7 +1,6 @@
 """How much of a limit is used at a moment: one reader for each kind of limit."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 from detector.core.facts.series import DAY_MS, Count, Series, month_begun, month_of, month_start
 from detector.core.measures.keys import limit_key
@@ -10,29 +9,37 @@ from detector.core.measures.sink import Sink
 from detector.core.rulebook.model import Limit
 
 
-class Use(Protocol):
-    """`by_one`: no event raises it by more than one. `sink`: where its events go."""
+class Use:
+    """Of one limit. What a kind does not say stays as it is here."""
 
-    by_one: bool
     sink: Sink
+    """Where its events go."""
+    by_one: bool = False
+    """Whether no event raises it by more than one."""
 
     def used(self, moment: Moment) -> float | None:
         """None: nothing is known yet."""
-
-    def at_least(self, moment: Moment) -> bool:
-        """Whether a bound of the facts was reached, and it may be more."""
+        raise NotImplementedError
 
     def next(self, moment: Moment) -> int:
         """The first instant after the moment at which it may be another one."""
+        raise NotImplementedError
 
     def newest(self, moment: Moment) -> int:
         """When it changed last, later than the moment maybe; -1: never."""
-
-    def gauge(self, moment: Moment) -> Series | None:
-        """The series whose newest value it is; None: it is no such value."""
+        raise NotImplementedError
 
     def ids(self, moment: Moment, number: int) -> list[str]:
         """The messages behind it, newest first."""
+        raise NotImplementedError
+
+    def at_least(self, moment: Moment) -> bool:  # noqa: ARG002  most know exactly
+        """Whether a bound of the facts was reached, and it may be more."""
+        return False
+
+    def gauge(self, moment: Moment) -> Series | None:  # noqa: ARG002  most count
+        """The series whose newest value it is; None: it is no such value."""
+        return None
 
 
 def use_of(limit: Limit) -> Use:
@@ -42,9 +49,7 @@ def use_of(limit: Limit) -> Use:
     return kinds[limit.kind](limit)
 
 
-class _Gauge:
-    by_one = False
-
+class _Gauge(Use):
     def __init__(self, limit: Limit) -> None:
         self._key = limit_key(limit)
         self.sink = Sink(self._key, limit.of, "gauge", limit.of_value)
@@ -52,9 +57,6 @@ class _Gauge:
     def used(self, moment: Moment) -> float | None:
         value = moment.facts.series(self._key).last(moment.t)
         return value if isinstance(value, int | float) else None
-
-    def at_least(self, _moment: Moment) -> bool:
-        return False
 
     def next(self, moment: Moment) -> int:
         return moment.facts.series(self._key).next(moment.t)
@@ -69,10 +71,8 @@ class _Gauge:
         return moment.facts.series(self._key).newest_ids(moment.t, number)
 
 
-class WorstUse:
+class WorstUse(Use):
     """A gauge for each part; the highest counts."""
-
-    by_one = False
 
     def __init__(self, limit: Limit) -> None:
         self._key = limit_key(limit)
@@ -96,15 +96,12 @@ class WorstUse:
     def newest(self, moment: Moment) -> int:
         return moment.facts.parts(self._key).newest
 
-    def gauge(self, _moment: Moment) -> Series | None:
-        return None
-
     def ids(self, moment: Moment, number: int) -> list[str]:
         worst = moment.facts.parts(self._key).worst(moment.t)
         return [] if worst is None else [worst.message_id][:number]
 
 
-class _Counter:
+class _Counter(Use):
     """Events of the calendar month. Only this month's messages are in its value."""
 
     by_one = True
@@ -128,16 +125,11 @@ class _Counter:
     def newest(self, moment: Moment) -> int:
         return _newest(moment.facts.series(self._key))
 
-    def gauge(self, _moment: Moment) -> Series | None:
-        return None
-
     def ids(self, moment: Moment, number: int) -> list[str]:
         return _ids_of_month(moment.facts.series(self._key), moment.t, number)
 
 
-class _Sum:
-    by_one = False
-
+class _Sum(Use):
     def __init__(self, limit: Limit) -> None:
         self._key = limit_key(limit)
         self.sink = Sink(self._key, limit.of, "sum", limit.of_value)
@@ -154,14 +146,11 @@ class _Sum:
     def newest(self, moment: Moment) -> int:
         return _newest(moment.facts.sums(self._key))
 
-    def gauge(self, _moment: Moment) -> Series | None:
-        return None
-
     def ids(self, moment: Moment, number: int) -> list[str]:
         return _ids_of_month(moment.facts.sums(self._key), moment.t, number)
 
 
-class _Distinct:
+class _Distinct(Use):
     by_one = True
 
     def __init__(self, limit: Limit) -> None:
@@ -179,9 +168,6 @@ class _Distinct:
 
     def newest(self, moment: Moment) -> int:
         return moment.facts.monthly(self._key).newest
-
-    def gauge(self, _moment: Moment) -> Series | None:
-        return None
 
     def ids(self, moment: Moment, number: int) -> list[str]:
         return moment.facts.monthly(self._key).newest_ids(moment.t, number)
