@@ -1,6 +1,6 @@
 """Which values were seen in each UTC calendar month: (value, timestamp, id) in, how many in the month of t until t out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from zlib import crc32
 
@@ -12,15 +12,19 @@ VALUES_MAX = 4_000
 _CHUNKS = 16
 """A month is stored in so many, so that one more value rewrites a sixteenth of it."""
 
+_Sight = tuple[int, str]
+
 
 class Monthly:
-    """month -> value -> (first timestamp, its id)."""
+    """Chunk of a month -> value -> (first timestamp, its id)."""
 
-    __slots__ = ("_ceilings", "_changed", "_forgot", "dirty", "months")
+    __slots__ = ("_ceilings", "_changed", "_forgot", "_last", "_seen", "_sizes", "dirty")
 
     def __init__(self) -> None:
-        self.months: dict[int, dict[Any, tuple[int, str]]] = {}
-        self._ceilings: dict[int, tuple[int, str]] = {}  # of months at their bound: a first sight above it is dropped
+        self._seen: dict[int, dict[Any, _Sight]] = {}
+        self._sizes: dict[int, int] = {}  # month -> how many values
+        self._last: dict[int, int] = {}  # month -> a time after which no value is seen for the first time
+        self._ceilings: dict[int, _Sight] = {}  # of months at their bound: a first sight above it is dropped
         self._forgot = -1  # the newest month that was dropped
         self._changed: set[int] = set()
         self.dirty = False
@@ -29,83 +33,97 @@ class Monthly:
         month = month_of(timestamp)
         if month <= self._forgot:
             return
-        values = self.months.setdefault(month, {})
-        known = values.get(value)
+        number = month * _CHUNKS + crc32(repr(value).encode(errors="surrogatepass")) % _CHUNKS
+        seen = self._seen.setdefault(number, {})
+        known = seen.get(value)
         if known is not None and known <= (timestamp, message_id):
             return
-        ceiling = self._ceilings.get(month)
-        if known is None and ceiling is not None and (timestamp, repr(value)) > ceiling:
-            return
-        values[value] = (timestamp, message_id)
-        self._touch(month, value)
-        self._bound(month, values)
+        if known is None:
+            ceiling = self._ceilings.get(month)
+            if ceiling is not None and (timestamp, repr(value)) > ceiling:
+                return
+            self._sizes[month] = self._sizes.get(month, 0) + 1
+        seen[value] = (timestamp, message_id)
+        self._last[month] = max(timestamp, self._last.get(month, timestamp))
+        self._touch(number)
+        if self._sizes[month] > VALUES_MAX:
+            self._drop_last(month)
+        if len(self._sizes) > 1 and sum(self._sizes.values()) > 2 * VALUES_MAX:
+            self._drop_oldest_month()
 
-    def _touch(self, month: int, value: object) -> None:
-        self._changed.add(_chunk(month, value))
+    def _touch(self, number: int) -> None:
+        self._changed.add(number)
         self.dirty = True
 
-    def _bound(self, month: int, values: dict[Any, tuple[int, str]]) -> None:
-        if len(values) > VALUES_MAX:
-            last = max(values, key=lambda value: (values[value][0], repr(value)))
-            self._touch(month, last)
-            del values[last]
-            self._ceilings[month] = max((seen[0], repr(value)) for value, seen in values.items())
-        if len(self.months) > 1 and sum(map(len, self.months.values())) > 2 * VALUES_MAX:
-            oldest = min(self.months)
-            for value in self.months.pop(oldest):
-                self._touch(oldest, value)
-            self._ceilings.pop(oldest, None)
-            self._forgot = max(self._forgot, oldest)
-            newest = max(self.months)
-            self._touch(newest, next(iter(self.months[newest])))  # it is stored with what remains
+    def _of(self, month: int) -> Iterator[tuple[int, Any, _Sight]]:
+        """(chunk, value, first sight) of all values of a month."""
+        for number in range(month * _CHUNKS, (month + 1) * _CHUNKS):
+            for value, sight in self._seen.get(number, _NONE).items():
+                yield number, value, sight
+
+    def _drop_last(self, month: int) -> None:
+        """Whose first sight is the latest."""
+        number, value, _ = max(self._of(month), key=lambda each: (each[2][0], repr(each[1])))
+        self._touch(number)
+        del self._seen[number][value]
+        self._sizes[month] -= 1
+        self._ceilings[month] = max((sight[0], repr(each)) for _, each, sight in self._of(month))
+
+    def _drop_oldest_month(self) -> None:
+        oldest = min(self._sizes)
+        for number in range(oldest * _CHUNKS, (oldest + 1) * _CHUNKS):
+            if self._seen.pop(number, None) is not None:
+                self._touch(number)
+        for of_month in (self._sizes, self._last, self._ceilings):
+            of_month.pop(oldest, None)
+        self._forgot = max(self._forgot, oldest)
+        self._touch(max(number for number, seen in self._seen.items() if seen))  # it is stored with what remains
 
     def count(self, t: int) -> Count:
         """Distinct values of the calendar month of t, until t."""
         month = month_of(t)
-        seen = self.months.get(month, {}).values()
-        at_least = month <= self._forgot or month in self._ceilings
-        return Count(sum(1 for first, _ in seen if first <= t), at_least)
+        number = self._sizes.get(month, 0)
+        if number and t < self._last[month]:
+            number = sum(1 for _, _, (first, _) in self._of(month) if first <= t)
+        return Count(number, month <= self._forgot or month in self._ceilings)
 
     def next(self, t: int) -> int:
         """The first instant after t at which a value is seen for the first time in its month."""
-        months = sorted(month for month in self.months if month >= month_of(t))
-        for month in months:
-            firsts = [first for first, _ in self.months[month].values() if first > t]
-            if firsts:
-                return min(firsts)
+        for month in sorted(month for month, last in self._last.items() if last > t):
+            later = [first for _, _, (first, _) in self._of(month) if first > t]
+            if later:
+                return min(later)
         return NEVER
 
     @property
     def newest(self) -> int:
         """When a value was seen first, the latest such time; -1: never."""
-        return max((first for first, _ in self.months[max(self.months)].values()), default=-1) if self.months else -1
+        return max((first for _, _, (first, _) in self._of(max(self._sizes))), default=-1) if self._sizes else -1
 
     def newest_ids(self, t: int, number: int) -> list[str]:
         """Message ids of first sights in the month of t, newest first."""
-        seen = sorted((each for each in self.months.get(month_of(t), {}).values() if each[0] <= t), reverse=True)
+        seen = sorted((sight for _, _, sight in self._of(month_of(t)) if sight[0] <= t), reverse=True)
         return [message_id for _, message_id in seen[:number]]
 
     def chunks(self, *, everything: bool) -> dict[int, Any]:
-        wanted = {_chunk(month, value) for month, values in self.months.items() for value in values}
-        wanted = wanted if everything else self._changed
-        content: dict[int, Any] = {number: [self._forgot, self._ceilings.get(number // _CHUNKS), []] for number in wanted}
-        for month in {number // _CHUNKS for number in wanted} & self.months.keys():
-            for value, seen in self.months[month].items():
-                number = _chunk(month, value)
-                if number in content:
-                    content[number][2].append((value, *seen))
+        content: dict[int, Any] = {}
+        for number in list(self._seen) if everything else self._changed:
+            seen = self._seen.get(number)
+            sights = [(value, *sight) for value, sight in seen.items()] if seen else None
+            content[number] = sights and (self._forgot, self._ceilings.get(number // _CHUNKS), sights)
         self._changed = set()
         self.dirty = False
-        return {number: part if part[2] else None for number, part in content.items()}
+        return content
 
     def load(self, chunks: Mapping[int, Any]) -> None:
-        for number, (forgot, ceiling, seen) in chunks.items():
+        for number, (forgot, ceiling, sights) in chunks.items():
             month = number // _CHUNKS
             self._forgot = max(self._forgot, forgot)
             if ceiling is not None:
                 self._ceilings[month] = min(tuple(ceiling), self._ceilings.get(month, tuple(ceiling)))
-            self.months.setdefault(month, {}).update({value: (first, message_id) for value, first, message_id in seen})
+            self._seen[number] = {value: (first, message_id) for value, first, message_id in sights}
+            self._sizes[month] = self._sizes.get(month, 0) + len(sights)
+            self._last[month] = max(self._last.get(month, 0), *(first for _, first, _ in sights))
 
 
-def _chunk(month: int, value: object) -> int:
-    return month * _CHUNKS + crc32(repr(value).encode(errors="surrogatepass")) % _CHUNKS
+_NONE: dict[Any, _Sight] = {}
