@@ -42,11 +42,12 @@ class _Gauge:
 
 
 class Parts:
-    __slots__ = ("_changed", "_forgot", "_now", "dirty", "gauges", "newest")
+    __slots__ = ("_ceiling", "_changed", "_forgot", "_now", "dirty", "gauges", "newest")
 
     def __init__(self) -> None:
         self.gauges: dict[Any, _Gauge] = {}
         self._forgot = False  # some part is not kept
+        self._ceiling: tuple[int, str] | None = None  # then: no part whose name ranks above this is
         self.newest = -1
         """When a part had a value last; -1: never."""
         self._now: Worst | None = None
@@ -55,12 +56,15 @@ class Parts:
         self.dirty = False
 
     def add(self, part: object, timestamp: int, message_id: str, value: float) -> None:
-        self.dirty = True
         gauge = self.gauges.get(part)
         if gauge is None:
-            gauge = self.gauges[part] = _Gauge(_hash(part) % _CHUNKS)
+            if self._ceiling is not None and _rank(part) > self._ceiling:
+                return
+            gauge = self.gauges[part] = _Gauge(_rank(part)[0] % _CHUNKS)
             if len(self.gauges) > PARTS_MAX:
-                self._drop(max(self.gauges, key=lambda each: (_hash(each), repr(each))))
+                self._drop(max(self.gauges, key=_rank))
+                self._ceiling = max(map(_rank, self.gauges))
+        self.dirty = True
         entries = gauge.entries
         entries.insert(bisect_left(entries, (timestamp, message_id)), (timestamp, message_id, value))
         if len(entries) > VALUES_MAX:
@@ -138,7 +142,10 @@ class Parts:
                 gauge.forgot = dropped
                 gauge.entries = [(timestamp, message_id, value) for timestamp, message_id, value in entries]
                 self.newest = max(self.newest, gauge.entries[-1][0])
+        if self._forgot:
+            self._ceiling = max(map(_rank, self.gauges))
 
 
-def _hash(part: object) -> int:
-    return crc32(repr(part).encode(errors="surrogatepass"))
+def _rank(part: object) -> tuple[int, str]:
+    name = repr(part)
+    return crc32(name.encode(errors="surrogatepass")), name
