@@ -1,4 +1,4 @@
-"""Every scenario of this folder, played: as given, with every line doubled, and where it says so in any order."""
+"""Every scenario of this folder and of the examples, played: as given, doubled, and where it says so in any order."""
 
 import random
 from pathlib import Path
@@ -11,7 +11,8 @@ from tests.scenarios.model import Scenario
 from tests.scenarios.playing import Played
 from tests.scenarios.reading import read
 
-FILES = sorted(Path(__file__).parent.glob("*.yaml"))
+EXAMPLES = Path(__file__).parents[2] / "examples"
+FILES = [*sorted(Path(__file__).parent.glob("*.yaml")), *sorted(EXAMPLES.glob("*/*/scenarios/*.yaml"))]
 SCENARIOS = [scenario for file in FILES for scenario in read(file)]
 ORDERS = 8
 
