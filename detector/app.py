@@ -13,6 +13,7 @@ from contracts.messages import DeadLetter
 from detector.account_view import AccountViews
 from detector.command_routes import add_command_routes
 from detector.commander import Commander
+from detector.event_routes import add_event_routes
 from detector.lead_views import detail, line
 from detector.rulebook_routes import add_rulebook_routes
 from detector.shapes import AccountView, DeadLetterDetail, DeadLetterLine, DeadLetterList, LeadDetail, LeadList, iso
@@ -46,6 +47,7 @@ def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
     _add_leads(router, store)
     _add_accounts(router, AccountViews(store), clock)
     _add_dead_letters(router, store)
+    add_event_routes(router, store)
     add_command_routes(router, store, Commander(store, producer, topics), project_exists)
     add_rulebook_routes(router, store, producer, topics, project_exists, clock)
     return router

@@ -53,6 +53,18 @@ class DueRow(NamedTuple):
     importing: bool
 
 
+class EventNameRow(NamedTuple):
+    """So many more events of a name, seen from then to then (partition time). What has no name has the empty text."""
+
+    partition: int
+    project: str
+    type: str
+    name: str
+    number: int
+    first_seen: int
+    last_seen: int
+
+
 class SeenRow(NamedTuple):
     """Hashes (8 bytes each, little-endian) of the ids of one hour that a transaction ending at `end_offset` saw first.
 
@@ -148,6 +160,7 @@ class Changes:
     forget_seen: list[tuple[TopicPartition, int]] = field(default_factory=list)
     """Seen ids written before this partition time are no longer needed."""
     dead_letters: list[Buried] = field(default_factory=list)
+    event_names: list[EventNameRow] = field(default_factory=list)
     memberships: dict[tuple[str, str, str], int] = field(default_factory=dict)
     held: dict[HeldKey, HeldEvent] = field(default_factory=dict)
     released: set[HeldKey] = field(default_factory=set)

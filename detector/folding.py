@@ -17,6 +17,7 @@ from detector.core.account import Account
 from detector.core.commands import Applied, apply
 from detector.core.instants import NEVER
 from detector.core.judge import advance, import_ended, process
+from detector.inventory import Inventory
 from detector.partition import Partition
 from detector.reading import unusable
 from detector.seen import SeenIds
@@ -36,13 +37,20 @@ _NAMED = attrgetter("project", "account")
 class Folding:
     """The shell around `detector.core.judge` and `.commands`: loads accounts, drops copies, collects what is to be written."""
 
-    def __init__(
-        self, store: Accounts, seen: SeenIds, seen_commands: SeenCommands, partitions: int, bytes_max: int = BYTES_MAX
+    def __init__(  # noqa: PLR0913, PLR0917 - what it stands on
+        self,
+        store: Accounts,
+        seen: SeenIds,
+        seen_commands: SeenCommands,
+        inventory: Inventory,
+        partitions: int,
+        bytes_max: int = BYTES_MAX,
     ) -> None:
         """`partitions`: of the topic `lead-events`."""
         self._store = store
         self._seen = seen
         self._seen_commands = seen_commands
+        self._inventory = inventory
         self._partitions = partitions
         self._accounts: Cache[Key, Account] = Cache(bytes_max, attrgetter("size"))
         self._busiest = Busiest()
@@ -56,7 +64,8 @@ class Folding:
         return len(self._accounts.open)
 
     def acquire(self, partition: Partition) -> None:
-        """Load which of the partition's accounts are due when."""
+        """Load which of the partition's accounts are due when, and which events it knows."""
+        self._inventory.acquire(partition)
         rows = self._store.due(partition.at.partition)
         partition.agenda = Agenda((row.due, row.project, row.account) for row in rows)
         partition.importing = {(row.project, row.account) for row in rows if row.importing}
@@ -90,6 +99,7 @@ class Folding:
             )
         fresh = self._seen.without_copies(partition, usable)
         metrics.DUPLICATES.inc(len(usable) - len(fresh))
+        self._inventory.take(partition, fresh)
         programs, known, opened = partition.programs, self._accounts.get, self._accounts.open
         for event in fresh:
             program = programs.get(event.project)
@@ -166,6 +176,7 @@ class Folding:
     def close(self, changes: Changes, partitions: dict[TopicPartition, Partition]) -> None:
         """Put what the open batch changed into `changes`."""
         self._seen.close(changes, partitions)
+        self._inventory.close(changes, partitions)
         self._seen_commands.close()
         for (project, name), account in self._accounts.close().items():
             dump = account.dump()
@@ -190,6 +201,7 @@ class Folding:
         self._stored = {}
         self._moved = set()
         self._seen.clear()
+        self._inventory.clear()
         self._seen_commands.clear()
 
     def _account(self, key: Key) -> Account:

@@ -15,6 +15,7 @@ from detector.attributor import Attributor
 from detector.changes import Changes
 from detector.compute import Compute, PoisonError
 from detector.folding import Folding
+from detector.inventory import Inventory
 from detector.partition import Partition
 from detector.programs import Programs
 from detector.seen import SeenIds
@@ -45,7 +46,10 @@ class Narrowed(Folding):
     """Folds only what a scope covers: accounts do not depend on one another. Time passes for it all the same."""
 
     def __init__(self, scratch: DetectorStore, seen_key: bytes, scope: Scope) -> None:
-        super().__init__(scratch.accounts, SeenIds(scratch.seen, seen_key), SeenCommands(scratch.commands), partitions=1)
+        inventory = Inventory(scratch.event_names)
+        super().__init__(
+            scratch.accounts, SeenIds(scratch.seen, seen_key), SeenCommands(scratch.commands), inventory, partitions=1
+        )
         self._scope = scope
 
     def prepare(

@@ -4,14 +4,15 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import JSONResponse
 
 from contracts.codec import encode
 from contracts.messages import EVENTS, UNATTRIBUTED, RulebookSwitch
 from detector.core.rulebook.parse import Parsed, Problem, RulebookError, parse
+from detector.core.rulebook.schema import schema
 from detector.rulebooks import bases
-from detector.shapes import AppliedRulebook, ProblemLine, RulebookLine, RulebookList, RulebookProblems, iso
+from detector.shapes import AppliedRulebook, ProblemLine, RulebookList, RulebookProblems, RulebookStanding, RulebookText, iso
 from detector.store import DetectorStore
 from detector.store.rulebooks import RulebookLine as StoredLine
 from detector.store.rulebooks import StoredRulebook
@@ -21,6 +22,8 @@ from runtime.points import reach
 from runtime.web import ApiError, ErrorBody, error_body
 
 BODY_BYTES_MAX = 1024 * 1024
+VERSION_MAX = 2**31 - 1
+"""What a database can compare."""
 APPEND_TIMEOUT_S = 10.0
 
 
@@ -65,6 +68,18 @@ async def _sent(request: Request) -> _Sent:
         raise ApiError(422, "invalid_request", f"This is not a rulebook: {error}. {shape}") from error
 
 
+def create_schema_router() -> APIRouter:
+    """`GET /v1/rulebooks/schema.json`, for editors: what it says is public, so it needs no key."""
+    router = APIRouter(prefix="/v1")
+
+    @router.get("/rulebooks/schema.json", tags=["rulebooks"])
+    def rulebook_schema() -> dict[str, Any]:
+        """The JSON Schema of a rulebook."""
+        return schema(bases())
+
+    return router
+
+
 def add_rulebook_routes(  # noqa: PLR0913, PLR0917 - what the routes stand on
     router: APIRouter,
     store: DetectorStore,
@@ -73,7 +88,7 @@ def add_rulebook_routes(  # noqa: PLR0913, PLR0917 - what the routes stand on
     project_exists: Callable[[str], bool],
     clock: Clock,
 ) -> None:
-    """Add `POST /rulebooks` and `GET /rulebooks` to `router`."""
+    """Add `POST /rulebooks`, `GET /rulebooks` and `GET /rulebooks/{version}` to `router`."""
 
     @router.post(
         "/rulebooks",
@@ -101,8 +116,18 @@ def add_rulebook_routes(  # noqa: PLR0913, PLR0917 - what the routes stand on
 
     @router.get("/rulebooks", tags=["rulebooks"])
     def rulebooks(project: str | None = None) -> RulebookList:
-        """Every version, newest first."""
-        return RulebookList(data=[RulebookLine(**_line(stored)) for stored in store.rulebooks.all(project)])
+        """Every version, newest first, and which partitions judge by it."""
+        adoption = store.rulebooks.adoption(EVENTS, project)
+        return RulebookList(data=[_standing(each, adoption, topics[EVENTS]) for each in store.rulebooks.all(project)])
+
+    @router.get("/rulebooks/{version}", tags=["rulebooks"])
+    def rulebook(version: Annotated[int, Path(ge=1, le=VERSION_MAX)], project: str) -> RulebookText:
+        """One version, whole: as it was applied, and resolved."""
+        stored = store.rulebooks.get(project, version)
+        if stored is None:
+            message = f"Project {project} has no version {version} of its rulebook. `GET /v1/rulebooks` lists them."
+            raise ApiError(404, "rulebook_not_found", message)
+        return RulebookText(**_line(stored), body=stored.body, resolved=stored.resolved)
 
 
 def adopt(  # noqa: PLR0913, PLR0917 - what it stands on
@@ -139,6 +164,12 @@ def _refused(error: RulebookError) -> JSONResponse:
 
 def _problem(problem: Problem) -> ProblemLine:
     return ProblemLine(line=problem.line, column=problem.column, code=problem.code, message=problem.message, do=problem.remedy)
+
+
+def _standing(stored: StoredLine, adoption: Mapping[str, Mapping[int, int]], topic: TopicState) -> RulebookStanding:
+    by = adoption.get(stored.project, {})
+    adopted = sorted(partition for partition, version in by.items() if version == stored.version)
+    return RulebookStanding(**_line(stored), adopted_by=adopted, partitions=topic.partitions)
 
 
 def _line(stored: StoredLine) -> dict[str, Any]:

@@ -95,13 +95,44 @@ class RulebookLine(BaseModel):
     created_at: str
 
 
+class RulebookStanding(RulebookLine):
+    adopted_by: list[int] = Field(description="The partitions of `events` that judge by this version.")
+    partitions: int = Field(description="How many there are.")
+
+
+class RulebookText(RulebookLine):
+    body: str = Field(description="As it was applied.")
+    resolved: str = Field(description="With all that its base said at that time.")
+
+
 class RulebookList(BaseModel):
-    data: list[RulebookLine]
+    data: list[RulebookStanding]
     next: str | None = None
 
 
 class AppliedRulebook(RulebookLine):
     asleep: list["ProblemLine"] = Field(description="Parts that cannot fire yet, and why.")
+
+
+class EventNameLine(BaseModel):
+    type: str
+    name: str | None = Field(description="null: events of this type have none.")
+    count: int
+    first_seen: str
+    last_seen: str
+    mapped: bool = Field(description="Whether the rulebook in force knows it.")
+    suggestion: str | None = Field(description="What it could be mapped to in `events`, if a name there is near.")
+
+
+class WaitingRule(BaseModel):
+    rule: str
+    never_arrived: list[str] = Field(description="One of these events must come, and none ever did.")
+
+
+class EventNameList(BaseModel):
+    data: list[EventNameLine]
+    other: int = Field(description="Events of further names, which are counted together.")
+    waiting: list[WaitingRule]
 
 
 class ProblemLine(BaseModel):

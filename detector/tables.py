@@ -176,6 +176,19 @@ dead_letters = sa.Table(
     sqlite_autoincrement=True,
 )
 
+# Which events arrive: counts that are added to. A row for each partition, for its owner alone writes it.
+event_names = sa.Table(
+    "event_names",
+    metadata,
+    sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("type", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("first_seen", sa.BigInteger, nullable=False),
+    sa.Column("last_seen", sa.BigInteger, nullable=False),
+)
+
 # What became of each command of sales. `arguments` and `result` are JSON objects.
 commands = sa.Table(
     "commands",

@@ -19,6 +19,7 @@ from detector.attributor import Attributor
 from detector.compute import Batch, Compute, PoisonError, UnreadableError
 from detector.core.seen import KEY_BYTES
 from detector.folding import Folding
+from detector.inventory import Inventory
 from detector.ownership import Ownership
 from detector.programs import Programs
 from detector.publisher import Publisher
@@ -76,7 +77,9 @@ class Worker:
         """
         topics = store.checkpoints.check_topics(topics.values())
         seen = SeenIds(store.seen, store.seen.key(random_bytes(KEY_BYTES)))
-        folding = Folding(store.accounts, seen, SeenCommands(store.commands), topics[LEAD_EVENTS].partitions)
+        folding = Folding(
+            store.accounts, seen, SeenCommands(store.commands), Inventory(store.event_names), topics[LEAD_EVENTS].partitions
+        )
         attributor = Attributor(store.people, topics[EVENTS].partitions)
         self._store = store
         self._producer = producer

@@ -8,7 +8,19 @@ import typer
 
 from eventlog.port import LogError
 from handraiser import VERSION
-from handraiser.commands import deadletters, endpoints, importing, keys, leads, projects, rules, running, trying, verifying
+from handraiser.commands import (
+    deadletters,
+    endpoints,
+    events,
+    importing,
+    keys,
+    leads,
+    projects,
+    rules,
+    running,
+    trying,
+    verifying,
+)
 from handraiser.errors import CommandError
 from handraiser.output import fail, say
 from runtime.settings import SettingsError
@@ -26,13 +38,14 @@ for noun, text, group in (
     ("projects", "SaaS products; each has its write keys and its rulebook.", projects.app),
     ("keys", "Write keys: they only send events.", keys.app),
     ("endpoints", "Where leads are sent, as signed webhooks.", endpoints.app),
-    ("rules", "The rulebook: check a file, apply it.", rules.app),
+    ("rules", "The rulebook: check a file, test it, compare it, apply it.", rules.app),
     ("leads", "The leads there are.", leads.app),
     ("deadletters", "Events that could not be used, with the reason.", deadletters.app),
 ):
     app.add_typer(group, name=noun, help=text)
 running.register(app)
 importing.register(app)
+events.register(app)
 trying.register(app)
 verifying.register(app)
 

@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 
 import detector.app
+import detector.rulebook_routes
 import ingest.app
 import ingest.health
 import notifier.app
@@ -97,6 +98,7 @@ class DetectorApi:
         router = detector.app.create_router(
             self.store, self._producer, self._ground.topics, self._keys.authenticate, self._keys.project_exists, self._clock
         )
+        app.include_router(detector.rulebook_routes.create_schema_router())
         app.include_router(router)
 
     def check(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from detector.store.accounts import Accounts, Seen, write_accounts, write_due, w
 from detector.store.audit import Snapshot, snapshot
 from detector.store.checkpoints import Checkpoints, PartitionLostError, TopicMismatchError, refuse_another, swap
 from detector.store.commands import Commands, write_commands
+from detector.store.event_names import EventNames, write_event_names
 from detector.store.leads import LeadEventConflictError, Leads, write_leads
 from detector.store.letters import DeadLetters, StoredLetter, write_dead_letters
 from detector.store.outbox import Outbox, write_outbox
@@ -39,6 +40,7 @@ class DetectorStore:
         self.leads = Leads(engine)
         self.commands = Commands(engine)
         self.dead_letters = DeadLetters(engine)
+        self.event_names = EventNames(engine)
         self.people = People(engine)
         self.outbox = Outbox(engine)
 
@@ -60,6 +62,7 @@ class DetectorStore:
             write_outbox(tx, changes.outbox, now)
             write_seen(tx, changes.seen, changes.forget_seen)
             write_dead_letters(tx, changes.dead_letters)
+            write_event_names(tx, changes.event_names)
             reach("detector.commit.written")
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:

@@ -1,30 +1,25 @@
-"""`handraiser rules check|apply`."""
-
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Annotated
+"""`handraiser rules check|apply|schema`; the others of `rules` register themselves here."""
 
 import typer
 
-from detector.core.rulebook.parse import Parsed, RulebookError, parse
-from detector.core.rulebook.problems import Problem
+from detector.core.rulebook.schema import schema
 from detector.rulebooks import bases
-from handraiser.errors import CommandError
+from handraiser.commands import scenarios, versions
 from handraiser.options import Data, Json, Project, server
-from handraiser.output import note, print_json, say
+from handraiser.output import print_json, say
+from handraiser.rulebook_file import File, checked, rows, text_of
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-File = Annotated[Path, typer.Argument(metavar="FILE", help="The rulebook, a YAML file.")]
 
 
 @app.command()
 def check(file: File, json: Json = False) -> None:
     """Read a rulebook and say every mistake with its line and what to do. Needs no server."""
-    parsed = _checked(file, json)
+    parsed = checked(file, json)
     book = parsed.rulebook
     if json:
         names = [rule.name for rule in book.rules]
-        print_json({"ok": True, "project": book.project, "rules": names, "asleep": _rows(parsed.asleep), "problems": []})
+        print_json({"ok": True, "project": book.project, "rules": names, "asleep": rows(parsed.asleep), "problems": []})
         return
     for problem in parsed.asleep:
         say(f"asleep: {problem.located(file.name)}")
@@ -32,35 +27,23 @@ def check(file: File, json: Json = False) -> None:
     say(f"{file.name} is good: project {book.project}, {size}.")
 
 
+@app.command("schema")
+def show_schema() -> None:
+    """Print the JSON Schema of a rulebook: an editor that is given it completes keys and underlines mistakes. Needs no server."""
+    print_json(schema(bases()))
+
+
 @app.command()
 def apply(file: File, project: Project = None, data: Data = None, json: Json = False) -> None:
     """Check a rulebook, store it as the project's next version and switch to it."""
-    parsed = _checked(file, json)
-    text = file.read_text()
+    parsed = checked(file, json)
     with server(data) as client:
-        answer = client.post("/v1/rulebooks", {"project": project or parsed.rulebook.project, "body": text})
+        answer = client.post("/v1/rulebooks", {"project": project or parsed.rulebook.project, "body": text_of(file)})
     if json:
         print_json(answer)
     else:
         say(f"Version {answer['version']} of {answer['project']}'s rulebook is applied.")
 
 
-def _checked(file: Path, json: bool) -> Parsed:
-    """The rulebook in `file`; every problem with it is printed before exit code 1."""
-    try:
-        return parse(file.read_text(), bases())
-    except OSError as error:
-        raise CommandError("no_file", f"{file} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise CommandError("not_utf8", f"{file} is not UTF-8 text: save it as UTF-8.") from error
-    except RulebookError as error:
-        problems = error.problems
-    for problem in problems:
-        note(problem.located(file.name))
-    if json:
-        print_json({"ok": False, "problems": _rows(problems)})
-    raise typer.Exit(1)
-
-
-def _rows(problems: Iterable[Problem]) -> list[dict[str, object]]:
-    return [{"line": p.line, "column": p.column, "code": p.code, "message": p.message, "do": p.remedy} for p in problems]
+scenarios.register(app)
+versions.register(app)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios import times
-from tests.scenarios.reading import ScenarioError, read
+from detector.scenarios import times
+from detector.scenarios.reading import ScenarioError, read
 
 HEAD = """\
 about: x
@@ -43,6 +43,9 @@ def refused(tmp_path: Path, text: str) -> list[str]:
         ("{at: day 2, received: day 1, track: C}", "13:1: this was received before it happened"),
         ("{at: day 1, outcome: won}", "13:9: a line with `outcome` has no `lead`. Add: lead: pql"),
         ("{at: day 1, override: contacts, allowed: lots}", "13:50: `allowed` is a number"),
+        ("{at: day 1, track: C, times: 3}", "13:1: a line with `times` alone. Add: every: 1h"),
+        ("{at: day 1, track: C, every: 1h, times: 0}", "13:49: `times` is a whole number from 1 to 5,000, found '0'"),
+        ("{at: day 1, track: C, every: 1h, times: 1e9}", "13:49: `times` is a whole number from 1 to 5,000, found '1e9'"),
         ("day 1", "13:9: a line of `given` is a map, found 'day 1'"),
         ("{at: day 1, import: [{at: day 1, outcome: won}]}", "13:30: a line of `import` says none of track"),
     ],

@@ -2,13 +2,18 @@
 
 from typing import Final
 
-from detector.core.rulebook import shapes
+from detector.core.rulebook import forms, shapes
 from detector.core.rulebook.model import AddOn
-from detector.core.rulebook.terms import Known, amounts, features, price
+from detector.core.rulebook.terms import PRICE, Known, amounts, features, price
 from detector.core.rulebook.tree import Node
 
 ADDONS_MAX: Final = 100
-_KEYS: Final = ("price", "per", "adds", "gives")
+ADDON: Final[forms.Keys] = {
+    "price": forms.said(PRICE, "A month, in `currency`; or `ask`"),
+    "per": forms.said(forms.TEXT, "What the price is for besides, such as seat"),
+    "adds": forms.said(forms.named(forms.AMOUNT), "limit: how much more of it each one allows"),
+    "gives": forms.said(forms.listed(forms.TEXT), "The features that it includes"),
+}
 _LATER: Final = ("for", "if", "allows")
 
 
@@ -18,7 +23,7 @@ def addons(node: Node | None, known: Known) -> dict[str, AddOn]:
     for name, entry in shapes.bounded(shapes.entries(node, "addons", report), "add-ons", ADDONS_MAX, report).items():
         what = f"add-on '{name}'"
         shapes.name_ok(entry.key, "an add-on", report)
-        values = shapes.fields(entry.value, what, _KEYS, _LATER, report)
+        values = shapes.fields(entry.value, what, ADDON, _LATER, report)
         if values is None:
             continue
         if not {"adds", "gives"} & values.keys() and not shapes.waits(entry.value, _LATER):

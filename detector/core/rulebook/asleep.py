@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from detector.core.rulebook.model import Between, Binary, Expr, In, Name, Negative, Not, Rule, Rulebook
+from detector.core.rulebook.model import Between, Binary, Condition, Expr, In, Name, Negative, Not, Rule, Rulebook
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.tree import Entry
 
@@ -26,14 +26,18 @@ def _reasons_of_limits(rulebook: Rulebook) -> Iterator[tuple[str, str]]:
     for limit in rulebook.limits.values():
         if not limit.of.terms:
             yield f"limit '{limit.name}' waits for an event that `events` does not map", _MAP_IT
-        for name in () if limit.only_if is None else _names(limit.only_if.expr):
+        for name in () if limit.only_if is None else sorted(names_in_condition(limit.only_if)):
             for reason, remedy in _reasons(name, rulebook, own=True):
                 yield f"limit '{limit.name}' is there only if: {reason}", remedy
 
 
 def names_of(rule: Rule) -> set[str]:
     """Every name that the rule's conditions use."""
-    return {name for condition in rule.when for name in _names(condition.expr)}
+    return {name for condition in rule.when for name in names_in_condition(condition)}
+
+
+def names_in_condition(condition: Condition) -> set[str]:
+    return set(_names(condition.expr))
 
 
 def _names(expr: Expr) -> Iterator[str]:

@@ -3,28 +3,56 @@
 import re
 from typing import Final
 
-from detector.core.rulebook import addons, leads, limits, measures, meters, plans, rules, shapes
+from detector.core.rulebook import addons, forms, leads, limits, measures, meters, plans, rules, selectors, shapes
 from detector.core.rulebook.asleep import report_asleep
 from detector.core.rulebook.model import Rulebook
 from detector.core.rulebook.names import Names
+from detector.core.rulebook.plan_source import KEYS as PLAN_SOURCE
 from detector.core.rulebook.plan_source import plan_source
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context, aliases
 from detector.core.rulebook.terms import Known
 from detector.core.rulebook.tree import Fields, Node, Scalar, kind_of
 
-SECTIONS: Final = (
-    *("project", "use", "currency", "account", "person", "lists", "events", "measures", "limits", "features"),
-    *("plans", "addons", "no_plan", "plan", "onboarding", "lead_types", "close", "rules"),
-)
 LATER: Final = (
     *("timezone", "score", "noise", "suppress", "drop_events", "segments", "mode", "on_enable", "lateness"),
     *("quiet_after", "sequences", "endpoints", "owner", "retention"),
 )
 ROLES: Final = ("asker", "trigger", "admin", "most_active")
 LISTS_MAX: Final = 100
-_PROJECT: Final = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
-_CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
+_ACCOUNT: Final = ("group",)
+_PROJECT_MAX: Final = 64
+_PROJECT_PATTERN: Final = r"[a-z0-9]+(-[a-z0-9]+)*"
+_CURRENCY_PATTERN: Final = r"[A-Z]{3}"
+_PROJECT: Final = re.compile(rf"(?=.{{1,{_PROJECT_MAX}}}$){_PROJECT_PATTERN}", re.ASCII)
+_CURRENCY: Final = re.compile(_CURRENCY_PATTERN, re.ASCII)
+SECTIONS: Final[forms.Keys] = {
+    "project": forms.said(forms.matching(_PROJECT_PATTERN, _PROJECT_MAX, "acme-mail"), "The project's name"),
+    "use": forms.said(forms.TEXT, "The shipped rules that this file builds on"),
+    "currency": forms.said(forms.matching(_CURRENCY_PATTERN, 3, "EUR"), "Of the plans' prices; USD if nothing is said"),
+    "account": forms.said(forms.some(forms.words(_ACCOUNT)), "How an event finds its account"),
+    "person": forms.said(forms.some(forms.words(ROLES)), "Whom a lead names: the first of these with an e-mail"),
+    "lists": forms.said(forms.named(forms.some(forms.TEXT), LISTS_MAX, word=True), "Lists of texts, for `in`"),
+    "events": forms.said(
+        forms.named(forms.EVENTS, selectors.ALIASES_MAX, word=True), "Your names for events, and what your product calls them"
+    ),
+    "measures": forms.said(
+        forms.named(measures.FORM, measures.MEASURES_MAX, word=True), "Numbers that are kept for each account"
+    ),
+    "limits": forms.said(forms.named(forms.record(limits.LIMIT), limits.LIMITS_MAX), "What plans cap"),
+    "features": forms.said(forms.named(forms.record(meters.FEATURE), meters.FEATURES_MAX), "What only some plans include"),
+    "plans": forms.said(forms.named(plans.FORM, plans.PLANS_MAX), "The ladder, cheapest first"),
+    "addons": forms.said(forms.named(forms.record(addons.ADDON), addons.ADDONS_MAX), "What an account may have beside its plan"),
+    "no_plan": forms.said(forms.TEXT, "The plan of an account of which none is known"),
+    "plan": forms.said(forms.record(PLAN_SOURCE, needs=("from",)), "Where the plan is said, if not by the trait `plan`"),
+    "onboarding": forms.said(forms.record(plans.ONBOARDING, needs=("steps",)), "The steps of a good start"),
+    "lead_types": forms.said(
+        forms.named(forms.record(leads.LEAD_TYPE), leads.LEAD_TYPES_MAX), "What a lead is for, strongest first"
+    ),
+    "close": forms.said(forms.record(leads.CLOSING), "When events close an account's leads"),
+    "rules": forms.said(forms.named(forms.record(rules.RULE), rules.RULES_MAX), "The ways to qualify"),
+}
+"""The file itself; what forms are and how to add a key: forms.py."""
 
 
 def checked(root: Fields, report: Report) -> Rulebook:
@@ -96,7 +124,7 @@ def _account(node: Node | None, report: Report) -> None:
         shapes.each(
             node,
             "`account`",
-            lambda item, what, report: shapes.one_of(item, what, ("group",), ("domain", "person"), report),
+            lambda item, what, report: shapes.one_of(item, what, _ACCOUNT, ("domain", "person"), report),
             report,
         )
 

@@ -4,14 +4,14 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from detector.core.rulebook import shapes
+from detector.core.rulebook import forms, shapes
 from detector.core.rulebook.model import Counted, Distinct, Newest, Selector
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context, selector
 from detector.core.rulebook.tree import Node, Scalar, kind_of
 
-_DISTINCT: Final = ("day", "person", "feature")
-_PATH: Final = re.compile(r"properties(\.[\w$]+)+")
+DISTINCT: Final = ("day", "person", "feature")
+_PATH: Final = re.compile(forms.PATH_PATTERN)
 
 
 def count(name: str, values: Mapping[str, Node], _node: Node, context: Context) -> Counted:
@@ -56,9 +56,9 @@ def path(node: Node, what: str, report: Report) -> str | None:
 
 
 def _told_apart(node: Node, of: Selector, what: str, report: Report) -> str | None:
-    if not isinstance(node, Scalar) or node.text not in _DISTINCT:
+    if not isinstance(node, Scalar) or node.text not in DISTINCT:
         if isinstance(node, Scalar) and not node.text.startswith("properties."):
-            remedy = report.guess(node.text, [*_DISTINCT, "properties.…"])
+            remedy = report.guess(node.text, [*DISTINCT, "properties.…"])
             report.refuse(node.at, "value", f"`distinct` of {what} cannot be {kind_of(node)}", remedy)
             return None
         if of.builtin == "premium":

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, get_args
 
-from detector.core.rulebook import shapes
+from detector.core.rulebook import forms, shapes
 from detector.core.rulebook.conditions import condition
 from detector.core.rulebook.model import Condition, Family, LeadType
 from detector.core.rulebook.names import CLOSE, DO
@@ -22,9 +22,17 @@ TYPES_OF_FAMILY: Final[Mapping[Family, tuple[str, ...]]] = {
 }
 """The lead types that a family can lead to; which one follows from the account's stage (the table in docs/rulebook.md)."""
 
-TEAMS: Final = ("sales", "success", "marketing", "product")
+_TO: Final = ("sales", "success", "marketing", "product")
 """Whom a lead type is for; `product` is your own program, which nobody else is to hear."""
-_LEAD_TYPE: Final = ("to", "answer_in", "do")
+LEAD_TYPE: Final[forms.Keys] = {
+    "to": forms.said(forms.words(_TO), "Who gets these leads; `product`: your own program"),
+    "answer_in": forms.said(forms.DURATION, "How soon somebody should answer"),
+    "do": forms.said(forms.TEMPLATE, "What they should do; may name {account}, {offer.plan} …"),
+}
+CLOSING: Final[forms.Keys] = {
+    "won": forms.said(forms.CONDITION, "Closes every open lead of the account as won"),
+    "lost": forms.said(forms.CONDITION, "Closes every open lead of the account as lost"),
+}
 _LEAD_TYPE_LATER: Final = ("expires", "at_least", "owner", "quiet_after")
 _EXAMPLES: Final = {"to": "sales", "answer_in": "1h", "do": '"Call them."'}
 
@@ -37,11 +45,11 @@ def lead_types(node: Node | None, context: Context) -> tuple[LeadType, ...]:
     for name, entry in found.items():
         what = f"lead type '{name}'"
         shapes.name_ok(entry.key, "a lead type", report)
-        values = shapes.fields(entry.value, what, _LEAD_TYPE, _LEAD_TYPE_LATER, report)
+        values = shapes.fields(entry.value, what, LEAD_TYPE, _LEAD_TYPE_LATER, report)
         if values is None:
             continue
         shapes.require(values, entry.value, what, _EXAMPLES, report)
-        to = shapes.one_of(values["to"], f"`to` of {what}", TEAMS, (), report) if "to" in values else None
+        to = shapes.one_of(values["to"], f"`to` of {what}", _TO, (), report) if "to" in values else None
         answer_in = shapes.duration(values["answer_in"], f"`answer_in` of {what}", report) if "answer_in" in values else None
         do = template(values["do"], context.names, DO, report) if "do" in values else ()
         built.append(LeadType(name, to or "sales", answer_in or 0, do))
@@ -52,8 +60,6 @@ def close(node: Node | None, context: Context) -> tuple[Condition | None, Condit
     """When telemetry closes every open lead of an account: as won, as lost."""
     if node is None:
         return None, None
-    values = shapes.fields(node, "`close`", ("won", "lost"), ("recycled", "expired"), context.report) or {}
-    won, lost = (
-        condition(values[key], context.names, CLOSE, context.report) if key in values else None for key in ("won", "lost")
-    )
+    values = shapes.fields(node, "`close`", CLOSING, ("recycled", "expired"), context.report) or {}
+    won, lost = (condition(values[key], context.names, CLOSE, context.report) if key in values else None for key in CLOSING)
     return won, lost

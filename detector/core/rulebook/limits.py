@@ -3,14 +3,14 @@
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from detector.core.rulebook import shapes
+from detector.core.rulebook import forms, shapes
 from detector.core.rulebook.conditions import condition
 from detector.core.rulebook.counting import path
 from detector.core.rulebook.model import Limit, Selector
 from detector.core.rulebook.names import IF
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context, selector
-from detector.core.rulebook.steps import steps
+from detector.core.rulebook.steps import STEP, steps
 from detector.core.rulebook.tree import Entry, Node, Scalar, kind_of
 
 LIMITS_MAX: Final = 100
@@ -25,7 +25,25 @@ _BESIDE: Final[Mapping[str, tuple[str, ...]]] = {
 """What belongs to each kind; every other key that is not for all is refused beside it."""
 _FOR_ALL: Final = ("refused", "label", "unit", "if", "at")
 _EXAMPLES: Final = {"of": "Your Event Name", "each": "recording", "resets": "month"}
-_KEYS: Final = (*_KINDS, "of", "each", "worst_by", "resets", *_FOR_ALL)
+_RESETS: Final = ("month",)
+LIMIT: Final[forms.Keys] = {
+    "last": forms.said(forms.PROPERTY, "A gauge: the newest value of a property, of the events of `of`"),
+    "max": forms.said(forms.PROPERTY, "A limit on each single event, with `of` and `each`"),
+    "count": forms.said(forms.EVENTS, "A counter: how many of these events"),
+    "sum": forms.said(forms.PROPERTY, "A counter: the sum of a property, of the events of `of`"),
+    "distinct": forms.said(
+        forms.either(forms.words(("person",)), forms.PROPERTY), "A counter: how many different ones, of the events of `of`"
+    ),
+    "of": forms.said(forms.EVENTS, "Which events carry what is looked at"),
+    "each": forms.said(forms.TEXT, "With `max`: what a single event is, such as recording"),
+    "worst_by": forms.said(forms.PROPERTY, "With `last`: what tells parts of the account apart; the fullest counts"),
+    "resets": forms.said(forms.words(_RESETS), "When a counter begins again"),
+    "refused": forms.said(forms.EVENTS, "What your product sends when it stops somebody at the cap"),
+    "label": forms.said(forms.TEXT, "What texts call it; its name, if nothing is said"),
+    "unit": forms.said(forms.TEXT, "What the numbers are: s m h d w, bytes, or a text that is shown"),
+    "if": forms.said(forms.CONDITION, "It is there only while this holds"),
+    "at": forms.said(forms.one_or_more(STEP), "Its steps, in place of the rule's"),
+}
 _LATER: Final = ("min", "window", "tolerance", "where")
 _RESETS_LATER: Final = ("billing period", "day", "week", "hour", "year", "quarter", "never")
 
@@ -40,7 +58,7 @@ def units_of(node: Node | None) -> dict[str, str | None]:
     """Limit -> its unit, before any limit is checked: plans give amounts in it."""
     found: dict[str, str | None] = {}
     for name, entry in shapes.entries(node, "limits", Report()).items():
-        values = shapes.fields(entry.value, "", _KEYS, (), Report()) or {}
+        values = shapes.fields(entry.value, "", LIMIT, (), Report()) or {}
         unit = values.get("unit")
         found[name] = unit.text if isinstance(unit, Scalar) else None
     return found
@@ -49,7 +67,7 @@ def units_of(node: Node | None) -> dict[str, str | None]:
 def _limit(name: str, entry: Entry, lead_types: Collection[str], context: Context) -> Limit | None:
     what, report = f"limit '{name}'", context.report
     shapes.name_ok(entry.key, "a limit", report)
-    values = shapes.fields(entry.value, what, _KEYS, _LATER, report)
+    values = shapes.fields(entry.value, what, LIMIT, _LATER, report)
     if values is None:
         return None
     kinds = [kind for kind in _KINDS if kind in values]
@@ -61,7 +79,7 @@ def _limit(name: str, entry: Entry, lead_types: Collection[str], context: Contex
     kind = kinds[0]
     _check_beside(kind, values, entry, what, report)
     if "resets" in values:
-        shapes.one_of(values["resets"], f"`resets` of {what}", ("month",), _RESETS_LATER, report)
+        shapes.one_of(values["resets"], f"`resets` of {what}", _RESETS, _RESETS_LATER, report)
     events = values["count"] if kind == "count" else values.get("of")
     each = shapes.text(values["each"], f"`each` of {what}", report) if "each" in values else None
     label = shapes.text(values["label"], f"the label of {what}", report) if "label" in values else None

@@ -27,6 +27,8 @@ DEPTH_MAX: Final = 32
 NODES_MAX: Final = 20_000
 """Keys, values, lists and maps of one file: a bound on time, some ten times what a large rulebook has."""
 
+_DEEP: Final = re.compile(rf"(?:[\[{{][ \t]*){{{DEPTH_MAX + 1}}}")
+"""More opening brackets in a row than there are levels: the parser looks so far ahead at them that it takes long to count."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 QUOTE_IT: Final = "Put the whole text in quotes"
 _BAD_CHARACTER: Final = "a character that YAML does not allow"
@@ -49,6 +51,12 @@ def load(text: str, report: Report, base: str | None = None) -> Fields:
 def _check_bytes(text: str, report: Report, base: str | None) -> None:
     if len(text) > BYTES_MAX or len(text.encode(errors="replace")) > BYTES_MAX:
         report.refuse(At(1, 1, base), "too_long", f"the file is larger than {BYTES_MAX // 1024} KiB", "Cut lists, merge rules")
+        raise RulebookError(report.problems)
+    deep = _DEEP.search(text)
+    if deep is not None:
+        line = text.count("\n", 0, deep.start()) + 1
+        at = At(line, deep.start() - text.rfind("\n", 0, deep.start()), base)
+        report.refuse(at, "too_deep", f"more than {DEPTH_MAX} levels", "Nothing in a rulebook lies so deep")
         raise RulebookError(report.problems)
     try:
         text.encode()

@@ -1,13 +1,13 @@
 """The section `measures`: numbers, values and truths that are kept of each account.
 
-A measure is of one kind, which is the key that it begins with. To add a kind: its entry in KINDS, its class in model.py, its
-reader in detector/core/measures and its line in readers.py there.
+A measure is of one kind, which is the key that it begins with. To add a kind: its entry in KINDS, its keys in KEYS, its class in
+model.py, its reader in detector/core/measures and its line in readers.py there.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from detector.core.rulebook import absence, counting, shapes
+from detector.core.rulebook import absence, counting, forms, shapes
 from detector.core.rulebook.model import Measure, Type
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context
@@ -31,7 +31,21 @@ KINDS: Final[Mapping[str, Kind]] = {
     "last": Kind(("of", "window"), Type.ANY, counting.last, "It has `of` and `window`"),
     "absent": Kind(("after", "within"), Type.BOOL, absence.read, "It has `after` and `within`; `within` is how far it looks"),
 }
-KEYS: Final = tuple(dict.fromkeys([*KINDS, *(key for kind in KINDS.values() for key in kind.keys)]))
+_DISTINCT: Final = forms.either(forms.words(counting.DISTINCT), forms.PROPERTY)
+KEYS: Final[forms.Keys] = {
+    "count": forms.said(forms.EVENTS, "How many of these events"),
+    "distinct": forms.said(_DISTINCT, "How many different ones, of the events of `of`"),
+    "last": forms.said(forms.PROPERTY, "The newest value of a property, of the events of `of`"),
+    "absent": forms.said(forms.EVENTS, "True once none of these came in time after something else"),
+    "window": forms.said(forms.DURATION, "How far back it looks; without it, to the beginning"),
+    "of": forms.said(forms.EVENTS, "Which events; or `active`, any of a person; or `premium`, of features that the plan lacks"),
+    "after": forms.said(forms.EVENTS, "What begins the wait"),
+    "within": forms.said(forms.DURATION, "How long it waits"),
+}
+FORM: Final = forms.either(
+    *(forms.record({key: KEYS[key] for key in (name, *kind.keys)}, needs=(name,)) for name, kind in KINDS.items())
+)
+"""A measure as an editor sees it: one of the kinds, with what may stand beside it."""
 _LATER: Final = (
     *("sum", "min", "max", "grain", "during", "where", "worst_by", "per", "resets", "if", "streak", "sequence", "ratio"),
 )

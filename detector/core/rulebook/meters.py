@@ -2,13 +2,17 @@
 
 from typing import Final
 
-from detector.core.rulebook import shapes
+from detector.core.rulebook import forms, shapes
 from detector.core.rulebook.model import Feature, Selector
 from detector.core.rulebook.selectors import Context, selector
 from detector.core.rulebook.tree import Node
 
 FEATURES_MAX: Final = 500
-_FEATURE: Final = ("used", "refused")
+
+FEATURE: Final[forms.Keys] = {
+    "used": forms.said(forms.EVENTS, "Somebody used it"),
+    "refused": forms.said(forms.EVENTS, "Your product said that the plan lacks it"),
+}
 _FEATURE_LATER: Final = ("page", "screen", "label", "if")
 
 
@@ -18,11 +22,11 @@ def features(node: Node | None, context: Context) -> dict[str, Feature]:
     for name, entry in found.items():
         what = f"feature '{name}'"
         shapes.name_ok(entry.key, "a feature", context.report)
-        values = shapes.fields(entry.value, what, _FEATURE, _FEATURE_LATER, context.report)
+        values = shapes.fields(entry.value, what, FEATURE, _FEATURE_LATER, context.report)
         if values is None:
             continue
         if not values and not shapes.waits(entry.value, _FEATURE_LATER):
             context.report.refuse(entry.value.at, "missing", f"{what} names no event", "Write: {used: Your Event}")
-        used, refused = (selector(values[key], what, context) if key in values else Selector() for key in _FEATURE)
+        used, refused = (selector(values[key], what, context) if key in values else Selector() for key in FEATURE)
         built[name] = Feature(name, used, refused)
     return built

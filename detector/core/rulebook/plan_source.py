@@ -3,14 +3,18 @@
 import re
 from typing import Final
 
-from detector.core.rulebook import shapes
+from detector.core.rulebook import forms, shapes
 from detector.core.rulebook.model import PlanSource, Selector
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context, selector
 from detector.core.rulebook.tree import Node, Scalar, kind_of
 
-_KEYS: Final = ("from", "of", "since")
-_PATH: Final = re.compile(r"(account|properties)(\.[\w$]+)+")
+KEYS: Final[forms.Keys] = {
+    "from": forms.said(forms.TRAIT_OR_PROPERTY, "The trait, or the property of `of`, that names the plan"),
+    "of": forms.said(forms.EVENTS, "Which events carry the property"),
+    "since": forms.said(forms.TRAIT_OR_PROPERTY, "The same for the time from which on it counts"),
+}
+_PATH: Final = re.compile(forms.ROOT_PATTERN)
 _EXAMPLE: Final = "Write: from: account.subscription, or from: properties.plan with of: Your Event Name"
 
 
@@ -18,7 +22,7 @@ def plan_source(node: Node | None, context: Context) -> PlanSource | None:
     if node is None:
         return None
     report = context.report
-    values = shapes.fields(node, "`plan`", _KEYS, (), report)
+    values = shapes.fields(node, "`plan`", KEYS, (), report)
     if values is None:
         return None
     shapes.require(values, node, "`plan`", {"from": "account.subscription"}, report)

@@ -3,17 +3,23 @@
 from dataclasses import replace
 from typing import Final
 
-from detector.core.rulebook import shapes, trials
+from detector.core.rulebook import forms, shapes, trials
 from detector.core.rulebook.model import Onboarding, Plan, Selector
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context
-from detector.core.rulebook.terms import Known, items, terms
+from detector.core.rulebook.terms import DATED, PLAN, Known, items, terms
 from detector.core.rulebook.tree import Fields, Items, Node
 
 PLANS_MAX: Final = 100
 STEPS_MAX: Final = 32
 TERMS_MAX: Final = 50
-_ONBOARDING: Final = ("steps", "within", "by")
+FORM: Final = forms.either(forms.record(PLAN), forms.listed(forms.record(DATED), TERMS_MAX))
+_BY: Final = ("account",)
+ONBOARDING: Final[forms.Keys] = {
+    "steps": forms.said({**forms.listed(forms.TEXT, STEPS_MAX), "minItems": 1}, "Names of `events`, in any order"),
+    "within": forms.said(forms.DURATION, "How long after the first step the last may come"),
+    "by": forms.said(forms.words(_BY), "Whose steps count together"),
+}
 _ONBOARDING_LATER: Final = ("order", "since", "if")
 
 
@@ -72,12 +78,12 @@ def onboarding(node: Node | None, context: Context) -> Onboarding | None:
     if node is None:
         return None
     report = context.report
-    values = shapes.fields(node, "`onboarding`", _ONBOARDING, _ONBOARDING_LATER, report)
+    values = shapes.fields(node, "`onboarding`", ONBOARDING, _ONBOARDING_LATER, report)
     if values is None:
         return None
     shapes.require(values, node, "`onboarding`", {"steps": "[signed_up, …]"}, report)
     if "by" in values:
-        shapes.one_of(values["by"], "`by` of onboarding", ("account",), ("person",), report)
+        shapes.one_of(values["by"], "`by` of onboarding", _BY, ("person",), report)
     within = shapes.duration(values["within"], "`within` of onboarding", report) if "within" in values else None
     return Onboarding(_steps(values["steps"], context) if "steps" in values else {}, within)
 

@@ -4,14 +4,14 @@ from collections.abc import Collection, Mapping
 from typing import Final, cast
 
 from detector.core import words
-from detector.core.rulebook import shapes, units
+from detector.core.rulebook import forms, shapes, units
 from detector.core.rulebook.conditions import condition
 from detector.core.rulebook.leads import FAMILIES, TYPES_OF_FAMILY
 from detector.core.rulebook.model import Condition, Family, Rule, Selector, Template, Term
 from detector.core.rulebook.names import Place
 from detector.core.rulebook.problems import Report, closest
 from detector.core.rulebook.selectors import BUILTINS, Context, is_misspelt
-from detector.core.rulebook.steps import steps
+from detector.core.rulebook.steps import STEP, steps
 from detector.core.rulebook.templates import template
 from detector.core.rulebook.tree import At, Entry, Items, Node
 
@@ -21,7 +21,18 @@ COOLDOWN_MS: Final = 14 * units.UNITS_MS["d"]
 LATENESS_MS: Final = units.UNITS_MS["d"]
 _LATENESSES: Final = ("1d", "6h", "1h", "15m", "1m", "10s", "1s")
 """What a remedy may say: the first that is short enough."""
-_RULE: Final = ("family", "lead", "each", "at", "when", "event", "say", "cooldown", "lateness")
+_EACH: Final = ("limit",)
+RULE: Final[forms.Keys] = {
+    "family": forms.said(forms.words(FAMILIES), "The lead type follows from it and from the account's stage"),
+    "lead": forms.said(forms.TEXT, "The lead type, whatever the stage"),
+    "each": forms.said(forms.words(_EACH), "One rule for each of the limits"),
+    "at": forms.said(forms.one_or_more(STEP), "The steps of a limit, with `each: limit`"),
+    "when": forms.said(forms.one_or_more(forms.CONDITION), "All of them must hold; each is one line of evidence"),
+    "event": forms.said(forms.one_or_more(forms.TEXT), "At once when one of these comes, and hot"),
+    "say": forms.said(forms.TEMPLATE, "What sales reads; may name {account}, {plan}, measures …"),
+    "cooldown": forms.said(forms.DURATION, "Silence after it fired; 14d if nothing is said"),
+    "lateness": forms.said(forms.DURATION, "How late an event may come and still count; 1d if nothing is said"),
+}
 _RULE_LATER: Final = (
     "mode",
     "at_least",
@@ -45,13 +56,12 @@ def rules(node: Node | None, lead_types: Collection[str], context: Context) -> t
 def _rule(name: str, entry: Entry, lead_types: Collection[str], context: Context) -> Rule | None:
     what, report = f"rule '{name}'", context.report
     shapes.name_ok(entry.key, "a rule", report)
-    values = shapes.fields(entry.value, what, _RULE, _RULE_LATER, report)
+    values = shapes.fields(entry.value, what, RULE, _RULE_LATER, report)
     if values is None:
         return None
     family, lead = _leads_to(values, entry, what, lead_types, report)
     each_limit = (
-        "each" in values
-        and shapes.one_of(values["each"], f"`each` of {what}", ("limit",), ("plan", "feature"), report) is not None
+        "each" in values and shapes.one_of(values["each"], f"`each` of {what}", _EACH, ("plan", "feature"), report) is not None
     )
     _check_form(values, entry, what, report)
     by_event = "event" in values

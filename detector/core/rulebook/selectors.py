@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from detector.core.rulebook import shapes
+from detector.core.rulebook import forms, shapes
 from detector.core.rulebook.conditions import condition
 from detector.core.rulebook.model import Binary, Condition, Selector, Term, Type
 from detector.core.rulebook.names import WHERE, Names
@@ -12,7 +12,13 @@ from detector.core.rulebook.problems import Report, closest
 from detector.core.rulebook.tree import At, Fields, Items, Node, Scalar, kind_of
 
 BUILTINS: Final = ("active", "premium")
-_KEYS: Final = ("of", "where")
+FILTERED: Final[forms.Keys] = {
+    "of": forms.said(forms.some(forms.TEXT), "Which events"),
+    "where": forms.said(forms.CONDITION, "Only those for which this holds; it may name their own properties.…"),
+}
+_SOME: Final = (forms.TEXT, forms.record(FILTERED, needs=("of",)))
+EVENTS: Final = forms.either(*_SOME, forms.listed(forms.either(*_SOME)))
+"""What `forms.EVENTS` refers to."""
 _LATER: Final = ("page", "screen", "if", "during", "after", "then", "within")
 ALIASES_MAX: Final = 500
 COMPARED_MAX: Final = 500
@@ -88,7 +94,7 @@ def is_misspelt(name: str, at: At, context: Context) -> bool:
 
 
 def _filtered(node: Fields, what: str, context: Context, known: Mapping[str, Selector]) -> list[Term]:
-    values = shapes.fields(node, what, _KEYS, _LATER, context.report) or {}
+    values = shapes.fields(node, what, FILTERED, _LATER, context.report) or {}
     shapes.require(values, node, what, {"of": "Your Event Name"}, context.report)
     if "of" not in values:
         return []

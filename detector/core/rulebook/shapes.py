@@ -4,17 +4,17 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
-from detector.core.rulebook import units
+from detector.core.rulebook import forms, units
 from detector.core.rulebook.names import RESERVED
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.tree import Entry, Fields, Items, Node, Scalar, kind_of, shortened
 
 T = TypeVar("T")
 
-TEXT_MAX: Final = 200
+TEXT_MAX: Final = forms.TEXT_MAX
 RULEBOOK: Final = "a rulebook"
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}", re.ASCII)
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
+_NAME = re.compile(forms.NAME_PATTERN, re.ASCII)
+_WORD = re.compile(forms.WORD_PATTERN, re.ASCII)
 _WITH_UNIT: Final = re.compile(r"[0-9.]+\s*[a-zA-Z]+", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _TRUTHS: Final = ("true", "True", "TRUE", "false", "False", "FALSE")

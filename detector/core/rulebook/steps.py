@@ -3,13 +3,25 @@
 from collections.abc import Collection
 from typing import Final
 
-from detector.core.rulebook import shapes, units
+from detector.core.rulebook import forms, shapes, units
 from detector.core.rulebook.model import Step, Steps
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.tree import Fields, Items, Node, Scalar, kind_of
 
 OWN: Final = ""
 """Of steps that say no lead type: they lead to the rule's."""
+_SHARE: Final = forms.either(forms.PERCENT, forms.words(("refused",)))
+STEP: Final = forms.either(
+    *_SHARE["anyOf"],
+    {
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": 1,
+        "propertyNames": _SHARE,
+        "additionalProperties": forms.TEXT,
+    },
+)
+"""A step alone, or with the lead type that it leads to: `75%: product`."""
 _EXAMPLE: Final = "Write: at: [80%, 100%, refused]"
 _PRODUCT: Final = "Define it in `lead_types`; for your own product: {to: product, answer_in: 1d, do: …}"
 

@@ -5,13 +5,31 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal, cast
 
-from detector.core.rulebook import shapes, trials, units
+from detector.core.rulebook import forms, shapes, trials, units
 from detector.core.rulebook.model import Plan
 from detector.core.rulebook.problems import Report
-from detector.core.rulebook.steps import of_limits
+from detector.core.rulebook.steps import STEP, of_limits
 from detector.core.rulebook.tree import Items, Node, Scalar, kind_of
 
-_KEYS: Final = ("stage", "price", "per", "allows", "has", "tolerance", "at", *trials.KEYS)
+_STAGES: Final = ("trial", "free", "paying")
+PRICE: Final = forms.either(forms.NUMBER, forms.words(("ask",)))
+PLAN: Final[forms.Keys] = {
+    "stage": forms.said(forms.words(_STAGES), "Where an account on this plan stands"),
+    "price": forms.said(PRICE, "A month, in `currency`; or `ask`"),
+    "per": forms.said(forms.TEXT, "What the price is for besides, such as seat"),
+    "allows": forms.said(
+        forms.named(forms.either(forms.AMOUNT, forms.words(("none",)))), "limit: how much of it, or `none` for no cap"
+    ),
+    "has": forms.said(forms.listed(forms.TEXT), "The features that it includes"),
+    "at": forms.said(forms.named(forms.one_or_more(STEP)), "limit: its steps on this plan"),
+    "tolerance": forms.said(forms.named(forms.PERCENT), "limit: by how much its steps of 100 % and more come later"),
+    **trials.KEYS,
+}
+DATED: Final[forms.Keys] = {
+    "from": forms.said(forms.matching(forms.DAY_PATTERN, 10, "2024-08-26"), "The day from which on these terms count"),
+    **PLAN,
+}
+"""Terms in a list."""
 _LATER: Final = ("until", "adds", "since")
 
 
@@ -28,12 +46,11 @@ class Known:
 def terms(name: str, node: Node, known: Known, *, dated: bool = False) -> Plan | None:
     """None: it is no map. `dated`: it stands in a list, and says from which day on it counts."""
     what, report = f"plan '{name}'", known.report
-    values = shapes.fields(node, what, (*_KEYS, "from") if dated else _KEYS, _LATER, report)
+    values = shapes.fields(node, what, DATED if dated else PLAN, _LATER, report)
     if values is None:
         return None
     shapes.require(values, node, what, {"stage": "free, paying or trial"}, report)
-    stages = ("trial", "free", "paying")
-    stage = shapes.one_of(values["stage"], f"the stage of {what}", stages, (), report) if "stage" in values else None
+    stage = shapes.one_of(values["stage"], f"the stage of {what}", _STAGES, (), report) if "stage" in values else None
     if stage == "paying":
         shapes.require(values, node, what, {"price": "20 (a month), or ask"}, report)
     return Plan(

@@ -5,13 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from detector.core.rulebook import units
+from detector.core.rulebook import forms, units
 from detector.core.rulebook.model import Plan
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.tree import Entry, Fields, Node, Scalar, kind_of
 
-KEYS: Final = ("like", "days", "then")
 DAYS_MAX: Final = 3_650
+KEYS: Final[forms.Keys] = {
+    "like": forms.said(forms.TEXT, "A trial: the plan whose `allows`, `has` and `tolerance` it takes"),
+    "days": forms.said(forms.whole(1, DAYS_MAX), "A trial: how many days of 24 hours it lasts, with `then`"),
+    "then": forms.said(forms.TEXT, "A trial: the plan that follows it, with `days`"),
+}
 _OWN: Final = ("allows", "has", "tolerance")
 _WHOLE: Final = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
 

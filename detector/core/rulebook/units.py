@@ -17,9 +17,12 @@ SIZES: Final = {
 }
 
 _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?", re.ASCII)
-_PERCENT = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)%", re.ASCII)
-_DURATION = re.compile(r"([0-9]{1,10})([smhdw])", re.ASCII)
-_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([KMGTP]i?B|B)", re.ASCII)
+PERCENT_PATTERN: Final = r"([0-9]{1,6}(?:\.[0-9]{1,6})?)%"
+DURATION_PATTERN: Final = r"([0-9]{1,10})([smhdw])"
+SIZE_PATTERN: Final = r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([KMGTP]i?B|B)"
+_PERCENT = re.compile(PERCENT_PATTERN, re.ASCII)
+_DURATION = re.compile(DURATION_PATTERN, re.ASCII)
+_SIZE = re.compile(SIZE_PATTERN, re.ASCII)
 
 
 def number(text: str) -> float | None:

@@ -16,6 +16,15 @@ def written(root: Fields) -> str:
     return "".join(f"{line}\n" for line in _lines(root))
 
 
+def on_one_line(node: Node) -> str:
+    """A node as a message shows it: `[80%, 100%]`, `{count: sent, window: 7d}`."""
+    if isinstance(node, Fields):
+        return "{" + ", ".join(f"{_key(entry.key)}: {on_one_line(entry.value)}" for entry in node.entries.values()) + "}"
+    if isinstance(node, Items):
+        return "[" + ", ".join(map(on_one_line, node.items)) + "]"
+    return _scalar(node)
+
+
 def _lines(node: Node) -> Iterator[str]:
     """The lines of a map or list that stands at the margin; a scalar, or what is empty, is one line."""
     if isinstance(node, Fields) and node.entries:

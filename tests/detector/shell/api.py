@@ -7,6 +7,7 @@ import httpx
 from fastapi import FastAPI
 
 from detector.app import create_router
+from detector.rulebook_routes import create_schema_router
 from runtime.web import install_error_answers
 from tests.detector.shell.world import World
 
@@ -28,6 +29,7 @@ class Api:
             lambda project: project != "nobodys",
             lambda: world.now,
         )
+        self._app.include_router(create_schema_router())
         self._app.include_router(router)
 
     def get(self, path: str, **request: Any) -> httpx.Response:

@@ -21,7 +21,7 @@ ACCOUNTS = 50
 HASH_BYTES = 8
 ROWS_BYTES = 8_040
 """Of the accounts of `pages`, packed."""
-COMMIT = ["UPDATE checkpoints", "INSERT accounts", "INSERT seen"]
+COMMIT = ["UPDATE checkpoints", "INSERT accounts", "INSERT seen", "INSERT event_names"]
 PUBLISH = ["SELECT outbox", "DELETE outbox"]
 """Rows are read until fewer came than were asked for."""
 
@@ -100,7 +100,7 @@ def pages(begin: int, count: int) -> list[UsageEvent]:
 
 
 @pytest.mark.parametrize("events", [ACCOUNTS, 40 * ACCOUNTS])
-def test_a_commit_takes_three_statements_and_a_row_an_account_however_many_events(
+def test_a_commit_takes_four_statements_and_a_row_an_account_however_many_events(
     world: World, statements: Statements, events: int
 ) -> None:
     world.send(*pages(0, ACCOUNTS))

@@ -5,8 +5,8 @@ from itertools import zip_longest
 from typing import Any, Final
 
 from detector.core.rulebook.writing import quoted
-from tests.scenarios import times
-from tests.scenarios.model import Line, Scenario
+from detector.scenarios import times
+from detector.scenarios.model import Line, Scenario
 
 _TIMES: Final = ("at", "qualified_at")
 _HEADINGS: Final = {
@@ -24,6 +24,17 @@ def difference(scenario: Scenario, got: Mapping[str, Sequence[Mapping[str, Any]]
         if len(wanted) != len(got[key]) or any(_wrong(*pair) for pair in zip(wanted, got[key], strict=True))
     ]
     return "\n".join([f"{scenario.file}:{scenario.number}: {scenario.title}", *parts]) if parts else None
+
+
+def parting(
+    scenario: Scenario, how: str, part: str, calm: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]
+) -> str:
+    """Played another way (`how`) the scenario came out otherwise: what of a part came only as it stands, and what only then."""
+    first, second = [shown(each) for each in calm], [shown(each) for each in other]
+    lines = [f"{scenario.file}:{scenario.number}: {scenario.title}", f"\n  {how}, {_HEADINGS[part]}:"]
+    lines += [f"  - it does not come\n      as it stands  {each}" for each in first if each not in second]
+    lines += [f"  + it comes only then\n      got           {each}" for each in second if each not in first]
+    return "\n".join(lines if len(lines) > 2 else [*lines, "  ! the same lines, in another order or number"])
 
 
 def _wrong(wanted: Line, got: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,8 @@
 """A file of scenarios in, the scenarios out, or every problem with its file, line and remedy. Strict, as rulebooks are read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -11,13 +13,15 @@ from detector.core.rulebook.parse import parse
 from detector.core.rulebook.problems import Report, RulebookError
 from detector.core.rulebook.tree import At, Entry, Fields, Items, Node, kind_of
 from detector.rulebooks import bases
-from tests.scenarios import language
-from tests.scenarios.language import EVENTS, EXAMPLES, GIVEN, HEARS, LEAD, NEEDS, READERS, SIGNALS, STATUSES, Keys
-from tests.scenarios.model import Line, Scenario
+from detector.scenarios import language
+from detector.scenarios.language import EVENTS, EXAMPLES, GIVEN, HEARS, LEAD, NEEDS, READERS, SIGNALS, STATUSES, Keys
+from detector.scenarios.model import Line, Scenario
 
 _FILE: Final = ("about", "rulebook", "scenarios")
 _SCENARIO: Final = ("about", "given", "any_order", "expect")
 _ACCOUNT: Final = "acme"
+RULEBOOK: Final = "rulebook.yaml"
+"""Beside the folder of the scenarios: theirs, unless they name another."""
 
 
 class ScenarioError(ValueError):
@@ -27,34 +31,59 @@ class ScenarioError(ValueError):
 def read(file: Path) -> list[Scenario]:
     """Raises ScenarioError with every problem that was found in the file, or in its rulebook."""
     report = Report()
-    text = file.read_text(encoding="utf-8")
+    text = _text(file)
+    beside = file.parent.parent / RULEBOOK
     try:
         root = load(text, report)
         sections = shapes.fields(root, "a file of scenarios", _FILE, (), report) or {}
-        shapes.require(sections, root, "a file of scenarios", {"rulebook": "rulebook.yaml", "scenarios": "{A title: …}"}, report)
+        needs = {"scenarios": "{A title: …}"} if beside.is_file() else {"rulebook": RULEBOOK, "scenarios": "{A title: …}"}
+        shapes.require(sections, root, "a file of scenarios", needs, report)
         report.raise_if_any()
-        program = _program(sections["rulebook"], text, file, report)
+        program = _program(sections["rulebook"], text, file, report) if "rulebook" in sections else _compiled_file(beside)
         found = [_scenario(entry, file, program, report) for entry in _titled(sections["scenarios"], report)]
         report.raise_if_any()
     except RulebookError as error:
-        raise ScenarioError("\n".join(problem.located(str(file)) for problem in error.problems)) from None
+        raise _refused(file, error) from None
     return [scenario for scenario in found if scenario is not None]
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ScenarioError(f"{file} is not UTF-8 text: save it as UTF-8") from None
+    except OSError as error:
+        raise ScenarioError(f"{file} cannot be read: {error.strerror}") from None
 
 
 def _program(node: Node, text: str, file: Path, report: Report) -> Program:
     """The rulebook that stands in the file itself, or the file of that name, seen from this one."""
     if isinstance(node, Fields):
-        return compile_rulebook(parse(_inline(node, text, report), bases()).rulebook, 1)
+        return _compiled(_inline(node, text, report))
     name = shapes.text(node, "`rulebook`", report)
     report.raise_if_any()
     path = file.parent / (name or "")
     if not path.is_file():
         report.refuse(node.at, "unknown_name", f"there is no file {path}", "Name one, or write the rulebook below `rulebook:`")
         report.raise_if_any()
+    return _compiled_file(path)
+
+
+def _compiled_file(path: Path) -> Program:
     try:
-        return compile_rulebook(parse(path.read_text(encoding="utf-8"), bases()).rulebook, 1)
+        return _compiled(_text(path))
     except RulebookError as error:
-        raise ScenarioError("\n".join(problem.located(str(path)) for problem in error.problems)) from None
+        raise _refused(path, error) from None
+
+
+@lru_cache(maxsize=8)
+def _compiled(text: str) -> Program:
+    """Kept, for files that lie side by side have one rulebook."""
+    return compile_rulebook(parse(text, bases()).rulebook, 1)
+
+
+def _refused(file: Path, error: RulebookError) -> ScenarioError:
+    return ScenarioError("\n".join(problem.located(str(file)) for problem in error.problems))
 
 
 def _inline(node: Fields, text: str, report: Report) -> str:
@@ -115,7 +144,7 @@ def _any_order(node: Node, given: Sequence[Line], report: Report) -> bool:
 def _lines(node: Node | None, verbs: Keys, where: str, report: Report) -> tuple[Line, ...]:
     if isinstance(node, Items):
         found = (_line(item, verbs, where, report) for item in node.items)
-        return tuple(line for line in found if line is not None)
+        return tuple(each for line in found if line is not None for each in _repeated(line, report))
     if node is not None:
         report.refuse(node.at, "value", f"{where} is a list, found {kind_of(node)}", "Begin each line with a hyphen")
     return ()
@@ -141,6 +170,18 @@ def _line(node: Node, verbs: Keys, where: str, report: Report) -> Line | None:
         else:
             values[key] = READERS.get(key, shapes.text)(value, f"`{key}`", report)
     return Line(node.at.line, verb, values)
+
+
+def _repeated(line: Line, report: Report) -> Iterator[Line]:
+    """`{every: 1h, times: 3}`: three lines, an hour apart."""
+    said = [key for key in ("every", "times") if key in line.values]
+    if len(said) == 1:
+        missing = "every: 1h" if said == ["times"] else "times: 3"
+        report.refuse(At(line.number, 1), "missing", f"a line with `{said[0]}` alone", f"Add: {missing}")
+    every, times = (line.values.get(key) for key in ("every", "times"))
+    for n in range(times or 1):
+        later = {key: line.values[key] + n * (every or 0) for key in ("at", "received") if line.values.get(key) is not None}
+        yield replace(line, values={**line.values, **later})
 
 
 def _guess(node: Fields, verbs: Keys, report: Report) -> str:

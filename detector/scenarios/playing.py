@@ -12,9 +12,9 @@ from detector.core.commands import apply
 from detector.core.judge import advance, import_ended, process
 from detector.core.ledger import Signal
 from detector.core.seen import DAY_MS, WINDOW_DAYS, hour_of
-from tests.scenarios import times
-from tests.scenarios.language import EVENTS
-from tests.scenarios.model import Line, Scenario
+from detector.scenarios import times
+from detector.scenarios.language import EVENTS
+from detector.scenarios.model import Line, Scenario
 
 Got = dict[str, Any]
 """A line as a scenario would expect it, with all its keys."""
@@ -27,6 +27,8 @@ class Played:
         self._scenario = scenario
         self._project = scenario.program.rulebook.project
         self.account = Account.new(self._project, scenario.account)
+        self._chunks: dict[tuple[str, int], bytes] = {}
+        """Of the account, as a database would have them."""
         self._seen: dict[tuple[str, int], int] = {}
         self._commands: set[str] = set()
         self.time = self._offset = 0
@@ -48,6 +50,12 @@ class Played:
         place = self._place(_arrival(line))
         self._fold(self._usage(str(number), line), place)
         self._hear(advance(self._scenario.program, self.account, place))
+
+    def restarts(self) -> None:
+        """What was in memory is gone: the account is read again from what would be stored of it."""
+        dump = self.account.dump()
+        self._chunks = {chunk: body for chunk, body in {**self._chunks, **dump.chunks}.items() if body}
+        self.account = Account.load(self._project, self._scenario.account, dump.hot, self._chunks)
 
     def passes(self, until: int) -> None:
         """What falls due is judged by a tick at that time."""

@@ -6,14 +6,14 @@ from typing import Any, Final
 from detector.core.rulebook import shapes, units
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.tree import Fields, Items, Node, Scalar, kind_of
-from tests.scenarios import times
+from detector.scenarios import times
 
 Keys = Mapping[str, tuple[str, ...]]
 """Verb -> the keys that may stand beside it."""
 
 EVENTS: Final[Keys] = {
-    "track": ("at", "received", "id", "person", "anonymous", "properties"),
-    "page": ("at", "received", "id", "person", "anonymous", "properties"),
+    "track": ("at", "received", "every", "times", "id", "person", "anonymous", "properties"),
+    "page": ("at", "received", "every", "times", "id", "person", "anonymous", "properties"),
     "group": ("at", "received", "id", "person", "traits"),
     "identify": ("at", "received", "id", "traits"),
 }
@@ -42,6 +42,7 @@ HEARS: Final[Keys] = {
 LEAD: Final = ("qualified_at", "says", "temperature", "owner", "disputed", "told", "signals")
 SIGNALS: Final[Keys] = {"rule": ("step", "at", "lead")}
 STATUSES: Final = ("open", *_STATUSES)
+TIMES_MAX: Final = 5_000
 EXAMPLES: Final = {"at": "day 1 10:00", "lead": "pql", "allowed": "1000"}
 
 
@@ -59,6 +60,14 @@ def _until(node: Node, what: str, report: Report) -> int | None:
 
 def truth(node: Node, what: str, report: Report) -> bool:
     return shapes.one_of(node, what, ("true", "false"), (), report) == "true"
+
+
+def _times(node: Node, what: str, report: Report) -> int | None:
+    number = units.number(node.text) if isinstance(node, Scalar) and node.plain else None
+    if number is not None and 1 <= number <= TIMES_MAX and number == int(number):
+        return int(number)
+    report.refuse(node.at, "value", f"{what} is a whole number from 1 to {TIMES_MAX:,}, found {kind_of(node)}", "Write: times: 3")
+    return None
 
 
 def _allowed(node: Node, what: str, report: Report) -> float | str | None:
@@ -94,6 +103,8 @@ def _json(node: Node) -> Any:
 
 READERS: Final[Mapping[str, Callable[[Node, str, Report], Any]]] = {
     **dict.fromkeys(("at", "received", "now", "qualified_at"), time),
+    "every": shapes.duration,
+    "times": _times,
     "snooze": _until,
     "amount": shapes.number,
     "allowed": _allowed,
