@@ -1,7 +1,7 @@
 """The section `limits`: what plans cap."""
 
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Final, Literal
 
 from detector.core.rulebook import forms, shapes
 from detector.core.rulebook.conditions import condition
@@ -14,7 +14,13 @@ from detector.core.rulebook.steps import STEP, steps
 from detector.core.rulebook.tree import Entry, Node, Scalar, kind_of
 
 LIMITS_MAX: Final = 100
-_KINDS: Final = ("last", "max", "count", "sum", "distinct")
+_KINDS: Final[Mapping[str, Literal["gauge", "counter", "sum", "distinct"]]] = {
+    "last": "gauge",
+    "max": "gauge",
+    "count": "counter",
+    "sum": "sum",
+    "distinct": "distinct",
+}
 _BESIDE: Final[Mapping[str, tuple[str, ...]]] = {
     "last": ("of", "worst_by"),
     "max": ("of", "each"),
@@ -86,7 +92,7 @@ def _limit(name: str, entry: Entry, lead_types: Collection[str], context: Contex
     return Limit(
         name=name,
         label=label or _label(name, each),
-        kind="gauge" if kind in ("last", "max") else "counter" if kind == "count" else "sum" if kind == "sum" else "distinct",
+        kind=_KINDS[kind],
         of=selector(events, what, context) if events is not None else Selector(),
         of_value=None if kind == "count" else _of_value(kind, values[kind], what, report),
         refused=selector(values["refused"], f"`refused` of {what}", context) if "refused" in values else Selector(),
