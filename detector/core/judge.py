@@ -166,7 +166,7 @@ def _may_rise(program: Program, account: Account, event: UsageEvent, touched: It
         if rest is not None and (not parts & rest.part or (parts != EVERYTHING and rest.lasts(event.timestamp))):
             continue
         state = account.ledger.rules.get(judged.name)
-        if judged.course is Course.MOVES or (state is not None and (state.told > 0 or state.due != NEVER)):
+        if judged.moves_at(event.timestamp) or (state is not None and (state.told > 0 or state.due != NEVER)):
             return True
         if moment is None:
             moment = _moment(program, account, event.timestamp, event)
@@ -216,7 +216,7 @@ class Judgement:
         assert self._event is not None  # noqa: S101 - nothing else is in order
         t = self._event.timestamp
         moment = self.at(t)
-        if judged.name not in self._account.ledger.rules and not judged.moves and holds(judged, moment).rank == 0:
+        if judged.name not in self._account.ledger.rules and not judged.moves_at(t) and holds(judged, moment).rank == 0:
             return
         self._reach(judged, t)
 
@@ -277,7 +277,7 @@ class Judgement:
         told, due, changes = state.told, state.due, len(self._changes)
         while state.due < t:
             self._take(judged, state, state.due)
-        if state.told > 0 and judged.course is Course.FALLS:
+        if state.told > 0 and judged.course_at(t) is Course.FALLS:
             dip(judged, state, self.at(t).earlier())
         self._take(judged, state, t)
         if state.told != told or state.due != due or len(self._changes) > changes:

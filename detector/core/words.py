@@ -45,7 +45,7 @@ def amount(of: float, unit: str | None) -> str:
     """In the unit of a limit: 290 s -> "4 minutes 50 seconds", 4870000000 bytes -> "4.87 GB", 3 credits -> "3 credits"."""
     if unit is None:
         return number(of)
-    if unit in units.UNITS_MS:
+    if unit in units.UNITS_MS and abs(of) <= units.NUMBER_MAX:
         return _length(of * units.UNITS_MS[unit])
     return _size(of) if unit == units.BYTES else f"{number(of)} {unit}"
 

@@ -228,7 +228,10 @@ class Account:
         before, now = self.used(name, since), self.used(name, midnight)
         if before is None or now is None or now <= before:
             return None
-        more = max(0, ceil((allowed - now) * (midnight - since) / (now - before)))
+        exactly = max(0, allowed - now) * (midnight - since) / (now - before)
+        if exactly > 3_650 * DAY:
+            return None
+        more = ceil(exactly)
         begins_again = [midnight + days * DAY for days in range(1, 32) if first_of_month(midnight + days * DAY)]
         return None if "resets" in limit and midnight + more >= begins_again[0] else more
 

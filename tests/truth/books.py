@@ -115,6 +115,8 @@ def _varied(draw: st.DrawFn, plan: dict[str, Any], limits: list[str]) -> Any:
     others = draw(st.lists(st.sampled_from([5, 10, 40]), min_size=1, max_size=2))
     dates = [{}, *({"from": day} for day in ("2026-05-29", "2026-06-03"))]
     terms = [plan, *({**plan, "allows": {**plan["allows"], "contacts": n}, "has": ["ab"]} for n in others)]
+    if draw(st.booleans()):
+        terms[-1] = {**terms[-1], "at": {draw(st.sampled_from(limits)): draw(st.sampled_from(STEPS))}}
     return [{**date, **each} for date, each in zip(dates, draw(st.permutations(terms)), strict=False)]
 
 

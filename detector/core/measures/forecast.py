@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from detector.core.measures.usage import LimitReader
 
 SPAN_MS = 7 * DAY_MS
+MOST_MS = 3_650 * DAY_MS
+"""The longest duration that a rulebook can name."""
 
 
 def full_at(limit: "LimitReader", moment: Moment) -> int | None:
-    """Epoch ms. None: unknown, no cap, it does not grow, or it begins again before it is full."""
+    """Epoch ms. None: unknown, no cap, it does not grow, not in ten years, or it begins again before it is full."""
     midnight = moment.t - moment.t % DAY_MS
     begun = midnight - SPAN_MS
     if limit.limit.resets:
@@ -28,10 +30,12 @@ def full_at(limit: "LimitReader", moment: Moment) -> int | None:
     before, now = limit.used(moment.at(begun)), limit.used(moment.at(midnight))
     if before is None or now is None or now <= before:
         return None
-    at = midnight + max(0, ceil((allowed - now) * (midnight - begun) / (now - before)))
-    if limit.limit.resets and at >= month_start(month_of(midnight) + 1):
+    left = max(0, allowed - now)
+    more = left * (midnight - begun) / (now - before)
+    if not more <= MOST_MS:
         return None
-    return at
+    at = midnight + ceil(more)
+    return None if limit.limit.resets and at >= month_start(month_of(midnight) + 1) else at
 
 
 def full_in(limit: "LimitReader", moment: Moment) -> int | None:

@@ -52,8 +52,13 @@ class Ladder:
 
     @property
     def timed(self) -> bool:
-        """Whether time alone changes where an account stands: a trial ends, or a plan gets other terms."""
-        return bool(self._timed or self._terms.dates)
+        """Whether a trial can end, so that time alone changes where an account stands."""
+        return bool(self._timed)
+
+    @property
+    def settles_at(self) -> int:
+        """From when on no plan gets other terms any more: time alone, trials aside, changes nothing then."""
+        return self._terms.dates[-1] if self._terms.dates else 0
 
     def standing(self, facts: Facts, t: int) -> Standing:
         standing = self._plainly(facts, t)

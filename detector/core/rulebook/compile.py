@@ -28,7 +28,6 @@ from detector.core.rulebook.model import (
     Expr,
     LeadType,
     Name,
-    Plan,
     Rule,
     Rulebook,
     Selector,
@@ -116,7 +115,7 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     of_limits = limit_values(limits.values())
     values |= where_trials_end(of_limits) if ladder.timed else of_limits
     counts = frozenset(name for name, reader in readers.items() if reader.rises_by_one)
-    judged = {each.name: each for rule in rulebook.rules for each in _judged(rule, limits, values, counts, rulebook.plans)}
+    judged = {each.name: each for rule in rulebook.rules for each in _judged(rule, limits, values, counts, ladder)}
     sinks = [sink for reader in readers.values() for sink in reader.sinks]
     sinks += [sink for limit in limits.values() for sink in limit.sinks]
     sinks += [*_sinks(rulebook), *_plan_sinks(rulebook, ladder)]
@@ -153,7 +152,7 @@ def asked_properties(rule: Rule) -> tuple[str, ...]:
 
 
 def _judged(
-    rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, Value], counts: frozenset[str], plans: tuple[Plan, ...]
+    rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, Value], counts: frozenset[str], ladder: Ladder
 ) -> list[Judged]:
     """`counts`: the measures that no event raises by more than one."""
     properties = asked_properties(rule)
@@ -167,10 +166,11 @@ def _judged(
         sources=tuple(read(path) for path in paths),
         of_person=not rule.event and any(path.startswith("person.") for path in paths),
         course=max((course_of(condition.expr, read) for condition in rule.when), default=Course.STILL),
+        settles_at=ladder.settles_at if rule.each_limit or {"plan", "stage"} & {*paths} else 0,
     )
     if rule.each_limit:
         allowed = values["limit.allowed"].course
-        return [each for limit in limits.values() for each in for_limit(judged, limit, allowed, plans)]
+        return [each for limit in limits.values() for each in for_limit(judged, limit, allowed, ladder.plans)]
     return [replace(judged, asked_key=asked_key(rule.name, rule.event, properties))] if rule.event else [judged]
 
 

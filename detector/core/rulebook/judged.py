@@ -79,6 +79,8 @@ class Judged:
     of_person: bool = False
     """Whether a line looks at the person at hand."""
     course: Course = Course.STILL
+    settles_at: int = 0
+    """Until then time alone can make it hold whatever its course: terms of plans that it looks at change on days to come."""
     steps: tuple[Step, ...] = ()
     """Of the limit, where the plan says none of its own; `lead`: the lead type of a step that is not the rule's own."""
     lead: str = ""
@@ -136,10 +138,13 @@ class Judged:
         gauge, below = self.limit.gauge_below(moment, steps)
         return Rest(of_no_line, left, gauge=gauge, below=below)
 
-    @property
-    def moves(self) -> bool:
+    def course_at(self, t: int) -> Course:
+        """What time alone can do to it from t on."""
+        return self.course if t >= self.settles_at else Course.MOVES
+
+    def moves_at(self, t: int) -> bool:
         """Whether time alone can make it hold: it needs a timer."""
-        return self.course is Course.MOVES
+        return self.course_at(t) is Course.MOVES
 
     @property
     def explicit(self) -> bool:

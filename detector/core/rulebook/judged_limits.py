@@ -15,7 +15,8 @@ def for_limit(judged: Judged, limit: LimitReader, allowed: Course, plans: tuple[
     if not judged.rule.steps:
         return [whole]
     steps = judged.rule.steps if limit.limit.at is None else limit.limit.at
-    every = [steps, *(plan.at[limit.limit.name] for plan in plans if limit.limit.name in plan.at)]
+    terms = [each for plan in plans for each in (plan, *plan.former)]
+    every = [steps, *(each.at[limit.limit.name] for each in terms if limit.limit.name in each.at)]
     leads = dict.fromkeys(lead for each in every for lead in each)
     found = []
     for lead in leads:

@@ -59,10 +59,15 @@ def _dated(name: str, node: Items, known: Known) -> Plan | None:
             report.refuse(item.at, "value", f"{what} is a trial and dated", "Date the plan that it is like: the trial follows it")
         if plan.since_ms is None and found and isinstance(item, Fields) and "from" not in item.entries:
             report.refuse(item.at, "missing", f"{what} does not say from when on these terms count", "Add: from: 2024-08-26")
-        elif found and plan.since_ms is not None and plan.since_ms <= (found[-1].since_ms or -1):
+        elif found and not _later(plan.since_ms, found[-1].since_ms):
             report.refuse(item.at, "value", f"{what} has its terms out of order", "Write them in order of time, each day once")
         found.append(plan)
     return replace(found[-1], former=tuple(found[:-1])) if found else None
+
+
+def _later(since_ms: int | None, before_ms: int | None) -> bool:
+    """What was refused, or stands first without a day, is not compared."""
+    return since_ms is None or before_ms is None or since_ms > before_ms
 
 
 def no_plan(node: Node | None, known: tuple[str, ...], plans: tuple[Plan, ...], report: Report) -> str | None:

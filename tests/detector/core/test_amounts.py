@@ -49,7 +49,14 @@ def test_an_amount_is_read_in_the_unit_of_its_limit(text: str, unit: str | None,
         (-1_500, "bytes", "-1.5 KB"),
         (1_250, "credits", "1,250 credits"),
         (1_250, None, "1,250"),
+        (1e16, "s", "10,000,000,000,000,000 s"),
     ],
 )
 def test_a_text_says_an_amount_as_people_do(amount: float, unit: str | None, said: str) -> None:
     assert words.amount(amount, unit) == said
+
+
+@pytest.mark.parametrize("unit", [*units.UNITS_MS, "bytes", "credits", None])
+@pytest.mark.parametrize("amount", [1.7976931348623157e308, -1e308, 5e-324, 1e15, -1e15, 0.1])
+def test_any_number_that_an_event_can_carry_can_be_said(amount: float, unit: str | None) -> None:
+    assert words.amount(amount, unit)

@@ -7,6 +7,7 @@ import pytest
 from detector.core.account import Account
 from detector.core.facts import parts
 from detector.core.judge import process
+from detector.core.measures.moment import Moment
 from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.parse import parse
 from detector.rulebooks import bases
@@ -63,3 +64,27 @@ def test_evidence_shows_the_threshold_with_what_the_plan_tolerates() -> None:
     assert [(line["condition"], line["value"], line["threshold"]) for line in found if line["rule"] == "limit/rows"] == [
         ("limit.percent >= 110%", 110, 110)
     ]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "full_on"),
+    [
+        (10, 45, "2026-06-14"),
+        (10, 10.25, "2033-04-20"),
+        (10, 10.1, None),
+        (10, 10.0001, None),
+        (0, 5e-324, None),
+        (-1e308, 1e308, "2026-06-03"),
+        (-1e308, -9e307, None),
+        (45, 45, None),
+        (45, 10, None),
+        (200, 300, "2026-06-03"),
+    ],
+)
+def test_a_forecast_of_any_numbers_is_a_day_or_unknown(before: float, now: float, full_on: str | None) -> None:
+    program, account = compile_rulebook(parse(BOOK, bases()).rulebook, 1), Account.new("huddle", "acc_9")
+    for number, (day, rows) in enumerate([(0, before), (6, now)]):
+        event = usage(f"m{number}", T0 + day * DAY, "Rows Counted", properties={"rows": rows})
+        process(program, account, event, place(event.timestamp))
+    moment = Moment(account.facts, program.ladder, T0 + 7 * DAY)
+    assert program.limits["rows"].data(moment, DAY)["full_on"] == full_on

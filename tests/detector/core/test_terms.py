@@ -1,12 +1,14 @@
 """Plans whose terms change on a day: what is in force, when that is an instant, and trials that follow."""
 
+from detector.core.account import Account
 from detector.core.facts.facts import Facts
 from detector.core.facts.people import OWN, PLAN
 from detector.core.instants import NEVER
+from detector.core.judge import process
 from detector.core.measures.plan import Ladder
 from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.parse import parse
-from tests.detector.core.sample import DAY, T0
+from tests.detector.core.sample import DAY, T0, place, usage
 
 RULEBOOK = compile_rulebook(
     parse(
@@ -75,3 +77,23 @@ def test_what_was_in_force_over_a_time_is_split_where_terms_change() -> None:
         (MAY_30, JUNE, "pro"),
         (JUNE, JUNE + DAY, "pro"),
     ]
+
+
+def test_after_the_last_day_on_which_terms_change_a_rule_needs_no_timer_and_rests() -> None:
+    text = """
+project: p
+limits: {seats: {last: properties.n, of: Seats Counted}}
+plans:
+  free: [{stage: free, allows: {seats: 5}}, {from: 2026-05-30, stage: free, allows: {seats: 3}}]
+no_plan: free
+rules: {full: {lead: pql, each: limit, at: [100%], say: x}}
+lead_types: {pql: {to: sales, answer_in: 1h, do: x}}
+"""
+    program, account = compile_rulebook(parse(text, {}).rulebook, 1), Account.new("acme-mail", "acc_9")
+    full = program.judged["full/seats"]
+    assert [full.moves_at(t) for t in (T0, MAY_30 - 1, MAY_30)] == [True, True, False]
+    for number, t in enumerate((T0, T0 + 1, MAY_30 + 1, MAY_30 + 2)):
+        process(program, account, usage(f"m{number}", t, "Seats Counted", properties={"n": 1}), place(t))
+        due = account.ledger.rules["full/seats"].due if "full/seats" in account.ledger.rules else NEVER
+        assert due == (MAY_30 if t < MAY_30 else NEVER)
+    assert "full/seats" in account.resting

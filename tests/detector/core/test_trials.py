@@ -287,7 +287,7 @@ def test_a_rule_about_what_is_left_of_a_trial_needs_no_timer_where_no_trial_ends
     def needs_timer(tour: str) -> bool:
         head = "project: p\nuse: b2b-saas@1\naccount: [group]\ncurrency: EUR\nplans:\n"
         plans = f"  tour: {tour}\n  free: {{stage: free, price: 0, allows: {{}}, has: []}}\n"
-        return compile_rulebook(parse(head + plans, bases()).rulebook, 1).judged["trial-ends"].moves
+        return compile_rulebook(parse(head + plans, bases()).rulebook, 1).judged["trial-ends"].moves_at(0)
 
     assert needs_timer("{stage: trial, price: 0, allows: {}, has: [], days: 14, then: free}")
     assert not needs_timer("{stage: trial, price: 0, allows: {}, has: []}")
