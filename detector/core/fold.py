@@ -10,7 +10,7 @@ from detector.core.facts.facts import Facts
 from detector.core.facts.people import OWN, PLAN
 from detector.core.measures.addons import ADDONS, canonical
 from detector.core.rulebook.compile import Program
-from detector.core.rulebook.decode import scalar
+from detector.core.rulebook.decode import kept, scalar
 
 
 def fold(program: Program, facts: Facts, event: UsageEvent) -> int:
@@ -50,7 +50,13 @@ def _keep(store: Any, owner: str, wanted: frozenset[str], event: UsageEvent, add
     if not isinstance(traits, dict):
         return {}
     for name in sorted(wanted & traits.keys()):
-        value = canonical(traits[name]) if addons and name == ADDONS else scalar(traits[name])
+        value = _value(name, traits[name], addons)
         if value is not None or traits[name] is None:
             store.add(owner, name, event.timestamp, event.id, value)
     return traits
+
+
+def _value(trait: str, said: object, addons: Collection[str]) -> object:
+    if addons and trait == ADDONS:
+        return canonical(said)
+    return scalar(said) if trait == PLAN else kept(said)

@@ -138,7 +138,7 @@ def allowance_changed(program: Program, account: Account, limit: str, place: Pla
     session = Judgement(program, account, place)
     waits = account.ledger.first_at < 0 or account.ledger.importing
     for judged in () if waits else program.judged.values():
-        if judged.limit is not None and judged.limit.limit.name == limit:
+        if limit in judged.limits:
             session.since_now(judged)
     session.came_to_now()
     return [] if waits else session.told(max(place.time, account.facts.newest))

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from detector.core.rulebook import units
 from detector.core.rulebook.model import Step, Type
 
+SEVERAL_MAX = 10
 _UNITS = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000))
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -90,21 +92,38 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
 
 
+def several(values: list[Any] | set[Any]) -> str:
+    """A list as it was sent, a set in order; of more than ten how many more there are."""
+    texts = [str(each) for each in values] if isinstance(values, list) else sorted(map(str, values))
+    more = len(texts) - SEVERAL_MAX
+    return listed(texts if more <= 0 else [*texts[:SEVERAL_MAX], f"{more} more"])
+
+
 def value(of: object, kind: Type) -> str:
     """Any value as text; None is "unknown"."""
-    if of is None:
+    if of is None or isinstance(of, dict):  # of what was said, and cannot be read, only that is known
         return "unknown"
+    if isinstance(of, list | set):
+        return several(of)
     if isinstance(of, bool):
         return "yes" if of else "no"
-    if isinstance(of, int | float):
-        if kind is Type.PERCENT:
-            return percent(of)
-        return duration(of) if kind is Type.DURATION else number(of)
-    return str(of)
+    return _quantity(of, kind) if isinstance(of, int | float) else str(of)
+
+
+def _quantity(of: float, kind: Type) -> str:
+    if kind is Type.PERCENT:
+        return percent(of)
+    if kind is Type.TIME:
+        return day(int(of))
+    return duration(of) if kind is Type.DURATION else number(of)
 
 
 def plain(of: object, kind: Type) -> object:
     """A value as JSON carries it: shares in percent, durations in words, whole numbers whole, beyond 2^53 as text."""
+    if isinstance(of, list | set):
+        return several(of)
+    if isinstance(of, dict):
+        return None
     if isinstance(of, bool) or not isinstance(of, int | float):
         return of
     if kind is Type.DURATION:

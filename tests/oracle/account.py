@@ -141,6 +141,11 @@ class Account:
             took = self.onboarding_took(t)
             within = self.rulebook["onboarding"].get("within")
             return took if rest == "took" else took is not None and (within is None or took <= duration(within))
+        if path == "customer_since":
+            return next((at for at, plan in self.plans.said if at <= t and self.plans.paying(plan)), None)
+        if root == "limits":
+            limit, _, what = rest.partition(".")
+            return self.of_limit(limit, what, t)
         if root == "account":
             return next((value for at, value in reversed(self.said(rest)) if at <= t), None)
         raise ValueError(f"not a name that the oracle knows: {path}")
@@ -155,7 +160,13 @@ class Account:
         if "last" in measure:
             values = [dig(event, measure["last"]) for event in self.until(measure["of"], t, window)]
             return next((value for value in reversed(values) if value is not None), None)
-        return len({each for event in self.counted(measure["of"], t, window) if (each := told_apart(measure, event)) is not None})
+        return len(self.different(measure, t))
+
+    def different(self, measure: dict[str, Any], t: int) -> set[Any]:
+        """The values that a `distinct` counts."""
+        window = duration(measure["window"]) if "window" in measure else None
+        counted = self.counted(measure["of"], t, window)
+        return {each for event in counted if (each := told_apart(measure, event)) is not None}
 
     def counted(self, selector: Any, t: int, window: int | None) -> list[Any]:
         """Events, of premium (event, feature): an event is in it once for each feature that the plan lacked."""
@@ -200,6 +211,10 @@ class Account:
 
     def limit(self, name: str) -> Limit:
         return Limit(name, self.rulebook["limits"][name], self.until, self.value, dig)
+
+    def of_limit(self, name: str, what: str, t: int) -> Any:
+        known = {"used": self.used, "allowed": self.allowed, "percent": self.percent, "full_in": self.full_in}
+        return (known | {"worst": self.worst, "refused": self.refusals})[what](name, t)
 
     def used(self, name: str, t: int) -> float | None:
         return self.once(("used", name, t), lambda: self.limit(name).used(t))
@@ -266,7 +281,7 @@ def selects(selector: Any, event: Event, aliases: dict[str, Any]) -> bool:
     if isinstance(selector, list):
         return any(selects(each, event, aliases) for each in selector)
     if isinstance(selector, dict):
-        return selects(selector["of"], event, aliases) and truth(selector["where"], lambda path: dig(event, path)) is True
+        return selects(selector["of"], event, aliases) and truth(selector["where"], lambda path: there(event, path)) is True
     if event["type"] != "track":
         return False
     if selector == "active":
@@ -278,10 +293,16 @@ def selects(selector: Any, event: Event, aliases: dict[str, Any]) -> bool:
 
 def dig(event: Event, path: str) -> Any:
     """`properties.total` of an event; None if it is not there, or not plain."""
+    value = there(event, path)
+    return value if isinstance(value, str | int | float) else None
+
+
+def there(event: Event, path: str) -> Any:
+    """Whatever it is."""
     value: Any = event
     for part in path.split("."):
         value = value.get(part) if isinstance(value, dict) else None
-    return value if isinstance(value, str | int | float) else None
+    return value
 
 
 def first_of_month(midnight: int) -> bool:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
 
-from tests.oracle.account import DAY, LASTING, Account, Event, Override, dig
-from tests.oracle.conditions import duration, leaves, plain, truth
+from tests.oracle.account import DAY, LASTING, Account, Event, Override, there
+from tests.oracle.conditions import NOBODY, aspect, both, date, distance, duration, leaves, plain, truth
 from tests.oracle.limits import month_of
 
 REFUSED = 1e9
@@ -117,19 +117,30 @@ class Rule:
         return here[-1] if here else None
 
     def guard(self, t: int, asked: Event | None) -> bool:
-        return all(truth(condition, lambda path: self.read(path, t, asked)) is True for condition in self.conditions)
+        return all(self.holds(condition, t, asked) is True for condition in self.conditions)
+
+    def holds(self, condition: Any, t: int, asked: Event | None) -> bool | None:
+        return truth(condition, lambda path: self.read(path, t, asked))
 
     def read(self, path: str, t: int, asked: Event | None) -> Any:
+        how, inner = aspect(path)
         account, (root, _, rest) = self.account, path.partition(".")
+        if how == "values":
+            return account.different(self.rulebook["measures"][inner], t)
+        if how:
+            value = self.read(inner, t, asked)
+            return distance(how, value if inner == "customer_since" else date(value), t)
         if root == "person":
             person = asked["person"] if asked is not None else account.person_named_last(t)
-            return account.person_trait(person, rest, t)
+            return NOBODY if person is None else account.person_trait(person, rest, t)
         if root == "properties":
-            return dig(asked or {}, path)
-        if root != "limit":
-            return account.value(path, t)
-        limits = {"full_in": account.full_in, "used": account.used, "allowed": account.allowed, "percent": account.percent}
-        return (limits | {"worst": account.worst, "refused": account.refusals})[rest](self.limit or "", t)
+            return there(asked or {}, path)
+        if root == "rules":
+            held: bool | None = True
+            for condition in self.other(path):
+                held = both(held, self.holds(condition, t, asked))
+            return held
+        return account.of_limit(self.limit or "", rest, t) if root == "limit" else account.value(path, t)
 
     # --- when it may change ---
 
@@ -142,16 +153,17 @@ class Rule:
         found |= {override.since for override in self.account.overrides}
         for after in self.delays():
             found |= {t + after for t in times}
-        conditions = self.looked_at()
-        named = [leaf for condition in conditions for leaf in leaves(condition)]
-        every_day = any(leaf[1] == "limit.full_in" for leaf in named)
+        every_day = any(leaf[1].endswith(".full_in") for leaf in self.leaves())
         day = min(times) - min(times) % DAY
         while day <= horizon:  # a counter begins again with the month
             if every_day or month_of(day) != month_of(day - 1):
                 found.add(day)
             day += DAY
         turns = {*self.account.plans.turns(), *times}
-        for leaf in named:
+        for leaf in (leaf for leaf in self.leaves() if aspect(leaf[1])[0]):
+            lengths = [0, *(plain(value) for value in leaf[2:] if isinstance(value, tuple))]
+            found |= {at + sign * n + more for at in self.dates() for n in lengths for sign in (1, -1) for more in (0, 1)}
+        for leaf in self.leaves():
             lengths = [plain(value) for value in leaf[2:] if isinstance(value, tuple)]
             if leaf[1] == "trial.left":
                 found |= {turn - left + more for turn in turns for left in lengths for more in (0, 1)}
@@ -159,14 +171,33 @@ class Rule:
                 found |= {turn + length + more for turn in turns for length in lengths for more in (0, 1)}
         return {t for t in found if min(times) <= t <= horizon}
 
-    def looked_at(self) -> list[Any]:
-        """Its conditions, and that of its limit."""
-        only_if = [] if self.limit is None else [self.rulebook["limits"][self.limit].get("if")]
-        return [condition for condition in (*self.conditions, *only_if) if condition is not None]
+    def leaves(self) -> list[Any]:
+        """Of its conditions, of those of every rule that they look at, and of those under which limits are there."""
+        ahead, found = [*self.conditions, *self.only_if(self.limit)], []
+        while ahead:
+            of = list(leaves(ahead.pop()))
+            found += of
+            ahead += [condition for leaf in of if leaf[1].startswith("rules.") for condition in self.other(leaf[1])]
+            named = [aspect(leaf[1])[1] for leaf in of]
+            ahead += [each for path in named if path.startswith("limits.") for each in self.only_if(path.split(".")[1])]
+        return found
+
+    def only_if(self, limit: str | None) -> list[Any]:
+        said = {} if limit is None else self.rulebook["limits"][limit]
+        return [said["if"]] if "if" in said else []
+
+    def other(self, path: str) -> list[Any]:
+        conditions: list[Any] = self.rulebook["rules"][path.removeprefix("rules.")]["when"]
+        return conditions
+
+    def dates(self) -> set[int]:
+        """All that were ever said, and when anything was."""
+        said = [date(value) for event in self.account.events for value in event["traits"].values()]
+        return {at for at in said if at is not None} | {event["timestamp"] for event in self.account.events}
 
     def delays(self) -> set[int]:
         """How long after an event it may still matter: windows run out, an answer is overdue."""
-        names = {leaf[1] for condition in self.looked_at() for leaf in leaves(condition)}
+        names = {aspect(leaf[1])[1] for leaf in self.leaves()}
         used = [measure for name, measure in self.rulebook.get("measures", {}).items() if name in names]
         return {duration(measure[key]) for measure in used for key in ("window", "within") if key in measure}
 

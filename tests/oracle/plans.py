@@ -115,6 +115,9 @@ class Plans:
             return "same"
         return "up" if after.rung > before.rung else "down"
 
+    def paying(self, name: Any) -> bool:
+        return bool(self.plans.get(name, {}).get("stage") == "paying")
+
     def turns(self) -> list[int]:
         """When a plan begins or a trial ends."""
         days = [plan["days"] * DAY for plan in self.plans.values() if "days" in plan]

@@ -1,8 +1,13 @@
 """Rulebooks that Hypothesis makes up, as the oracle reads them: small ones, with low thresholds, of few events."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
+
+from tests.truth import looks
+from tests.truth.looks import DATES, LENGTHS, LIMITS_BY_NAME, SEVERAL, TEXTS, values_of
+from tests.truth.looks import rules as of_rules
 
 TITLES, TOPICS = ["CTO", "Intern"], ["pricing", "weather"]
 WINDOWS = ["1h", "1d", "3d", "7d"]
@@ -55,7 +60,12 @@ STEPS: list[list[Any]] = [
     [{"80%": "product"}, {"100%": "product"}, "80%"],
 ]
 CLOSE = {"won": ("compare", "plan.change", "==", "up"), "lost": ("compare", "plan.change", "==", "down")}
-SELECTORS = ["imported", "sent", "Shared", "active", {"of": "Ticket", "where": ("compare", "properties.topic", "==", "pricing")}]
+SELECTORS = [
+    *("imported", "sent", "Shared", "active"),
+    {"of": "Ticket", "where": ("compare", "properties.topic", "==", "pricing")},
+    {"of": "Ticket", "where": ("or", ("look", "properties.topic", "matches", "PRI|w"), ("missing", "properties.topic"))},
+    {"of": "Shared", "where": ("look", "properties.viewer", "contains", "A")},
+]
 
 NUMBERS: list[dict[str, Any]] = [
     *({"count": of} for of in (*SELECTORS, "premium")),
@@ -150,7 +160,8 @@ def _of_measure(name: str, measure: dict[str, Any]) -> list[st.SearchStrategy[An
     if "last" in measure:
         return [st.tuples(st.just("compare"), st.just(name), st.sampled_from([">=", "<"]), st.sampled_from([8, 10]))]
     compare = st.tuples(st.just("compare"), st.just(name), st.sampled_from(COUNTS_OPERATORS), st.integers(1, 3))
-    return [compare, compare, st.tuples(st.just("between"), st.just(name), st.just(1), st.integers(1, 2))]
+    several = values_of(name, measure["distinct"]) if measure.get("distinct") in SEVERAL else []
+    return [compare, compare, st.tuples(st.just("between"), st.just(name), st.just(1), st.integers(1, 2)), *several * 2]
 
 
 def _of_state(book: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
@@ -168,8 +179,9 @@ def _of_state(book: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
     lasting = ["stage.for", "plan.for", "paying.for", *["trial.quiet"] * 3 * ("trial" in plans)]
     found += [st.tuples(st.just("compare"), st.sampled_from(lasting), st.sampled_from([">=", ">=", ">", "<", "<="]), lengths)] * 2
     if "trial" in plans:
-        left = st.sampled_from(["1h", "1d", "3d"]).map(lambda length: ("duration", length))
-        found += [st.tuples(st.just("compare"), st.just("trial.left"), st.sampled_from(["<=", "<=", "<", ">", ">="]), left)] * 4
+        found += [
+            st.tuples(st.just("compare"), st.just("trial.left"), st.sampled_from(["<=", "<=", "<", ">", ">="]), LENGTHS)
+        ] * 4
     return found
 
 
@@ -194,19 +206,24 @@ OF_LIMIT: list[st.SearchStrategy[Any]] = [
 OF_EVENT: list[st.SearchStrategy[Any]] = [
     st.tuples(st.just("compare"), st.just("properties.topic"), st.sampled_from(["==", "!="]), st.sampled_from(TOPICS)),
     st.just(("compare", "properties.total", ">=", 8)),
+    st.sampled_from(looks.OF_EVENT),
 ]
 
 
-def conditions(book: dict[str, Any], extra: list[st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
-    """One line of `when`."""
+def conditions(
+    book: dict[str, Any], extra: list[st.SearchStrategy[Any]], looked_at: Sequence[str] = ()
+) -> st.SearchStrategy[Any]:
+    """One line of `when`. `looked_at`: other rules that it may name."""
     of_measures = [each for name, measure in book["measures"].items() for each in _of_measure(name, measure)]
-    leaf = st.one_of(*of_measures, *of_measures, *_of_state(book), *extra, *extra)
+    known, state = st.one_of(*of_measures), st.one_of(*_of_state(book))
+    kinds = [known, known, known, state, state, state, TEXTS, TEXTS, DATES, DATES, LIMITS_BY_NAME, *extra, *extra]
+    leaf = st.sampled_from([*kinds, *[of_rules(looked_at)] * 5] if looked_at else kinds).flatmap(lambda of: of)
     together = st.tuples(st.sampled_from(["and", "or"]), leaf, leaf)
     return st.one_of(leaf, leaf, leaf, st.tuples(st.just("not"), leaf), together, st.tuples(st.just("not"), together))
 
 
 @st.composite
-def rules(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
+def rules(draw: st.DrawFn, book: dict[str, Any], before: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     form = draw(st.sampled_from(["when", "when", "at", "at", "at", "event", "each"]))
     family = draw(st.sampled_from(["usage_limit", "usage_growth", "upgrade_intent"]))
     rule: dict[str, Any] = {"lead": "sales_sql"} if draw(st.integers(0, 4)) == 0 else {"family": family}
@@ -224,7 +241,8 @@ def rules(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
         guards = draw(st.sampled_from([1, 1, 2]))
     if guards:
         extra = {"event": OF_EVENT, "when": []}.get(form, OF_LIMIT * 4)
-        rule["when"] = draw(st.lists(conditions(book, extra), min_size=guards, max_size=guards))
+        looked_at = [name for name, each in before.items() if not {"each", "event"} & each.keys()]
+        rule["when"] = draw(st.lists(conditions(book, extra, looked_at), min_size=guards, max_size=guards))
     for key, values in (("cooldown", [None, None, "2d", "3d", "25h"]), ("lateness", [None, None, "1h", "12h"])):
         value = draw(st.sampled_from(values))
         if value is not None:
@@ -261,5 +279,8 @@ def rulebooks(draw: st.DrawFn) -> dict[str, Any]:
         book["plan"] = source
     if draw(st.booleans()):
         book["close"] = CLOSE
-    book["rules"] = {f"r{number}": draw(rules(book)) for number in range(draw(st.sampled_from([3, 2, 1])))}
+    found: dict[str, dict[str, Any]] = {}
+    for number in range(draw(st.sampled_from([3, 2, 1]))):
+        found[f"r{number}"] = draw(rules(book, found))
+    book["rules"] = dict(draw(st.permutations(list(found.items()))))
     return book

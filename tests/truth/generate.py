@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from tests.oracle.account import DAY, Event, Override
-from tests.oracle.conditions import duration, leaves
+from tests.oracle.conditions import aspect, duration, leaves
 from tests.truth.books import EVENTS, TITLES, TOPICS, rulebooks
 from tests.truth.sales import HOUR, Command, commands, overrides_in
 
@@ -45,10 +45,17 @@ PEOPLE = ["ada", "ada", "bo", None]
 PROPERTIES = {
     "total": st.sampled_from([1, 5, 8, 9, 10, 16, 20, "8", True]),
     "ok": st.sampled_from([True, True, 1]),
-    "topic": st.sampled_from([*TOPICS, None]),
+    "topic": st.sampled_from([*TOPICS, *TOPICS, None, ["weather", "PRI"]]),
     "viewer": st.sampled_from(["a", "b", 1, True]),
     "mood": st.sampled_from(["good", "bad", 3, None]),
 }
+RULEBOOKS: st.SearchStrategy[dict[str, Any]] = rulebooks()
+ENDS: list[Any] = [
+    *("2026-05-27", "2026-05-28 01:00", "2026-05-30T00:00:00Z", "2026-06-01T02:00:00+02:00"),
+    *((T0 + 2 * DAY) // 1000, T0 + 4 * DAY + 1, None, "soon", 30),
+]
+"""Dates as products send them, and what is none."""
+TAGS: list[Any] = [["a", 7, True], ["a", 7], ["b", "aa"], "Aha", "b", {}, None]
 USED = {
     "Counted": ("total",),
     "Count Refused": ("total",),
@@ -141,13 +148,19 @@ def _wires(names: Any, book: dict[str, Any]) -> list[str]:
     return _wires(behind[names], book) if names in behind else [names]
 
 
+def _root(path: str) -> str:
+    """What begins a name; `limits.emails.used` and the like are any use of a limit, and what another rule looks at is its own."""
+    root = aspect(path)[1].partition(".")[0]
+    return {"limits": "limit", "rules": "properties", "customer_since": "plan"}.get(root, root)
+
+
 def used_by(book: dict[str, Any]) -> list[str]:
     """The events that its rules look at; `group` for the plan, `identify` for a person."""
     names = [name for rule in book["rules"].values() for name in (*rule.get("event", ()), rule.get("each", "active"))]
     conditions = [condition for rule in book["rules"].values() for condition in rule.get("when", ())]
     if any("each" in rule for rule in book["rules"].values()):
         conditions += [limit["if"] for limit in book["limits"].values() if "if" in limit]
-    names += [leaf[1].partition(".")[0] for condition in conditions for leaf in leaves(condition)]
+    names += [_root(leaf[1]) for condition in conditions for leaf in leaves(condition)]
     return _wires(names, book)
 
 
@@ -186,7 +199,9 @@ def _events(draw: st.DrawFn, book: dict[str, Any], most: int, too_late: list[int
         if what == "group":
             made["traits"] = draw(_account_traits(book))
         elif what == "identify":
-            made["traits"] = {"title": draw(st.sampled_from([*TITLES, None]))}
+            made["traits"] = draw(
+                st.sampled_from([*({"title": title} for title in [*TITLES, None, ["CTO"]]), {"born": T0 + DAY}])
+            )
         else:
             values = {name: draw(PROPERTIES[name]) for name in USED.get(what, ())}
             made["properties"] = {name: value for name, value in values.items() if value is not None}
@@ -226,6 +241,9 @@ def event(message_id: str, t: int, what: str, person: str | None) -> Event:
 
 @st.composite
 def _account_traits(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
+    for trait, values in (("ends", ENDS), ("tags", TAGS)):
+        if f"account.{trait}" in repr(book["rules"]) and draw(st.booleans()):
+            return {trait: draw(st.sampled_from(values))}
     if draw(st.integers(0, 5)) == 0:
         return {"size": draw(st.sampled_from([50, 5, None]))}
     if draw(st.integers(0, 4)) == 0:
@@ -251,9 +269,11 @@ def _firsts(log: list[Event]) -> list[Event]:
 
 
 @st.composite
-def cases(draw: st.DrawFn, most: int = 22, *, too_late: bool = False) -> Case:
+def cases(
+    draw: st.DrawFn, most: int = 22, *, too_late: bool = False, books: st.SearchStrategy[dict[str, Any]] = RULEBOOKS
+) -> Case:
     """Plans may be as late as they like; no other event is too late for any rule, unless `too_late`."""
-    book = draw(rulebooks())
+    book = draw(books)
     log = draw(_log(draw(_events(book, most, [25 * HOUR, 9 * DAY] if too_late else []))))
     indexes = st.integers(0, len(log) - 1)
     doubled = draw(st.lists(st.sampled_from(log), max_size=4))

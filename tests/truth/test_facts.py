@@ -29,7 +29,7 @@ STATE = [
 ]
 
 
-def _folded(rules: Program, case: Case) -> Detector:
+def folded(rules: Program, case: Case) -> Detector:
     """The facts alone, with nothing judged; each restart keeps what is stored."""
     detector = Detector(rules)
     for index, step in enumerate(case.orders[0]):
@@ -57,7 +57,7 @@ def _of(moment: Moment, reader: LimitReader) -> Moment:
 @given(cases(most=14))
 def test_every_order_gives_the_answers_of_the_oracle_at_any_time(case: Case) -> None:
     rules, account = program(case.book), Account(case.book, case.log)
-    facts = _folded(rules, case).account.facts
+    facts = folded(rules, case).account.facts
     names = [name for name in (*STATE, *case.book["measures"]) if name in rules.values]
     for t in _times(case):
         moment = Moment(facts, rules.ladder, t)

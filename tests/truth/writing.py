@@ -48,7 +48,7 @@ def tree(value: Any) -> Node:
 _AT = At(1, 1)
 
 
-def text(condition: Any) -> str:
+def text(condition: Any) -> str:  # noqa: PLR0911  one per form
     """As a rulebook's author would write it."""
     match condition:
         case ("is", path):
@@ -59,11 +59,22 @@ def text(condition: Any) -> str:
             return f"{path} between {_value(path, low)} and {_value(path, high)}"
         case ("in", path, values):
             return f"{path} in [{', '.join(_value(path, value) for value in values)}]"
+        case ("look", path, operator, sought):
+            return f"{_path(path)} {operator} {json.dumps(sought)}"
+        case ("covers", path, values):
+            return f"{_path(path)} covers {json.dumps(values)}"
+        case ("known" | "missing" as word, path):
+            return f"{path} is {word}"
         case ("and" | "or" as word, a, b):
             return f"({text(a)}) {word} ({text(b)})"
         case ("not", a):
             return f"not ({text(a)})"
     raise ValueError(f"not a condition: {condition}")
+
+
+def _path(path: str) -> str:
+    """Whether the values or their number is meant is seen from the operator."""
+    return path.removeprefix("values(").removesuffix(")") if path.startswith("values(") else path
 
 
 def _value(path: str, value: Any) -> str:

@@ -26,8 +26,9 @@ def _order(entry: Entry) -> tuple[int, str]:
 
 def _bytes(entry: Entry) -> int:
     """Roughly as stored; a text that is not plain ASCII at its worst."""
-    texts = (entry[1], entry[2]) if isinstance(entry[2], str) else (entry[1],)
-    return 20 + sum(len(text) if text.isascii() else 4 * len(text) for text in texts)
+    said = entry[2] if isinstance(entry[2], list) else [entry[2]]
+    texts = [entry[1], *(each for each in said if isinstance(each, str))]
+    return 20 + 9 * (len(said) - 1) + sum(len(text) if text.isascii() else 4 * len(text) for text in texts)
 
 
 class History:

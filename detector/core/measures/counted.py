@@ -41,6 +41,9 @@ class DistinctReader(Reader):
     def value(self, moment: Moment) -> int:
         return moment.facts.distinct(self._key).count(moment.t).value
 
+    def values(self, moment: Moment) -> set[Any]:
+        return moment.facts.distinct(self._key).values(moment.t)
+
     def next(self, moment: Moment) -> int:
         return moment.facts.distinct(self._key).next(moment.t)
 

@@ -1,6 +1,6 @@
 """What a rule looks at: one account's facts at one time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ class Moment:
     """Whom lines about `person.…` look at: who asked, or whom the account's newest event names."""
     asked: list[Any] | None = None
     """Of an explicit request: [its name in the rulebook, who asked, the properties that the rule uses]."""
+    _answers: dict[tuple[str, str | None], bool | None] | None = None
     _standing: Standing | None = None
     _earlier: "Moment | None" = None
 
@@ -51,6 +52,15 @@ class Moment:
     def at(self, t: int) -> "Moment":
         """The same account at another time; no event is at hand."""
         return Moment(self.facts, self.ladder, t, overrides=self.overrides)
+
+    def answer(self, rule: str, guard: "Callable[[Moment], bool | None]") -> bool | None:
+        """Whether a rule holds that others look at. Asked once: rules that look at rules may be many."""
+        if self._answers is None:
+            self._answers = {}
+        of = (rule, self.person)
+        if of not in self._answers:
+            self._answers[of] = guard(self)
+        return self._answers[of]
 
     def earlier(self) -> "Moment":
         """A millisecond before. Made once: several rules ask."""

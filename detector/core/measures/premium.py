@@ -45,6 +45,9 @@ class PremiumReader(Reader):
     def value(self, moment: Moment) -> int:
         return self._count(moment).value
 
+    def values(self, moment: Moment) -> set[Any]:
+        return self.people(moment) if self._of_value == "person" else set(self.names(moment))
+
     def at_least(self, moment: Moment) -> bool:
         return self._count(moment).at_least
 

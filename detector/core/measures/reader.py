@@ -46,6 +46,10 @@ class Reader:
         """Whether a bound was reached, so that the value may be more."""
         return False
 
+    def values(self, moment: Moment) -> set[Any]:
+        """The different values behind the number, for measures that count such."""
+        raise NotImplementedError
+
     def listed(self, moment: Moment) -> list[str] | None:  # noqa: ARG002  most are numbers
         """What a text says instead of the number, for measures of names."""
         return None

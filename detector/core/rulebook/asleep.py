@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from detector.core.rulebook.model import Between, Binary, Condition, Expr, In, Name, Negative, Not, Rule, Rulebook
+from detector.core.rulebook.model import Condition, Rule, Rulebook
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.tree import Entry
+from detector.core.rulebook.tree_walk import names_in
 
 _MAP_IT = "Say in `events` what your product calls it"
 
@@ -37,23 +38,7 @@ def names_of(rule: Rule) -> set[str]:
 
 
 def names_in_condition(condition: Condition) -> set[str]:
-    return set(_names(condition.expr))
-
-
-def _names(expr: Expr) -> Iterator[str]:
-    match expr:
-        case Name():
-            yield expr.path
-        case Not() | Negative():
-            yield from _names(expr.operand)
-        case Binary():
-            yield from (*_names(expr.left), *_names(expr.right))
-        case Between():
-            yield from (*_names(expr.value), *_names(expr.low), *_names(expr.high))
-        case In():
-            yield from _names(expr.value)
-        case _:
-            return
+    return {name.path for name in names_in(condition.expr)}
 
 
 def _reasons(name: str, rulebook: Rulebook, *, own: bool) -> Iterator[tuple[str, str]]:
@@ -68,6 +53,8 @@ def _reasons(name: str, rulebook: Rulebook, *, own: bool) -> Iterator[tuple[str,
         yield "no plan is paying", "Add a plan with `stage: paying` and its price"
     if name.startswith("onboarding.") and rulebook.onboarding is None:
         yield "there is no `onboarding`", "Name its steps: onboarding: {steps: [signed_up, …]}"
+    if name.startswith("limits.") and not rulebook.limits[limit := name.split(".")[1]].of.terms:
+        yield f"limit '{limit}' waits for an event that `events` does not map", _MAP_IT
     if name in rulebook.measures:
         selectors = rulebook.measures[name].selectors
         if any(of.builtin == "premium" for of in selectors) and not rulebook.features:

@@ -10,6 +10,7 @@ from detector.core.rulebook.names import Names
 from detector.core.rulebook.plan_source import KEYS as PLAN_SOURCE
 from detector.core.rulebook.plan_source import plan_source
 from detector.core.rulebook.problems import Report
+from detector.core.rulebook.references import report_circles
 from detector.core.rulebook.selectors import Context, aliases
 from detector.core.rulebook.terms import Known
 from detector.core.rulebook.tree import Fields, Node, Scalar, kind_of
@@ -60,7 +61,15 @@ def checked(root: Fields, report: Report) -> Rulebook:
     sections = shapes.fields(root, shapes.RULEBOOK, SECTIONS, LATER, report) or {}
     lists = _lists(sections.get("lists"), report)
     measure_types = measures.measure_types(sections.get("measures"), report)
-    names = Names(measure_types, lists, _keys(sections.get("plans")), _keys(sections.get("events")))
+    names = Names(
+        measures=measure_types,
+        several=measures.several(sections.get("measures")),
+        lists=lists,
+        plans=_keys(sections.get("plans")),
+        events=_keys(sections.get("events")),
+        limits=_keys(sections.get("limits")),
+        rules=rules.forms_of(sections.get("rules")),
+    )
     context = Context(report, names)
     aliases(sections.get("events"), context)
     kinds = _keys(sections.get("lead_types"))
@@ -90,6 +99,7 @@ def checked(root: Fields, report: Report) -> Rulebook:
         close_lost=close_lost,
         rules=rules.rules(sections.get("rules"), kinds, context),
     )
+    report_circles(rulebook.rules, shapes.entries(sections.get("rules"), "rules", Report()), report)
     report_asleep(rulebook, shapes.entries(sections.get("rules"), "rules", Report()), report)
     return rulebook
 

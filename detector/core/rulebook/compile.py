@@ -1,6 +1,6 @@
 """A checked rulebook in, a Program out: fold functions by event name, and what is judged with a generated guard each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any
@@ -19,7 +19,7 @@ from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.folds import fold_functions
 from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import Judged, Line
-from detector.core.rulebook.judged_limits import for_limit
+from detector.core.rulebook.judged_limits import for_limits
 from detector.core.rulebook.limit_values import limit_values
 from detector.core.rulebook.model import (
     Binary,
@@ -34,11 +34,13 @@ from detector.core.rulebook.model import (
     Type,
 )
 from detector.core.rulebook.reactions import Reactions
-from detector.core.rulebook.reading import course_of, existence, guard, reading, value_of
-from detector.core.rulebook.tree_walk import names_in
+from detector.core.rulebook.reading import course_of, existence, guard, reading
+from detector.core.rulebook.references import RULES, conditions_behind, in_order
+from detector.core.rulebook.tree_walk import held_against, names_in
 from detector.core.rulebook.values import (
     STATE_VALUES,
     Value,
+    limits_by_name,
     measure_value,
     onboarding_values,
     where_trials_end,
@@ -114,8 +116,10 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     limits = {name: LimitReader(limit, existence(limit, values)) for name, limit in rulebook.limits.items()}
     of_limits = limit_values(limits.values())
     values |= where_trials_end(of_limits) if ladder.timed else of_limits
+    values |= limits_by_name(values, limits)
     counts = frozenset(name for name, reader in readers.items() if reader.rises_by_one)
-    judged = {each.name: each for rule in rulebook.rules for each in _judged(rule, limits, values, counts, ladder)}
+    of_rules = _of_rules(rulebook.rules, limits, values, counts, ladder)
+    judged = {each.name: each for rule in rulebook.rules for each in of_rules[rule.name]}
     sinks = [sink for reader in readers.values() for sink in reader.sinks]
     sinks += [sink for limit in limits.values() for sink in limit.sinks]
     sinks += [*_sinks(rulebook), *_plan_sinks(rulebook, ladder)]
@@ -151,33 +155,49 @@ def asked_properties(rule: Rule) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for path in paths if path.startswith("properties."))) if rule.event else ()
 
 
-def _judged(
-    rule: Rule, limits: Mapping[str, LimitReader], values: Mapping[str, Value], counts: frozenset[str], ladder: Ladder
-) -> list[Judged]:
-    """`counts`: the measures that no event raises by more than one."""
+def _of_rules(
+    rules: Sequence[Rule],
+    limits: Mapping[str, LimitReader],
+    values: dict[str, Value],
+    counts: frozenset[str],
+    ladder: Ladder,
+) -> dict[str, list[Judged]]:
+    """Rule -> what is judged of it. Puts into `values` what rules say of themselves to those that look at them."""
+    by_name = {rule.name: rule for rule in rules}
+    found: dict[str, list[Judged]] = {}
+    for rule in in_order(rules):
+        behind = {name.path for condition in conditions_behind(rule.when, by_name) for name in names_in(condition.expr)}
+        whole = _judged(rule, values, counts, behind)
+        each = for_limits(whole, limits.values(), values["limit.allowed"].course, ladder.plans) if rule.each_limit else [whole]
+        settles = ladder.settles_at if whole.limits or rule.each_limit or {"plan", "stage"} & behind else 0
+        found[rule.name] = [replace(one, settles_at=settles) for one in each]
+        if not rule.event and not rule.each_limit:
+            values[f"{RULES}{rule.name}"] = whole.value
+    return found
+
+
+def _judged(rule: Rule, values: Mapping[str, Value], counts: frozenset[str], behind: set[str]) -> Judged:
+    """`counts`: the measures that no event raises by more than one. `behind`: names in its lines and in rules behind them."""
     properties = asked_properties(rule)
     read = reading(rule.when, values, properties)
-    paths = tuple(dict.fromkeys(name.path for condition in rule.when for name in names_in(condition.expr)))
-    judged = Judged(
+    names = dict.fromkeys(name for condition in rule.when for name in names_in(condition.expr))
+    return Judged(
         name=rule.name,
         rule=rule,
         lines=tuple(_line(condition, read, counts) for condition in rule.when),
         guard=guard(rule.when, read),
-        sources=tuple(read(path) for path in paths),
-        of_person=not rule.event and any(path.startswith("person.") for path in paths),
+        sources=tuple(dict.fromkeys(each for name in names for each in (read(name).parts or (read(name),)))),
+        limits=frozenset(path.split(".")[1] for path in behind if path.startswith("limits.")),
+        asked_key=asked_key(rule.name, rule.event, properties) if rule.event else None,
+        of_person=not rule.event and any(path.startswith("person.") for path in behind),
         course=max((course_of(condition.expr, read) for condition in rule.when), default=Course.STILL),
-        settles_at=ladder.settles_at if rule.each_limit or {"plan", "stage"} & {*paths} else 0,
     )
-    if rule.each_limit:
-        allowed = values["limit.allowed"].course
-        return [each for limit in limits.values() for each in for_limit(judged, limit, allowed, ladder.plans)]
-    return [replace(judged, asked_key=asked_key(rule.name, rule.event, properties))] if rule.event else [judged]
 
 
 def _closing(condition: Condition | None, values: Mapping[str, Value]) -> Callable[[Moment], bool | None]:
     if condition is None:
         return lambda _moment: False
-    return guard((condition,), lambda path: value_of(path, values, ()))
+    return guard((condition,), reading((condition,), values, ()))
 
 
 def _is_change_of_plan(condition: Condition | None) -> bool:
@@ -188,11 +208,11 @@ def _is_change_of_plan(condition: Condition | None) -> bool:
             return False
 
 
-def _line(condition: Condition, read: Callable[[str], Value], counts: frozenset[str]) -> Line:
+def _line(condition: Condition, read: Callable[[Name], Value], counts: frozenset[str]) -> Line:
     compared = condition.expr if isinstance(condition.expr, Binary) and condition.expr.operator not in ("and", "or") else None
-    left = condition.expr if compared is None else compared.left
+    left = held_against(condition.expr)
     names = names_in(condition.expr)
-    source = read(names[0].path) if names else Value(lambda _moment: None)
+    source = read(names[0]) if names else Value(lambda _moment: None)
     kind = left.type if isinstance(left, Name) else Type.ANY
     threshold = _calculation(compared.right, read) if compared is not None else lambda _moment: None
     holds = guard((condition,), read)
@@ -209,11 +229,9 @@ def _counted_to(expr: Expr, counts: frozenset[str]) -> int | None:
             return None
 
 
-def _calculation(expr: Expr, read: Callable[[str], Value]) -> Callable[[Moment], Any]:
+def _calculation(expr: Expr, read: Callable[[Name], Value]) -> Callable[[Moment], Any]:
     source = Source()
-    return source.build(
-        "value", "m", [f"return {source.expression(expr, lambda name: f'{source.bind(read(name.path).read)}(m)')}"]
-    )
+    return source.build("value", "m", [f"return {source.expression(expr, lambda name: f'{source.bind(read(name).read)}(m)')}"])
 
 
 def _paths(rulebook: Rulebook, sinks: list[Sink]) -> set[str]:

@@ -2,10 +2,39 @@
 
 from typing import Any, Final, cast
 
-from detector.core.rulebook.model import Between, Binary, Condition, Constant, Expr, In, Name, Negative, Not, Type
-from detector.core.rulebook.names import COMPARED_ONLY, Names, Place
+from detector.core.rulebook import looking
+from detector.core.rulebook.model import (
+    Between,
+    Binary,
+    Condition,
+    Constant,
+    Covers,
+    Expr,
+    In,
+    Known,
+    Look,
+    Name,
+    Negative,
+    Not,
+    Type,
+)
+from detector.core.rulebook.names import COMPARED_ONLY, GROWS, Names, Place
 from detector.core.rulebook.problems import Refusal, Report, did_you_mean
-from detector.core.rulebook.syntax import COMPARISONS, Literal, Member, Pair, Range, Raw, Unary, Word, read
+from detector.core.rulebook.spoken import a_kind, called
+from detector.core.rulebook.syntax import (
+    COMPARISONS,
+    Call,
+    Literal,
+    Member,
+    Pair,
+    Presence,
+    Range,
+    Raw,
+    Search,
+    Unary,
+    Word,
+    read,
+)
 from detector.core.rulebook.tree import Node, Scalar, kind_of
 
 ORDERED: Final = frozenset([Type.NUMBER, Type.PERCENT, Type.DURATION, Type.TIME, Type.ANY])
@@ -53,7 +82,9 @@ def typed(text: str, names: Names, place: Place) -> Expr:
     raw = read(text)
     expr = _Checker(names, place).expr(raw)
     if type_of(expr) not in (Type.BOOL, Type.ANY):
-        raise Refusal(raw.offset, "type", f"this is {_a(type_of(expr))}, not a condition", "Compare it with something: … >= 1")
+        raise Refusal(
+            raw.offset, "type", f"this is {a_kind(type_of(expr))}, not a condition", "Compare it with something: … >= 1"
+        )
     return expr
 
 
@@ -65,7 +96,7 @@ def type_of(expr: Expr) -> Type:
         case Negative():
             inner = type_of(expr.operand)
             return Type.NUMBER if inner is Type.ANY else inner
-        case Not() | Between() | In():
+        case Not() | Between() | In() | Look() | Covers() | Known():
             return Type.BOOL
 
 
@@ -76,13 +107,8 @@ class _Checker:
 
     def expr(self, raw: Raw) -> Expr:  # noqa: PLR0911 (one return a kind of node)
         match raw:
-            case Word():
-                name = self._names.find(raw.path, self._place, raw.offset)
-                if raw.path in COMPARED_ONLY:
-                    message = f"'{raw.path}' is only compared with a fixed duration, by <=, <, >= or >"
-                    example = f"{raw.path} {'<=' if raw.path == 'trial.left' else '>='} 3d"
-                    raise Refusal(raw.offset, "type", message, f"Write: {example}")
-                return name
+            case Word() | Call():
+                return self._named(raw)
             case Literal():
                 return Constant(raw.value, raw.type)
             case Unary(operator="not"):
@@ -92,9 +118,36 @@ class _Checker:
             case Range():
                 return self._between(raw)
             case Member():
-                return self._in(raw)
+                return self._in(raw) if raw.operator == "in" else self._covers(raw)
+            case Search():
+                several = looking.several(raw.value, self._names, self._place) if raw.operator == "contains" else None
+                value = several or self.expr(raw.value)
+                return looking.look(raw, value, type_of(value))
+            case Presence():
+                found = looking.known(raw.value, self.expr(raw.value))
+                return found if raw.known else Not(found)
             case Pair():
                 return self._pair(raw)
+
+    def _named(self, raw: Word | Call) -> Expr:
+        name = self._moving(raw)
+        if name is not None:
+            text = raw.text if isinstance(raw, Call) else raw.path
+            message = f"'{text}' is only compared with a fixed duration, by <=, <, >=, > or between"
+            raise Refusal(raw.offset, "type", message, f"Write: {text} {'>=' if text in GROWS else '<='} 3d")
+        assert isinstance(raw, Word)  # noqa: S101  every call moves
+        found = self._names.find(raw.path, self._place, raw.offset)
+        if found.type is Type.TIME:
+            raise Refusal(raw.offset, "type", f"'{raw.path}' is a date", f"Write: since({raw.path}) >= 90d")
+        return found
+
+    def _moving(self, raw: Raw) -> Name | None:
+        """What moves with every millisecond: it is known when a condition changes only beside a fixed value."""
+        if isinstance(raw, Call):
+            return looking.elapsed(raw, self._names, self._place)
+        if isinstance(raw, Word) and raw.path in COMPARED_ONLY:
+            return self._names.find(raw.path, self._place, raw.offset)
+        return None
 
     def _pair(self, raw: Pair) -> Expr:
         # The operators are those of syntax.py, which are exactly the model's.
@@ -111,17 +164,16 @@ class _Checker:
         sides = [Type.NUMBER if type_of(side) is Type.ANY else type_of(side) for side in (left, right)]
         result = _SUMS.get((sides[0], operator, sides[1]))
         if result is None:
-            message = f"{_a(sides[0])} {operator} {_a(sides[1])} makes no sense"
+            message = f"{a_kind(sides[0])} {operator} {a_kind(sides[1])} makes no sense"
             raise Refusal(raw.offset, "type", message)
         return Binary(operator, left, right, result)
 
     def _against_fixed(self, raw: Pair) -> tuple[Expr, Expr] | None:
         """Both sides, if the left may only be compared with a fixed value and is."""
-        if not isinstance(raw.left, Word) or raw.left.path not in COMPARED_ONLY or raw.operator in ("==", "!="):
+        if not isinstance(raw.right, Literal) or raw.operator in ("==", "!="):
             return None
-        if not isinstance(raw.right, Literal):
-            return None
-        return self._names.find(raw.left.path, self._place, raw.left.offset), Constant(raw.right.value, raw.right.type)
+        left = self._moving(raw.left)
+        return None if left is None else (left, Constant(raw.right.value, raw.right.type))
 
     def _sides(self, raw: Pair) -> tuple[Expr, Expr]:
         """Both sides of a comparison; beside a name with known values a bare word is one of them."""
@@ -155,7 +207,7 @@ class _Checker:
     def _bool(self, raw: Raw, operator: str) -> Expr:
         expr = self.expr(raw)
         if type_of(expr) not in (Type.BOOL, Type.ANY):
-            message = f"`{operator}` needs conditions, and {_called(raw)} is {_a(type_of(expr))}"
+            message = f"`{operator}` needs conditions, and {called(raw)} is {a_kind(type_of(expr))}"
             raise Refusal(raw.offset, "type", message, "Compare it with something: … >= 1")
         return expr
 
@@ -164,11 +216,13 @@ class _Checker:
         if isinstance(operand, Constant) and operand.type is Type.NUMBER:
             return Constant(-cast("float", operand.value), Type.NUMBER)
         if type_of(operand) not in (Type.NUMBER, Type.PERCENT, Type.DURATION, Type.ANY):
-            raise Refusal(raw.offset, "type", f"there is no minus of {_a(type_of(operand))}")
+            raise Refusal(raw.offset, "type", f"there is no minus of {a_kind(type_of(operand))}")
         return Negative(operand)
 
     def _between(self, raw: Range) -> Expr:
-        value, low, high = self.expr(raw.value), self.expr(raw.low), self.expr(raw.high)
+        low, high = self.expr(raw.low), self.expr(raw.high)
+        fixed = isinstance(low, Constant) and isinstance(high, Constant)
+        value = (self._moving(raw.value) if fixed else None) or self.expr(raw.value)
         self._comparable(raw.value, value, raw.low, low, ordered=True)
         self._comparable(raw.value, value, raw.high, high, ordered=True)
         if isinstance(low, Constant) and isinstance(high, Constant) and cast("float", low.value) > cast("float", high.value):
@@ -186,30 +240,45 @@ class _Checker:
         for option in raw.options:
             constant = self.expr(option) if values is None else self._one_of(option, raw.value, values)
             if not isinstance(constant, Constant):
-                raise Refusal(option.offset, "type", f"{_called(option)} is not a plain value", "A list holds texts and numbers")
+                raise Refusal(option.offset, "type", f"{called(option)} is not a plain value", "A list holds texts and numbers")
             self._comparable(raw.value, value, option, constant, ordered=False)
             options.append(constant.value)
         return In(value, tuple(options))
 
+    def _covers(self, raw: Member) -> Expr:
+        value = looking.several(raw.value, self._names, self._place) or self.expr(raw.value)
+        if isinstance(raw.options, Word):
+            return looking.covers(raw.value, value, self._list(raw.options), raw.options.offset)
+        options = [self.expr(option) for option in raw.options]
+        for option, found in zip(raw.options, options, strict=True):
+            if not isinstance(found, Constant) or found.type not in (Type.TEXT, Type.NUMBER, Type.BOOL):
+                raise Refusal(option.offset, "type", f"{called(option)} is not a plain value", "A list holds texts and numbers")
+        plain = tuple(found.value for found in options if isinstance(found, Constant))
+        return looking.covers(raw.value, value, plain, raw.offset)
+
     def _in_list(self, raw: Member, value: Expr, name: Word) -> Expr:
+        options = self._list(name)
+        if type_of(value) not in (Type.TEXT, Type.ANY):
+            raise Refusal(raw.offset, "type", f"a list holds texts, and {called(raw.value)} is {a_kind(type_of(value))}")
+        return In(value, options)
+
+    def _list(self, name: Word) -> tuple[str, ...]:
         if name.path not in self._names.lists:
             message = f"there is no list '{name.path}'"
             raise Refusal(
                 name.offset, "unknown_name", message, did_you_mean(name.path, self._names.lists) or "Define it in `lists`"
             )
-        if type_of(value) not in (Type.TEXT, Type.ANY):
-            raise Refusal(raw.offset, "type", f"a list holds texts, and {_called(raw.value)} is {_a(type_of(value))}")
-        return In(value, self._names.lists[name.path])
+        return self._names.lists[name.path]
 
     @staticmethod
     def _comparable(raw_left: Raw, left: Expr, raw_right: Raw, right: Expr, *, ordered: bool) -> None:
         a, b = type_of(left), type_of(right)
         for raw, kind in ((raw_left, a), (raw_right, b)):
             if kind is Type.LIST or (ordered and kind not in ORDERED):
-                raise Refusal(raw.offset, "type", f"{_called(raw)} is {_a(kind)}: it has no order", "Use == or !=")
+                raise Refusal(raw.offset, "type", f"{called(raw)} is {a_kind(kind)}: it has no order", "Use == or !=")
         if a is b or (Type.ANY in (a, b) and not {a, b} & {Type.PERCENT, Type.DURATION}):
             return
-        message = f"{_called(raw_left)} is {_a(a)} and {_called(raw_right)} is {_a(b)}: they cannot be compared"
+        message = f"{called(raw_left)} is {a_kind(a)} and {called(raw_right)} is {a_kind(b)}: they cannot be compared"
         raise Refusal(raw_right.offset, "type", message, _conversion(a, raw_right, b))
 
 
@@ -222,22 +291,8 @@ def _conversion(wanted: Type, raw: Raw, found: Type) -> str:
         return f"Write a unit: {text}d, {text}h or {text}m"
     if wanted is Type.TEXT:
         return f'Write "{text}", in quotes'
+    if wanted is Type.ANY and found is Type.DURATION:
+        return f"Write a plain number; of a date: since(…) >= {text}, until(…) <= {text}"
     if wanted in (Type.NUMBER, Type.ANY):
         return "Write a plain number"
     return ""
-
-
-def _a(kind: Type) -> str:
-    return {Type.BOOL: "true or false", Type.ANY: "a property or trait", Type.PERCENT: "a percentage"}.get(
-        kind, f"a {kind.value}"
-    )
-
-
-def _called(raw: Raw) -> str:
-    match raw:
-        case Word():
-            return f"'{raw.path}'"
-        case Literal():
-            return raw.text
-        case _:
-            return "this"

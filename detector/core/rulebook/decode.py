@@ -5,6 +5,10 @@ from typing import Any
 
 TEXT_MAX = 1_024
 """Characters of a text that is kept. A longer one is no value to compare with."""
+ITEMS_MAX = 50
+"""Of a list; in all its items have at most TEXT_MAX characters."""
+UNREADABLE: dict[str, Any] = {}
+"""Stands for what is there and cannot be compared with anything: an object, a text or list that is too long."""
 COUNTED_WHOLE_MAX = 64
 """Characters of a text that is only counted: thousands are kept, so of longer ones a hash."""
 SUMMAND_MAX = 1e15
@@ -33,6 +37,16 @@ def scalar(value: object) -> float | str | bool | None:
     if isinstance(value, str):
         return value if len(value) <= TEXT_MAX else None
     return value if isinstance(value, bool) else number(value)
+
+
+def kept(value: object) -> Any:
+    """What conditions can look at: a plain value, or a list of such. None: there is nothing; UNREADABLE: something else."""
+    if isinstance(value, list):
+        items = [item for item in map(scalar, value[: ITEMS_MAX + 1]) if item is not None]
+        short = len(value) <= ITEMS_MAX and sum(len(item) for item in items if isinstance(item, str)) <= TEXT_MAX
+        return items if short else UNREADABLE
+    plain = scalar(value)
+    return UNREADABLE if plain is None and value is not None else plain
 
 
 def countable(value: object) -> float | str | None:

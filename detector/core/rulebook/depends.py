@@ -7,9 +7,10 @@ from contracts.messages import EventType
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.model import Condition, Limit, Name, Rule, Rulebook, Selector
+from detector.core.rulebook.references import conditions_behind
 from detector.core.rulebook.tree_walk import names_in
 
-_PLAN = {"plan", "plan.change", "stage", "paying.for"}
+_PLAN = {"plan", "plan.change", "stage", "paying.for", "customer_since"}
 _SINCE_SEEN = {"stage.for", "plan.for", "trial.quiet"}
 """They may count from the first sight of anybody, or from the last thing that somebody did."""
 TYPES: Final[tuple[EventType, ...]] = ("track", "group", "identify", "page", "screen", "alias")
@@ -71,7 +72,9 @@ _OF_TYPE = "\0type "
 
 def _needs(rule: Rule, limit: LimitReader | None, rulebook: Rulebook) -> _Needs:
     used = set() if limit is None else _needs_of_limit(limit.limit, rulebook)
-    needs = [(1 << n, _needs_of_line(condition, rule, used, rulebook)) for n, condition in enumerate(rule.when)]
+    rules = {each.name: each for each in rulebook.rules}
+    lines = [conditions_behind((condition,), rules) for condition in rule.when]
+    needs = [(1 << n, _needs_of_line(behind, rule, used, rulebook)) for n, behind in enumerate(lines)]
     needs += [(EVERYTHING, _wires(selector, rulebook)) for _, selector in rule.event]  # lines may look at the event itself
     needs.append((1 << len(rule.when), used))
     if limit is not None:
@@ -87,10 +90,10 @@ def _needs_of_limit(limit: Limit, rulebook: Rulebook) -> set[str]:
     return needs
 
 
-def _needs_of_line(condition: Condition, rule: Rule, used: set[str], rulebook: Rulebook) -> set[str]:
-    """`used`: what changes the limit at hand."""
+def _needs_of_line(conditions: Iterable[Condition], rule: Rule, used: set[str], rulebook: Rulebook) -> set[str]:
+    """`conditions`: the line's, and what is behind it. `used`: what changes the limit at hand."""
     needs: set[str] = set()
-    for name in names_in(condition.expr):
+    for name in (name for condition in conditions for name in names_in(condition.expr)):
         if name.path.startswith("limit."):
             needs |= used
         needs |= _needs_of_state(name, rulebook)
@@ -116,6 +119,9 @@ def _needs_of_name(name: Name, rulebook: Rulebook) -> set[str]:
         return {wire for step in steps for wire in _wires(step, rulebook)}
     if name.path in _SINCE_SEEN:
         return {f"{_OF_TYPE}{type_}" for type_ in TYPES}
+    if root == "limits":
+        limit = rulebook.limits[name.path.split(".")[1]]
+        return _needs_of_limit(limit, rulebook) | _wires(limit.refused, rulebook)
     return _says_plan(rulebook) if name.path in _PLAN or root in ("account", "trial") else set()
 
 

@@ -48,7 +48,7 @@ class _Builder:
         self.sinks = [sink for sink in sinks if self._wanted(sink)]
         self.source = Source()
         self.fields: dict[str, str] = {}
-        for function in ("number", "summand", "scalar", "countable", "dig"):
+        for function in ("number", "summand", "scalar", "kept", "countable", "dig"):
             self.source.namespace[function] = getattr(decode, function)
         self.source.namespace |= ADD_DAY_NAMES
 
@@ -88,7 +88,7 @@ class _Builder:
         return f"dig(p.{attribute}, {self.source.bind(tuple(rest))})" if rest else f"p.{attribute}"
 
     def _read(self, name: Name) -> str:
-        return f"scalar({self._path(name.path)})"
+        return f"kept({self._path(name.path)})"
 
     def _lines(self, sink: Sink) -> list[str]:
         body = [f"    {line}" for line in self._keep(sink)]
@@ -113,7 +113,7 @@ class _Builder:
             case "feature":
                 return [f"{add}(ts, mid, person)"]
             case "asked":
-                kept = ", ".join(f"scalar({self._path(path)})" for path in sink.properties)
+                kept = ", ".join(f"kept({self._path(path)})" for path in sink.properties)
                 return [f"{add}(ts, mid, [{self.source.bind(sink.title)}, person, [{kept}]])"]
             case "count":
                 return [f"{add}(ts, mid)"]

@@ -4,7 +4,22 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from detector.core.rulebook import logic
-from detector.core.rulebook.model import Between, Binary, Condition, Constant, Expr, In, Name, Negative, Not, Type
+from detector.core.rulebook.model import (
+    Between,
+    Binary,
+    Condition,
+    Constant,
+    Covers,
+    Expr,
+    In,
+    Known,
+    Look,
+    Name,
+    Negative,
+    Not,
+    Type,
+)
+from detector.core.rulebook.patterns import finder
 
 _FUNCTIONS = {
     "and": "both",
@@ -60,6 +75,16 @@ class Source:
             case In(value=value, options=options):
                 bound = self.bind(frozenset((logic.kind(option), option) for option in options))
                 return f"member({self.expression(value, read)}, {bound})"
+            case Covers(value=value, options=options):
+                bound = self.bind(frozenset((logic.kind(option), option) for option in options))
+                return f"covers({self.expression(value, read)}, {bound})"
+            case Look(operator="matches", value=value, sought=sought):
+                return f"{self.bind(finder(str(sought)))}({self.expression(value, read)})"
+            case Look(operator=operator, value=value, sought=sought):
+                return f"{operator.replace(' ', '_')}({self.expression(value, read)}, {self.bind(sought)})"
+            case Known(value=name):
+                known = f"({read(name)} is not None)"
+                return f"(None if m.person is None else {known})" if name.path.startswith("person.") else known
             case Binary():
                 return self._binary(expr, read)
 
@@ -85,7 +110,7 @@ class Source:
         return self.build(name, "m", body)
 
 
-_OTHERS = ("truth", "negation", "negative", "between", "member")
+_OTHERS = ("truth", "negation", "negative", "between", "member", "covers", "contains", "starts_with", "ends_with")
 
 
 def _numeric(expr: Expr) -> bool:

@@ -75,6 +75,8 @@ class Judged:
     sources: tuple[Value, ...]
     """Of every name in its lines."""
     limit: LimitReader | None = None
+    limits: frozenset[str] = frozenset()
+    """The limits that it looks at, at hand or by name."""
     asked_key: str | None = None
     of_person: bool = False
     """Whether a line looks at the person at hand."""
@@ -92,6 +94,19 @@ class Judged:
         plan = moment.standing.plan
         of_plan = plan.at.get(self.limit.limit.name) if plan is not None and self.limit is not None else None
         return self.steps if of_plan is None else of_plan.get(self.lead, ())
+
+    @property
+    def value(self) -> Value:
+        """What other rules see of it: whether it holds. Of a rule with conditions alone."""
+
+        def ids(moment: Moment, number: int) -> list[str]:
+            found = dict.fromkeys(each for source in self.sources for each in source.ids(moment, number))
+            return list(found)[:number]
+
+        def turn(moment: Moment) -> int:
+            return min((source.next(moment) for source in self.sources), default=NEVER)
+
+        return Value(lambda m: m.answer(self.name, self.guard), turn, ids, course=self.course, parts=self.sources)
 
     def allowed(self, moment: Moment) -> float | None:
         return None if self.limit is None else self.limit.allowed(moment)

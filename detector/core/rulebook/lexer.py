@@ -9,8 +9,8 @@ from detector.core.rulebook.model import Type
 from detector.core.rulebook.problems import Refusal
 
 CHARACTERS_MAX: Final = 1_000
-KEYWORDS: Final = ("and", "or", "not", "between", "in", "true", "false")
-LATER: Final = ("matches", "contains", "covers", "during", "then", "within", "rises", "starts", "ends")
+KEYWORDS: Final = ("and", "or", "not", "between", "in", "matches", "contains", "covers", "true", "false")
+LATER: Final = ("during", "then", "within", "rises")
 
 Kind: TypeAlias = Literal["value", "word", "sign", "end"]
 
@@ -18,7 +18,7 @@ _TOKEN = re.compile(
     r"""(?P<space>\s+)
       | (?P<text>"[^"]*"|'[^']*')
       | (?P<number>[0-9][0-9.]*[%\w]*)
-      | (?P<word>[^\W\d][\w$]*(?:\.[\w$]+)*|\$\w+(?:\.[\w$]+)*)
+      | (?P<word>(?:rules|limits)\.[A-Za-z][\w-]*(?:\.[\w$]+)*|[^\W\d][\w$]*(?:\.[\w$]+)*|\$\w+(?:\.[\w$]+)*)
       | (?P<sign>==|!=|<=|>=|[-<>+*/(),\[\]])""",
     re.VERBOSE,
 )

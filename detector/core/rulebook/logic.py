@@ -62,6 +62,31 @@ def between(value: Any, low: Any, high: Any) -> bool | None:
     return both(less_equal(low, value), less_equal(value, high))
 
 
+def contains(value: Any, sought: float | str) -> bool | None:
+    """A text a text, whatever its case; a list one of its items."""
+    if isinstance(value, list):
+        return (kind(sought), sought) in {(kind(item), item) for item in value}
+    return _folded(value, sought, operator.contains)
+
+
+def starts_with(value: Any, sought: str) -> bool | None:
+    return _folded(value, sought, str.startswith)
+
+
+def ends_with(value: Any, sought: str) -> bool | None:
+    return _folded(value, sought, str.endswith)
+
+
+def _folded(value: Any, sought: Any, holds: Callable[[str, str], bool]) -> bool | None:
+    both_texts = isinstance(value, str) and isinstance(sought, str)
+    return holds(value.casefold(), sought.casefold()) if both_texts else None
+
+
+def covers(values: Any, options: frozenset[tuple[str | None, Any]]) -> bool | None:
+    """Whether each of `options`, as (kind, value), is among several values."""
+    return options <= {(kind(value), value) for value in values} if isinstance(values, list | set) else None
+
+
 def member(value: Any, options: frozenset[tuple[str | None, Any]]) -> bool | None:
     """Whether (kind, value) is among `options`."""
     common = kind(value)

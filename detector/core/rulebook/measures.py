@@ -11,7 +11,7 @@ from detector.core.rulebook import absence, counting, forms, shapes
 from detector.core.rulebook.model import Measure, Type
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.selectors import Context
-from detector.core.rulebook.tree import Entry, Fields, Node
+from detector.core.rulebook.tree import Entry, Fields, Node, Scalar
 
 MEASURES_MAX: Final = 100
 
@@ -54,6 +54,14 @@ _LATER: Final = (
 def measure_types(node: Node | None, report: Report) -> dict[str, Type]:
     """The names that conditions can use, before any measure is read."""
     return {name: _type(entry.value) for name, entry in shapes.entries(node, "measures", report).items()}
+
+
+def several(node: Node | None) -> frozenset[str]:
+    """The names of those that count different values, and so have these values. Days are none."""
+    entries = node.entries.items() if isinstance(node, Fields) else ()
+    fields = {name: entry.value.entries for name, entry in entries if isinstance(entry.value, Fields)}
+    of = {name: each["distinct"].value for name, each in fields.items() if "distinct" in each}
+    return frozenset(name for name, told_apart in of.items() if not (isinstance(told_apart, Scalar) and told_apart.text == "day"))
 
 
 def _type(node: Node) -> Type:

@@ -37,6 +37,13 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
+class Aspect(Name):
+    """Of a name not its value, but: the time since the date that it holds, or until it; the different values that it counts."""
+
+    how: Literal["since", "until", "values"]
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     operand: "Expr"
 
@@ -71,7 +78,31 @@ class In:
     options: tuple[float | str | bool, ...]
 
 
-Expr: TypeAlias = Constant | Name | Not | Negative | Binary | Between | In
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Whether `sought` is in a text, whatever its case; `matches`: it is a pattern (RE2). A list contains its items."""
+
+    operator: Literal["matches", "contains", "starts with", "ends with"]
+    value: "Expr"
+    sought: float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Covers:
+    """Whether every one of `options` is among several values: of a list, or of what a measure counts different ones of."""
+
+    value: Name
+    options: tuple[float | str | bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Whether a trait or property was ever said, and not taken back with null. Unknown only while no person is at hand."""
+
+    value: Name
+
+
+Expr: TypeAlias = Constant | Name | Not | Negative | Binary | Between | In | Look | Covers | Known
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,13 @@ STATE_NAMES: Final = {
     "stage.for": Type.DURATION,
     "plan.for": Type.DURATION,
     "paying.for": Type.DURATION,
+    "customer_since": Type.TIME,
 }
+TIMES: Final = frozenset(name for name, kind in STATE_NAMES.items() if kind is Type.TIME)
+"""Epoch ms; what a product sends as a date may be written in other ways."""
 COMPARED_ONLY: Final = frozenset(["trial.left", "trial.quiet", "stage.for", "plan.for", "paying.for"])
 """They move with every millisecond: only beside a fixed value is it known beforehand when a condition about it changes."""
+GROWS: Final = COMPARED_ONLY - {"trial.left"}
 TEXT_NAMES: Final = {
     "account": Type.TEXT,
     "person": Type.TEXT,
@@ -52,6 +56,7 @@ LATER_OF_MEASURES: Final = ("rising_weeks", "streak")
 RESERVED: Final = frozenset(
     (
         *("account", "person", "properties", "event", "limit", "plan", "stage", "onboarding", "offer", "trial", "score"),
+        *("limits", "rules", "customer_since"),
         *("and", "or", "not", "in", "between", "matches", "contains", "covers", "true", "false", "none", "null"),
         *("active", "premium"),
     )
@@ -76,6 +81,8 @@ class Place:
     """The account: its measures, plan, stage, onboarding, traits."""
     limit: bool = False
     """One limit at hand (`each: limit`)."""
+    rules: bool = False
+    """What other rules say: `rules.…`."""
     event: bool = False
     """One event at hand, with `event`, and its `properties.…`."""
     properties: bool = False
@@ -93,22 +100,61 @@ IF: Final = Place("`if`", person=False)
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What one rulebook defines. `measures`: name -> type of its value."""
+    """What one rulebook defines. `measures`: name -> type of its value; `several`: those that count different values.
+
+    `rules`: name -> the key that its form begins with: `when`, `each` or `event`.
+    """
 
     measures: Mapping[str, Type] = field(default_factory=dict)
+    several: frozenset[str] = frozenset()
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     plans: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    rules: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, path: str, place: Place, offset: int) -> Name:
         """The typed name. Raises Refusal if there is none, not here, or not yet."""
         known = self._types(place)
         if path in known:
             return Name(path, known[path])
+        if path.startswith("limits.") and place == IF:
+            raise Refusal(offset, "unknown_name", f"'{path}' is not known in `if`", "A limit cannot depend on another")
+        if path.startswith("limits.") and place.state:
+            return self._limit(path, offset)
+        if path.startswith("rules.") and place.state:
+            return self._rule(path, place, offset)
         trait = _TRAIT.fullmatch(path)
         if trait and path not in LATER_NAMES and self._has_traits(trait[1], place):
             return Name(path, Type.ANY)
         raise self._refusal(path, place, offset, known)
+
+    def _limit(self, path: str, offset: int) -> Name:
+        """What is known of a limit by its name."""
+        _, limit, *rest = path.split(".", 2)
+        if limit not in self.limits:
+            raise Refusal(offset, "unknown_name", f"there is no limit '{limit}'", did_you_mean(limit, self.limits))
+        kind = LIMIT_NAMES.get(f"limit.{''.join(rest)}")
+        if kind is None:
+            near = did_you_mean("".join(rest), [name.removeprefix("limit.") for name in LIMIT_NAMES])
+            raise Refusal(offset, "unknown_name", f"unknown name '{path}'", near)
+        return Name(path, kind)
+
+    def _rule(self, path: str, place: Place, offset: int) -> Name:
+        """Whether another rule holds."""
+        rule = path.removeprefix("rules.")
+        form = self.rules.get(rule)
+        if form is None:
+            raise Refusal(offset, "unknown_name", f"there is no rule '{rule}'", did_you_mean(rule, self.rules))
+        if not place.rules:
+            raise Refusal(offset, "unknown_name", f"'{path}' is not known in {place.title}", "It is known in `when` of a rule")
+        if form == "each":
+            remedy = "Write what it asks of one limit: limits.NAME.percent >= 80%"
+            raise Refusal(offset, "type", f"'{path}' is judged for each limit, so it does not hold as a whole", remedy)
+        if form == "event":
+            remedy = "Count its events in a measure: {count: …, window: 7d}"
+            raise Refusal(offset, "type", f"'{path}' holds for an instant only, when its event comes", remedy)
+        return Name(path, Type.BOOL)
 
     def values(self, path: str) -> tuple[str, ...] | None:
         """The texts that this name can have, if they are known beforehand."""
@@ -159,7 +205,9 @@ class Names:
             return f"'{path}' cannot be compared", trait if path in ("account", "person") else "Use it in `say` or `do`"
         if path in self.lists:
             return f"'{path}' is a list", f"Write: … in {path}"
-        if not place.state and (root in (*STATE_NAMES, "onboarding", "account", "trial") or path in self.measures):
+        if not place.state and (
+            root in (*STATE_NAMES, "onboarding", "account", "trial", "limits", "rules") or path in self.measures
+        ):
             return f"'{path}' is not known in {place.title}", "There is: properties.…"
         near = closest(path, known)
         if near is not None or "." in path or place.text:

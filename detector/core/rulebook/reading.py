@@ -7,10 +7,9 @@ from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course
 from detector.core.measures.usage import Existence
 from detector.core.rulebook.generate import Source
-from detector.core.rulebook.model import Binary, Condition, Constant, Expr, Limit, Name
-from detector.core.rulebook.names import COMPARED_ONLY
+from detector.core.rulebook.model import Binary, Condition, Constant, Covers, Expr, Limit, Name
 from detector.core.rulebook.tree_walk import compared_with, names_in
-from detector.core.rulebook.values import Value, compared, property_value, trait_value
+from detector.core.rulebook.values import Value, aspect, property_value, trait_value
 
 
 def value_of(path: str, values: Mapping[str, Value], properties: tuple[str, ...]) -> Value:
@@ -25,37 +24,33 @@ def value_of(path: str, values: Mapping[str, Value], properties: tuple[str, ...]
 
 def reading(
     conditions: tuple[Condition, ...], values: Mapping[str, Value], properties: tuple[str, ...]
-) -> Callable[[str], Value]:
+) -> Callable[[Name], Value]:
     """The reader of a name in these conditions: of what moves with time it depends on what it is compared with."""
-    thresholds = {
-        path: tuple(int(length) for condition in conditions for length in compared_with(condition.expr, path))
-        for path in COMPARED_ONLY
-    }
 
-    def read(path: str) -> Value:
-        value = value_of(path, values, properties)
-        return compared(path, value, thresholds[path]) if path in thresholds else value
+    def read(name: Name) -> Value:
+        found = [each for condition in conditions for each in compared_with(condition.expr, name)]
+        return aspect(value_of(name.path, values, properties), name, found)
 
     return read
 
 
-def course_of(expr: Expr, read: Callable[[str], Value]) -> Course:
+def course_of(expr: Expr, read: Callable[[Name], Value]) -> Course:
     """What time alone can do to a condition. A value that only falls can end `value >= number`, and begin nothing."""
-    worst = max((read(name.path).course for name in names_in(expr)), default=Course.STILL)
+    worst = max((read(name).course for name in names_in(expr)), default=Course.STILL)
     if worst is not Course.FALLS:
         return worst
     if isinstance(expr, Binary) and expr.operator in ("and", "or"):
         return max(course_of(expr.left, read), course_of(expr.right, read))
     match expr:
-        case Binary(operator=">=" | ">", left=Name(), right=Constant()):
+        case Binary(operator=">=" | ">", left=Name(), right=Constant()) | Covers() | Name():
             return Course.FALLS
         case _:
             return Course.MOVES
 
 
-def guard(conditions: tuple[Condition, ...], read: Callable[[str], Value]) -> Callable[[Moment], bool | None]:
+def guard(conditions: tuple[Condition, ...], read: Callable[[Name], Value]) -> Callable[[Moment], bool | None]:
     source = Source()
-    return source.all_hold("holds", conditions, lambda name: f"{source.bind(read(name.path).read)}(m)")
+    return source.all_hold("holds", conditions, lambda name: f"{source.bind(read(name).read)}(m)")
 
 
 def existence(limit: Limit, values: Mapping[str, Value]) -> Existence | None:
@@ -63,7 +58,7 @@ def existence(limit: Limit, values: Mapping[str, Value]) -> Existence | None:
     if condition is None:
         return None
     read = reading((condition,), values, ())
-    sources = [read(name.path) for name in names_in(condition.expr)]
+    sources = [read(name) for name in names_in(condition.expr)]
     return Existence(
         guard((condition,), read),
         lambda moment: min((source.next(moment) for source in sources), default=NEVER),

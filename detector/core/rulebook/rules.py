@@ -13,7 +13,7 @@ from detector.core.rulebook.problems import Report, closest
 from detector.core.rulebook.selectors import BUILTINS, Context, is_misspelt
 from detector.core.rulebook.steps import STEP, steps
 from detector.core.rulebook.templates import template
-from detector.core.rulebook.tree import At, Entry, Items, Node
+from detector.core.rulebook.tree import At, Entry, Fields, Items, Node
 
 RULES_MAX: Final = 200
 CONDITIONS_MAX: Final = 32
@@ -53,6 +53,13 @@ def rules(node: Node | None, lead_types: Collection[str], context: Context) -> t
     return tuple(rule for rule in built if rule is not None)
 
 
+def forms_of(node: Node | None) -> dict[str, str]:
+    """Rule -> the key that its form begins with, before any rule is read."""
+    found = node.entries.items() if isinstance(node, Fields) else ()
+    keys = {name: entry.value.entries.keys() if isinstance(entry.value, Fields) else () for name, entry in found}
+    return {name: next((form for form in ("event", "each") if form in of), "when") for name, of in keys.items()}
+
+
 def _rule(name: str, entry: Entry, lead_types: Collection[str], context: Context) -> Rule | None:
     what, report = f"rule '{name}'", context.report
     shapes.name_ok(entry.key, "a rule", report)
@@ -65,7 +72,7 @@ def _rule(name: str, entry: Entry, lead_types: Collection[str], context: Context
     )
     _check_form(values, entry, what, report)
     by_event = "event" in values
-    place = Place(what, limit=each_limit, event=by_event, properties=by_event)
+    place = Place(what, rules=True, limit=each_limit, event=by_event, properties=by_event)
     cooldown, lateness = _silence(values, what, report)
     return Rule(
         name=name,

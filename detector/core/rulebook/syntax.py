@@ -1,6 +1,7 @@
 """A condition's text into a tree of words and operators, by precedence climbing; names and types are not looked at yet.
 
-Loosest first: `or` · `and` · `not` · `== != < <= > >= between in` (these do not chain) · `+ -` · `* /` · unary `-`.
+Loosest first: `or` · `and` · `not` · `== != < <= > >= between in` and the other words between a value and what it is held
+against (these do not chain) · `+ -` · `* /` · unary `-`.
 """
 
 from dataclasses import dataclass
@@ -8,12 +9,15 @@ from typing import Final, TypeAlias
 
 from detector.core.rulebook.lexer import KEYWORDS, LATER, Token, tokens_of
 from detector.core.rulebook.model import Type
-from detector.core.rulebook.problems import Refusal, closest
+from detector.core.rulebook.problems import Refusal, closest, did_you_mean
 
 OPERATORS_MAX: Final = 50
 """Operators and parentheses of one condition: keeps every later walk, and the compiled code, shallow."""
 COMPARISONS: Final = ("==", "!=", "<", "<=", ">", ">=")
-_POWER: Final = {"or": 1, "and": 2, **dict.fromkeys((*COMPARISONS, "between", "in"), 4), "+": 5, "-": 5, "*": 6, "/": 6}
+SEARCHES: Final = ("matches", "contains", "starts", "ends")
+CALLS: Final = ("since", "until")
+_COMPARING: Final = (*COMPARISONS, *SEARCHES, "between", "in", "covers", "is")
+_POWER: Final = {"or": 1, "and": 2, **dict.fromkeys(_COMPARING, 4), "+": 5, "-": 5, "*": 6, "/": 6}
 _NOT, _COMPARE, _SUM, _UNARY = 3, 4, 5, 7
 
 
@@ -58,14 +62,47 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """`value in name` or `value in [a, b]`."""
+    """`value in name` or `value in [a, b]`; the same with `covers`."""
 
+    operator: str
     value: "Raw"
     options: Word | tuple["Word | Literal", ...]
     offset: int
 
 
-Raw: TypeAlias = Word | Literal | Unary | Pair | Range | Member
+@dataclass(frozen=True, slots=True)
+class Search:
+    """`value matches "…"`, and the others that look into a text."""
+
+    operator: str
+    value: "Raw"
+    sought: "Raw"
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """`value is known`, or `is missing`."""
+
+    value: "Raw"
+    known: bool
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`since(name)`, `until(name)`."""
+
+    function: str
+    name: Word
+    offset: int
+
+    @property
+    def text(self) -> str:
+        return f"{self.function}({self.name.path})"
+
+
+Raw: TypeAlias = Word | Literal | Unary | Pair | Range | Member | Search | Presence | Call
 
 
 def read(text: str) -> Raw:
@@ -111,7 +148,7 @@ class _Reader:
         if token.kind == "value":
             return Literal(token.value, token.type, token.text, token.offset)
         if token.kind == "word" and token.text not in KEYWORDS:
-            return Word(token.text, token.offset)
+            return self._call(token) if self._peek().text == "(" else Word(token.text, token.offset)
         if token.text in ("not", "-"):
             self._count(token)
             return Unary(token.text, self._expression(_NOT if token.text == "not" else _UNARY), token.offset)
@@ -121,26 +158,56 @@ class _Reader:
             self._expect(")")
             return inner
         if token.text == "[":
-            raise Refusal(token.offset, "syntax", "a list stands only after `in`", "Write: x in [1, 2]")
-        raise Refusal(token.offset, "syntax", f"expected a name or a value, found {_called(token)}")
+            raise Refusal(token.offset, "syntax", "a list stands only after `in` or `covers`", "Write: x in [1, 2]")
+        remedy = f"Write it behind a name: x {token.text} …" if _POWER.get(token.text) == _COMPARE else ""
+        raise Refusal(token.offset, "syntax", f"expected a name or a value, found {_called(token)}", remedy)
+
+    def _call(self, function: Token) -> Call:
+        if function.text not in CALLS:
+            message = f"there is no function '{function.text}'"
+            raise Refusal(function.offset, "syntax", message, did_you_mean(function.text, CALLS))
+        self._count(self._take())
+        of = self._take()
+        if of.kind != "word" or of.text in KEYWORDS:
+            remedy = f"Write: {function.text}(account.created_at)"
+            raise Refusal(of.offset, "syntax", f"expected the name of a date, found {_called(of)}", remedy)
+        self._expect(")")
+        return Call(function.text, Word(of.text, of.offset), function.offset)
 
     def _infix(self, left: Raw, operator: Token) -> Raw:
         if operator.text == "between":
             low = self._expression(_COMPARE)
             self._expect("and")
             return Range(left, low, self._expression(_COMPARE), operator.offset)
-        if operator.text == "in":
-            return Member(left, self._options(), operator.offset)
+        if operator.text in ("in", "covers"):
+            return Member(operator.text, left, self._options(operator.text), operator.offset)
+        if operator.text == "is":
+            return Presence(left, self._presence(), operator.offset)
+        if operator.text in SEARCHES:
+            return self._search(left, operator)
         return Pair(operator.text, left, self._expression(_POWER[operator.text]), operator.offset)
 
-    def _options(self) -> Word | tuple[Word | Literal, ...]:
+    def _presence(self) -> bool:
+        token = self._take()
+        if token.kind != "word" or token.text not in ("known", "missing"):
+            remedy = "Write: x is known, or: x is missing. To compare, write =="
+            raise Refusal(token.offset, "syntax", f"expected `known` or `missing` after `is`, found {_called(token)}", remedy)
+        return token.text == "known"
+
+    def _search(self, left: Raw, operator: Token) -> Search:
+        name = operator.text
+        if name in ("starts", "ends"):
+            self._expect("with")
+            name = f"{name} with"
+        return Search(name, left, self._expression(_COMPARE), operator.offset)
+
+    def _options(self, operator: str) -> Word | tuple[Word | Literal, ...]:
         token = self._take()
         if token.kind == "word" and token.text not in KEYWORDS:
             return Word(token.text, token.offset)
         if token.text != "[" or token.kind != "sign":
-            raise Refusal(
-                token.offset, "syntax", f"expected a list after `in`, found {_called(token)}", "Write: x in [1, 2] or x in a_list"
-            )
+            message = f"expected a list after `{operator}`, found {_called(token)}"
+            raise Refusal(token.offset, "syntax", message, f"Write: x {operator} [1, 2] or x {operator} a_list")
         options = [self._option()]
         while self._peek().text == ",":
             self._take()
@@ -178,7 +245,9 @@ class _Reader:
             return Refusal(token.offset, "not_supported_yet", f"not supported yet: {token.text}")
         remedy = ""
         if token.kind == "word":
-            near = closest(token.text.lower(), [*KEYWORDS, *LATER])
+            if token.text == "not":
+                return Refusal(token.offset, "syntax", "`not` stands before a condition", "Write: not x in [1, 2]")
+            near = closest(token.text.lower(), [*KEYWORDS, "is", "starts", "ends", *LATER])
             remedy = f"Did you mean '{near}'?" if near else "Texts of several words need quotes"
         return Refusal(token.offset, "syntax", f"expected an operator or the end, found {_called(token)}", remedy)
 

@@ -1,14 +1,17 @@
 """Names of the rulebook in, readers of a moment out: value, message ids behind it, and the window it looks at."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from detector.core.facts.people import OWN
 from detector.core.instants import NEVER
-from detector.core.measures import tenure, trial
+from detector.core.measures import dates, tenure, trial
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.reader import Course, Reader
+from detector.core.measures.usage import LimitReader
+from detector.core.rulebook.model import Aspect, Name
+from detector.core.rulebook.names import TIMES
 
 
 def _no_ids(_moment: Moment, _number: int) -> list[str]:
@@ -43,6 +46,10 @@ class Value(NamedTuple):
     listed: Callable[[Moment], list[str] | None] = lambda _moment: None
     course: Course = Course.STILL
     until: Callable[[Moment], int] = _at_once
+    values: Callable[[Moment], Any] = lambda _moment: None
+    """The different values behind the number, of measures that count such."""
+    parts: "tuple[Value, ...]" = ()
+    """Of another rule: all that it looks at itself."""
     worded: Callable[[Moment, Any], str] | None = None
 
 
@@ -56,7 +63,30 @@ def measure_value(reader: Reader) -> Value:
         reader.listed,
         reader.course,
         reader.until,
+        reader.values,
     )
+
+
+def limits_by_name(values: Mapping[str, Value], limits: Mapping[str, LimitReader]) -> dict[str, Value]:
+    """`limits.contacts.percent`: what `limit.percent` is of that limit, whatever limit is at hand."""
+    of_any = {path: value for path, value in values.items() if path.startswith("limit.")}
+    named = ((name, reader, path, value) for name, reader in limits.items() for path, value in of_any.items())
+    return {path.replace("limit.", f"limits.{name}.", 1): _of_one(value, reader) for name, reader, path, value in named}
+
+
+def _of_one(value: Value, reader: LimitReader) -> Value:
+
+    def of(read: Callable[..., Any]) -> Callable[..., Any]:
+        def at(moment: Moment, *more: Any) -> Any:
+            at_hand, moment.limit = moment.limit, reader
+            found = read(moment, *more)
+            moment.limit = at_hand
+            return found
+
+        return at
+
+    read, next_, worded = of(value.read), of(value.next), None if value.worded is None else of(value.worded)
+    return value._replace(read=read, next=next_, ids=of(value.ids), at_least=of(value.at_least), worded=worded)
 
 
 def _next_plan(moment: Moment) -> int:
@@ -84,26 +114,39 @@ STATE_VALUES = {
     "churned_on": Value(tenure.churned_on, _next_plan),
     **{path: Value(tenure.lasted(since), course=Course.MOVES) for path, since in _LASTING.items()},
     "event": Value(lambda m: None if m.asked is None else m.asked[0]),
+    "customer_since": Value(lambda m: m.ladder.customer_since(m.facts, m.t), _next_plan),
 }
 
 
 def where_trials_end(values: Mapping[str, Value]) -> dict[str, Value]:
     """The values of a rulebook with timed trials: time alone moves a plan, and what it allows."""
-    moved = {name for name in values if name in ("plan", "stage", "trial.left") or name.startswith("limit.")}
+    moved = {name for name in values if name in ("plan", "stage", "trial.left") or name.startswith(("limit.", "limits."))}
     return {name: value._replace(course=Course.MOVES) if name in moved else value for name, value in values.items()}
-
-
-def compared(path: str, value: Value, thresholds: tuple[int, ...]) -> Value:
-    """A duration that moves with every millisecond, where it is compared with these (ms)."""
-    since = _LASTING.get(path)
-    if since is None:
-        return value._replace(next=lambda m: trial.next_left(m, thresholds))
-    return value._replace(next=lambda m: tenure.next_lasted(since, m, thresholds))
 
 
 def would_lose(features: dict[str, str]) -> Value:
     """`features`: feature -> key of its series."""
     return Value(lambda m: trial.would_lose(m, features), listed=lambda m: trial.would_lose(m, features) or [])
+
+
+def aspect(value: Value, name: Name, compared: Sequence[float | str | bool]) -> Value:
+    """What a condition looks at of a value. `compared`: the constants that the condition holds it against."""
+    thresholds = tuple(int(each) for each in compared if isinstance(each, int | float))
+    since = _LASTING.get(name.path)
+    if since is not None:
+        return value._replace(next=lambda m: tenure.next_lasted(since, m, thresholds))
+    if name.path == "trial.left":
+        return value._replace(next=lambda m: trial.next_left(m, thresholds))
+    if not isinstance(name, Aspect):
+        return value
+    if name.how == "values":
+        return value._replace(read=value.values)
+    how, read = name.how, value.read if name.path in TIMES else lambda m: dates.date_ms(value.read(m))
+    return value._replace(
+        read=lambda m: dates.elapsed(how, read(m), m.t),
+        next=lambda m: min(value.next(m), dates.next_elapsed(how, read(m), m.t, thresholds)),
+        course=Course.MOVES,
+    )
 
 
 def onboarding_values(reader: OnboardingReader | None) -> dict[str, Value]:

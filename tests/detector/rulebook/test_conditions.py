@@ -1,22 +1,44 @@
 """Conditions: precedence, types and names, from text to the model's tree."""
 
+from time import process_time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.core.rulebook.conditions import type_of, typed
-from detector.core.rulebook.model import Between, Binary, Constant, Expr, In, Name, Negative, Not, Type
+from detector.core.rulebook.model import (
+    Aspect,
+    Between,
+    Binary,
+    Constant,
+    Covers,
+    Expr,
+    In,
+    Known,
+    Look,
+    Name,
+    Negative,
+    Not,
+    Type,
+)
 from detector.core.rulebook.names import WHERE, Names, Place
 from detector.core.rulebook.problems import Refusal
 from detector.core.rulebook.tree_walk import compared_with
 
 NAMES = Names(
-    measures={"a": Type.NUMBER, "b": Type.NUMBER, "c": Type.NUMBER, "d": Type.ANY},
+    measures={
+        **dict.fromkeys(("a", "b", "c", "s", "is", "starts"), Type.NUMBER),
+        "d": Type.ANY,
+    },
+    several=frozenset(["s"]),
     lists={"topics": ("pricing", "plans"), "none_yet": ()},
     plans=("free", "premium"),
     events=("asked", "sent"),
+    limits=("e-mails",),
+    rules={"on-board": "when", "x": "when", "each-limit": "each"},
 )
-RULE = Place("rule 'x'", limit=True, event=True, properties=True)
+RULE = Place("rule 'x'", rules=True, limit=True, event=True, properties=True)
 
 
 def shown(expr: Expr) -> str:  # noqa: PLR0911 (one return a kind of node)
@@ -24,6 +46,8 @@ def shown(expr: Expr) -> str:  # noqa: PLR0911 (one return a kind of node)
     match expr:
         case Constant():
             return str(expr.value)
+        case Aspect():
+            return f"{expr.how}({expr.path})"
         case Name():
             return expr.path
         case Not():
@@ -36,6 +60,12 @@ def shown(expr: Expr) -> str:  # noqa: PLR0911 (one return a kind of node)
             return f"({shown(expr.value)} between {shown(expr.low)} and {shown(expr.high)})"
         case In():
             return f"({shown(expr.value)} in {list(expr.options)})"
+        case Look():
+            return f"({shown(expr.value)} {expr.operator} {expr.sought})"
+        case Covers():
+            return f"({shown(expr.value)} covers {list(expr.options)})"
+        case Known():
+            return f"({shown(expr.value)} is known)"
 
 
 @pytest.mark.parametrize(
@@ -60,6 +90,12 @@ def shown(expr: Expr) -> str:  # noqa: PLR0911 (one return a kind of node)
         ("a + 1 in [1, -2.5]", "((a + 1) in [1, -2.5])"),
         ("a*2>=b", "((a * 2) >= b)"),
         ("true or a<1", "(True or (a < 1))"),
+        ('not d matches "x|y" and a > 1', "((not (d matches x|y)) and (a > 1))"),
+        ("d starts with 'x' or d ends  with 'y'", "((d starts with x) or (d ends with y))"),
+        ("account.owner is missing and a > 1", "((not (account.owner is known)) and (a > 1))"),
+        ("not person.title is known", "(not (person.title is known))"),
+        ("rules.on-board and not rules.x", "(rules.on-board and (not rules.x))"),
+        ("limits.e-mails.used-limits.e-mails.left > 1", "((limits.e-mails.used - limits.e-mails.left) > 1)"),
     ],
 )
 def test_precedence(text: str, tree: str) -> None:
@@ -91,6 +127,17 @@ def test_precedence(text: str, tree: str) -> None:
         ("d > properties.total", "(d > properties.total)"),
         ("account.employees between 20 and 2000", "(account.employees between 20 and 2000)"),
         ("onboarding.done == true", "(onboarding.done == True)"),
+        ("since(account.born) >= 90d", "(since(account.born) >= 7776000000)"),
+        ("until( d ) between 1d and 1w", "(until(d) between 86400000 and 604800000)"),
+        ("trial.left between 1d and 2d", "(trial.left between 86400000 and 172800000)"),
+        ("s covers ['x', 1, true]", "(values(s) covers ['x', 1, 'true'])"),
+        ("s covers topics", "(values(s) covers ['pricing', 'plans'])"),
+        ('s contains "x"', "(values(s) covers ['x'])"),
+        ("properties.tags covers ['x', true]", "(properties.tags covers ['x', True])"),
+        ("properties.tags contains 5", "(properties.tags contains 5)"),
+        ('plan contains "pro"', "(plan contains pro)"),
+        ("limits.e-mails.percent >= 90%", "(limits.e-mails.percent >= 0.9)"),
+        ("a == starts and is > b", "((a == starts) and (is > b))"),
         ("limit.label == account.name", "(limit.label == account.name)"),
     ],
 )
@@ -167,7 +214,9 @@ TOKENS = [
         "[",
         "]",
         ",",
-        "matches",
+        *("matches", "contains", "covers", "starts", "ends", "with", "is", "known", "missing", "since", "until", "since(", "s"),
+        *("rules.x", "rules.on-board", "rules.each-limit", "limits.e-mails.percent", "limits.e-mails", "customer_since"),
+        *("'(a+)+$'", "'(?=x)'", "'((a{9}){9}){9}'", "''"),
         ".",
         "#",
         "9" * 50,
@@ -192,8 +241,20 @@ def test_any_text_is_a_typed_condition_or_a_refusal_within_it(text: str) -> None
         assert type_of(typed(f"({text})", NAMES, RULE)) is type_of(expr)
 
 
+@pytest.mark.parametrize(
+    "part", ["(", "[", "a ", "not ", "- ", "since(", "x contains ", "'", "a or ", "1.", "rules.a-", "a.b", "éé"]
+)
+def test_a_long_text_is_answered_at_once(part: str) -> None:
+    """A thousand characters are read, and then in one go; of a million none."""
+    for text in (part * (1_000 // len(part)), part * (1_000_000 // len(part))):
+        begun = process_time()
+        with pytest.raises(Refusal):
+            typed(text, NAMES, RULE)
+        assert process_time() - begun < 0.25
+
+
 def test_the_fixed_values_that_a_name_is_compared_with_are_found_wherever_they_stand() -> None:
     expr = typed("not trial.left > 3d and (a > 1 or trial.left <= 1h) or 2 < b", NAMES, RULE)
-    assert compared_with(expr, "trial.left") == [3 * 86_400_000, 3_600_000]
-    assert compared_with(expr, "a") == [1]
-    assert compared_with(expr, "b") == []
+    assert compared_with(expr, Name("trial.left", Type.DURATION)) == [3 * 86_400_000, 3_600_000]
+    assert compared_with(expr, Name("a", Type.NUMBER)) == [1]
+    assert compared_with(expr, Name("b", Type.NUMBER)) == []
