@@ -111,8 +111,7 @@ class Account:
         """When a paying plan was first said, if the account pays now."""
         if self.standing(t).stage != "paying":
             return None
-        named = [(at, self.plans.terms(name, at)) for at, name in self.plans.said if at <= t and name in self.plans.plans]
-        return next((at for at, terms in named if terms["stage"] == "paying"), None)
+        return next((at for at, plan in self.plans.said if at <= t and self.plans.paying(plan, at)), None)
 
     def quiet(self, t: int) -> int | None:
         """In a trial: when somebody last did something, at the earliest its begin."""
@@ -142,7 +141,7 @@ class Account:
             within = self.rulebook["onboarding"].get("within")
             return took if rest == "took" else took is not None and (within is None or took <= duration(within))
         if path == "customer_since":
-            return next((at for at, plan in self.plans.said if at <= t and self.plans.paying(plan)), None)
+            return next((at for at, plan in self.plans.said if at <= t and self.plans.paying(plan, at)), None)
         if root == "limits":
             limit, _, what = rest.partition(".")
             return self.of_limit(limit, what, t)

@@ -115,8 +115,8 @@ class Plans:
             return "same"
         return "up" if after.rung > before.rung else "down"
 
-    def paying(self, name: Any) -> bool:
-        return bool(self.plans.get(name, {}).get("stage") == "paying")
+    def paying(self, name: Any, t: int) -> bool:
+        return name in self.plans and bool(self.terms(name, t)["stage"] == "paying")
 
     def turns(self) -> list[int]:
         """When a plan begins or a trial ends."""
