@@ -30,6 +30,8 @@ class AccountViews:
             raise ApiError(404, "account_not_found", _why_not(project, external_id, has_rulebook=versions is not None))
         program = self._programs.get(project, max(versions.values()))
         account = Account.load(project, external_id, *stored)
+        if account.is_unheard_of:
+            raise ApiError(404, "account_not_found", _why_not(project, external_id, has_rulebook=True))
         t = max(now, account.facts.newest)
         moment = Moment(account.facts, program.ladder, t, overrides=account.ledger.overrides)
         leads = self._store.leads.newest(project, external_id, LEADS_MAX)
@@ -40,7 +42,7 @@ class AccountViews:
             usage=usage_data(program, moment),
             onboarding=onboarding_data(program, moment),
             features=features_data(program, moment),
-            people=who.people(program, moment, asker=None, trigger=None, is_opted_out=account.ledger.is_opted_out),
+            people=who.people(program, moment, account.ledger, asker=None, trigger=None),
             leads=[line(row) for row in leads],
         )
 

@@ -1,7 +1,7 @@
 """Events of `unattributed` in; with their account they go out to `events`; memberships learnt, the rest held or buried."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from contracts.codec import encode_event, encode_frames
 from contracts.messages import EVENTS, RecordKind, UsageEvent
@@ -14,14 +14,18 @@ from detector.core.attribution import (
     Forward,
     Hold,
     Person,
+    Refuse,
     attribute,
     expire_held,
     join,
     joins,
+    learn_address,
     one_too_many,
+    says_address,
     settle_held,
     who,
 )
+from detector.core.rulebook.model import Way
 from detector.partition import Partition
 from detector.reading import unusable
 from detector.store.people import People
@@ -39,7 +43,7 @@ _Key = tuple[str, str]
 
 def _size(person: Person) -> int:
     held = sum(1_000 + len(h.event.properties) + len(h.event.traits) + len(h.event.context) for h in person.held.values())
-    return 400 + 120 * len(person.memberships) + held
+    return 400 + 120 * len(person.memberships) + 100 * len(person.domains) + held
 
 
 class Attributor:
@@ -71,6 +75,10 @@ class Attributor:
         """One event of the record at `offset`."""
         key = (event.project, who(event))
         person = self._person(key)
+        ways = _ways(partition, event.project)
+        if "domain" in ways and says_address(event) and learn_address(person, event):
+            changes.domains[key] = person.domains
+            self._learnt(partition, offset, key, changes)
         if joins(event):
             refused = one_too_many(person, event)
             if refused is not None:
@@ -80,7 +88,7 @@ class Attributor:
             return  # it is in `events` too: ingest put it there, for it names its account
         if event.account is not None:
             return  # likewise
-        decision = attribute(person, event, partition.time, partition.held[event.project])
+        decision = attribute(person, event, partition.time, partition.held[event.project], ways)
         self._apply(partition, offset, decision, changes)
         if isinstance(decision, Hold):
             self._people.touch(key, person)
@@ -113,21 +121,27 @@ class Attributor:
             person = self._person(key)
             if most > 0 and person.due == due:  # else a group has settled what was due then
                 self._people.touch(key, person)
-                for refused in expire_held(person, partition.time, most):
-                    self._apply(partition, offset, refused, changes)
-                    _release(partition, refused.event, changes)
+                for decision in expire_held(person, partition.time, most, _ways(partition, key[0])):
+                    self._settled(partition, offset, decision, changes)
                     most -= 1
             self._schedule(partition, key, person)
         return most
 
     def _learn(self, partition: Partition, offset: int, key: _Key, event: UsageEvent, changes: Changes) -> None:
+        assert event.account is not None  # noqa: S101 - `joins` said so
+        changes.memberships[*key, event.account] = self._person(key).memberships[event.account]
+        self._learnt(partition, offset, key, changes)
+
+    def _learnt(self, partition: Partition, offset: int, key: _Key, changes: Changes) -> None:
+        """Something new of a person: it may settle what waits."""
         person = self._person(key)
         self._people.touch(key, person)
-        assert event.account is not None  # noqa: S101 - `joins` said so
-        changes.memberships[*key, event.account] = person.memberships[event.account]
-        for decision in settle_held(person):
-            self._apply(partition, offset, decision, changes)
-            _release(partition, decision.events[0] if isinstance(decision, Forward) else decision.event, changes)
+        for decision in settle_held(person, _ways(partition, key[0])):
+            self._settled(partition, offset, decision, changes)
+
+    def _settled(self, partition: Partition, offset: int, decision: Forward | Refuse, changes: Changes) -> None:
+        self._apply(partition, offset, decision, changes)
+        _release(partition, decision.events[0] if isinstance(decision, Forward) else decision.event, changes)
 
     def _apply(self, partition: Partition, offset: int, decision: Decision, changes: Changes) -> None:
         if decision is None:
@@ -163,6 +177,15 @@ class Attributor:
         if person is None:
             raise KeyError(key)
         return person
+
+
+def _ways(partition: Partition, project: str) -> Sequence[Way]:
+    """How the project's events find their accounts, by the rulebook in force here."""
+    program = partition.programs.get(project)
+    return _GROUP if program is None else program.rulebook.account
+
+
+_GROUP: tuple[Way, ...] = ("group",)
 
 
 def _held_key(event: UsageEvent) -> HeldKey:

@@ -119,6 +119,14 @@ class Buried:
     offset: int
 
 
+class DomainsRow(NamedTuple):
+    """`said`: JSON, [[time, domain], …]."""
+
+    project: str
+    person: str
+    said: str
+
+
 class MembershipRow(NamedTuple):
     project: str
     person: str
@@ -162,6 +170,8 @@ class Changes:
     dead_letters: list[Buried] = field(default_factory=list)
     event_names: list[EventNameRow] = field(default_factory=list)
     memberships: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    domains: dict[tuple[str, str], list[tuple[int, str]]] = field(default_factory=dict)
+    """(project, person) -> the domains of their e-mail addresses, by time."""
     held: dict[HeldKey, HeldEvent] = field(default_factory=dict)
     released: set[HeldKey] = field(default_factory=set)
     made: int = 0

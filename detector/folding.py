@@ -179,7 +179,10 @@ class Folding:
         self._inventory.close(changes, partitions)
         self._seen_commands.close()
         for (project, name), account in self._accounts.close().items():
+            _count(account)
             dump = account.dump()
+            if account.is_empty:
+                continue
             changes.accounts.append(AccountRow(project, name, dump.hot))
             changes.facts.extend(FactRow(project, name, *chunk, body) for chunk, body in dump.chunks.items())
         for at, key in sorted(self._moved):
@@ -212,6 +215,16 @@ class Folding:
             account = Account.new(*key) if stored is None else Account.load(*key, *stored)
             self._accounts.put(key, account)
         return account
+
+
+def _count(account: Account) -> None:
+    """What it counted since the last batch goes into the metrics."""
+    if account.dropped:
+        metrics.DROPPED.inc(account.dropped)
+        account.dropped = 0
+    for (rule, why), number in account.silent.items():
+        metrics.SILENT.labels(account.project, rule, why).inc(number)
+    account.silent.clear()
 
 
 def _nobodys(event: UsageEvent, place: Place) -> DeadLetter:

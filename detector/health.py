@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.messages import EVENTS
+from detector.core import zones
 from detector.shapes import iso
 from detector.store import DetectorStore
 from detector.store.checkpoints import Standing
@@ -66,6 +67,7 @@ class HealthReporter:
             "held": self._store.people.held_count(),
             "unattributed_1h": self._store.dead_letters.count("unattributed", now - HOUR_MS),
             "rulebooks": self._rulebooks(),
+            "time_zones": zones.VERSION,
         }
         waiting = [
             Wait(at, seconds, lags[at], standings.get(at))

@@ -1,10 +1,16 @@
-"""What the detector counts. No account, person or event name is a label."""
+"""What the detector counts. No account, person or event name is a label; of a project and a rule there are few."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
 EVENTS = Counter("handraiser_detector_events", "Usage events read, copies included.", ["topic"])
 DUPLICATES = Counter("handraiser_detector_duplicates", "Usage events dropped because their id was seen before.")
 WITHOUT_RULEBOOK = Counter("handraiser_detector_events_without_rulebook", "Usage events of projects without a rulebook.")
+DROPPED = Counter("handraiser_detector_events_dropped", "Usage events that the rulebook's drop_events made count for nothing.")
+SILENT = Counter(
+    "handraiser_detector_signals_silent",
+    "New signals that sales was not told of: shadow (the rule's mode), opted_out, suppressed, quiet (after an outcome).",
+    ["project", "rule", "why"],
+)
 LEAD_EVENTS = Counter("handraiser_detector_lead_events", "Lead events committed.")
 COMMANDS = Counter("handraiser_detector_commands", "Commands of sales committed, applied or refused.", ["status"])
 DEAD_LETTERS = Counter("handraiser_detector_dead_letters", "Dead letters committed, of ingest and detector.", ["code"])

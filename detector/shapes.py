@@ -29,7 +29,9 @@ class Lead(BaseModel):
     account: LeadAccount
     lead_type: str
     status: str
-    temperature: str | None = Field(description="`hot` for an explicit request; null where nothing says it.")
+    temperature: str | None = Field(
+        description="`hot` for an explicit request, else the highest that its rules ask for; null where nothing says it."
+    )
     revision: int
     rulebook_version: int
     summary: str

@@ -218,6 +218,14 @@ memberships = sa.Table(
     sa.Column("since", sa.BigInteger, nullable=False),
 )
 
+email_domains = sa.Table(
+    "email_domains",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("person", sa.Text, primary_key=True),
+    sa.Column("said", sa.Text, nullable=False),
+)
+
 held = sa.Table(
     "held",
     metadata,

@@ -1,5 +1,6 @@
 """One account: its facts and its ledger, from stored bytes and back into those that changed."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ class Account:
 
     __slots__ = (
         *("_hot", "_ledger", "_outside", "_sizes", "_stored", "external_id"),
-        *("facts", "judged_by", "ledger", "project", "resting"),
+        *("dropped", "dropped_by", "facts", "judged_by", "ledger", "outsiders", "project", "resting", "silent"),
     )
 
     def __init__(self, project: str, external_id: str, facts: Facts, ledger: LedgerStore) -> None:
@@ -44,6 +45,14 @@ class Account:
         """The rulebook that `resting` is about."""
         self.resting: dict[str, Rest] = {}
         """What is judged -> what keeps it from rising. Never stored."""
+        self.dropped = 0
+        """Events that counted for nothing, since somebody looked. Never stored."""
+        self.silent: Counter[tuple[str, str]] = Counter()
+        """(rule, why) -> new signals that sales was not told of, since somebody looked. Never stored."""
+        self.dropped_by: object = None
+        """What `outsiders` is about."""
+        self.outsiders: dict[str, bool] = {}
+        """Person -> whether what they do counts for nothing. Never stored."""
         self._hot: dict[str, dict[int, bytes]] = {}
         self._outside: frozenset[str] = frozenset()
         self._sizes: dict[tuple[str, int], int] = {}
@@ -77,6 +86,16 @@ class Account:
     def ledger_changed(self) -> None:
         self._ledger.dirty = True
         self.resting.clear()
+
+    @property
+    def is_unheard_of(self) -> bool:
+        """Nothing that counts was ever heard of it, and sales said nothing of it."""
+        return self.facts.newest < 0 and self.ledger == Ledger()
+
+    @property
+    def is_empty(self) -> bool:
+        """As of the last dump there is nothing to store."""
+        return self.facts.newest < 0 and not self._hot and not self._outside
 
     def dump(self) -> Dump:
         """What must be written since the last dump; marks everything clean."""

@@ -1,16 +1,20 @@
-"""Whose event is it? A person's memberships and a usage event that names no account in; where it goes out.
+"""Whose event is it? What is known of a person and a usage event that names no account in; where it goes out.
 
 The rule (docs/api.md, "Whose event"): an event belongs to the account that its person had joined by then, where "by then"
 reaches HOLD_MS past the event, as far as a waiting event waits, so that it hardly matters which of the two arrived first.
+Where the rulebook says so (`account: [group, domain, person]`), whoever joined none belongs to the account of their e-mail's
+domain, or to one of their own. A way is taken at once if no way before it can still be found, else when the wait is over.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import msgspec
 
-from contracts.messages import UsageEvent
+from contracts.messages import EMPTY_OBJECT, UsageEvent
+from detector.core.emails import domain_of, kind_of
+from detector.core.rulebook.model import Way
 
 HOLD_MS = 10 * 60_000
 """How long, in partition time, an event waits for its account."""
@@ -20,6 +24,11 @@ HELD_PER_PROJECT_MAX = 100_000
 """The same of one project's in one partition."""
 MEMBERSHIPS_MAX = 100
 """A person belongs to so many accounts at most: each `identify` is written once for each of them."""
+ADDRESSES_MAX = 16
+"""Of what was said of a person's e-mail, the newest."""
+ALONE = "person:"
+"""Before a person's id, the id of an account of their own: ids of people and of accounts may be the same numbers."""
+_EMAIL = "email"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +41,14 @@ class Held:
 
 @dataclass(slots=True)
 class Person:
-    """`memberships`: account -> time of the earliest `group`; `held`: message id -> what waits, in order of arrival."""
+    """`memberships`: account -> time of the earliest `group`; `held`: message id -> what waits, in order of arrival.
+
+    `domains`: (time, domain) of each e-mail address that was said, in order; "" for one that names no account.
+    """
 
     memberships: dict[str, int] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=dict)
+    domains: list[tuple[int, str]] = field(default_factory=list)
 
     @property
     def due(self) -> int | None:
@@ -100,43 +113,90 @@ def join(person: Person, event: UsageEvent) -> bool:
     return True
 
 
-def attribute(person: Person, event: UsageEvent, time: int, waiting: int = 0) -> Decision:
+def says_address(event: UsageEvent) -> bool:
+    """May it say its person's e-mail address? The traits of a `group` are the account's."""
+    return event.type != "group" and event.traits is not EMPTY_OBJECT
+
+
+def learn_address(person: Person, event: UsageEvent) -> bool:
+    """What the event says of its person's e-mail. False: nothing new. Free mail names no account."""
+    try:
+        traits = msgspec.json.decode(event.traits)
+    except msgspec.MsgspecError:
+        return False
+    address = traits.get(_EMAIL) if isinstance(traits, dict) else None
+    kind = kind_of(address) if isinstance(address, str) else None
+    said = (event.timestamp, "" if kind == "free_mail" else domain_of(address) or "")
+    if kind is None or said in person.domains:
+        return False
+    domains = sorted([*person.domains, said])
+    inside = zip(domains, domains[1:], domains[2:], strict=False)
+    repeated = {each for before, each, after in inside if before[1] == each[1] == after[1]}
+    person.domains = [each for each in domains if each not in repeated][-ADDRESSES_MAX:]
+    return True
+
+
+def attribute(person: Person, event: UsageEvent, time: int, waiting: int = 0, ways: Sequence[Way] = ("group",)) -> Decision:
     """Where an event goes that arrives at partition time `time`; one that waits is kept in `person.held`.
 
-    `waiting`: how many of the project wait in the partition already.
+    `waiting`: how many of the project wait in the partition already; when no more may, nothing is waited for. `ways`: those
+    of the rulebook, in the order in which they are tried.
     """
-    decision = _settle(person.memberships, event)
+    decision = _settle(person, event, ways)
     if decision is not None:
         return decision
     if event.id in person.held:
         return None
     if len(person.held) >= HELD_PER_PERSON_MAX:
-        return _unattributed(event, f"{HELD_PER_PERSON_MAX} events of this person wait for an account already")
+        return _at_last(person, event, ways, f"{HELD_PER_PERSON_MAX} events of this person wait for an account already")
     if waiting >= HELD_PER_PROJECT_MAX:
-        return _unattributed(event, f"{HELD_PER_PROJECT_MAX:,} events of this project wait for an account already")
+        return _at_last(person, event, ways, f"{HELD_PER_PROJECT_MAX:,} events of this project wait for an account already")
     person.held[event.id] = held = Held(event, time + HOLD_MS)
     return Hold(held)
 
 
-def settle_held(person: Person) -> list[Forward | Refuse]:
-    """After a membership was learnt: what can be settled of the waiting events, in order of arrival; it is removed."""
+def settle_held(person: Person, ways: Sequence[Way] = ("group",)) -> list[Forward | Refuse]:
+    """After something was learnt: what can be settled of the waiting events, in order of arrival; it is removed."""
     settled: list[Forward | Refuse] = []
     for id_, held in list(person.held.items()):
-        decision = _settle(person.memberships, held.event)
+        decision = _settle(person, held.event, ways)
         if decision is not None:
             del person.held[id_]
             settled.append(decision)
     return settled
 
 
-def expire_held(person: Person, time: int, most: int = HELD_PER_PERSON_MAX) -> list[Refuse]:
-    """The first `most` that have waited until partition time `time` for nothing, in order of arrival; they are removed."""
+def expire_held(
+    person: Person, time: int, most: int = HELD_PER_PERSON_MAX, ways: Sequence[Way] = ("group",)
+) -> list[Forward | Refuse]:
+    """The first `most` that have waited until partition time `time`, in order of arrival; they are removed."""
     expired = [id_ for id_, held in person.held.items() if held.until <= time][:most]
     why = f"no group for this person came within {HOLD_MS // 60_000} minutes"
-    return [_unattributed(person.held.pop(id_).event, why) for id_ in expired]
+    return [_at_last(person, person.held.pop(id_).event, ways, why) for id_ in expired]
 
 
-def _settle(memberships: Mapping[str, int], event: UsageEvent) -> Forward | Refuse | None:
+def _settle(person: Person, event: UsageEvent, ways: Sequence[Way]) -> Forward | Refuse | None:
+    """At once; None: a better answer may still come."""
+    for way in ways:
+        found = _BY[way](person, event)
+        if found is not None:
+            return found
+        if way != "domain" or _domain(person, event) is None:
+            return None
+    return None
+
+
+def _at_last(person: Person, event: UsageEvent, ways: Sequence[Way], why: str) -> Forward | Refuse:
+    """Nothing more is waited for."""
+    answers = (_BY[way](person, event) for way in ways)
+    found = next((answer for answer in answers if answer is not None), None)
+    if found is None and "domain" in ways:
+        why += ", nor is an e-mail address of theirs at a company known"
+    return found if found is not None else _unattributed(event, why)
+
+
+def _by_group(person: Person, event: UsageEvent) -> Forward | Refuse | None:
+    memberships = person.memberships
     if event.type == "identify":
         # What is known of a person is known in each of the accounts that the person belongs to.
         accounts = sorted(memberships)
@@ -148,8 +208,34 @@ def _settle(memberships: Mapping[str, int], event: UsageEvent) -> Forward | Refu
                 "ambiguous_account",
                 f"{who(event)} belongs to {len(accounts)} accounts and the event names none: send it with its groupId.",
             )
-    if not accounts:
-        return None
+    return _forward(event, accounts) if accounts else None
+
+
+def _by_domain(person: Person, event: UsageEvent) -> Forward | None:
+    domain = _domain(person, event)
+    return _forward(event, [domain]) if domain else None
+
+
+def _domain(person: Person, event: UsageEvent) -> str | None:
+    """Of the e-mail address as known by then, else of an id that is one. "": it names no account; None: none is known."""
+    said = [domain for since, domain in person.domains if since <= event.timestamp + HOLD_MS]
+    if said:
+        return said[-1]
+    return domain_of(event.person) if kind_of(event.person) in ("business", "role") else None
+
+
+def _by_person(person: Person, event: UsageEvent) -> Forward | None:  # noqa: ARG001  as the other ways
+    return None if event.person is None else _forward(event, [f"{ALONE}{event.person}"])
+
+
+_BY: Mapping[Way, Callable[[Person, UsageEvent], Forward | Refuse | None]] = {
+    "group": _by_group,
+    "domain": _by_domain,
+    "person": _by_person,
+}
+
+
+def _forward(event: UsageEvent, accounts: Iterable[str]) -> Forward:
     return Forward(tuple(msgspec.structs.replace(event, account=account, attributed=True) for account in accounts))
 
 

@@ -123,11 +123,12 @@ def _apply(program: Program, account: Account, command: Command, place: Place) -
     now = Moment(account.facts, program.ladder, max(place.time, account.facts.newest), overrides=account.ledger.overrides)
     desk = Desk(Scene(program, lambda _t: now), account, place, now)
     if isinstance(said, OutcomeSaid):
-        _outcome(desk, lead, said, now)
+        _outcome(desk, lead, said, now, place.time)
     elif isinstance(said, SnoozeSaid):
         _snooze(desk, lead, said, now, place.time)
     else:
-        _own(desk, lead, said, now)
+        _own(desk, lead, said, now, place.time)
+    account.ledger.schedule()
     stands = {"lead_id": lead.lead_id, "status": lead.status, "revision": lead.revision}
     return Applied(desk.lead_events, stands | {"changed": bool(desk.lead_events)})
 
@@ -163,7 +164,7 @@ def _lead(account: Account, wanted: str) -> OpenLead:
     raise _RefusedError("lead_not_found", f"This account has no lead {wanted!r}. `GET /v1/leads` lists the leads.")
 
 
-def _outcome(desk: Desk, lead: OpenLead, said: OutcomeSaid, now: Moment) -> None:
+def _outcome(desk: Desk, lead: OpenLead, said: OutcomeSaid, now: Moment, time: int) -> None:
     if said.status == lead.status:
         return
     possible = _NEXT[lead.status]
@@ -178,6 +179,7 @@ def _outcome(desk: Desk, lead: OpenLead, said: OutcomeSaid, now: Moment) -> None
         desk.close(lead, said.status, now, changes, notify=True)
         return
     before, lead.status = lead.status, said.status
+    desk.progress(lead, time)
     desk.send(lead, f"lead.{said.status}", [difference("status", None, before, said.status), *changes], now, notify=True)
 
 
@@ -191,6 +193,7 @@ def _snooze(desk: Desk, lead: OpenLead, said: SnoozeSaid, now: Moment, time: int
             f"A lead can be snoozed until a later time than now, by the log's clock {words.time(time)}; null ends a snooze.",
         )
     before, lead.snoozed_until = lead.snoozed_until, said.until
+    desk.progress(lead, time)
     desk.send(lead, "lead.snoozed", [difference("snoozed_until", None, _time(before), _time(said.until))], now, notify=True)
 
 
@@ -198,10 +201,11 @@ def _time(ms: int | None) -> str | None:
     return None if ms is None else words.time(ms)
 
 
-def _own(desk: Desk, lead: OpenLead, said: OwnerSaid, now: Moment) -> None:
+def _own(desk: Desk, lead: OpenLead, said: OwnerSaid, now: Moment, time: int) -> None:
     if said.email == lead.owner:
         return
     before, lead.owner = lead.owner, said.email
+    desk.progress(lead, time)
     desk.send(lead, "lead.updated", [difference("owner", None, before, said.email)], now, notify=True)
 
 

@@ -42,6 +42,7 @@ def judge_again(scene: Scene, judged: Judged, state: RuleState, since: int, unti
     changes = [Change("gone", judged, signal, scene.at(signal.qualified_at)) for signal in gone]
     for old, signal in base + pairs:
         signal.n, signal.lead_id = old.n, old.lead_id
+        signal.silent, signal.told_at = old.silent, old.told_at
         changes += _differences(judged, old, signal, newest.get(id(signal)), scene)
     for signal in new:
         state.n += 1

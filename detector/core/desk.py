@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -12,13 +12,26 @@ from detector.core.account import Account
 from detector.core.compare import Change
 from detector.core.evidence import evidence
 from detector.core.ids import lead_event_id, lead_id, signal_id
-from detector.core.ledger import EVIDENCE_BYTES_MAX, EVIDENCE_MAX, SIGNALS_BYTES_MAX, SIGNALS_MAX, OpenLead, Signal, kept
+from detector.core.ledger import (
+    EVIDENCE_BYTES_MAX,
+    EVIDENCE_MAX,
+    QUIET,
+    SIGNALS_BYTES_MAX,
+    SIGNALS_MAX,
+    SUPPRESSED,
+    OpenLead,
+    Signal,
+    kept,
+)
 from detector.core.measures.moment import Moment
 from detector.core.payload import difference, payload
 from detector.core.rulebook.compile import asked_properties
+from detector.core.rulebook.model import Temperature
 from detector.core.say import Speaker
+from detector.core.silence import why_silent
 from detector.core.timeline import Scene, lead_type_of
 from detector.core.verdict import holds
+from detector.core.waits import calm, next_turn, progress, woken
 
 SUPERSEDED_MAX = 20
 """How many leads a lead remembers to have taken over."""
@@ -41,10 +54,11 @@ class Desk:
         self._left_by: str | None = None
         """Who owned what was retracted: whatever takes its place is theirs too."""
 
-    def tell(self, changes: Sequence[Change], since: int, now: int) -> list[LeadEvent]:
+    def tell(self, changes: Sequence[Change], since: int, now: int, time: int = -1) -> list[LeadEvent]:
         """First what is gone; then in order of time what is new or different, with the closings by changes of plan in between.
 
-        `since`, `now`: from when until when those changes of plan lie.
+        `since`, `now`: from when until when those changes of plan lie. `time`: until when leads may expire and quiet may end
+        without anything else that happens.
         """
         for gone in changes:
             if gone.kind == "gone":
@@ -56,11 +70,26 @@ class Desk:
         steps: list[tuple[int, int, int, Change | None]] = [(point, 0, 0, None) for point in points]
         steps += [(_time(change), 1, self._program.rank(change.signal.lead_type), change) for change in here]
         for t, _, _, change in sorted(steps, key=itemgetter(0, 1, 2)):
+            self._pass(t)
             if change is not None:
                 self._take(change)
             else:
                 self._close_by_plan(t)
+        self._pass(time)
+        self._ledger.schedule()
         return self.lead_events
+
+    def _pass(self, t: int) -> None:
+        """What time alone does to leads until t: the unattended expire, and where quiet ends what it silenced is told."""
+        while (turn := next_turn(self._ledger)).t <= t:
+            moment = self._at(turn.t)
+            for lead in turn.leads:
+                self.close(lead, "expired", moment)
+            for signal, change in () if turn.leads else woken(self._program, self._ledger, moment):
+                self._route(change, lead_type_of(change.judged.rule, moment.standing.stage))
+                told = change.signal
+                signal.lead_id, signal.silent, signal.told_at = told.lead_id, told.silent, told.told_at
+                self._account.ledger_changed()
 
     def _close_by_plan(self, t: int) -> None:
         """The plan went up: won. Down, or churned: lost. Nobody calls a customer who has just bought."""
@@ -86,7 +115,9 @@ class Desk:
     def _take(self, change: Change) -> None:
         """A signal that is new, other than it was, or made again."""
         self._account.ledger_changed()
-        if not _corrects(change) and self._is_unwanted(change):
+        if change.kind == "raised" and change.old is not None and not change.signal.lead_id:  # both are told only now
+            change.signal.lead_id, change.signal.told_at = change.old.lead_id, change.old.told_at
+        if not _corrects(change) and self._is_silent(change):
             return
         if change.kind == "new":
             self._route(change, change.signal.lead_type)
@@ -99,8 +130,6 @@ class Desk:
 
     def _stepped(self, change: Change) -> None:
         """Higher, or lower after late events. If its lead was closed meanwhile, what is higher is routed like a new one."""
-        if change.old is not None and not change.signal.lead_id:
-            change.signal.lead_id = change.old.lead_id  # both are told only now
         lead = self._ledger.lead(change.signal.lead_id)
         old = change.old.step if change.old is not None else None
         if lead is not None:
@@ -115,7 +144,7 @@ class Desk:
             return
         opener = [signal["signal_id"] for signal in lead.signals[:1]] == [self._signal_id(change)]
         self._put_signal(lead, change)
-        if opener:
+        if opener and lead.qualified_at == change.old.qualified_at:
             lead.qualified_at = change.signal.qualified_at
         moved = difference(
             "qualified_at", change.judged.name, words.time(change.old.qualified_at), words.time(change.signal.qualified_at)
@@ -159,7 +188,7 @@ class Desk:
         """
         self._left_by = retracted.owner or self._left_by
         standing = [
-            Change("new", judged, signal, self._at(signal.qualified_at))
+            Change("new", judged, signal, self._at(max(signal.qualified_at, signal.told_at)))
             for name, judged in self._program.judged.items()
             if (state := self._ledger.rules.get(name)) is not None
             for signal in state.signals
@@ -179,6 +208,7 @@ class Desk:
             return
         lead = self._ledger.lead(change.signal.lead_id) or self._strongest(change.signal.lead_type)
         if lead is not None:
+            self.progress(lead, change.moment.t)
             self._add_evidence(lead, change)
 
     def _beside(self, lead_type: str) -> list[OpenLead]:
@@ -194,16 +224,21 @@ class Desk:
         return self._program.rank(lead.lead_type)
 
     def _route(self, change: Change, lead_type: str) -> None:
-        """To the strongest open lead, unless this is stronger still."""
+        """To the strongest open lead, unless this is stronger still. While it is quiet after an outcome, none is opened."""
         strongest = self._strongest(lead_type)
         if strongest is not None and self._strength(strongest) <= self._program.rank(lead_type):
             self._enrich(strongest, change, difference("signal", change.judged.name, None, change.signal.step))
+            return
+        told_at = self._place.time if self._is_news(change) else change.moment.t
+        if not change.judged.explicit and told_at < self._ledger.quiet.get(lead_type, -1):
+            self._keep_silent(change, QUIET)
             return
         weaker = self._beside(lead_type)
         lead = self._open(change, lead_type, weaker)
         self._put_signal(lead, change)
         self._add_evidence(lead, change)
         self._ledger.open_leads[lead_type] = lead
+        self.progress(lead, change.moment.t)
         self.send(lead, "lead.created", [], change.moment, notify=self._is_news(change))
         for each in weaker:
             self.close(each, "superseded", change.moment)
@@ -235,18 +270,30 @@ class Desk:
             changes.append(difference("temperature", None, before, lead.temperature))
         if disputed:
             changes.append(difference("disputed", None, True, False))
+        if not _corrects(change):
+            self.progress(lead, change.moment.t)
         quiet = lead.is_snoozed(self._place.time) or not self._is_news(change)
         self.send(lead, "lead.updated", changes, change.moment, notify=not quiet)
+
+    def progress(self, lead: OpenLead, t: int) -> None:
+        """Something came of it at t, or was said of it."""
+        progress(self._program, lead, t)
 
     def _is_news(self, change: Change) -> bool:
         return max(change.signal.changed_at, change.moment.t) >= self._place.time - NOTIFY_WITHIN_MS
 
-    def _is_unwanted(self, change: Change) -> bool:
-        """Whether nobody is to be told: the account opted out, or who asked did. The signal counts all the same."""
-        if not (self._ledger.opted_out or self._ledger.opted_out_people):
-            return False
-        change.judged.look(change.moment)
-        return self._ledger.is_opted_out(change.moment.person if change.judged.rule.event else None)
+    def _is_silent(self, change: Change) -> bool:
+        """Whether nobody is to be told. The signal counts all the same."""
+        why = why_silent(self._program, self._ledger, change.judged, change.moment)
+        if why is not None:
+            self._keep_silent(change, why)
+        return why is not None
+
+    def _keep_silent(self, change: Change, why: str) -> None:
+        if not self._ledger.lead(change.signal.lead_id):
+            change.signal.silent = why if why in (SUPPRESSED, QUIET) else ""
+        if change.kind == "new":
+            self._account.silent[change.judged.name, why] += 1
 
     def _signal_id(self, change: Change) -> str:
         return signal_id(self._account.project, change.judged.name, self._account.external_id, change.signal.n)
@@ -254,7 +301,7 @@ class Desk:
     def _put_signal(self, lead: OpenLead, change: Change) -> None:
         """A raised signal takes the place of its lower step. The summary stays that of the signal that opened the lead."""
         judged, ours = change.judged, self._signal_id(change)
-        change.signal.lead_id = lead.lead_id
+        change.signal.lead_id, change.signal.silent, change.signal.told_at = lead.lead_id, "", change.moment.t
         judged.look(change.moment)
         signal = {
             "signal_id": ours,
@@ -270,8 +317,7 @@ class Desk:
         else:
             lead.signals = kept([*lead.signals, signal], SIGNALS_MAX, SIGNALS_BYTES_MAX)
         lead.summary = lead.signals[0]["text"]
-        if judged.explicit:
-            lead.temperature = "hot"
+        lead.temperature = hotter(lead.temperature, "hot" if judged.explicit else judged.rule.at_least)
 
     def _speaker(self, change: Change) -> Speaker:
         properties = asked_properties(change.judged.rule)
@@ -301,6 +347,7 @@ class Desk:
         del self._ledger.open_leads[lead.lead_type]
         if status not in ("superseded", "retracted"):
             self._ledger.last_outcome = status
+            calm(self._program, self._ledger, lead, min(moment.t, self._place.time))
         notify = lead.notified if notify is None else notify
         self.send(lead, f"lead.{status}", [difference("status", None, before, status), *changes], moment, notify=notify)
 
@@ -326,9 +373,20 @@ class Desk:
         )
 
 
+_TEMPERATURES = get_args(Temperature)
+
+
+def hotter(one: str | None, other: str | None) -> str | None:
+    """The higher of two temperatures; None: nothing says one."""
+    known = [each for each in (one, other) if each is not None]
+    return max(known, key=_TEMPERATURES.index, default=None)
+
+
 def _corrects(change: Change) -> bool:
     """Whether it says no more than what was told already: the same at another time, or less of it."""
-    return change.kind == "moved" or (change.old is not None and change.signal.rank < change.old.rank)
+    return change.kind == "moved" or (
+        change.kind == "stepped" and change.old is not None and change.signal.rank < change.old.rank
+    )
 
 
 def _time(change: Change) -> int:

@@ -32,12 +32,12 @@ class _Compared(NamedTuple):
     condition: str
     value: object
     threshold: object = None
-    window_ms: int | None = None
+    window: str | None = None
 
 
 def _of_step(rule: str, limit: LimitReader, moment: Moment, step: Step) -> dict[str, Any]:
     if step == "refused":
-        refusals = _Compared("limit.refused >= 1", limit.refused(moment, REFUSED_MS), 1, REFUSED_MS)
+        refusals = _Compared("limit.refused >= 1", limit.refused(moment, REFUSED_MS), 1, words.window(REFUSED_MS))
         return _entry(rule, moment, refusals, limit.refused_ids(moment, MORE_IDS + 1, REFUSED_MS))
     percent = _value(limit.percent(moment), Type.PERCENT, at_least=limit.at_least(moment))
     height = limit.height(moment, step)
@@ -47,7 +47,7 @@ def _of_step(rule: str, limit: LimitReader, moment: Moment, step: Step) -> dict[
 
 def _of_line(rule: str, line: Line, moment: Moment) -> dict[str, Any]:
     value = _value(line.value(moment), line.type, at_least=line.source.at_least(moment))
-    compared = _Compared(line.text, value, words.plain(line.threshold(moment), line.type), line.source.window_ms)
+    compared = _Compared(line.text, value, words.plain(line.threshold(moment), line.type), line.source.window)
     return _entry(rule, moment, compared, line.source.ids(moment, MORE_IDS + 1))
 
 
@@ -61,7 +61,7 @@ def _entry(rule: str, moment: Moment, compared: _Compared, ids: list[str]) -> di
         "condition": compared.condition,
         "value": compared.value,
         "threshold": compared.threshold,
-        "window": None if compared.window_ms is None else words.window(compared.window_ms),
+        "window": compared.window,
         "message_ids": _cited(moment.event_id, ids),
     }
 

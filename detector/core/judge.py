@@ -20,6 +20,7 @@ from detector.core.measures.reader import Course
 from detector.core.rulebook.compile import Program
 from detector.core.rulebook.depends import EVERYTHING, Touch
 from detector.core.rulebook.judged import Judged
+from detector.core.silence import reconsidered
 from detector.core.timeline import Scene, dip, step
 from detector.core.verdict import Verdict, holds
 
@@ -30,11 +31,13 @@ IMPORT_QUIET_MS = 10 * 60_000
 
 
 def process(program: Program, account: Account, event: UsageEvent, place: Place) -> list[LeadEvent]:
-    """Folds the event and judges what it can change.
+    """Folds the event and judges what it can change, unless it counts for nothing.
 
     Nearly every event comes in order, in time, and can neither move the plan nor close a lead: it can only let rules rise. This
     is the short way of those; `_judged` knows all cases.
     """
+    if program.drops is not None and program.drops.drop(account, event):
+        return []
     facts, ledger = account.facts, account.ledger
     t = event.timestamp
     if (
@@ -51,11 +54,11 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
         reaction.fold(facts, event)
         if event.traits is not EMPTY_OBJECT:
             fold_traits(program, facts, event)
-        if not _may_rise(program, account, event, reaction.touches):
+        awake = _awake(program, account, event, reaction.touches)
+        if not awake:
             return []
         session = Judgement(program, account, place, event)
-        for judged, _ in reaction.touches:
-            account.resting.pop(judged.name, None)  # this event was not counted for each of them
+        for judged in awake:
             session.in_order(judged)
         return session.told(t, t) if session.found_something else []
     account.resting.clear()
@@ -91,6 +94,8 @@ def _judged(program: Program, account: Account, event: UsageEvent, place: Place,
             session.in_order(judged)
         else:
             session.again(judged, since)
+    if not in_order:
+        session.reconsider(since, 0 if says_plan else late)
     if quiet and not session.found_something:
         return []
     at_its_own_time = in_order and ledger.judged_until <= event.timestamp
@@ -112,7 +117,7 @@ def advance(program: Program, account: Account, place: Place) -> list[LeadEvent]
         elif state.due <= place.time:
             session.until(judged, state, place.time)
     session.scheduled()
-    return session.told(place.time)
+    return session.told(place.time, time=place.time)
 
 
 def import_ended(program: Program, account: Account, place: Place) -> list[LeadEvent]:
@@ -126,6 +131,7 @@ def import_ended(program: Program, account: Account, place: Place) -> list[LeadE
         state = account.ledger.rules.get(judged.name)
         if state is not None:
             session.until(judged, state, place.time)
+    session.reconsider(-1)
     session.scheduled()
     return session.told(max(account.facts.newest, place.time), -1)
 
@@ -152,29 +158,35 @@ def _wait_for_import(account: Account, event: UsageEvent, place: Place) -> None:
         account.ledger_changed()
 
 
-def _may_rise(program: Program, account: Account, event: UsageEvent, touched: Iterable[Touch]) -> bool:
-    """Whether a rule that a plain event touches stands somewhere, or does now. Hardly ever: it must be cheap.
+def _awake(program: Program, account: Account, event: UsageEvent, touched: Iterable[Touch]) -> list[Judged]:
+    """The rules that a plain event touches and that stand somewhere, or do now. Hardly ever any: it must be cheap.
 
     A rule that stands nowhere rests until an event could change that.
     """
+    awake = []
     if account.judged_by is not program:
         account.judged_by = program
         account.resting.clear()
     resting, moment = account.resting, None
     for judged, parts in touched:
         rest = resting.get(judged.name)
-        if rest is not None and (not parts & rest.part or (parts != EVERYTHING and rest.lasts(event.timestamp))):
+        if (
+            rest is not None
+            and event.timestamp < rest.ends
+            and (not parts & rest.part or (parts != EVERYTHING and rest.lasts(event.timestamp, event.person)))
+        ):
             continue
-        state = account.ledger.rules.get(judged.name)
-        if judged.moves_at(event.timestamp) or (state is not None and (state.told > 0 or state.due != NEVER)):
-            return True
-        if moment is None:
-            moment = _moment(program, account, event.timestamp, event)
-        rest = judged.rest(moment)
-        if rest is None:
-            return True
-        resting[judged.name] = rest
-    return False
+        state, rest = account.ledger.rules.get(judged.name), None
+        if state is None or (state.told == 0 and state.due > event.timestamp):
+            if moment is None:
+                moment = _moment(program, account, event.timestamp, event)
+            rest = judged.rest(moment, NEVER if state is None else state.due)
+        if rest is not None:
+            resting[judged.name] = rest
+        else:
+            resting.pop(judged.name, None)
+            awake.append(judged)
+    return awake
 
 
 def _moment(program: Program, account: Account, t: int, event: UsageEvent | None) -> Moment:
@@ -259,16 +271,24 @@ class Judgement:
             self._take(judged, state, state.due)
         self._changed(due=True)
 
+    def reconsider(self, since: int, late_ms: int = 0) -> None:
+        """Late events of `since` or later may show who was to be left alone."""
+        self._changes += reconsidered(self._program, self._account.ledger, self.at, since, late_ms)
+
     def scheduled(self) -> None:
         """After timers: the next one."""
         self._changed(due=True)
 
-    def told(self, now: int, since: int = NEVER) -> list[LeadEvent]:
-        """What sales must hear, with the account as it stands at `now`. `since`: from when on the plan may have changed."""
-        if not self._changes and not self._account.ledger.open_leads:
+    def told(self, now: int, since: int = NEVER, time: int = -1) -> list[LeadEvent]:
+        """What sales must hear, with the account as it stands at `now`.
+
+        `since`: from when on the plan may have changed; `time`: until when leads may expire, and quiet may end.
+        """
+        ledger = self._account.ledger
+        if not self._changes and not ledger.open_leads and not (ledger.quiet and time >= 0):
             return []
         desk = Desk(self._scene, self._account, self._place, None if self._history else self.at(now))
-        return desk.tell(self._changes, min(since, now), now)
+        return desk.tell(self._changes, min(since, now), now, time)
 
     def _reach(self, judged: Judged, t: int) -> None:
         """Time and events come to t. Where there is nothing to say no state is made: what is stored must not depend on when."""
@@ -299,8 +319,7 @@ class Judgement:
     def _changed(self, *, due: bool) -> None:
         self._account.ledger_changed()
         if due:
-            ledger = self._account.ledger
-            ledger.due = min((state.due for state in ledger.rules.values()), default=NEVER)
+            self._account.ledger.schedule()
 
     def _judged_until(self, t: int) -> None:
         if t > self._account.ledger.judged_until:

@@ -12,6 +12,8 @@ SIGNALS_KEPT = 8
 """Of each rule: late events can change the newest, and what is older is settled."""
 SIGNALS_MAX = 20
 SIGNALS_BYTES_MAX = 10 * 1024
+SUPPRESSED = "suppressed"
+QUIET = "quiet"
 EVIDENCE_MAX = 40
 EVIDENCE_BYTES_MAX = 20 * 1024
 """Kept with a lead: the oldest one, which opened it, and the newest, as far as they fit. A whole webhook has 64 KB."""
@@ -34,6 +36,10 @@ class Signal(msgspec.Struct, array_like=True):
     allowed: float | None = None
     version: int = 0
     lead_id: str = ""
+    silent: str = ""
+    """Why no lead carries it, if that may change: `suppressed`, until late data say otherwise, or `quiet`, for a while."""
+    told_at: int = -1
+    """The instant of what made a lead carry it; -1: none did."""
 
 
 class RuleState(msgspec.Struct, array_like=True):
@@ -78,6 +84,8 @@ class OpenLead(msgspec.Struct, array_like=True, kw_only=True):
     owner: str | None = None
     """The e-mail address of who works on it."""
     snoozed_until: int | None = None
+    expires_at: int = NEVER
+    """When it is given up, unless there is progress before."""
 
     def is_snoozed(self, time: int) -> bool:
         """Whether its owner wants to hear nothing of it at partition time `time`."""
@@ -86,7 +94,8 @@ class OpenLead(msgspec.Struct, array_like=True, kw_only=True):
 
 class Ledger(msgspec.Struct, array_like=True):
     """`first_at`: the earliest timestamp of the account's events, -1 before any. `judged_until`: the latest instant that was
-    judged without an event of that time. `due`: the earliest of the rules'. `importing`: history came in, not judged yet.
+    judged without an event of that time. `due`: when time alone may change something next. `importing`: history came in that
+    is not judged yet.
     """
 
     rules: dict[str, RuleState] = {}
@@ -103,6 +112,8 @@ class Ledger(msgspec.Struct, array_like=True):
     """Nobody of this account is to be bothered."""
     opted_out_people: list[str] = []
     """Sorted."""
+    quiet: dict[str, int] = {}
+    """lead type -> until when no lead of it is opened, after what became of the last one."""
 
     def lead(self, lead_id: str) -> OpenLead | None:
         return next((lead for lead in self.open_leads.values() if lead.lead_id == lead_id), None)
@@ -110,6 +121,16 @@ class Ledger(msgspec.Struct, array_like=True):
     def is_opted_out(self, person: str | None) -> bool:
         """Whether the whole account, or this person of it, wants to be left alone."""
         return self.opted_out or person in self.opted_out_people
+
+    def schedule(self) -> None:
+        """Sets `due`, after anything that it follows from has changed."""
+        if self.importing:
+            return
+        self.due = min((state.due for state in self.rules.values()), default=NEVER)
+        for lead in self.open_leads.values():
+            self.due = min(self.due, lead.expires_at)
+        if self.quiet and any(state.last is not None and state.last.silent == QUIET for state in self.rules.values()):
+            self.due = min(self.due, *self.quiet.values())
 
 
 class LedgerStore:

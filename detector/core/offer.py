@@ -7,12 +7,15 @@ from detector.core import words
 from detector.core.measures.moment import Moment
 from detector.core.measures.premium import PremiumReader
 from detector.core.measures.usage import REFUSED_MS, LimitReader
+from detector.core.measures.windows import Back
 from detector.core.rulebook.compile import Program
+from detector.core.rulebook.measured import Rolling
 from detector.core.rulebook.model import Plan
 
 NEAR = 0.8
 """From this share on, an offer should lift the limit."""
 RECENT_MS = 14 * 86_400_000
+_RECENTLY = Back(Rolling(RECENT_MS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ def offer(program: Program, moment: Moment) -> Offer | None:
     terms = (moment.ladder.terms(plan, moment.facts, moment.t) for plan in above if plan.stage != "trial")  # nobody buys a trial
     higher = list(terms)
     near = [reader for reader in program.limits.values() if _ran_into(reader, moment)]
-    missed = PremiumReader(program.features, RECENT_MS).names(moment)
+    missed = PremiumReader(program.features, _RECENTLY).names(moment)
     offers = [Offer(plan, now, _covered(plan, near, missed, moment)) for plan in higher]
     return max(offers, key=lambda each: len(each.covers), default=None)  # of equals the first, and so the cheapest
 

@@ -62,7 +62,7 @@ def step(scene: Scene, judged: Judged, state: RuleState, t: int) -> Onset | None
     silenced = stands > state.told and last is not None
     state.due = last.qualified_at + judged.rule.cooldown_ms if silenced and last is not None else NEVER
     if judged.moves_at(t):
-        state.due = min(state.due, judged.next(moment))
+        state.due = min(state.due, judged.due(moment))
     return onset
 
 

@@ -1,11 +1,12 @@
 """Facts in, the account and the people of a lead out, as receivers read them."""
 
-from collections.abc import Callable
 from typing import Any
 
 from detector.core import words
+from detector.core.attribution import ALONE
 from detector.core.facts.facts import Facts
 from detector.core.facts.people import OWN
+from detector.core.ledger import Ledger
 from detector.core.measures.moment import Moment
 from detector.core.rulebook.compile import Program
 
@@ -13,8 +14,11 @@ _ADMIN_ROLES = ("admin", "owner")
 
 
 def account_name(facts: Facts, external_id: str, t: int) -> str:
-    """Never empty: Salesforce insists. The name, else the domain, else our id for it."""
-    return _trait(facts, "name", t) or account_domain(facts, t) or external_id
+    """Never empty: Salesforce insists. The name, else the domain, else who is alone in it, else our id for it."""
+    named = _trait(facts, "name", t) or account_domain(facts, t)
+    if named is None and external_id.startswith(ALONE):
+        return person_name(facts, external_id.removeprefix(ALONE), t)
+    return named or external_id
 
 
 def account_domain(facts: Facts, t: int) -> str | None:
@@ -46,13 +50,15 @@ def person_name(facts: Facts, person: str | None, t: int) -> str:
     return " ".join(filter(None, (first, last))) or _person_trait(facts, person, "email", t) or person
 
 
-def people(
-    program: Program, moment: Moment, *, asker: str | None, trigger: str | None, is_opted_out: Callable[[str], bool]
-) -> list[dict[str, Any]]:
+def people(program: Program, moment: Moment, ledger: Ledger, *, asker: str | None, trigger: str | None) -> list[dict[str, Any]]:
     """Whom to name, in the rulebook's order of roles; those with an e-mail first. A person with two roles stands once.
 
-    Who `is_opted_out` is named, for the lead is about them, with `may_contact: none`.
+    Who opted out, or whom `suppress` spares, is named, for the lead is about them, with `may_contact: none`.
     """
+
+    def left_alone(person: str) -> bool:
+        return ledger.is_opted_out(person) or program.suppression.of_person(moment, person)
+
     facts, t = moment.facts, moment.t
     found: dict[str, str] = {}
     for role in program.rulebook.person:
@@ -64,7 +70,7 @@ def people(
         if person is not None:
             found.setdefault(person, role)
     named = [
-        _person(facts, person, role, t) | {"may_contact": "none" if is_opted_out(person) else None}
+        _person(facts, person, role, t) | {"may_contact": "none" if left_alone(person) else None}
         for person, role in found.items()
     ]
     return sorted(named, key=lambda each: each["email"] is None)

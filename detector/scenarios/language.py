@@ -31,7 +31,7 @@ NEEDS: Final[Keys] = {
     **dict.fromkeys(("outcome", "snooze", "owner"), ("at", "lead")),
     "override": ("at", "allowed"),
 }
-_STATUSES: Final = ("accepted", "opportunity", "won", "lost", "rejected", "recycled", "superseded", "retracted")
+_STATUSES: Final = ("accepted", "opportunity", "won", "lost", "rejected", "recycled", "expired", "superseded", "retracted")
 _HEARD: Final = (
     *("at", "qualified_at", "says", "temperature", "person", "step", "adds", "loses", "owner", "disputed", "reason"),
 )

@@ -1,5 +1,6 @@
-"""What the attributor keeps: which accounts a person belongs to since when, and the events that wait for that."""
+"""What the attributor keeps: which accounts a person belongs to since when, their e-mail's domains, and the events that wait."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from contracts.codec import decode, encode_event, encode_frames
 from contracts.messages import RecordKind, UsageEvent
 from detector import tables
-from detector.changes import HeldEvent, HeldKey, MembershipRow
+from detector.changes import DomainsRow, HeldEvent, HeldKey, MembershipRow
 from detector.core.attribution import Held, Person
 from detector.store.bulk import delete, for_each_dialect, insert, listed
 from eventlog.port import TopicPartition
@@ -39,7 +40,7 @@ class People:
         self._engine = engine
 
     def load(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Person]:
-        """(project, person) -> what is known; of those of whom something is. Two queries per project."""
+        """(project, person) -> what is known; of those of whom something is. Three queries per project."""
         by_project: dict[str, list[str]] = defaultdict(list)
         for project, person in wanted:
             by_project[project].append(person)
@@ -51,6 +52,8 @@ class People:
                 ours = {"project": project, "names": listed(names, tx)}
                 for person, account, since in tx.execute(_MEMBERSHIPS[tx.dialect.name], ours):
                     found.setdefault((project, person), Person()).memberships[account] = since
+                for person, said in tx.execute(_DOMAINS[tx.dialect.name], ours):
+                    found.setdefault((project, person), Person()).domains = [(at, domain) for at, domain in json.loads(said)]
                 for person, id_, until, value in tx.execute(_HELD[tx.dialect.name], ours):
                     found.setdefault((project, person), Person()).held[id_] = Held(_event(value), until)
         return found
@@ -85,11 +88,14 @@ class People:
             return tx.execute(sa.select(sa.func.count()).select_from(tables.held)).scalar_one()
 
 
-_m, _h = tables.memberships.c, tables.held.c
+_m, _e, _h = tables.memberships.c, tables.email_domains.c, tables.held.c
 _MEMBERSHIPS = for_each_dialect(
     lambda one_of: sa.select(_m.person, _m.account, _m.since).where(
         _m.project == sa.bindparam("project"), one_of(_m.person, "names")
     )
+)
+_DOMAINS = for_each_dialect(
+    lambda one_of: sa.select(_e.person, _e.said).where(_e.project == sa.bindparam("project"), one_of(_e.person, "names"))
 )
 _HELD = for_each_dialect(
     lambda one_of: (
@@ -103,6 +109,7 @@ _HELD = for_each_dialect(
 def write_people(
     tx: sa.Connection,
     memberships: Mapping[tuple[str, str, str], int],
+    domains: Mapping[tuple[str, str], list[tuple[int, str]]],
     held: Mapping[HeldKey, HeldEvent],
     released: Iterable[HeldKey],
 ) -> None:
@@ -110,6 +117,9 @@ def write_people(
     conflict = "ON CONFLICT (project, person, account) DO UPDATE SET since = excluded.since"
     rows = [(*key, since) for key, since in memberships.items()]
     insert(tx, tables.memberships, MembershipRow._fields, rows, conflict)
+    said = [(*key, json.dumps(each)) for key, each in domains.items()]
+    conflict = "ON CONFLICT (project, person) DO UPDATE SET said = excluded.said"
+    insert(tx, tables.email_domains, DomainsRow._fields, said, conflict)
     delete(tx, tables.held, HeldKey._fields, list(released))
     insert(
         tx,

@@ -22,7 +22,7 @@ def check(file: File, json: Json = False) -> None:
         print_json({"ok": True, "project": book.project, "rules": names, "asleep": rows(parsed.asleep), "problems": []})
         return
     for problem in parsed.asleep:
-        say(f"asleep: {problem.located(file.name)}")
+        say(f"{'asleep' if problem.code == 'asleep' else 'warning'}: {problem.located(file.name)}")
     size = f"{len(book.rules)} rules, {len(book.limits)} limits, {len(book.plans)} plans"
     say(f"{file.name} is good: project {book.project}, {size}.")
 

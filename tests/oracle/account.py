@@ -8,12 +8,16 @@ from collections.abc import Callable, Sequence
 from math import ceil
 from typing import Any, NamedTuple, TypeVar
 
+from tests.oracle import calendar
 from tests.oracle.conditions import duration, truth
-from tests.oracle.limits import Limit, month_of, text_of
+from tests.oracle.events import Event, dig, selects
+from tests.oracle.limits import Limit
+from tests.oracle.measures import Measures
 from tests.oracle.plans import UNKNOWN, Plans, Standing
 
+__all__ = ["DAY", "Account", "Event", "Override", "dig"]
+
 T = TypeVar("T")
-Event = dict[str, Any]
 DAY = 86_400_000
 NAMES_A_PERSON = ("track", "page", "screen", "identify", "group")
 
@@ -29,15 +33,17 @@ class Override(NamedTuple):
     allowed: Any
 
 
-class Account:
+class Account(Measures):
     """Slow on purpose: whatever it is asked for, it looks through all the events again."""
 
     def __init__(self, rulebook: dict[str, Any], events: list[Event], overrides: Sequence[Override] = ()) -> None:
         """`overrides`: in the order in which they were said."""
         self.rulebook = rulebook
+        self.zone = rulebook.get("timezone", "UTC")
         self.overrides = overrides
         first = {event["id"]: event for event in reversed(events)}
-        self.events = sorted(first.values(), key=lambda event: (event["timestamp"], event["id"]))
+        counted = [event for event in first.values() if not dropped(rulebook, event)]
+        self.events = sorted(counted, key=lambda event: (event["timestamp"], event["id"]))
         self.plans = Plans(rulebook, self.plan_said(), self.said("addons"))
         self.known: dict[Any, Any] = {}
 
@@ -76,10 +82,13 @@ class Account:
         aliases = self.rulebook.get("events", {})
         return self.once(("selected", repr(selector)), lambda: [e for e in self.events if selects(selector, e, aliases)])
 
-    def until(self, selector: Any, t: int, window: int | None = None) -> list[Event]:
-        """In (t - window, t]."""
-        since = -1 if window is None else t - window
-        return [event for event in self.selected(selector) if since < event["timestamp"] <= t]
+    def until(self, selector: Any, t: int) -> list[Event]:
+        return [event for event in self.selected(selector) if event["timestamp"] <= t]
+
+    def billed_on(self, t: int) -> int:
+        trait = self.rulebook.get("billing_day", "account.nothing").removeprefix("account.")
+        said = self.trait([e for e in self.events if e["type"] == "group"], trait, t)
+        return said if isinstance(said, int) and 1 <= said <= 31 and not isinstance(said, bool) else 1
 
     # --- where it stands ---
 
@@ -125,6 +134,9 @@ class Account:
         if path in self.rulebook.get("measures", {}):
             return self.once((path, t), lambda: self.measure(self.rulebook["measures"][path], t))
         root, _, rest = path.partition(".")
+        if root in self.rulebook.get("measures", {}):
+            compared = self.earlier if rest == "earlier" else self.rising_weeks
+            return self.once((path, t), lambda: compared(self.rulebook["measures"][root], t))
         if path == "plan":
             return self.standing(t).name
         if path == "stage":
@@ -149,30 +161,11 @@ class Account:
             return next((value for at, value in reversed(self.said(rest)) if at <= t), None)
         raise ValueError(f"not a name that the oracle knows: {path}")
 
-    def measure(self, measure: dict[str, Any], t: int) -> Any:
-        window = duration(measure["window"]) if "window" in measure else None
-        if "absent" in measure:
-            return self.absent(measure, t)
-        if "count" in measure:
-            counted = self.counted(measure["count"], t, window)
-            return len({each[0]["id"] if isinstance(each, tuple) else each["id"] for each in counted})
-        if "last" in measure:
-            values = [dig(event, measure["last"]) for event in self.until(measure["of"], t, window)]
-            return next((value for value in reversed(values) if value is not None), None)
-        return len(self.different(measure, t))
-
-    def different(self, measure: dict[str, Any], t: int) -> set[Any]:
-        """The values that a `distinct` counts."""
-        window = duration(measure["window"]) if "window" in measure else None
-        counted = self.counted(measure["of"], t, window)
-        return {each for event in counted if (each := told_apart(measure, event)) is not None}
-
-    def counted(self, selector: Any, t: int, window: int | None) -> list[Any]:
+    def counted(self, selector: Any, span: range) -> list[Any]:
         """Events, of premium (event, feature): an event is in it once for each feature that the plan lacked."""
         if selector != "premium":
-            return self.until(selector, t, window)
-        since = -1 if window is None else t - window
-        return [(event, feature) for event, feature in self.premium() if since < event["timestamp"] <= t]
+            return [event for event in self.selected(selector) if event["timestamp"] in span]
+        return [(event, feature) for event, feature in self.premium() if event["timestamp"] in span]
 
     def premium(self) -> list[tuple[Event, str]]:
         """Each use or refusal of a feature that the plan in force at that time lacked."""
@@ -187,20 +180,34 @@ class Account:
                     found.append((event, feature))
         return found
 
-    def absent(self, measure: dict[str, Any], t: int) -> bool:
-        """Whether what should have followed `after` did not, for so long."""
-        answers = [event["timestamp"] for event in self.until(measure["absent"], t)]
-        waiting = [e["timestamp"] for e in self.until(measure["after"], t) if not answers or e["timestamp"] > answers[-1]]
-        return bool(waiting) and waiting[0] + duration(measure["within"]) <= t
-
     def onboarding_took(self, t: int) -> int | None:
-        firsts: list[int] = []
-        for step in self.rulebook["onboarding"]["steps"]:
-            seen = self.until(step, t)
+        """Of the account; else of the person who was first to be done in time, or the first who was done."""
+        onboarding = self.rulebook["onboarding"]
+        people = sorted({event["person"] for event in self.events if event["person"]})
+        by_person = onboarding.get("by") == "person"
+        whose = [self.walked(onboarding["steps"], t, person) for person in (people if by_person else [None])]
+        done = [times for times in whose if times is not None]
+        within = duration(onboarding["within"]) if "within" in onboarding else 10**15
+        best = sorted(done, key=lambda times: (max(times) - min(times) > within, max(times)))
+        return max(best[0]) - min(best[0]) if best else None
+
+    def walked(self, steps: list[Any], t: int, person: str | None) -> list[int] | None:
+        """When each step was done first, by that person or by anybody."""
+        found: list[int] = []
+        for step in steps:
+            times = self.reached(*next(iter(step.items())), t) if isinstance(step, dict) else self.until(step, t)
+            seen = [event["timestamp"] for event in times if person is None or event["person"] == person]
             if not seen:
                 return None
-            firsts.append(seen[0]["timestamp"])
-        return max(firsts) - min(firsts)
+            found.append(seen[0])
+        return found
+
+    def reached(self, name: str, number: int, t: int) -> list[Event]:
+        """The event with which a measure came to a number, and those after it."""
+        measure = self.rulebook["measures"][name]
+        events = self.until(measure.get("count", measure.get("of")), t)
+        values = [event["id"] if "count" in measure else self.told_apart(measure, event) for event in events]
+        return [event for n, event in enumerate(events) if len(set(values[: n + 1]) - {None}) >= number]
 
     def trait(self, events: list[Event], name: str, t: int) -> Any:
         said = [event["traits"][name] for event in events if event["timestamp"] <= t and name in event["traits"]]
@@ -209,7 +216,12 @@ class Account:
     # --- a limit, a person ---
 
     def limit(self, name: str) -> Limit:
-        return Limit(name, self.rulebook["limits"][name], self.until, self.value, dig)
+        return Limit(name, self.rulebook["limits"][name], self.until, self.value, self.period)
+
+    def period(self, unit: str, t: int, zone: str | None) -> tuple[int, int]:
+        """When it began and when it ends; `zone` None: that of the rulebook."""
+        days = (zone or self.zone, self.billed_on(t))
+        return calendar.began(unit, t, *days), calendar.ends(unit, t, *days)
 
     def of_limit(self, name: str, what: str, t: int) -> Any:
         known = {"used": self.used, "allowed": self.allowed, "percent": self.percent, "full_in": self.full_in}
@@ -232,12 +244,11 @@ class Account:
         return len(self.until(limit.said.get("refused", []), t)) if limit.is_there(t) else None
 
     def full_in(self, name: str, t: int) -> int | None:
-        """From the last midnight on, at the pace of the seven days before it (of a month: since it began)."""
-        limit, midnight = self.limit(name).said, t - t % DAY
-        allowed, since = self.allowed(name, t), midnight - 7 * DAY
-        if "resets" in limit:
-            since = max(since, next(midnight - days * DAY for days in range(32) if first_of_month(midnight - days * DAY)))
-        if allowed is None or since == midnight or "each" in limit:
+        """From the last midnight on, at the pace of the seven days before it (of what resets: since it did)."""
+        limit, midnight = self.limit(name), t - t % DAY
+        allowed, (start, end) = self.allowed(name, t), limit.period_at(midnight)
+        since = max(midnight - 7 * DAY, start)
+        if allowed is None or since == midnight or "each" in limit.said:
             return None
         before, now = self.used(name, since), self.used(name, midnight)
         if before is None or now is None or now <= before:
@@ -246,8 +257,7 @@ class Account:
         if exactly > 3_650 * DAY:
             return None
         more = ceil(exactly)
-        begins_again = [midnight + days * DAY for days in range(1, 32) if first_of_month(midnight + days * DAY)]
-        return None if "resets" in limit and midnight + more >= begins_again[0] else more
+        return None if end is not None and midnight + more >= end else more
 
     def percent(self, name: str, t: int) -> float | None:
         used, allowed = self.used(name, t), self.allowed(name, t)
@@ -264,6 +274,8 @@ class Account:
     def person_trait(self, person: str | None, name: str, t: int) -> Any:
         if person is None:
             return None
+        if name in ("email_domain", "email_kind"):
+            return of_email(name, self.person_trait(person, "email", t)) or of_email(name, person)
         return self.trait([e for e in self.events if e["type"] != "group" and e["person"] == person], name, t)
 
 
@@ -275,48 +287,20 @@ LASTING: dict[str, Callable[[Account, int], int | None]] = {
 }
 
 
-def selects(selector: Any, event: Event, aliases: dict[str, Any]) -> bool:
-    """`selector`: a name of `aliases`, the product's own name, `active`, {of, where}, or a list of such."""
-    if isinstance(selector, list):
-        return any(selects(each, event, aliases) for each in selector)
-    if isinstance(selector, dict):
-        return selects(selector["of"], event, aliases) and truth(selector["where"], lambda path: there(event, path)) is True
-    if event["type"] != "track":
-        return False
-    if selector == "active":
-        return event["person"] is not None
-    if selector in aliases:
-        return selects(aliases[selector], event, {})
-    return bool(event["name"] == selector)
+def dropped(rulebook: dict[str, Any], event: Event) -> bool:
+    """Whether `drop_events` makes it count for nothing. Of its person only the id says something here."""
+
+    def read(path: str) -> Any:
+        root, _, rest = path.partition(".")
+        return of_email(rest, event["person"]) if root == "person" else dig(event, path)
+
+    return any(truth(condition, read) is True for condition in rulebook.get("drop_events", ()))
 
 
-def dig(event: Event, path: str) -> Any:
-    """`properties.total` of an event; None if it is not there, or not plain."""
-    value = there(event, path)
-    return value if isinstance(value, str | int | float) else None
-
-
-def there(event: Event, path: str) -> Any:
-    """Whatever it is."""
-    value: Any = event
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
-
-
-def first_of_month(midnight: int) -> bool:
-    return month_of(midnight) != month_of(midnight - 1)
-
-
-def told_apart(measure: dict[str, Any], counted: Any) -> Any:
-    """What a `distinct` counts different ones of."""
-    event, feature = counted if isinstance(counted, tuple) else (counted, None)
-    match measure["distinct"]:
-        case "day":
-            return event["timestamp"] // DAY
-        case "person":
-            return event["person"]
-        case "feature":
-            return feature
-        case path:
-            return text_of(dig(event, path))
+def of_email(name: str, address: Any) -> str | None:
+    """`email_domain` or `email_kind`, as far as the made-up people go."""
+    local, _, domain = address.lower().partition("@") if isinstance(address, str) else ("", "", "")
+    if not domain:
+        return None
+    kind = "free_mail" if domain == "gmail.com" else "role" if local == "info" else "business"
+    return str(domain) if name == "email_domain" else kind

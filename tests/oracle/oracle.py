@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
 
-from tests.oracle.account import DAY, LASTING, Account, Event, Override, there
+from tests.oracle.account import DAY, LASTING, Account, Event, Override
+from tests.oracle.calendar import PERIODS, during, local_date, midnight
 from tests.oracle.conditions import NOBODY, aspect, both, date, distance, duration, leaves, plain, truth
-from tests.oracle.limits import month_of
+from tests.oracle.events import there
 
 REFUSED = 1e9
 """The rank of a refusal, above every share."""
@@ -57,6 +58,27 @@ def step_and_lead(step: Any) -> tuple[str, str | None]:
         ((said, lead),) = step.items()
         return said, lead
     return step, None
+
+
+class Hearing(NamedTuple):
+    """Whether sales may hear of a signal. `barred`: at none of the instants at which it came, rose or was asked for again."""
+
+    rule: str
+    qualified_at: int
+    barred: bool
+    clear: bool
+    """Where it came to stand as it does, nothing bars it."""
+
+
+def hearings(rulebook: dict[str, Any], events: list[Event], horizon: int, overrides: Sequence[Override] = ()) -> set[Hearing]:
+    """Of all signals, for rulebooks with `suppress` and rules in shadow."""
+    account = Account(rulebook, events, overrides)
+    found: set[Hearing] = set()
+    for name, rule in rulebook["rules"].items():
+        for limit in rulebook.get("limits", {}) if "each" in rule else [None]:
+            for lead in leads_of_steps(rulebook, rule, limit):
+                found |= Rule(account, name, rule, limit, lead).hearings(horizon)
+    return found
 
 
 class Rule:
@@ -126,7 +148,7 @@ class Rule:
         how, inner = aspect(path)
         account, (root, _, rest) = self.account, path.partition(".")
         if how == "values":
-            return account.different(self.rulebook["measures"][inner], t)
+            return self.different(inner, t)
         if how:
             value = self.read(inner, t, asked)
             return distance(how, value if inner == "customer_since" else date(value), t)
@@ -142,6 +164,42 @@ class Rule:
             return held
         return account.of_limit(self.limit or "", rest, t) if root == "limit" else account.value(path, t)
 
+    def different(self, name: str, t: int) -> Any:
+        """The different values that a measure counts; None: it counts none yet."""
+        measure = self.rulebook["measures"][name]
+        span = self.account.span(measure, t)
+        return None if span is None else self.account.different(measure, span, t)
+
+    # --- whom sales is to leave alone ---
+
+    def suppressed(self, t: int) -> bool:
+        """By the account, or by the person whom the rule is about, if it is about one."""
+        person, paths = None, {leaf[1] for condition in self.conditions for leaf in leaves(condition)}
+        if "event" in self.rule:
+            person = (self.asked(t) or {}).get("person")
+        elif any(path.startswith("person.") for path in paths):
+            person = self.account.person_named_last(t)
+
+        def read(path: str) -> Any:
+            how, inner = aspect(path)
+            root, _, rest = path.partition(".")
+            if how == "values":
+                return self.different(inner, t)
+            if how:
+                return distance(how, read(inner) if inner == "customer_since" else date(read(inner)), t)
+            if root == "person":
+                return NOBODY if person is None else self.account.person_trait(person, rest, t)
+            return self.account.value(path, t)
+
+        return any(truth(condition, read) is True for condition in self.rulebook.get("suppress", ()))
+
+    def hearings(self, horizon: int) -> set[Hearing]:
+        found = set()
+        for each in self.walk(horizon):
+            free = [self.rule.get("mode") != "shadow" and not self.suppressed(t) for t in (*each["instants"], *each["again"])]
+            found.add(Hearing(self.name, each["at"], not any(free), free[len(each["instants"]) - 1]))
+        return found
+
     # --- when it may change ---
 
     def instants(self, horizon: int) -> set[int]:
@@ -153,12 +211,9 @@ class Rule:
         found |= {override.since for override in self.account.overrides}
         for after in self.delays():
             found |= {t + after for t in times}
-        every_day = any(leaf[1].endswith(".full_in") for leaf in self.leaves())
-        day = min(times) - min(times) % DAY
-        while day <= horizon:  # a counter begins again with the month
-            if every_day or month_of(day) != month_of(day - 1):
-                found.add(day)
-            day += DAY
+        for zone in {self.account.zone, "UTC"}:  # periods of the calendar begin anew
+            found |= {midnight(local_date(day, zone), zone) for day in range(min(times), horizon + DAY, DAY // 2)}
+        found |= {t + length + more for t in times for length in self.compared_since() for more in (0, 1)}
         turns = {*self.account.plans.turns(), *times}
         for leaf in (leaf for leaf in self.leaves() if aspect(leaf[1])[0]):
             lengths = [0, *(plain(value) for value in leaf[2:] if isinstance(value, tuple))]
@@ -195,16 +250,32 @@ class Rule:
         said = [date(value) for event in self.account.events for value in event["traits"].values()]
         return {at for at in said if at is not None} | {event["timestamp"] for event in self.account.events}
 
+    def compared_since(self) -> set[int]:
+        """What the time since a first event is compared with."""
+        measures = self.rulebook.get("measures", {})
+        about = [leaf for leaf in self.leaves() if "since" in measures.get(leaf[1], {})]
+        return {plain(value) for leaf in about for value in leaf[2:] if isinstance(value, tuple)}
+
     def delays(self) -> set[int]:
         """How long after an event it may still matter: windows run out, an answer is overdue."""
-        names = {aspect(leaf[1])[1] for leaf in self.leaves()}
+        names = {aspect(leaf[1])[1].partition(".")[0] for leaf in self.leaves()}
         used = [measure for name, measure in self.rulebook.get("measures", {}).items() if name in names]
-        return {duration(measure[key]) for measure in used for key in ("window", "within") if key in measure}
+        lengths = {measure[key] for measure in used for key in ("window", "within") if key in measure}
+        begin = {during(measure["during"])[0] for measure in used if "during" in measure}
+        ran_out = {duration(length) for length in lengths if length not in PERIODS}
+        return ran_out | {2 * length for length in ran_out} | begin  # of what was earlier too
 
     # --- signals ---
 
     def signals(self, horizon: int) -> set[Signal]:
-        """The walk: what is told, what the cooldown silences, what raises the signal before."""
+        found = self.walk(horizon)
+        return {Signal(self.lead_type(each["at"]), self.name, self.step(each["rank"]), each["at"]) for each in found}
+
+    def walk(self, horizon: int) -> list[dict[str, Any]]:
+        """What is told, what the cooldown silences, what raises the signal before.
+
+        `instants`: at which a signal came and rose; `again`: at which the same was asked for once more.
+        """
         ahead = list(self.instants(horizon))
         heapify(ahead)
         found: list[dict[str, Any]] = []
@@ -217,15 +288,18 @@ class Rule:
             rank = self.rank(t)
             if rank > told:
                 if not (found and self.cools(found[-1], t)):
-                    found.append({"at": t, "rank": rank, "allowed": self.allowed(t)})
+                    found.append({"at": t, "rank": rank, "allowed": self.allowed(t), "instants": [t], "again": []})
                     told = rank
                     if t + self.cooldown <= horizon:
                         heappush(ahead, t + self.cooldown)
                 elif rank > found[-1]["rank"]:
                     found[-1] |= {"rank": rank, "allowed": self.allowed(t)}
+                    found[-1]["instants"].append(t)
                     told = rank
+                elif "event" in self.rule:
+                    found[-1]["again"].append(t)
             told = min(told, self.lasting(t)) if told else 0.0
-        return {Signal(self.lead_type(each["at"]), self.name, self.step(each["rank"]), each["at"]) for each in found}
+        return found
 
     def cools(self, last: dict[str, Any], t: int) -> bool:
         """Within the cooldown of the last signal, unless the limit was raised since."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.oracle.account import Account, Event, Override
 from tests.oracle.conditions import truth
-from tests.oracle.oracle import Signal, signals
+from tests.oracle.oracle import Signal, hearings, signals
 
 DAY = 86_400_000
 HOUR = 3_600_000
@@ -294,6 +294,54 @@ def test_less_allowed_is_an_instant_that_raises_the_signal_before() -> None:
     assert signals(rulebook, events, T0 + 2 * DAY - 1, [lowered]) == {at_once._replace(step="80%")}
     assert signals(rulebook, [], until, [earlier]) == set()
     assert signals(rulebook, events, until, [earlier]) == {at_once}
+
+
+def test_what_is_dropped_was_never_there() -> None:
+    drop = [("is", "properties.impersonated"), ("in", "person.email_domain", ["staff.example"])]
+    rulebook = {**book(rules={"limit": STEPS}), "drop_events": drop}
+    story = Story().add("Counted", 1, properties={"total": 10, "impersonated": True})
+    story.add("Counted", 2, properties={"total": 9}, person="eva@Staff.example").contacts(8, 3)
+    assert story.found(rulebook) == {("pql", "limit/contacts", "80%", 3)}
+    assert len(story.account(rulebook).events) == 1
+
+
+def test_the_kind_and_domain_of_an_address_or_of_an_id_that_is_one() -> None:
+    story = Story().add(None, 1, type="identify", traits={"email": "Ada@GMail.com"})
+    story.add(None, 2, type="identify", traits={"email": "none"}, person="info@acme.example")
+    account = story.account(book(rules={}))
+    names = ("email_domain", "email_kind")
+    assert [account.person_trait("ada", name, T0 + DAY) for name in names] == ["gmail.com", "free_mail"]
+    assert [account.person_trait("ada", name, T0) for name in names] == [None, None]
+    assert [account.person_trait("info@acme.example", name, T0 + 2 * DAY) for name in names] == ["acme.example", "role"]
+
+
+def heard(story: Story, rulebook: dict[str, Any]) -> dict[float, tuple[bool, bool]]:
+    """When a signal qualified -> (barred, clear)."""
+    found = hearings(rulebook, story.events, T0 + 100 * DAY)
+    return {(each.qualified_at - T0) / DAY: (each.barred, each.clear) for each in found}
+
+
+def test_a_signal_is_barred_where_all_its_instants_are_suppressed_and_clear_where_it_came_to_stand_is_not() -> None:
+    rulebook = {**book(rules={"limit": STEPS}), "suppress": [("is", "account.is_test")]}
+
+    def tested(said: bool, day: float) -> dict[str, Any]:
+        return {"name": None, "day": day, "type": "group", "person": None, "traits": {"is_test": said}}
+
+    assert heard(Story().contacts(8, 1), rulebook) == {1: (False, True)}
+    assert heard(Story().add(**tested(True, 0.5)).contacts(8, 1), rulebook) == {1: (True, False)}
+    assert heard(Story().contacts(8, 1).add(**tested(True, 1.5)).contacts(10, 2), rulebook) == {1: (False, False)}
+    freed = Story().add(**tested(True, 0.5)).contacts(8, 1).add(**tested(False, 1.5)).contacts(10, 2)
+    assert heard(freed, rulebook) == {1: (False, True)}
+
+
+def test_whoever_asks_again_may_be_heard_though_the_first_was_not_and_a_rule_in_shadow_never_is() -> None:
+    rules = {"ask": {"lead": "sales_sql", "event": ["Asked"]}}
+    rulebook = {**book(rules=rules), "suppress": [("is", "person.opted_out")]}
+    story = Story().add(None, 0, type="identify", traits={"opted_out": True}).add("Asked", 1)
+    assert heard(story, rulebook) == {1: (True, False)}
+    assert heard(story.add("Asked", 2, person="bo"), rulebook) == {1: (False, False)}
+    shadow = {**rulebook, "rules": {"ask": {**rules["ask"], "mode": "shadow"}}}
+    assert heard(story, shadow) == {1: (True, False)}
 
 
 def test_unknown_never_fires() -> None:

@@ -1,4 +1,4 @@
-"""The rulebook of the simulated product: something that only time tells in it, and cooldowns that end within the story."""
+"""The rulebook of the simulated product: things that only time tells in it, and waits of every kind that end within the story."""
 
 RULEBOOK = """\
 project: mail
@@ -19,6 +19,10 @@ plans:
   standard: {stage: paying, price: 20, allows: {contacts: 10000}, has: [automations]}
 no_plan: free
 onboarding: {steps: [signed_up, sent], within: 3d, by: account}
+lead_types:
+  pql: {expires: 60h}
+  xql: {expires: 30h}
+noise: {quiet_after: {lost: 5h, recycled: 10h, expired: 3h}}
 measures:
   stuck: {absent: sent, after: signed_up, within: 30h}
   campaigns: {count: sent, window: 6h}

@@ -17,7 +17,10 @@ from tests.simulation.machine import Machine, Site
 from tests.simulation.scenario import Scenario
 from tests.simulation.story import story
 
-HAPPENED = ("retracted", "moved", "told by time alone", "recorded only", "command applied", "command refused", "import judged")
+HAPPENED = (
+    *("retracted", "moved", "expired", "told by time alone", "recorded only"),
+    *("command applied", "command refused", "import judged"),
+)
 """What must be seen to come about under faults."""
 
 Signal = tuple[str, str, str, str | None, int]
@@ -105,6 +108,7 @@ class Runs:
         self.happened["import judged"] += any(signal[0] == "old" for signal in got.signals)
         for event in got.lead_events.values():
             self.happened["retracted"] += event.type == "lead.retracted"
+            self.happened["expired"] += event.type == "lead.expired"
             self.happened["moved"] += any(change["field"] == "qualified_at" for change in event.data["changes"])
             self.happened["recorded only"] += not event.notify
         for row in got.commands.values():

@@ -10,11 +10,17 @@ from tests.truth.looks import DATES, LENGTHS, LIMITS_BY_NAME, SEVERAL, TEXTS, va
 from tests.truth.looks import rules as of_rules
 
 TITLES, TOPICS = ["CTO", "Intern"], ["pricing", "weather"]
-WINDOWS = ["1h", "1d", "3d", "7d"]
+EMAILS = ["ada@gmail.com", "info@big.example", "Bo@Big.example", "nobody"]
+EVA = "eva@staff.example"
+"""Somebody whose id is an address."""
+WINDOWS = [{"window": length} for length in ("1h", "1d", "3d", "7d")]
+PERIODS = [{"window": period} for period in ("day", "week", "month", "billing period")]
+DURING = [{"during": text} for text in ("first 1d of signed", "day 2 of Counted", "first 3d of imported", "week 1 of Shared")]
+ZONES = [None, "Europe/Berlin", "America/New_York"]
 EVENTS: dict[str, Any] = {
     "signed": "Signed Up",
     "imported": ["Imported", {"of": "Uploaded", "where": ("compare", "properties.ok", "==", True)}],
-    "sent": "Sent",
+    "sent": ["Sent", {"page": "/sent"}],
     "asked": ["Asked", {"of": "Ticket", "where": ("compare", "properties.topic", "==", "pricing")}],
 }
 LIMITS: dict[str, Any] = {
@@ -35,6 +41,7 @@ ALLOWED: dict[str | None, list[Any]] = {
     "s": [10, "16s"],
     "m": ["10m", "1h", 20],
 }
+RESETS = ["month", "month", "day", "week", "year", "billing period", "never"]
 FEATURES: dict[str, Any] = {
     "ai": {"used": "AI Opened", "refused": "AI Refused"},
     "ab": {"used": ["AB Opened", "AI Opened"]},  # one event can be the use of both
@@ -52,7 +59,7 @@ TRIALS: list[dict[str, Any]] = [
 ]
 LEAD_TYPES = {name: {"to": "sales", "answer_in": "1h", "do": "x"} for name in ("sales_sql", "service_sql", "pql", "xql", "mql")}
 LEAD_TYPES["product"] = {"to": "product", "answer_in": "1h", "do": "x"}
-STEPS: list[list[Any]] = [
+STEPS_OF_LIMITS: list[list[Any]] = [
     ["80%", "100%", "refused"],
     ["50%", "100%", "150%"],
     [{"50%": "product"}, "100%"],
@@ -60,12 +67,11 @@ STEPS: list[list[Any]] = [
     [{"80%": "product"}, {"100%": "product"}, "80%"],
 ]
 CLOSE = {"won": ("compare", "plan.change", "==", "up"), "lost": ("compare", "plan.change", "==", "down")}
-SELECTORS = [
-    *("imported", "sent", "Shared", "active"),
-    {"of": "Ticket", "where": ("compare", "properties.topic", "==", "pricing")},
-    {"of": "Ticket", "where": ("or", ("look", "properties.topic", "matches", "PRI|w"), ("missing", "properties.topic"))},
-    {"of": "Shared", "where": ("look", "properties.viewer", "contains", "A")},
-]
+PAGE = {"page": "/pricing*"}
+ASKED = {"of": "Ticket", "where": ("compare", "properties.topic", "==", "pricing")}
+SOUGHT = {"of": "Ticket", "where": ("or", ("look", "properties.topic", "matches", "PRI|w"), ("missing", "properties.topic"))}
+VIEWED = {"of": "Shared", "where": ("look", "properties.viewer", "contains", "A")}
+SELECTORS = ["imported", "sent", "Shared", "active", ASKED, SOUGHT, VIEWED, PAGE]
 
 NUMBERS: list[dict[str, Any]] = [
     *({"count": of} for of in (*SELECTORS, "premium")),
@@ -73,6 +79,28 @@ NUMBERS: list[dict[str, Any]] = [
     *({"distinct": "person", "of": of} for of in ("active", "imported", "premium")),
     {"distinct": "feature", "of": "premium"},
     {"distinct": "properties.viewer", "of": "Shared"},
+]
+CALCULATED: list[dict[str, Any]] = [
+    *({how: "properties.minutes", "of": ["Counted", "Surveyed"]} for how in ("sum", "min", "max")),
+    {"distinct": "person.title", "of": "active"},
+    {"distinct": "person", "of": "active", "most_by": "person.title"},
+]
+DURATIONS: list[dict[str, Any]] = [
+    {"since": "signed"},
+    {"since": ["Counted", "Shared"]},
+    {"elapsed": "imported", "after": "signed"},
+    {"elapsed": "Counted", "after": ["Shared", "sent"]},
+]
+STEPS: list[dict[str, Any]] = [
+    {"sequence": ["signed", "imported", "sent"], "within": "3d"},
+    {"sequence": ["Counted", "Counted"], "within": "1d"},
+    {"all": ["sent", "Shared", "Counted"], "within": "7d"},
+    {"all": ["signed", "imported"], "within": "1h"},
+]
+STREAKS: list[dict[str, Any]] = [
+    {"streak": "day", "of": "active"},
+    {"streak": "day", "of": "sent"},
+    {"streak": "week", "of": "Shared"},
 ]
 LASTS: list[dict[str, Any]] = [
     {"last": "properties.mood", "of": "Surveyed"},
@@ -86,15 +114,30 @@ ABSENCES: list[dict[str, Any]] = [
 COUNTS_OPERATORS = [">=", ">=", ">=", ">", "==", "<", "<=", "!="]
 
 
+ONBOARDINGS: list[dict[str, Any]] = [
+    {"steps": ["signed", "imported"], "within": "3d"},
+    {"steps": ["imported", "sent"], "within": "1d", "by": "person"},
+    {"steps": ["imported", {"shares": 2}], "within": "3d", "by": "account"},
+    {"steps": ["imported", {"viewers": 2}, {"members": 2}]},
+]
+OF_STEPS: dict[str, Any] = {
+    "shares": {"count": "Shared"},
+    "viewers": {"distinct": "properties.viewer", "of": "Shared"},
+    "members": {"distinct": "person", "of": "active"},
+}
+"""What onboarding may count."""
+
+
 @st.composite
 def limits(draw: st.DrawFn, names: list[str]) -> dict[str, Any]:
     """`names`: the measures that a limit may be there for."""
     found = {name: dict(limit) for name, limit in LIMITS.items()}
     if draw(st.booleans()):
         found["more"] = dict(draw(st.sampled_from(KINDS)))
+    found["emails"]["resets"] = draw(st.sampled_from(RESETS))
     for limit in found.values():
         if draw(st.integers(0, 4)) == 0:
-            limit["at"] = draw(st.sampled_from(STEPS))
+            limit["at"] = draw(st.sampled_from(STEPS_OF_LIMITS))
         if draw(st.integers(0, 5)) == 0:
             of_measure = [("compare", name, draw(st.sampled_from([">=", "<"])), draw(st.integers(1, 2))) for name in names]
             limit["if"] = draw(
@@ -117,7 +160,7 @@ def _varied(draw: st.DrawFn, plan: dict[str, Any], limits: list[str]) -> Any:
     """A plan, now and then with steps of its own, with tolerance, or with other terms before and after some day."""
     plan = dict(plan)
     if draw(st.integers(0, 3)) == 0:
-        plan["at"] = {draw(st.sampled_from(limits)): draw(st.sampled_from(STEPS))}
+        plan["at"] = {draw(st.sampled_from(limits)): draw(st.sampled_from(STEPS_OF_LIMITS))}
     if draw(st.integers(0, 3)) == 0 and "like" not in plan:
         plan["tolerance"] = {draw(st.sampled_from(limits)): draw(st.sampled_from(["10%", "50%"]))}
     if draw(st.integers(0, 3)) != 0 or plan["stage"] == "trial":
@@ -126,7 +169,7 @@ def _varied(draw: st.DrawFn, plan: dict[str, Any], limits: list[str]) -> Any:
     dates = [{}, *({"from": day} for day in ("2026-05-29", "2026-06-03"))]
     terms = [plan, *({**plan, "allows": {**plan["allows"], "contacts": n}, "has": ["ab"]} for n in others)]
     if draw(st.booleans()):
-        terms[-1] = {**terms[-1], "at": {draw(st.sampled_from(limits)): draw(st.sampled_from(STEPS))}}
+        terms[-1] = {**terms[-1], "at": {draw(st.sampled_from(limits)): draw(st.sampled_from(STEPS_OF_LIMITS))}}
     return [{**date, **each} for date, each in zip(dates, draw(st.permutations(terms)), strict=False)]
 
 
@@ -146,22 +189,53 @@ ADDONS: dict[str, Any] = {
 def measures(draw: st.DrawFn) -> dict[str, Any]:
     found = {}
     for number in range(draw(st.integers(1, 3))):
-        measure = draw(st.sampled_from([*NUMBERS, *LASTS, *ABSENCES * 2]))
-        window = draw(st.sampled_from([None, *WINDOWS])) if "absent" not in measure else None
-        found[f"m{number}"] = measure if window is None else {**measure, "window": window}
+        measure = draw(st.sampled_from([*NUMBERS, *CALCULATED, *LASTS, *ABSENCES * 2, *STREAKS, *DURATIONS, *STEPS]))
+        window = (
+            draw(st.sampled_from([{}, *WINDOWS, *PERIODS, *DURING]))
+            if not {"absent", "streak", "since", "elapsed", "sequence", "all"} & measure.keys()
+            else {}
+        )
+        found[f"m{number}"] = {**measure, **window}
     return found
 
 
+DROPS: list[Any] = [
+    ("in", "person.email_domain", ["staff.example"]),
+    ("compare", "properties.topic", "==", "weather"),
+    ("and", ("is", "properties.ok"), ("not", ("compare", "person.email_kind", "==", "role"))),
+    ("or", ("compare", "properties.total", ">=", 16), ("compare", "properties.viewer", "==", "a")),
+]
+NOISES: list[dict[str, Any]] = [
+    {"quiet_after": {"rejected": "3d", "won": "1d", "expired": "1h"}},
+    {"account": {"leads": 1, "per": "14d"}, "quiet_after": {"lost": "14d", "recycled": "2d"}},
+]
+
+
 def _of_measure(name: str, measure: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
-    if "absent" in measure:
+    if "since" in measure or "elapsed" in measure:
+        length = st.sampled_from(["1h", "1d", "3d"]).map(lambda length: ("duration", length))
+        return [st.tuples(st.just("compare"), st.just(name), st.sampled_from([">=", ">", "<", "<="]), length)]
+    if {"absent", "sequence", "all"} & measure.keys():
         return [st.just(("is", name)), st.just(("is", name)), st.just(("compare", name, "==", False))]
     if measure.get("last") == "properties.mood":
         return [st.tuples(st.just("compare"), st.just(name), st.sampled_from(["==", "!="]), st.sampled_from(["good", "bad", 3]))]
-    if "last" in measure:
-        return [st.tuples(st.just("compare"), st.just(name), st.sampled_from([">=", "<"]), st.sampled_from([8, 10]))]
+    if "last" in measure or "min" in measure or "max" in measure or "sum" in measure:
+        return [st.tuples(st.just("compare"), st.just(name), st.sampled_from([">=", ">", "<"]), st.sampled_from([8, 10, 16]))]
     compare = st.tuples(st.just("compare"), st.just(name), st.sampled_from(COUNTS_OPERATORS), st.integers(1, 3))
     several = values_of(name, measure["distinct"]) if measure.get("distinct") in SEVERAL else []
     return [compare, compare, st.tuples(st.just("between"), st.just(name), st.just(1), st.integers(1, 2)), *several * 2]
+
+
+def _compared(name: str, measure: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
+    """A measure beside itself."""
+    found: list[st.SearchStrategy[Any]] = []
+    if "window" in measure:
+        found.append(
+            st.tuples(st.just("compare"), st.just(f"{name}.earlier"), st.sampled_from([">=", "==", "<"]), st.integers(1, 3))
+        )
+    if measure.keys() & {"count", "distinct", "sum", "min", "max"}:
+        found.append(st.tuples(st.just("compare"), st.just(f"{name}.rising_weeks"), st.sampled_from([">=", "<"]), st.just(1)))
+    return found
 
 
 def _of_state(book: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
@@ -172,6 +246,10 @@ def _of_state(book: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
         st.tuples(st.just("compare"), st.just("plan.change"), st.just("=="), st.sampled_from(["up", "down"])),
         st.tuples(st.just("compare"), st.just("account.size"), st.sampled_from([">=", "<"]), st.just(10)),
         st.tuples(st.just("compare"), st.just("person.title"), st.sampled_from(["==", "!="]), st.sampled_from(TITLES)),
+        st.tuples(
+            st.just("compare"), st.just("person.email_kind"), st.just("=="), st.sampled_from(["free_mail", "role", "business"])
+        ),
+        st.just(("in", "person.email_domain", ["big.example", "staff.example"])),
         st.just(("is", "onboarding.done")),
         st.tuples(st.just("compare"), st.just("onboarding.took"), st.just("<="), st.just(("duration", "1d"))),
     ]
@@ -215,6 +293,7 @@ def conditions(
 ) -> st.SearchStrategy[Any]:
     """One line of `when`. `looked_at`: other rules that it may name."""
     of_measures = [each for name, measure in book["measures"].items() for each in _of_measure(name, measure)]
+    of_measures += [each for name, measure in book["measures"].items() for each in _compared(name, measure)]
     known, state = st.one_of(*of_measures), st.one_of(*_of_state(book))
     kinds = [known, known, known, state, state, state, TEXTS, TEXTS, DATES, DATES, LIMITS_BY_NAME, *extra, *extra]
     leaf = st.sampled_from([*kinds, *[of_rules(looked_at)] * 5] if looked_at else kinds).flatmap(lambda of: of)
@@ -232,7 +311,9 @@ def rules(draw: st.DrawFn, book: dict[str, Any], before: Mapping[str, dict[str, 
     if form in ("at", "each"):
         rule["each"] = "limit"
     if form == "at":
-        rule["at"] = draw(st.sampled_from([["80%", "100%", "refused"], ["50%", "100%"], ["refused"], ["80%"], *STEPS[1:]]))
+        rule["at"] = draw(
+            st.sampled_from([["80%", "100%", "refused"], ["50%", "100%"], ["refused"], ["80%"], *STEPS_OF_LIMITS[1:]])
+        )
         guards = draw(st.sampled_from([0, 0, 0, 0, 1]))
     elif form == "event":
         rule["event"] = draw(st.sampled_from([["asked"], ["Ticket"], ["asked", "Count Refused"]]))
@@ -247,7 +328,34 @@ def rules(draw: st.DrawFn, book: dict[str, Any], before: Mapping[str, dict[str, 
         value = draw(st.sampled_from(values))
         if value is not None:
             rule[key] = value
-    return rule
+    more = {"mode": "shadow", "at_least": "warm"}
+    return rule | {key: more[key] for key in more if draw(st.integers(0, 7)) == 0}
+
+
+def _suppressions(book: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """Of accounts and of people; the first must be likely to be met."""
+    likely = [
+        ("compare", "account.size", ">=", 10),
+        ("compare", "person.title", "==", "Intern"),
+        ("compare", "stage", "==", "paying"),
+    ]
+    return st.one_of(st.sampled_from(likely), st.sampled_from(likely), conditions(book, []))
+
+
+@st.composite
+def _spared(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
+    """Whom sales hears nothing of, and how soon it hears of somebody again."""
+    found: dict[str, Any] = {}
+    if draw(st.integers(0, 2)) == 0:
+        found["suppress"] = draw(st.lists(_suppressions(book), min_size=1, max_size=2))
+    if draw(st.integers(0, 2)) == 0:
+        found["drop_events"] = draw(st.sampled_from([*([each] for each in DROPS), DROPS[:2], DROPS[2:]]))
+    if draw(st.integers(0, 4)) == 0:
+        found["noise"] = draw(st.sampled_from(NOISES))
+    if draw(st.integers(0, 2)) == 0:
+        expires = draw(st.sampled_from(["5d", "1d", "12h"]))
+        found["lead_types"] = {name: {**lead_type, "expires": expires} for name, lead_type in LEAD_TYPES.items()}
+    return found
 
 
 @st.composite
@@ -261,16 +369,19 @@ def rulebooks(draw: st.DrawFn) -> dict[str, Any]:
     if "more" in capped:
         plans = _with_more(plans, capped["more"], draw)
     plans = {name: draw(_varied(plan, list(capped))) for name, plan in plans.items()}
+    zone = draw(st.sampled_from(ZONES))
     book: dict[str, Any] = {
         "project": "acme-mail",
+        **({} if zone is None else {"timezone": zone}),
+        "billing_day": "account.billed",
         "events": EVENTS,
         "limits": capped,
         "features": FEATURES,
         "plans": plans,
         "addons": ADDONS,
-        "onboarding": {"steps": draw(st.sampled_from([["signed", "imported"], ["imported", "sent"]])), "within": "3d"},
+        "onboarding": draw(st.sampled_from(ONBOARDINGS)),
         "lead_types": LEAD_TYPES,
-        "measures": counted,
+        "measures": {**counted, **OF_STEPS},
     }
     if draw(st.sampled_from([True, True, False])):
         book["no_plan"] = "free"
@@ -279,6 +390,7 @@ def rulebooks(draw: st.DrawFn) -> dict[str, Any]:
         book["plan"] = source
     if draw(st.booleans()):
         book["close"] = CLOSE
+    book |= draw(_spared(book))
     found: dict[str, dict[str, Any]] = {}
     for number in range(draw(st.sampled_from([3, 2, 1]))):
         found[f"r{number}"] = draw(rules(book, found))

@@ -37,6 +37,15 @@ class Told(NamedTuple):
         return REFUSED if self.step == "refused" else float((self.step or "0%")[:-1])
 
 
+class Stands(NamedTuple):
+    """A signal of the ledger; `lead`: the id of the one that carries it."""
+
+    told: Told
+    lead: str
+    rule: str
+    at: int
+
+
 def program(book: dict[str, Any]) -> Program:
     report, root = Report(), tree(book)
     assert isinstance(root, Fields)
@@ -120,18 +129,24 @@ class Detector:
         dropped = any(each["field"] == "signal" and each["old"] is not None and each["new"] is None for each in changes)
         return dropped or any(each.type == "lead.retracted" for each in self.lead_events)
 
+    def told_of(self) -> set[tuple[str, int]]:
+        """(rule, qualified_at) of what receivers take for true, and the ledger does too."""
+        told = {each.signal_id for each in self._told()}
+        return {(each.rule, each.at) for each in self._stands() if each.told.signal_id in told}
+
     def overstated(self) -> set[Told]:
         """What somebody was left with that does not hold, or not so high."""
-        heights = {each.signal_id: each.height for each, _ in self._stands()}
+        heights = {each.told.signal_id: each.told.height for each in self._stands()}
         return {each for each in self._told() if each.height > heights.get(each.signal_id, -1)}
 
-    def untold(self) -> set[Told]:
-        """What holds and nobody was told: its lead does not say so, or was taken back, or there is none."""
+    def untold(self) -> set[tuple[str, int]]:
+        """(rule, qualified_at) of what holds and nobody was told: its lead does not say so, was taken back, or is none."""
         status = {each.data["lead_id"]: each.data["status"] for each in self.lead_events}
         told, heirs = self._told(), self._heirs()
-        silent = {signal for signal, lead in self._stands() if status.get(lead) in UNFINISHED and signal not in told}
-        lost = {signal for signal, lead in self._stands() if status.get(heirs.get(lead, lead), "retracted") == "retracted"}
-        return silent | lost
+        stands = self._stands()
+        silent = [each for each in stands if status.get(each.lead) in UNFINISHED and each.told not in told]
+        lost = [each for each in stands if status.get(heirs.get(each.lead, each.lead), "retracted") == "retracted"]
+        return {(each.rule, each.at) for each in (*silent, *lost)}
 
     def _heirs(self) -> dict[str, str]:
         """Lead -> the one that stands in its place now: stronger ones took over, each created just before."""
@@ -151,11 +166,14 @@ class Detector:
         unfinished = [lead for lead in last.values() if lead["status"] in UNFINISHED]
         return {Told(each["signal_id"], each["step"]) for lead in unfinished for each in lead["signals"]}
 
-    def _stands(self) -> set[tuple[Told, str]]:
-        """What the ledger holds for true, each with the id of the lead that carries it."""
+    def _stands(self) -> list[Stands]:
+        """What the ledger holds for true."""
         rules = self.account.ledger.rules.items()
-        signals = [(signal_id(PROJECT, rule, ACCOUNT, each.n), each) for rule, state in rules for each in state.signals]
-        return {(Told(name, each.step), each.lead_id) for name, each in signals}
+        return [
+            Stands(Told(signal_id(PROJECT, rule, ACCOUNT, each.n), each.step), each.lead_id, rule, each.qualified_at)
+            for rule, state in rules
+            for each in state.signals
+        ]
 
 
 def newest(signals: set[Signal]) -> set[Signal]:

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from tests.oracle.account import DAY, Event, Override
+from tests.oracle.calendar import PERIODS, during
 from tests.oracle.conditions import aspect, duration, leaves
-from tests.truth.books import EVENTS, TITLES, TOPICS, rulebooks
+from tests.truth.books import EMAILS, EVA, EVENTS, TITLES, TOPICS, rulebooks
 from tests.truth.sales import HOUR, Command, commands, overrides_in
 
 SOAK = os.environ.get("HANDRAISER_SOAK") == "1"
@@ -41,12 +42,15 @@ TRACKED = [
 ]
 PLANS = ["free", "standard", "standard", "premium", "free", "none", None, "", "mystery", "trial"]
 ADDONS_SAID = [["pack"], ["robot", "pack", "pack"], {"pack": 2}, "robot, nothing", [], None]
-PEOPLE = ["ada", "ada", "bo", None]
+PEOPLE = ["ada", "ada", "bo", EVA, None]
 PROPERTIES = {
     "total": st.sampled_from([1, 5, 8, 9, 10, 16, 20, "8", True]),
+    "minutes": st.sampled_from([1, 5, 8, 16, -2, 0.5, "8", True]),
     "ok": st.sampled_from([True, True, 1]),
     "topic": st.sampled_from([*TOPICS, *TOPICS, None, ["weather", "PRI"]]),
     "viewer": st.sampled_from(["a", "b", 1, True]),
+    "path": st.sampled_from(["/pricing", "/sent", "/sent/", "/", None, None]),
+    "url": st.sampled_from(["https://x.example/pricing/all?a=1#b", "https://x.example/sent?x=/pricing", "http://[x", None]),
     "mood": st.sampled_from(["good", "bad", 3, None]),
 }
 RULEBOOKS: st.SearchStrategy[dict[str, Any]] = rulebooks()
@@ -57,14 +61,15 @@ ENDS: list[Any] = [
 """Dates as products send them, and what is none."""
 TAGS: list[Any] = [["a", 7, True], ["a", 7], ["b", "aa"], "Aha", "b", {}, None]
 USED = {
-    "Counted": ("total",),
+    "page": ("path", "url"),
+    "Counted": ("total", "minutes"),
     "Count Refused": ("total",),
     "Uploaded": ("ok",),
     "Ticket": ("topic", "total"),
     "Asked": ("topic", "total"),
     "Shared": ("viewer",),
     "Measured": ("viewer", "total"),
-    "Surveyed": ("mood", "total"),
+    "Surveyed": ("mood", "total", "minutes"),
 }
 
 
@@ -104,6 +109,11 @@ class Case:
         return any(command.name == "opt_out" for command in self.commands)
 
     @property
+    def quiet(self) -> bool:
+        """Whether what became of a lead may silence what comes."""
+        return "noise" in self.book
+
+    @property
     def late(self) -> bool:
         times = [event["timestamp"] for event in self.log]
         return any(t <= max(times[:index], default=-1) for index, t in enumerate(times))
@@ -121,15 +131,17 @@ def lateness_of(book: dict[str, Any]) -> int:
 def _spans(book: dict[str, Any]) -> list[int]:
     """How far apart things meet: windows, cooldowns, trials."""
     lengths = [measure[key] for measure in book["measures"].values() for key in ("window", "within") if key in measure]
+    lengths = [length for length in lengths if length not in PERIODS]
     lengths += [rule["cooldown"] for rule in book["rules"].values() if "cooldown" in rule]
     days = [plan["days"] * DAY for plan in book["plans"].values() if "days" in plan]  # no dated plan has it
-    return sorted({*map(duration, lengths), *days, 14 * DAY})
+    edges = [edge for measure in book["measures"].values() if "during" in measure for edge in during(measure["during"])[:2]]
+    return sorted({*map(duration, lengths), *days, *edges, 14 * DAY})
 
 
 _BEHIND: dict[str, Any] = {
     "premium": ["AI Opened", "AI Refused", "AB Opened", "group"],
     "active": ["Other"],
-    "onboarding": ["signed", "imported", "sent"],
+    "onboarding": ["signed", "imported", "sent", "Shared", "imported"],
     "person": ["identify"],
     "properties": [],
     **{root: ["group"] for root in ("account", "plan", "stage", "trial", "paying")},
@@ -140,7 +152,17 @@ _BEHIND: dict[str, Any] = {
 def _wires(names: Any, book: dict[str, Any]) -> list[str]:
     """By the product's own names the events that are behind a name, a selector or a measure."""
     if isinstance(names, dict):
-        names = [names[key] for key in ("count", "of", "absent", "after") if key in names]
+        pages = ["page"] * ("page" in names)
+        first = [during(names["during"])[2]] * 2 if "during" in names else []
+        traits = ["identify"] * 2 if "person.title" in (names.get("distinct"), names.get("most_by")) else []
+        billed = ["group"] if names.get("window") == "billing period" else []
+        names = [
+            *(names[key] for key in ("count", "of", "absent", "after", "since", "elapsed", "sequence", "all") if key in names),
+            *first,
+            *billed,
+            *traits,
+            *pages,
+        ]
     if isinstance(names, list):
         return [wire for name in names for wire in _wires(name, book)]
     of_limits = [each[key] for each in book["limits"].values() for key in ("count", "of", "refused") if key in each]
@@ -167,8 +189,8 @@ def used_by(book: dict[str, Any]) -> list[str]:
 @st.composite
 def _times(draw: st.DrawFn, book: dict[str, Any]) -> list[int]:
     """Few instants, close together or exactly a window apart, so that events fall together, in order and at the edges."""
-    day = st.sampled_from([0, 0, 0, 1, 2, 4, 5, 6])
-    within = st.sampled_from([0, 0, 1, HOUR, 2 * HOUR, 12 * HOUR, 23 * HOUR])
+    day = st.sampled_from([0, 0, 0, 1, 2, 4, 5, 6, 12, 13])
+    within = st.sampled_from([0, 0, 1, HOUR, 4 * HOUR, 12 * HOUR, 22 * HOUR, 23 * HOUR])  # midnight here, and there
     base = draw(st.lists(st.builds(lambda d, ms: T0 + d * DAY + ms, day, within), min_size=2, max_size=5))
     spans = draw(st.lists(st.sampled_from(_spans(book)), max_size=2))
     return [t + span for t in base for span in (0, *spans)]
@@ -199,9 +221,10 @@ def _events(draw: st.DrawFn, book: dict[str, Any], most: int, too_late: list[int
         if what == "group":
             made["traits"] = draw(_account_traits(book))
         elif what == "identify":
-            made["traits"] = draw(
-                st.sampled_from([*({"title": title} for title in [*TITLES, None, ["CTO"]]), {"born": T0 + DAY}])
-            )
+            said = [*({"title": title} for title in [*TITLES, None, ["CTO"]]), {"born": T0 + DAY}]
+            # What is dropped because of what was said of a person's e-mail depends on the order of the log.
+            emails = [] if "drop_events" in book else [{"email": address} for address in EMAILS]
+            made["traits"] = draw(st.sampled_from(said + emails))
         else:
             values = {name: draw(PROPERTIES[name]) for name in USED.get(what, ())}
             made["properties"] = {name: value for name, value in values.items() if value is not None}
@@ -241,6 +264,8 @@ def event(message_id: str, t: int, what: str, person: str | None) -> Event:
 
 @st.composite
 def _account_traits(draw: st.DrawFn, book: dict[str, Any]) -> dict[str, Any]:
+    if "billing period" in str((book["measures"], book["limits"])) and draw(st.booleans()):
+        return {"billed": draw(st.sampled_from([28, 31, 28, 31, 1, 0, "28", None]))}
     for trait, values in (("ends", ENDS), ("tags", TAGS)):
         if f"account.{trait}" in repr(book["rules"]) and draw(st.booleans()):
             return {trait: draw(st.sampled_from(values))}

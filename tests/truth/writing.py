@@ -7,7 +7,7 @@ from typing import Any
 from detector.core.rulebook.tree import At, Entry, Fields, Items, Node, Scalar
 
 _WORD = re.compile(r"[a-z_]+")
-_KNOWN = ("plan", "stage", "plan.change", "event")
+_KNOWN = ("plan", "stage", "plan.change", "event", "person.email_kind")
 """Names whose values are words of the rulebook and need no quotes."""
 
 

@@ -122,6 +122,10 @@ class Distinct:
                 found.update(value for value, cell in cells.items() if _inside(cell, start, t))
         return found
 
+    def firsts(self) -> list[tuple[Any, int, str]]:
+        """(value, when it was seen first, the message), in any order; only without a window."""
+        return [(value, cell[0], cell[1]) for value, cell in self.cells.get(_FOREVER, {}).items()]
+
     def next(self, t: int) -> int:
         """The first instant after t at which a value comes into the window that ends then, or leaves it."""
         window = self.window_ms

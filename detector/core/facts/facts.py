@@ -1,21 +1,25 @@
 """One account's facts: stores by key, decoded when first asked for (those that almost every event asks for, at once).
 
-A key's first letter is the kind of store: `s` series, `d` distinct values (`d<window ms>.…`), `q` sums, `v` values of a month,
-`w` gauges of parts, and one each of `activity`, `people`, `traits`, `milestones`. What follows is the hash of a definition, so
-an unchanged definition keeps its facts.
+A key's first letter is the kind of store: `s` series, `z` series with the days of a time zone (`z<name>.…`), `d` distinct values
+(`d<window ms>.…`), `f` first sights of values, `e` the earliest events (`e<how many>.…`), `q` sums, `v` values of a month, `w`
+gauges of parts, and one each of `activity`, `people`, `known`, `traits`, `milestones`. What follows is the hash of a definition,
+so an unchanged definition keeps its facts.
 """
 
 from collections.abc import Mapping
 from typing import Any, cast
 
 from detector.core.facts.distinct import Distinct
+from detector.core.facts.earliest import Earliest
 from detector.core.facts.milestones import Milestones
 from detector.core.facts.monthly import Monthly
 from detector.core.facts.parts import Parts
 from detector.core.facts.people import Activity, Traits
-from detector.core.facts.series import Series
+from detector.core.facts.series import Series, ZonedSeries
+from detector.core.facts.sights import Sights
 from detector.core.facts.store import Store, unpack
 from detector.core.facts.sums import Sums
+from detector.core.zones import zone
 
 
 class _NoEvents(Series):
@@ -65,6 +69,12 @@ class Facts:
     def distinct(self, key: str) -> Distinct:
         return cast("Distinct", self.store(key))
 
+    def earliest(self, key: str) -> Earliest:
+        return cast("Earliest", self.store(key))
+
+    def sights(self, key: str) -> Sights:
+        return cast("Sights", self.store(key))
+
     def sums(self, key: str) -> Sums:
         return cast("Sums", self.store(key))
 
@@ -90,5 +100,14 @@ def _new(key: str) -> Store:
         return Series()
     if key[0] == "d":
         return Distinct(window_of(key))
-    kinds = {"activity": Activity, "people": Traits, "traits": Traits, "milestones": Milestones}
-    return cast("Store", (kinds.get(key) or {"q": Sums, "v": Monthly, "w": Parts}[key[0]])())
+    if key in _KINDS:
+        return cast("Store", _KINDS[key]())
+    if key[0] in _LETTERS:
+        return cast("Store", _LETTERS[key[0]]())
+    if key[0] == "e":
+        return Earliest(int(key[1 : key.index(".")]))
+    return ZonedSeries(zone(key[1 : key.index(".")]))
+
+
+_KINDS = {"activity": Activity, "people": Traits, "known": Traits, "traits": Traits, "milestones": Milestones}
+_LETTERS = {"f": Sights, "q": Sums, "v": Monthly, "w": Parts}

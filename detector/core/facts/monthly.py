@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from zlib import crc32
 
-from detector.core.facts.series import Count, month_of
+from detector.core.facts.series import DAY_MS, Count
 from detector.core.instants import NEVER
+from detector.core.zones import month_of
 
 VALUES_MAX = 4_000
 """Of one month: those seen first stay. Of all months together twice as many: the oldest months go."""
@@ -30,7 +31,7 @@ class Monthly:
         self.dirty = False
 
     def add(self, value: object, timestamp: int, message_id: str) -> None:
-        month = month_of(timestamp)
+        month = month_of(timestamp // DAY_MS)
         if month <= self._forgot:
             return
         number = month * _CHUNKS + crc32(repr(value).encode(errors="surrogatepass")) % _CHUNKS
@@ -81,7 +82,7 @@ class Monthly:
 
     def count(self, t: int) -> Count:
         """Distinct values of the calendar month of t, until t."""
-        month = month_of(t)
+        month = month_of(t // DAY_MS)
         number = self._sizes.get(month, 0)
         if number and t < self._last[month]:
             number = sum(1 for _, _, (first, _) in self._of(month) if first <= t)
@@ -102,7 +103,7 @@ class Monthly:
 
     def newest_ids(self, t: int, number: int) -> list[str]:
         """Message ids of first sights in the month of t, newest first."""
-        seen = sorted((sight for _, _, sight in self._of(month_of(t)) if sight[0] <= t), reverse=True)
+        seen = sorted((sight for _, _, sight in self._of(month_of(t // DAY_MS)) if sight[0] <= t), reverse=True)
         return [message_id for _, message_id in seen[:number]]
 
     def chunks(self, *, everything: bool) -> dict[int, Any]:

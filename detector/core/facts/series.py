@@ -1,20 +1,21 @@
 """Events by time: (timestamp, id, value) in, counts, the newest value and message ids as of t out.
 
-The newest 1,000 are kept whole; of older ones only how many there were per UTC day, and per UTC month before that.
+The newest 1,000 are kept whole; of older ones only how many there were per day, and per month before that: days and months of
+UTC, or of the time zone that the store is for.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from detector.core.instants import NEVER
+from detector.core.zones import DAY_MS, UTC, Zone, first_of_month, month_of, zone
+
+__all__ = ["DAY_MS", "Count", "Series", "ZonedSeries"]
 
 KEPT_MAX = 1_000
 DAYS_MAX = 400
 CHUNK = 64
-DAY_MS = 86_400_000
 _TOTALS = -1
 """The number of the chunk that holds the totals of what was dropped."""
 
@@ -28,27 +29,12 @@ class Count(NamedTuple):
     """A bound was reached: there may have been more."""
 
 
-def month_of(t: int) -> int:
-    """UTC months since year 0."""
-    day = datetime.fromtimestamp(t / 1000, UTC)
-    return day.year * 12 + day.month - 1
-
-
-def month_start(month: int) -> int:
-    """Epoch ms at which a month of `month_of` begins."""
-    return int(datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC).timestamp()) * 1000
-
-
-@lru_cache(maxsize=4096)
-def month_begun(day: int) -> int:
-    """Epoch ms at which the UTC month of a day (days since 1970) begins. Every judgement of a monthly limit asks."""
-    return month_start(month_of(day * DAY_MS))
-
-
 class Series:
     """Duplicates by id are dropped before they get here; equal timestamps are ordered by id."""
 
     __slots__ = ("_base", "_chunks_from", "_days", "_dirty_from", "_months", "dirty", "ids", "times", "values")
+    zone: Zone = zone(UTC)
+    """Whose days are counted."""
 
     def __init__(self) -> None:
         self.times: list[int] = []
@@ -87,23 +73,23 @@ class Series:
     def _forget(self, timestamp: int, value: Any) -> None:  # noqa: ARG002  of counts nothing more is kept
         if self._days is _NONE:
             self._days, self._months = {}, {}
-        days, day = self._days, timestamp // DAY_MS
+        days, day = self._days, self.zone.day(timestamp)
         if day in days:
             days[day] += 1
             return
         days[day] = 1
         if len(days) > DAYS_MAX:
             oldest = min(days)
-            month = month_of(oldest * DAY_MS)
+            month = month_of(oldest)
             self._months[month] = self._months.get(month, 0) + days.pop(oldest)
 
     def count(self, t: int, window_ms: int | None = None) -> Count:
         """Events in (t - window, t]: one exactly a window ago is out. Without a window: all until t."""
         return self._between(None if window_ms is None else t - window_ms + 1, t)
 
-    def count_in_month(self, t: int) -> Count:
-        """Events of the UTC calendar month of t, until t."""
-        return self._between(month_begun(t // DAY_MS), t)
+    def count_in(self, start: int | None, end: int) -> Count:
+        """Events in [start, end); start None: since the beginning."""
+        return self._between(start, end - 1)
 
     def _between(self, start: int | None, t: int) -> Count:
         times = self.times
@@ -117,23 +103,37 @@ class Series:
 
     def _dropped_between(self, start: int | None, t: int) -> tuple[int, bool]:
         """Dropped events on whole days (or months) inside, and whether nothing more of them can lie inside."""
-        first = 0 if start is None else -(-start // DAY_MS)
+        first = self._whole_from(start or 0)
         every = t >= self.times[0]  # nothing that was dropped is newer than what was kept
-        last = self.times[0] // DAY_MS if every else t // DAY_MS - 1
+        last = self._last_whole(t + 1)
         total = sum(number for day, number in self._days.items() if first <= day <= last)
-        exact = every and (start is None or start % DAY_MS == 0)
+        exact = every and (start is None or start == self.zone.begins(first))
         for month, number in self._months.items():
-            begins, ends = month_start(month), month_start(month + 1)
-            if (start is None or begins >= start) and ends <= t + 1:
+            begins, ends = first_of_month(month), first_of_month(month + 1)
+            if (start is None or begins >= first) and ends <= last + 1:
                 total += number
-            elif start is not None and ends > start:
+            elif start is not None and ends > first:
                 exact = False
         return total, exact
+
+    def _whole_from(self, start: int) -> int:
+        """The first day that begins at `start` or later."""
+        day = self.zone.day(start)
+        return day if self.zone.begins(day) >= start else day + 1
+
+    def _last_whole(self, end: int) -> int:
+        """The last day of which all that was dropped lies before `end`."""
+        return self.zone.day(min(end, self.times[0])) - (end <= self.times[0])
 
     def last(self, t: int, window_ms: int | None = None) -> Any:
         """The value of the newest event in (t - window, t]; None: there is none, or it was forgotten."""
         at = bisect_right(self.times, t)
         return self.values[at - 1] if at and (window_ms is None or self.times[at - 1] > t - window_ms) else None
+
+    def last_in(self, start: int, end: int) -> Any:
+        """The value of the newest event in [start, end); None: there is none, or it was forgotten."""
+        kept = self.between(start, end)
+        return self.values[kept[-1]] if kept else None
 
     def at(self, t: int) -> int | None:
         """The index of the newest event whose timestamp is exactly t."""
@@ -161,23 +161,26 @@ class Series:
         lower = 0 if window_ms is None else bisect_right(self.times, t - window_ms)
         return self.ids[max(lower, upper - number) : upper][::-1]
 
+    def newest_ids_in(self, start: int, end: int, number: int) -> list[str]:
+        """Message ids in [start, end), newest first."""
+        kept = self.between(start, end)
+        return self.ids[max(kept.start, kept.stop - number) : kept.stop][::-1]
+
     def days(self, start: int, end: int) -> set[int]:
-        """UTC days with an event in [start, end), by jumps: as fast for a thousand events a day as for one.
+        """Days with an event in [start, end), by jumps: as fast for a thousand events a day as for one.
 
         Of what was dropped, the days that lie inside as a whole.
         """
         times, days = self.times, set(self._dropped_days(start, end)) if self._days else set()
         at = bisect_left(times, start)
         while at < len(times) and times[at] < end:
-            day = times[at] // DAY_MS
+            day = self.zone.day(times[at])
             days.add(day)
-            at = bisect_left(times, (day + 1) * DAY_MS, at)
+            at = bisect_left(times, self.zone.begins(day + 1), at)
         return days
 
     def _dropped_days(self, start: int, end: int) -> Iterator[int]:
-        first = -(-start // DAY_MS)
-        every = end > self.times[0]  # nothing that was dropped is newer than what was kept
-        last = self.times[0] // DAY_MS if every else end // DAY_MS - 1
+        first, last = self._whole_from(start), self._last_whole(end)
         return (day for day in self._days if first <= day <= last)
 
     def dropped(self, start: int, end: int) -> int:
@@ -222,3 +225,13 @@ class Series:
             self.values += values[skip:]
         self._dirty_from = self._base + len(self.times)
         self._chunks_from = min((number for number in chunks if number != _TOTALS), default=0)
+
+
+class ZonedSeries(Series):
+    """With the days of a time zone."""
+
+    __slots__ = ("zone",)
+
+    def __init__(self, of: Zone) -> None:
+        super().__init__()
+        self.zone = of

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from math import fsum
 from typing import Any
 
-from detector.core.facts.series import DAY_MS, DAYS_MAX, Series, month_begun
+from detector.core.facts.series import DAY_MS, DAYS_MAX, Series
+from detector.core.zones import period
 
 _SUMS = -2
 """The number of the chunk that holds the sums of what was dropped."""
@@ -26,7 +27,7 @@ class Sums(Series):
 
     def add(self, timestamp: int, message_id: str, value: Any = None) -> None:
         now, in_order = self._now, not self.times or timestamp > self.times[-1]
-        same = now is not None and in_order and month_begun(timestamp // DAY_MS) == now[0]
+        same = now is not None and in_order and _month_begun(timestamp) == now[0]
         self._now = (now[0], _exactly(now[1], value)) if now is not None and same else None
         super().add(timestamp, message_id, value)
 
@@ -39,7 +40,7 @@ class Sums(Series):
 
     def sum_in_month(self, t: int) -> tuple[float, bool]:
         """(The sum of the UTC calendar month of t until t, whether it may be more)."""
-        start = month_begun(t // DAY_MS)
+        start = _month_begun(t)
         if not self.times or t < self.times[-1]:
             parts, exact = self._parts(start, t)
             return _plain(fsum(parts)), not exact
@@ -69,6 +70,10 @@ class Sums(Series):
     def load(self, chunks: Mapping[int, Any]) -> None:
         super().load({number: content for number, content in chunks.items() if number != _SUMS})
         self._sums = chunks.get(_SUMS, {})
+
+
+def _month_begun(t: int) -> int:
+    return period("month", t // DAY_MS)[0] * DAY_MS
 
 
 def _plain(total: float) -> float:

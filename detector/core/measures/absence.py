@@ -9,13 +9,14 @@ after b that had one, so it is told up to two days late; at a t before all await
 
 from bisect import bisect_right
 
+from detector.core import words
 from detector.core.facts.series import DAY_MS, Series
 from detector.core.instants import NEVER
 from detector.core.measures.keys import events_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course, Reader
 from detector.core.measures.sink import Sink
-from detector.core.rulebook.model import Absent
+from detector.core.rulebook.measured import Absent
 
 _EVER = -1
 
@@ -28,7 +29,7 @@ class AbsenceReader(Reader):
     def __init__(self, measure: Absent) -> None:
         self.awaited_key = events_key(measure.of)
         self.after_key = events_key(measure.after)
-        self._within_ms = self.window_ms = measure.within_ms
+        self._within_ms, self.window = measure.within_ms, words.window(measure.within_ms)
         self.sinks = (Sink(self.awaited_key, measure.of, "count"), Sink(self.after_key, measure.after, "count"))
         self._mapped = bool(measure.of.terms) and bool(measure.after.terms)
 

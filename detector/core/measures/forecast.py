@@ -1,13 +1,13 @@
 """When a limit will be full if its use goes on growing as it did: a line through two points, drawn anew each midnight (UTC).
 
-The points are the use at the last midnight and seven days before it; of what resets at the beginning of its month, if that is
+The points are the use at the last midnight and seven days before it; of what resets at the beginning of its period, if that is
 later. So within a day the answer changes only with what is allowed.
 """
 
 from math import ceil
 from typing import TYPE_CHECKING
 
-from detector.core.facts.series import DAY_MS, month_begun, month_of, month_start
+from detector.core.facts.series import DAY_MS
 from detector.core.measures.moment import Moment
 
 if TYPE_CHECKING:
@@ -21,13 +21,12 @@ MOST_MS = 3_650 * DAY_MS
 def full_at(limit: "LimitReader", moment: Moment) -> int | None:
     """Epoch ms. None: unknown, no cap, it does not grow, not in ten years, or it begins again before it is full."""
     midnight = moment.t - moment.t % DAY_MS
-    begun = midnight - SPAN_MS
-    if limit.limit.resets:
-        begun = max(begun, month_begun(midnight // DAY_MS))
+    at_midnight = moment.at(midnight)
+    begun = max(midnight - SPAN_MS, limit.resets.start(at_midnight))
     allowed = limit.allowed(moment)
     if allowed is None or begun >= midnight or limit.limit.each is not None:
         return None
-    before, now = limit.used(moment.at(begun)), limit.used(moment.at(midnight))
+    before, now = limit.used(moment.at(begun)), limit.used(at_midnight)
     if before is None or now is None or now <= before:
         return None
     left = max(0, allowed - now)
@@ -35,7 +34,8 @@ def full_at(limit: "LimitReader", moment: Moment) -> int | None:
     if not more <= MOST_MS:
         return None
     at = midnight + ceil(more)
-    return None if limit.limit.resets and at >= month_start(month_of(midnight) + 1) else at
+    ends = limit.resets.ends(at_midnight)
+    return None if ends is not None and at >= ends else at
 
 
 def full_in(limit: "LimitReader", moment: Moment) -> int | None:

@@ -6,27 +6,34 @@ Every use is kept with its time, and the plans are laid over it when read, so a 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from detector.core.facts.series import DAY_MS, Count, Series
+from detector.core.facts.series import Count, Series
+from detector.core.measures.counted import until_tomorrow
+from detector.core.measures.keys import IN_UTC
 from detector.core.measures.moment import Moment
-from detector.core.measures.reader import Course, Reader
+from detector.core.measures.reader import Reader
+from detector.core.measures.windows import Looks
+from detector.core.zones import Zone
 
 
 class PremiumReader(Reader):
     """`features`: name -> key of its series, which the features themselves fill. While the plan is unknown nothing is premium."""
 
-    def __init__(self, features: Mapping[str, str], window_ms: int | None, of_value: str | None = None) -> None:
+    def __init__(self, features: Mapping[str, str], looks: Looks, of_value: str | None = None, of: Zone = IN_UTC) -> None:
+        """`of`: whose days the series of the features count."""
         self._features = features
         self._of_value = of_value
-        self.window_ms = window_ms
-        self.course = Course.STILL if window_ms is None else Course.FALLS
+        self._looks, self._zone = looks, of
+        self.window, self.course, self.sinks = looks.text, looks.course, looks.sinks
         self.rises_by_one = self._of_value in ("day", "person")  # one event can be the use of several features
 
-    def _start(self, moment: Moment) -> int:
-        return 0 if self.window_ms is None else moment.t - self.window_ms + 1
+    def until(self, moment: Moment) -> int:
+        """More of a day that is counted changes nothing."""
+        return until_tomorrow(moment, self._zone, self.days(moment)) if self._of_value == "day" else 0
 
     def _lacking(self, moment: Moment) -> Iterator[tuple[str, Series, int, int]]:
         """(feature, its series, from, to) for each stretch in which the plan in force lacked it."""
-        for begin, end, standing in moment.ladder.spans(moment.facts, self._start(moment), moment.t + 1):
+        span = self._looks.span(moment)
+        for begin, end, standing in () if span is None else moment.ladder.spans(moment.facts, *span):
             if standing.plan is None:
                 continue
             for feature, key in self._features.items():
@@ -34,27 +41,23 @@ class PremiumReader(Reader):
                     yield feature, moment.facts.series(key), begin, end
 
     def _may_be_more(self, moment: Moment) -> bool:
-        return any(moment.facts.series(key).forgot_after(self._start(moment)) for key in self._features.values())
+        span = self._looks.span(moment)
+        return span is not None and any(moment.facts.series(key).forgot_after(span[0]) for key in self._features.values())
 
     def next(self, moment: Moment) -> int:
         """The first instant after the moment at which a use comes or leaves the window, or the plan may change."""
         facts, t = moment.facts, moment.t
-        uses = (facts.series(key).next(t, self.window_ms) for key in self._features.values())
-        return min((moment.ladder.next(facts, t), *uses))
+        uses = (facts.series(key).next(t, self._looks.back_ms) for key in self._features.values())
+        return min((moment.ladder.next(facts, t), self._looks.turn(moment), *uses))
 
-    def value(self, moment: Moment) -> int:
-        return self._count(moment).value
+    def value(self, moment: Moment) -> int | None:
+        return None if self._looks.span(moment) is None else self._count(moment).value
 
     def values(self, moment: Moment) -> set[Any]:
         return self.people(moment) if self._of_value == "person" else set(self.names(moment))
 
     def at_least(self, moment: Moment) -> bool:
         return self._count(moment).at_least
-
-    def until(self, moment: Moment) -> int:
-        """More of a day that is counted raises nothing."""
-        today = moment.t // DAY_MS
-        return (today + 1) * DAY_MS if self._of_value == "day" and today in self.days(moment) else 0
 
     def listed(self, moment: Moment) -> list[str] | None:
         return self.names(moment) if self._of_value == "feature" else None

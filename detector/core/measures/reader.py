@@ -1,5 +1,6 @@
 """What a measure must be able to say of a moment."""
 
+from collections.abc import Collection
 from enum import IntEnum
 from typing import Any
 
@@ -21,8 +22,8 @@ class Reader:
     sinks: tuple[Sink, ...] = ()
     """Where its events go."""
     course: Course = Course.STILL
-    window_ms: int | None = None
-    """How far back it looks, as evidence says it."""
+    window: str | None = None
+    """What it looks at, as evidence says it: `7d`, `month`."""
     rises_by_one: bool = False
     """Whether no event raises it by more than one."""
 
@@ -34,21 +35,25 @@ class Reader:
         """The first instant after the moment at which the value may be another, from what is known now; NEVER: there is none."""
         raise NotImplementedError
 
+    def until(self, moment: Moment) -> int:  # noqa: ARG002  of most, each event can change it
+        """The instant before which no event in order changes the value."""
+        return 0
+
+    def known(self, moment: Moment) -> Collection[str]:  # noqa: ARG002  of most, it does not matter whose event it is
+        """The people of whom no event that comes in order raises the value."""
+        return ()
+
     def ids(self, moment: Moment, number: int) -> list[str]:
         """The messages behind the value, newest first."""
         raise NotImplementedError
-
-    def until(self, moment: Moment) -> int:  # noqa: ARG002  of most, each event can raise it
-        """The instant before which no event in order raises the value."""
-        return 0
 
     def at_least(self, moment: Moment) -> bool:  # noqa: ARG002  most know exactly
         """Whether a bound was reached, so that the value may be more."""
         return False
 
-    def values(self, moment: Moment) -> set[Any]:
-        """The different values behind the number, for measures that count such."""
-        raise NotImplementedError
+    def values(self, moment: Moment) -> Collection[Any] | None:  # noqa: ARG002  most are no set
+        """Of a measure that tells values apart: those values, in any order; None: unknown."""
+        return None
 
     def listed(self, moment: Moment) -> list[str] | None:  # noqa: ARG002  most are numbers
         """What a text says instead of the number, for measures of names."""

@@ -7,6 +7,17 @@ from detector.core.instants import NEVER
 from detector.core.measures.moment import Moment
 from detector.core.measures.premium import PremiumReader
 from detector.core.measures.tenure import stage_since
+from detector.core.measures.windows import Looks
+
+
+class _From(Looks):
+    """An instant on."""
+
+    def __init__(self, start: int) -> None:
+        self._start = start
+
+    def span(self, moment: Moment) -> tuple[int, int]:
+        return self._start, moment.t + 1
 
 
 def left(moment: Moment) -> int | None:
@@ -26,7 +37,7 @@ def would_lose(moment: Moment, features: Mapping[str, str]) -> list[str] | None:
     began = stage_since(moment)
     if moment.standing.stage != "trial" or began is None:
         return None
-    return PremiumReader(features, moment.t - began + 1).names(moment)
+    return PremiumReader(features, _From(began)).names(moment)
 
 
 def next_left(moment: Moment, thresholds: tuple[int, ...]) -> int:

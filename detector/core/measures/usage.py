@@ -6,11 +6,12 @@ from math import ceil
 from typing import Any
 
 from detector.core import words
-from detector.core.facts.series import DAY_MS, Series, month_of, month_start
+from detector.core.facts.series import DAY_MS, Series
 from detector.core.instants import NEVER
 from detector.core.measures.forecast import full_at
 from detector.core.measures.keys import events_key
 from detector.core.measures.moment import Moment
+from detector.core.measures.periods import BILLING, Periods, Resets
 from detector.core.measures.reader import Course
 from detector.core.measures.sink import Sink
 from detector.core.measures.use import WorstUse, use_of
@@ -40,12 +41,17 @@ class LimitReader:
     While the limit is not there, everything about it is unknown.
     """
 
-    def __init__(self, limit: Limit, only_if: Existence | None = None) -> None:
+    def __init__(self, limit: Limit, periods: Periods, only_if: Existence | None = None) -> None:
         self.limit = limit
         self.refused_key = events_key(limit.refused)
-        self._use = use_of(limit)
+        self._use = use_of(limit, periods)
         self.sinks = (self._use.sink, Sink(self.refused_key, limit.refused, "count"))
         self._only_if = only_if
+
+    @property
+    def resets(self) -> Resets:
+        """When its use begins anew."""
+        return self._use.resets
 
     @property
     def presence(self) -> Course:
@@ -106,8 +112,8 @@ class LimitReader:
         return min(changes)
 
     def changed_since(self, moment: Moment, since: int) -> bool:
-        """Whether its use has changed, or will, after `since`; of a limit under a condition nobody can tell."""
-        return self._only_if is not None or self._use.newest(moment) > since
+        """Whether its use has changed, or will, after `since`; under a condition, or by billing periods, nobody can tell."""
+        return self._only_if is not None or self.limit.period == BILLING or self._use.newest(moment) > since
 
     def next(self, moment: Moment) -> int:
         """The first instant after the moment at which use, allowance or refusals may be others."""
@@ -123,7 +129,7 @@ class LimitReader:
             "used": words.plain(used, Type.NUMBER),
             "allowed": words.plain(allowed, Type.NUMBER),
             "full_on": None if (full := full_at(self, moment)) is None else words.time(full)[:10],
-            "resets_at": words.time(month_start(month_of(moment.t) + 1)) if self.limit.resets else None,
+            "resets_at": None if (ends := self.resets.ends(moment)) is None else words.time(ends),
             "refused_7d": self.refused(moment, refused_window_ms) or 0,
         }
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 
-from detector.core.facts.series import DAY_MS, Count, Series, month_begun, month_of, month_start
-from detector.core.measures.keys import limit_key
+from detector.core.facts.series import Count, Series
+from detector.core.measures.keys import IN_UTC, limit_key
 from detector.core.measures.moment import Moment
+from detector.core.measures.periods import Periods, Resets
 from detector.core.measures.sink import Sink
 from detector.core.rulebook.model import Limit
+
+_IN_UTC = Resets("month", Periods(IN_UTC))
 
 
 class Use:
@@ -16,6 +19,8 @@ class Use:
     """Where its events go."""
     by_one: bool = False
     """Whether no event raises it by more than one."""
+    resets: Resets
+    """When it begins anew."""
 
     def used(self, moment: Moment) -> float | None:
         """None: nothing is known yet."""
@@ -42,15 +47,17 @@ class Use:
         return None
 
 
-def use_of(limit: Limit) -> Use:
+def use_of(limit: Limit, periods: Periods) -> Use:
+    """`periods`: the rulebook's calendar. Sums and different values go by months of UTC, whatever it is."""
     if limit.worst_by is not None:
-        return WorstUse(limit)
-    kinds: dict[str, Callable[[Limit], Use]] = {"gauge": _Gauge, "counter": _Counter, "sum": _Sum, "distinct": _Distinct}
-    return kinds[limit.kind](limit)
+        return WorstUse(limit, periods)
+    kinds: dict[str, Callable[[Limit, Periods], Use]] = {"gauge": _Gauge, "counter": _Counter, "sum": _Sum, "distinct": _Distinct}
+    return kinds[limit.kind](limit, periods)
 
 
 class _Gauge(Use):
-    def __init__(self, limit: Limit) -> None:
+    def __init__(self, limit: Limit, periods: Periods) -> None:
+        self.resets = Resets(None, periods)
         self._key = limit_key(limit)
         self.sink = Sink(self._key, limit.of, "gauge", limit.of_value)
 
@@ -74,7 +81,8 @@ class _Gauge(Use):
 class WorstUse(Use):
     """A gauge for each part; the highest counts."""
 
-    def __init__(self, limit: Limit) -> None:
+    def __init__(self, limit: Limit, periods: Periods) -> None:
+        self.resets = Resets(None, periods)
         self._key = limit_key(limit)
         self.sink = Sink(self._key, limit.of, "worst", limit.of_value, (limit.worst_by or "",))
 
@@ -102,16 +110,17 @@ class WorstUse(Use):
 
 
 class _Counter(Use):
-    """Events of the calendar month. Only this month's messages are in its value."""
+    """Events of the period. Only this period's messages are in its value."""
 
     by_one = True
 
-    def __init__(self, limit: Limit) -> None:
-        self._key = limit_key(limit)
+    def __init__(self, limit: Limit, periods: Periods) -> None:
+        self.resets = Resets(limit.period, periods)
+        self._key = limit_key(limit, periods.zone)
         self.sink = Sink(self._key, limit.of, "count")
 
     def _count(self, moment: Moment) -> Count:
-        return moment.facts.series(self._key).count_in_month(moment.t)
+        return moment.facts.series(self._key).count_in(self.resets.start(moment), moment.t + 1)
 
     def used(self, moment: Moment) -> float | None:
         return self._count(moment).value
@@ -120,17 +129,18 @@ class _Counter(Use):
         return self._count(moment).at_least
 
     def next(self, moment: Moment) -> int:
-        return _or_month(moment.facts.series(self._key).next(moment.t), moment.t)
+        return min(moment.facts.series(self._key).next(moment.t), self.resets.next(moment))
 
     def newest(self, moment: Moment) -> int:
         return _newest(moment.facts.series(self._key))
 
     def ids(self, moment: Moment, number: int) -> list[str]:
-        return _ids_of_month(moment.facts.series(self._key), moment.t, number)
+        return moment.facts.series(self._key).newest_ids_in(self.resets.start(moment), moment.t + 1, number)
 
 
 class _Sum(Use):
-    def __init__(self, limit: Limit) -> None:
+    def __init__(self, limit: Limit, periods: Periods) -> None:  # noqa: ARG002  its months are those of UTC
+        self.resets = _IN_UTC
         self._key = limit_key(limit)
         self.sink = Sink(self._key, limit.of, "sum", limit.of_value)
 
@@ -141,19 +151,20 @@ class _Sum(Use):
         return moment.facts.sums(self._key).sum_in_month(moment.t)[1]
 
     def next(self, moment: Moment) -> int:
-        return _or_month(moment.facts.sums(self._key).next(moment.t), moment.t)
+        return min(moment.facts.sums(self._key).next(moment.t), self.resets.next(moment))
 
     def newest(self, moment: Moment) -> int:
         return _newest(moment.facts.sums(self._key))
 
     def ids(self, moment: Moment, number: int) -> list[str]:
-        return _ids_of_month(moment.facts.sums(self._key), moment.t, number)
+        return moment.facts.sums(self._key).newest_ids_in(self.resets.start(moment), moment.t + 1, number)
 
 
 class _Distinct(Use):
     by_one = True
 
-    def __init__(self, limit: Limit) -> None:
+    def __init__(self, limit: Limit, periods: Periods) -> None:  # noqa: ARG002  its months are those of UTC
+        self.resets = _IN_UTC
         self._key = limit_key(limit)
         self.sink = Sink(self._key, limit.of, "distinct", limit.of_value)
 
@@ -164,21 +175,13 @@ class _Distinct(Use):
         return moment.facts.monthly(self._key).count(moment.t).at_least
 
     def next(self, moment: Moment) -> int:
-        return _or_month(moment.facts.monthly(self._key).next(moment.t), moment.t)
+        return min(moment.facts.monthly(self._key).next(moment.t), self.resets.next(moment))
 
     def newest(self, moment: Moment) -> int:
         return moment.facts.monthly(self._key).newest
 
     def ids(self, moment: Moment, number: int) -> list[str]:
         return moment.facts.monthly(self._key).newest_ids(moment.t, number)
-
-
-def _or_month(change: int, t: int) -> int:
-    return min(change, month_start(month_of(t) + 1))
-
-
-def _ids_of_month(events: Series, t: int, number: int) -> list[str]:
-    return events.newest_ids(t, number, t - month_begun(t // DAY_MS) + 1)
 
 
 def _newest(events: Series) -> int:

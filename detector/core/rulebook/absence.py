@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from detector.core.rulebook import shapes
-from detector.core.rulebook.model import Absent
+from detector.core.rulebook.measured import Absent
 from detector.core.rulebook.selectors import Context, selector
 from detector.core.rulebook.tree import Node
 

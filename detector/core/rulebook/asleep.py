@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from detector.core.rulebook.model import Condition, Rule, Rulebook
+from detector.core.rulebook.model import Condition, Reached, Rule, Rulebook
 from detector.core.rulebook.problems import Report
 from detector.core.rulebook.tree import Entry
 from detector.core.rulebook.tree_walk import names_in
@@ -55,6 +55,10 @@ def _reasons(name: str, rulebook: Rulebook, *, own: bool) -> Iterator[tuple[str,
         yield "there is no `onboarding`", "Name its steps: onboarding: {steps: [signed_up, …]}"
     if name.startswith("limits.") and not rulebook.limits[limit := name.split(".")[1]].of.terms:
         yield f"limit '{limit}' waits for an event that `events` does not map", _MAP_IT
+    if name.startswith("onboarding.") and rulebook.onboarding is not None:
+        counted = [step.measure.name for step in rulebook.onboarding.steps.values() if isinstance(step, Reached)]
+        yield from (reason for each in counted for reason in _reasons(each, rulebook, own=own))
+    name = name.partition(".")[0]
     if name in rulebook.measures:
         selectors = rulebook.measures[name].selectors
         if any(of.builtin == "premium" for of in selectors) and not rulebook.features:

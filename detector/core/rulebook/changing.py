@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Final, Literal
 
 from detector.core.measures.keys import events_key, feature_key, limit_key
+from detector.core.measures.periods import Periods
 from detector.core.measures.readers import reader_of
 from detector.core.rulebook.loading import load
 from detector.core.rulebook.model import Rulebook
@@ -14,7 +15,7 @@ from detector.core.rulebook.problems import Report
 from detector.core.rulebook.tree import Entry, Fields
 from detector.core.rulebook.writing import on_one_line
 
-NAMED: Final = ("lists", "events", "measures", "limits", "features", "plans", "lead_types", "rules")
+NAMED: Final = ("lists", "events", "measures", "limits", "features", "plans", "addons", "lead_types", "rules")
 """Sections whose entries have names of their own."""
 ORDERED: Final = ("plans", "lead_types")
 """Sections whose order says something."""
@@ -88,10 +89,12 @@ def _keys(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Iterator[str]:
 
 
 def _counted(book: Rulebook) -> _Counted:
-    features = {name: feature_key(feature) for name, feature in book.features.items()}
-    measures = {name: reader_of(measure, features).sinks for name, measure in book.measures.items()}
+    periods = Periods.of(book)
+    zone = periods.zone
+    features = {name: feature_key(feature, zone) for name, feature in book.features.items()}
+    measures = {name: reader_of(measure, features, periods).sinks for name, measure in book.measures.items()}
     return {
         **{("measures", name): frozenset(sink.key for sink in sinks) for name, sinks in measures.items()},
-        **{("limits", name): frozenset([limit_key(each), events_key(each.refused)]) for name, each in book.limits.items()},
+        **{("limits", name): frozenset([limit_key(each, zone), events_key(each.refused)]) for name, each in book.limits.items()},
         **{("features", name): frozenset([key]) for name, key in features.items()},
     }

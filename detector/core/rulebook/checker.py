@@ -3,7 +3,22 @@
 import re
 from typing import Final
 
-from detector.core.rulebook import addons, forms, leads, limits, measures, meters, plans, rules, selectors, shapes
+from detector.core import zones
+from detector.core.rulebook import (
+    addons,
+    forms,
+    leads,
+    limits,
+    measures,
+    meters,
+    noise,
+    onboarding,
+    plans,
+    rules,
+    selectors,
+    shapes,
+    whom,
+)
 from detector.core.rulebook.asleep import report_asleep
 from detector.core.rulebook.model import Rulebook
 from detector.core.rulebook.names import Names
@@ -16,23 +31,28 @@ from detector.core.rulebook.terms import Known
 from detector.core.rulebook.tree import Fields, Node, Scalar, kind_of
 
 LATER: Final = (
-    *("timezone", "score", "noise", "suppress", "drop_events", "segments", "mode", "on_enable", "lateness"),
-    *("quiet_after", "sequences", "endpoints", "owner", "retention"),
+    *("score", "segments", "mode", "on_enable", "lateness"),
+    *("sequences", "endpoints", "owner", "retention"),
 )
-ROLES: Final = ("asker", "trigger", "admin", "most_active")
 LISTS_MAX: Final = 100
-_ACCOUNT: Final = ("group",)
 _PROJECT_MAX: Final = 64
 _PROJECT_PATTERN: Final = r"[a-z0-9]+(-[a-z0-9]+)*"
 _CURRENCY_PATTERN: Final = r"[A-Z]{3}"
+_ACCOUNT_TRAIT_PATTERN: Final = r"account\.[\w$]{1,100}"
+_ACCOUNT_TRAIT: Final = re.compile(_ACCOUNT_TRAIT_PATTERN)
 _PROJECT: Final = re.compile(rf"(?=.{{1,{_PROJECT_MAX}}}$){_PROJECT_PATTERN}", re.ASCII)
 _CURRENCY: Final = re.compile(_CURRENCY_PATTERN, re.ASCII)
 SECTIONS: Final[forms.Keys] = {
     "project": forms.said(forms.matching(_PROJECT_PATTERN, _PROJECT_MAX, "acme-mail"), "The project's name"),
     "use": forms.said(forms.TEXT, "The shipped rules that this file builds on"),
+    "timezone": forms.said(forms.TEXT, "Where your days, weeks and months begin; UTC if nothing is said"),
+    "billing_day": forms.said(
+        forms.matching(_ACCOUNT_TRAIT_PATTERN, 108, "account.billing_day"),
+        "The trait that says on which day of the month an account is billed",
+    ),
     "currency": forms.said(forms.matching(_CURRENCY_PATTERN, 3, "EUR"), "Of the plans' prices; USD if nothing is said"),
-    "account": forms.said(forms.some(forms.words(_ACCOUNT)), "How an event finds its account"),
-    "person": forms.said(forms.some(forms.words(ROLES)), "Whom a lead names: the first of these with an e-mail"),
+    "account": forms.said(forms.one_or_more(forms.words(whom.WAYS)), "How an event that names no account finds its own"),
+    "person": forms.said(forms.some(forms.words(whom.ROLES)), "Whom a lead names: the first of these with an e-mail"),
     "lists": forms.said(forms.named(forms.some(forms.TEXT), LISTS_MAX, word=True), "Lists of texts, for `in`"),
     "events": forms.said(
         forms.named(forms.EVENTS, selectors.ALIASES_MAX, word=True), "Your names for events, and what your product calls them"
@@ -46,11 +66,14 @@ SECTIONS: Final[forms.Keys] = {
     "addons": forms.said(forms.named(forms.record(addons.ADDON), addons.ADDONS_MAX), "What an account may have beside its plan"),
     "no_plan": forms.said(forms.TEXT, "The plan of an account of which none is known"),
     "plan": forms.said(forms.record(PLAN_SOURCE, needs=("from",)), "Where the plan is said, if not by the trait `plan`"),
-    "onboarding": forms.said(forms.record(plans.ONBOARDING, needs=("steps",)), "The steps of a good start"),
+    "onboarding": forms.said(forms.record(onboarding.ONBOARDING, needs=("steps",)), "The steps of a good start"),
     "lead_types": forms.said(
         forms.named(forms.record(leads.LEAD_TYPE), leads.LEAD_TYPES_MAX), "What a lead is for, strongest first"
     ),
     "close": forms.said(forms.record(leads.CLOSING), "When events close an account's leads"),
+    "suppress": forms.said(whom.CONDITIONS, "Of an account or person for which one of these holds sales hears nothing"),
+    "drop_events": forms.said(whom.CONDITIONS, "Events for which one of these holds count for nothing"),
+    "noise": forms.said(forms.record(noise.NOISE), "How soon after an outcome sales hears of an account again"),
     "rules": forms.said(forms.named(forms.record(rules.RULE), rules.RULES_MAX), "The ways to qualify"),
 }
 """The file itself; what forms are and how to add a key: forms.py."""
@@ -68,35 +91,42 @@ def checked(root: Fields, report: Report) -> Rulebook:
         plans=_keys(sections.get("plans")),
         events=_keys(sections.get("events")),
         limits=_keys(sections.get("limits")),
-        rules=rules.forms_of(sections.get("rules")),
+        rules=rules.form_of_each(sections.get("rules")),
+        moving=measures.moving(sections.get("measures")),
     )
     context = Context(report, names)
     aliases(sections.get("events"), context)
     kinds = _keys(sections.get("lead_types"))
     capped = limits.limits(sections.get("limits"), kinds, context)
     features = meters.features(sections.get("features"), context)
-    _account(sections.get("account"), report)
     lead_types = leads.lead_types(sections.get("lead_types"), context)
     close_won, close_lost = leads.close(sections.get("close"), context)
     offered = Known(limits.units_of(sections.get("limits")), _keys(sections.get("features")), kinds, report)
     ladder = plans.plans(sections.get("plans"), offered)
+    of_account = measures.measures(sections.get("measures"), context)
     rulebook = Rulebook(
         project=_project(sections.get("project"), root, report),
         currency=_currency(sections.get("currency"), report),
-        person=_person(sections.get("person"), report),
+        timezone=_timezone(sections.get("timezone"), report),
+        billing_day=_billing_day(sections.get("billing_day"), report),
+        account=whom.account(sections.get("account"), report),
+        person=whom.person(sections.get("person"), report),
+        suppress=whom.suppress(sections.get("suppress"), context),
+        drop_events=whom.drop_events(sections.get("drop_events"), context),
         events=context.aliases,
         lists=lists,
-        measures=measures.measures(sections.get("measures"), context),
+        measures=of_account,
         limits=capped,
         features=features,
         plans=ladder,
         addons=addons.addons(sections.get("addons"), offered),
         no_plan=plans.no_plan(sections.get("no_plan"), _keys(sections.get("plans")), ladder, report),
         plan_source=plan_source(sections.get("plan"), context),
-        onboarding=plans.onboarding(sections.get("onboarding"), context),
+        onboarding=onboarding.onboarding(sections.get("onboarding"), of_account, context),
         lead_types=lead_types,
         close_won=close_won,
         close_lost=close_lost,
+        noise=noise.noise(sections.get("noise"), report),
         rules=rules.rules(sections.get("rules"), kinds, context),
     )
     report_circles(rulebook.rules, shapes.entries(sections.get("rules"), "rules", Report()), report)
@@ -128,22 +158,24 @@ def _currency(node: Node | None, report: Report) -> str:
     return ""
 
 
-def _account(node: Node | None, report: Report) -> None:
-    """How an event finds its account. Only by Segment's group, yet."""
-    if node is not None:
-        shapes.each(
-            node,
-            "`account`",
-            lambda item, what, report: shapes.one_of(item, what, _ACCOUNT, ("domain", "person"), report),
-            report,
-        )
-
-
-def _person(node: Node | None, report: Report) -> tuple[str, ...]:
-    """Whom a lead names: the first of these roles with an e-mail."""
+def _timezone(node: Node | None, report: Report) -> str:
     if node is None:
-        return ()
-    return shapes.each(node, "`person`", lambda item, what, report: shapes.one_of(item, what, ROLES, (), report), report)
+        return zones.UTC
+    if isinstance(node, Scalar) and node.text in zones.names():
+        return node.text
+    near = report.guess(node.text if isinstance(node, Scalar) else "", zones.names()) or "Write: timezone: Europe/Berlin"
+    report.refuse(node.at, "value", f"there is no time zone {kind_of(node)}", near)
+    return zones.UTC
+
+
+def _billing_day(node: Node | None, report: Report) -> str | None:
+    if node is None:
+        return None
+    if isinstance(node, Scalar) and _ACCOUNT_TRAIT.fullmatch(node.text):
+        return node.text
+    message = f"`billing_day` is the trait that says on which day of the month an account is billed, found {kind_of(node)}"
+    report.refuse(node.at, "value", message, "Write: billing_day: account.billing_day")
+    return None
 
 
 def _lists(node: Node | None, report: Report) -> dict[str, tuple[str, ...]]:

@@ -6,13 +6,15 @@ from math import ceil, floor
 from typing import Any
 
 from contracts.messages import UsageEvent
+from detector.core.drops import Drops, drops
 from detector.core.measures.addons import ADDONS
-from detector.core.measures.keys import asked_key, feature_key, step_key
+from detector.core.measures.keys import asked_key, feature_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
+from detector.core.measures.periods import Periods
 from detector.core.measures.plan import Ladder
 from detector.core.measures.reader import Course
-from detector.core.measures.readers import reader_of
+from detector.core.measures.readers import reader_of_name
 from detector.core.measures.sink import Sink
 from detector.core.measures.tenure import ACTIVE_KEY
 from detector.core.measures.usage import LimitReader
@@ -21,6 +23,7 @@ from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import Judged, Line
 from detector.core.rulebook.judged_limits import for_limits
 from detector.core.rulebook.limit_values import limit_values
+from detector.core.rulebook.measured import Distinct
 from detector.core.rulebook.model import (
     Binary,
     Condition,
@@ -33,6 +36,7 @@ from detector.core.rulebook.model import (
     Selector,
     Type,
 )
+from detector.core.rulebook.names import PERSON_NAMES
 from detector.core.rulebook.reactions import Reactions
 from detector.core.rulebook.reading import course_of, existence, guard, reading
 from detector.core.rulebook.references import RULES, conditions_behind, in_order
@@ -46,6 +50,7 @@ from detector.core.rulebook.values import (
     where_trials_end,
     would_lose,
 )
+from detector.core.suppression import Ground, Suppression
 
 PERSON_TRAITS = frozenset(
     ("email", "name", "first_name", "firstName", "last_name", "lastName", "title", "role", "timezone", "phone")
@@ -79,6 +84,8 @@ class Program:
     """Whether leads are closed where the plan goes up or down, and so by no other event in order."""
     lateness_ms: int
     """An event that is later than this is too late for some rule."""
+    suppression: Suppression
+    drops: Drops | None
     strength: Mapping[str, int]
     """Lead type -> place in the order, 0 is the strongest."""
 
@@ -94,6 +101,10 @@ class Program:
         """Such leads are apart: neither these nor those for people take over, or join, the others."""
         return self.lead_type(lead_type).to == "product"
 
+    def quiet_ms(self, lead_type: str, outcome: str) -> int:
+        """How long after a lead of this type came to that no further one is opened."""
+        return self.lead_type(lead_type).quiet_after.get(outcome, self.rulebook.noise.quiet_after.get(outcome, 0))
+
     def rank(self, lead_type: str) -> int:
         """Smaller is stronger; a type that the rulebook does not order is the weakest."""
         return self.strength.get(lead_type, len(self.strength))
@@ -101,9 +112,12 @@ class Program:
 
 def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     """Raises nothing for a rulebook that `parse` accepted."""
-    features = {name: feature_key(feature) for name, feature in rulebook.features.items()}
-    onboarding = OnboardingReader(rulebook.onboarding) if rulebook.onboarding is not None else None
-    readers = {name: reader_of(measure, features) for name, measure in rulebook.measures.items()}
+    periods = Periods.of(rulebook)
+    features = {name: feature_key(feature, periods.zone) for name, feature in rulebook.features.items()}
+    onboarding = OnboardingReader(rulebook.onboarding, periods) if rulebook.onboarding is not None else None
+    of_measures = [path for path in sorted(_paths(rulebook, [])) if path.partition(".")[0] in rulebook.measures]
+    names = dict.fromkeys([*rulebook.measures, *of_measures])
+    readers = {name: reader_of_name(name, rulebook.measures, features, periods) for name in names}
     values = {
         **STATE_VALUES,
         **onboarding_values(onboarding),
@@ -113,7 +127,7 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     ladder = Ladder(rulebook.plans, rulebook.no_plan, rulebook.addons, rulebook.plan_source)
     if ladder.timed:
         values = where_trials_end(values)
-    limits = {name: LimitReader(limit, existence(limit, values)) for name, limit in rulebook.limits.items()}
+    limits = {name: LimitReader(limit, periods, existence(limit, values)) for name, limit in rulebook.limits.items()}
     of_limits = limit_values(limits.values())
     values |= where_trials_end(of_limits) if ladder.timed else of_limits
     values |= limits_by_name(values, limits)
@@ -122,8 +136,13 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
     judged = {each.name: each for rule in rulebook.rules for each in of_rules[rule.name]}
     sinks = [sink for reader in readers.values() for sink in reader.sinks]
     sinks += [sink for limit in limits.values() for sink in limit.sinks]
-    sinks += [*_sinks(rulebook), *_plan_sinks(rulebook, ladder)]
-    traits = {path for path in _paths(rulebook, sinks) if path.startswith(("person.", "account."))}
+    sinks += [*_sinks(rulebook, features), *_plan_sinks(rulebook, ladder)]
+    sinks += onboarding.sinks if onboarding is not None else ()
+    traits = {
+        path
+        for path in (*_paths(rulebook, sinks), rulebook.billing_day or "", *_told_apart(rulebook))
+        if path.startswith(("person.", "account."))
+    } - PERSON_NAMES.keys()
     folds = fold_functions(sinks, acting=any(each.of_person for each in judged.values()))
     return Program(
         rulebook=rulebook,
@@ -144,6 +163,8 @@ def compile_rulebook(rulebook: Rulebook, version: int) -> Program:
         plan_events=frozenset(term.name for term in rulebook.plan_source.of.terms) if rulebook.plan_source else frozenset(),
         closes_at_plans_only=all(map(_is_change_of_plan, (rulebook.close_won, rulebook.close_lost))),
         lateness_ms=min((each.rule.lateness_ms for each in judged.values()), default=0),
+        drops=drops(rulebook.drop_events),
+        suppression=Suppression(tuple(_suppressing(condition, values) for condition in rulebook.suppress)),
         strength={lead_type.name: place for place, lead_type in enumerate(rulebook.lead_types)},
     )
 
@@ -200,6 +221,11 @@ def _closing(condition: Condition | None, values: Mapping[str, Value]) -> Callab
     return guard((condition,), reading((condition,), values, ()))
 
 
+def _suppressing(condition: Condition, values: Mapping[str, Value]) -> Ground:
+    of_person = any(name.path.startswith("person.") for name in names_in(condition.expr))
+    return Ground(condition.text, _closing(condition, values), of_person)
+
+
 def _is_change_of_plan(condition: Condition | None) -> bool:
     match condition and condition.expr:
         case None | Binary(operator="==", left=Name(path="plan.change"), right=Constant(value="up" | "down")):
@@ -215,8 +241,17 @@ def _line(condition: Condition, read: Callable[[Name], Value], counts: frozenset
     source = read(names[0]) if names else Value(lambda _moment: None)
     kind = left.type if isinstance(left, Name) else Type.ANY
     threshold = _calculation(compared.right, read) if compared is not None else lambda _moment: None
-    holds = guard((condition,), read)
-    return Line(condition.text, _calculation(left, read), threshold, source, kind, holds, _counted_to(condition.expr, counts))
+    return Line(
+        text=condition.text,
+        value=_calculation(left, read),
+        threshold=threshold,
+        source=source,
+        type=kind,
+        holds=guard((condition,), read),
+        course=course_of(condition.expr, read),
+        sources=tuple(map(read, dict.fromkeys(names))),
+        counted_to=_counted_to(condition.expr, counts),
+    )
 
 
 def _counted_to(expr: Expr, counts: frozenset[str]) -> int | None:
@@ -247,7 +282,14 @@ def _conditions(rulebook: Rulebook) -> list[Condition]:
     """Those that look at the account, not at a single event."""
     conditions = [condition for rule in rulebook.rules for condition in rule.when]
     conditions += [limit.only_if for limit in rulebook.limits.values() if limit.only_if is not None]
+    conditions += rulebook.suppress
     return conditions + [condition for condition in (rulebook.close_won, rulebook.close_lost) if condition is not None]
+
+
+def _told_apart(rulebook: Rulebook) -> set[str]:
+    """The properties and traits of which different values are counted."""
+    found = [measure for measure in rulebook.measures.values() if isinstance(measure, Distinct)]
+    return {path for measure in found for path in (measure.of_value, measure.most_by) if path is not None}
 
 
 def _plan_sinks(rulebook: Rulebook, ladder: Ladder) -> list[Sink]:
@@ -257,16 +299,14 @@ def _plan_sinks(rulebook: Rulebook, ladder: Ladder) -> list[Sink]:
     return [Sink(ladder.said.key, source.of, "plan", None, (source.path, source.since or ""), hear=ladder.said.hear_event)]
 
 
-def _sinks(rulebook: Rulebook) -> list[Sink]:
-    """Of all that is neither a measure nor a limit."""
+def _sinks(rulebook: Rulebook, features: Mapping[str, str]) -> list[Sink]:
+    """Of all that is neither a measure, nor a limit, nor a step of onboarding."""
     sinks = []
     if any(name.path == "trial.quiet" for condition in _conditions(rulebook) for name in names_in(condition.expr)):
         sinks.append(Sink(ACTIVE_KEY, Selector(builtin="active"), "count"))
-    for feature in rulebook.features.values():
+    for name, feature in rulebook.features.items():
         either = Selector((*feature.used.terms, *feature.refused.terms))
-        sinks.append(Sink(feature_key(feature), either, "feature"))
-    if rulebook.onboarding is not None:
-        sinks += [Sink(step_key(step), step, "milestone") for step in rulebook.onboarding.steps.values()]
+        sinks.append(Sink(features[name], either, "feature"))
     for rule in rulebook.rules:
         properties = asked_properties(rule)
         key = asked_key(rule.name, rule.event, properties) if rule.event else ""

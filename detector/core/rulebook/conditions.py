@@ -18,7 +18,7 @@ from detector.core.rulebook.model import (
     Not,
     Type,
 )
-from detector.core.rulebook.names import COMPARED_ONLY, GROWS, Names, Place
+from detector.core.rulebook.names import GROWS, Names, Place
 from detector.core.rulebook.problems import Refusal, Report, did_you_mean
 from detector.core.rulebook.spoken import a_kind, called
 from detector.core.rulebook.syntax import (
@@ -145,7 +145,7 @@ class _Checker:
         """What moves with every millisecond: it is known when a condition changes only beside a fixed value."""
         if isinstance(raw, Call):
             return looking.elapsed(raw, self._names, self._place)
-        if isinstance(raw, Word) and raw.path in COMPARED_ONLY:
+        if isinstance(raw, Word) and self._names.compared_only(raw.path):
             return self._names.find(raw.path, self._place, raw.offset)
         return None
 

@@ -2,6 +2,7 @@
 
 from hashlib import blake2b
 from typing import Any
+from urllib.parse import urlsplit
 
 TEXT_MAX = 1_024
 """Characters of a text that is kept. A longer one is no value to compare with."""
@@ -55,6 +56,18 @@ def countable(value: object) -> float | str | None:
     if isinstance(kept, str) and len(kept) > COUNTED_WHOLE_MAX:
         return blake2b(kept.encode(errors="surrogatepass"), digest_size=16).hexdigest()
     return str(kept).lower() if isinstance(kept, bool) else kept
+
+
+def visits(path: object, url: object, page: str) -> bool:
+    """Whether a page with this path, or with this address, is `page`, or begins with it if it ends in *."""
+    if not isinstance(path, str):
+        if not isinstance(url, str):
+            return False
+        try:
+            path = urlsplit(url).path or "/"
+        except ValueError:
+            return False
+    return path.startswith(page[:-1]) if page.endswith("*") else path == page
 
 
 def dig(value: Any, path: tuple[str, ...]) -> Any:

@@ -6,7 +6,8 @@ from typing import Final, NamedTuple, TypeAlias
 from contracts.messages import EventType
 from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.judged import Judged
-from detector.core.rulebook.model import Condition, Limit, Name, Rule, Rulebook, Selector
+from detector.core.rulebook.measured import Calculated, Calendar, Counted, Distinct, Newest
+from detector.core.rulebook.model import Condition, Limit, Name, Rule, Rulebook, Selector, Term
 from detector.core.rulebook.references import conditions_behind
 from detector.core.rulebook.tree_walk import names_in
 
@@ -112,11 +113,16 @@ def _needs_of_state(name: Name, rulebook: Rulebook) -> set[str]:
 
 def _needs_of_name(name: Name, rulebook: Rulebook) -> set[str]:
     root = name.path.split(".", 1)[0]
-    if name.path in rulebook.measures:
-        return {wire for selector in rulebook.measures[name.path].selectors for wire in _wires(selector, rulebook)}
+    if root in rulebook.measures:
+        measure = rulebook.measures[root]
+        wires = {wire for selector in measure.selectors for wire in _wires(selector, rulebook)}
+        if isinstance(measure, Counted | Distinct | Newest | Calculated) and measure.window == Calendar("billing period"):
+            wires |= {f"{_OF_TYPE}group"}  # the day on which it is billed is a trait of the account
+        if isinstance(measure, Distinct) and (measure.most_by or measure.of_value or "").startswith("person."):
+            wires |= {f"{_OF_TYPE}identify"}
+        return wires
     if root == "onboarding" and rulebook.onboarding is not None:
-        steps = rulebook.onboarding.steps.values()
-        return {wire for step in steps for wire in _wires(step, rulebook)}
+        return {wire for step in rulebook.onboarding.selectors for wire in _wires(step, rulebook)}
     if name.path in _SINCE_SEEN:
         return {f"{_OF_TYPE}{type_}" for type_ in TYPES}
     if root == "limits":
@@ -127,7 +133,7 @@ def _needs_of_name(name: Name, rulebook: Rulebook) -> set[str]:
 
 def _says_plan(rulebook: Rulebook) -> set[str]:
     source = rulebook.plan_source
-    return {f"{_OF_TYPE}group"} if source is None else {f"{_OF_TYPE}group", *(term.name for term in source.of.terms)}
+    return {f"{_OF_TYPE}group"} if source is None else {f"{_OF_TYPE}group", *map(_wire, source.of.terms)}
 
 
 def _wires(selector: Selector, rulebook: Rulebook) -> set[str]:
@@ -135,5 +141,9 @@ def _wires(selector: Selector, rulebook: Rulebook) -> set[str]:
         return {f"{_OF_TYPE}track"}
     if selector.builtin == "premium":
         of_features = [each for feature in rulebook.features.values() for each in (feature.used, feature.refused)]
-        return {term.name for each in of_features for term in each.terms} | _says_plan(rulebook)
-    return {term.name for term in selector.terms}
+        return {_wire(term) for each in of_features for term in each.terms} | _says_plan(rulebook)
+    return {_wire(term) for term in selector.terms}
+
+
+def _wire(term: Term) -> str:
+    return term.name if term.page is None else f"{_OF_TYPE}page"

@@ -12,31 +12,39 @@ from contracts.messages import UsageEvent
 from detector.core.facts.distinct import ADD_DAY, ADD_DAY_NAMES
 from detector.core.facts.facts import Facts, window_of
 from detector.core.facts.people import SAW
-from detector.core.facts.series import DAY_MS
 from detector.core.measures.sink import Sink
 from detector.core.rulebook import decode
 from detector.core.rulebook.generate import Source
 from detector.core.rulebook.judged import ACTING
-from detector.core.rulebook.model import Name
+from detector.core.rulebook.model import Name, Term
+from detector.core.zones import DAY_MS, UTC, period, zone
 
 Fold = Callable[[Facts, UsageEvent], None]
 ACTIVE = "active"
+PAGE = "\0page"
+"""No track event's name."""
 
 
 class Folds(NamedTuple):
-    """`named`: wire name -> fold of a track event so named; `other`: of every other track event; `untracked`: of what is none."""
+    """`named`: wire name -> fold of a track event so named; `other`: of every other track event; `page`: of a page.
+
+    `untracked`: of anything else.
+    """
 
     named: dict[str, Fold]
     other: Fold
+    page: Fold
     untracked: Fold
 
 
 def fold_functions(sinks: list[Sink], *, acting: bool) -> Folds:
     """`acting`: whether it must be kept who acted when."""
     unique = list({(sink.key, sink.title): sink for sink in sinks}.values())  # measures that share facts fold once
-    names = {term.name for sink in unique for term in sink.selector.terms}
+    names = {term.name for sink in unique for term in sink.selector.terms if term.page is None}
+    pages = [sink for sink in unique if any(term.page is not None for term in sink.selector.terms)]
     named = {name: _Builder(name, unique, acting=acting).build() for name in sorted(names)}
-    return Folds(named, _Builder(None, unique, acting=acting).build(), _Builder(None, [], acting=acting).build())
+    other, page, untracked = (_Builder(*of, acting=acting).build() for of in ((None, unique), (PAGE, pages), (None, [])))
+    return Folds(named, other, page, untracked)
 
 
 class _Builder:
@@ -48,12 +56,16 @@ class _Builder:
         self.sinks = [sink for sink in sinks if self._wanted(sink)]
         self.source = Source()
         self.fields: dict[str, str] = {}
-        for function in ("number", "summand", "scalar", "kept", "countable", "dig"):
+        for function in ("number", "summand", "scalar", "kept", "countable", "dig", "visits"):
             self.source.namespace[function] = getattr(decode, function)
         self.source.namespace |= ADD_DAY_NAMES
 
     def _wanted(self, sink: Sink) -> bool:
-        return sink.selector.builtin == ACTIVE or any(term.name == self.name for term in sink.selector.terms)
+        return (sink.selector.builtin == ACTIVE and self.name != PAGE) or bool(self._terms(sink))
+
+    def _terms(self, sink: Sink) -> list[Term]:
+        of_page = self.name == PAGE
+        return [term for term in sink.selector.terms if (of_page if term.page is not None else term.name == self.name)]
 
     def build(self) -> Fold:
         written = [line for sink in self.sinks for line in self._lines(sink)]
@@ -97,13 +109,25 @@ class _Builder:
     def _condition(self, sink: Sink) -> str:
         if sink.selector.builtin == ACTIVE:
             return "person is not None"
-        terms = [term for term in sink.selector.terms if term.name == self.name]
-        if any(term.where is None for term in terms):
-            return "True"
-        checks = [self.source.expression(term.where.expr, self._read) for term in terms if term.where is not None]
-        return " or ".join(f"truth({check}) is True" for check in checks)
+        return " or ".join(self._check(term) for term in self._terms(sink))
 
-    def _keep(self, sink: Sink) -> list[str]:  # noqa: PLR0911  one per kind of sink
+    def _check(self, term: Term) -> str:
+        checks = []
+        if term.page is not None:
+            paths = f"{self._path('properties.path')}, {self._path('properties.url')}"
+            checks.append(f"visits({paths}, {self.source.bind(term.page)})")
+        if term.where is not None:
+            checks.append(f"truth({self.source.expression(term.where.expr, self._read)}) is True")
+        return f"({' and '.join(checks)})" if checks else "True"
+
+    def _keep(self, sink: Sink) -> list[str]:
+        kept = self._kept(sink)
+        if sink.sought is None:
+            return kept
+        found = f"first = facts.milestones.firsts.get({self.source.bind(sink.sought.after)})"
+        return [found, f"if first is None or ts < first[0] + {sink.sought.ends_ms}:", *(f"    {line}" for line in kept)]
+
+    def _kept(self, sink: Sink) -> list[str]:  # noqa: PLR0911  one per kind
         key = self.source.bind(sink.key)
         store = f"(stores.get({key}) or facts.store({key}))"
         add = f"{store}.add"
@@ -123,18 +147,45 @@ class _Builder:
             case "worst":
                 part = f"countable({self._path(sink.properties[0])})"
                 return [f"v, k = {self._value(sink)}, {part}", f"if v is not None and k is not None: {add}(k, ts, mid, v)"]
-            case "distinct" if sink.value == "day" and window_of(sink.key) is not None:
+            case "sight":
+                return [f"v = {self._value(sink)}", "if v is not None:", *(f"    {line}" for line in self._seen(sink, store))]
+            case "distinct" if sink.value == "day" and sink.zone == UTC and window_of(sink.key) is not None:
                 return [f"store = {store}", *ADD_DAY]
             case _:
                 return [f"v = {self._value(sink)}", f"if v is not None: {add}({_ORDER[sink.kind]})"]
 
+    def _seen(self, sink: Sink, store: str) -> list[str]:
+        """Of sights: from when on they count; or into which period they fall, where nearly always there is one before."""
+        if sink.sought is not None:
+            return [f"{store}.add(v, ts, mid, 0, None if first is None else first[0] + {sink.sought.begins_ms})"]
+        of = f"store = {store}; group = {self._period(sink)}; seen = store.groups.get(group, NONE).get(v)"
+        return [of, "if seen is None or ts <= seen[0][0]: store.add(v, ts, mid, group)"]
+
+    def _period(self, sink: Sink) -> str:
+        """Source of the first day of the event's day, week or month."""
+        of = zone(sink.zone)
+        day = f"ts // {DAY_MS}" if of.utc else f"{self.source.bind(of.day)}(ts)"
+        if sink.unit == "week":
+            return f"({day} + 3) // 7 * 7 - 3"  # the first of all days, 0, was a Thursday
+        return day if sink.unit == "day" else f"{self.source.bind(period)}({sink.unit!r}, {day})[0]"
+
     def _value(self, sink: Sink) -> str:
+        if sink.value is None:
+            return "True"
         if sink.value == "day":
-            return f"ts // {DAY_MS}"
+            days = zone(sink.zone)
+            return f"ts // {DAY_MS}" if days.utc else f"{self.source.bind(days.day)}(ts)"
         if sink.value == "person":
             return "person"
-        read = {"gauge": "number", "worst": "number", "sum": "summand", "last": "scalar", "distinct": "countable"}[sink.kind]
-        return f"{read}({self._path(sink.value or '')})"
+        return f"{_READS[sink.kind]}({self._path(sink.value)})"
 
 
 _ORDER = {"gauge": "ts, mid, v", "last": "ts, mid, v", "sum": "ts, mid, v", "distinct": "v, ts, mid"}
+_READS = {
+    "gauge": "number",
+    "worst": "number",
+    "sum": "summand",
+    "last": "scalar",
+    "distinct": "countable",
+    "sight": "countable",
+}

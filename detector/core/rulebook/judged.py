@@ -1,7 +1,7 @@
 """What is judged on its own: a rule (for one limit, if it is about limits) with the functions that were generated for it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 from detector.core.facts.series import Series
@@ -26,13 +26,17 @@ class Rest:
     """How many of those events it takes at least."""
     until: int = 0
     """Those before this instant do not count."""
+    people: Collection[str] = ()
+    """Those of these people do not count either."""
     gauge: Series | None = None
     below: float = 0.0
     """Those that leave the gauge below this do not count either."""
+    ends: int = NEVER
+    """From this instant on time may have made it hold."""
 
-    def lasts(self, t: int) -> bool:
-        """Whether it goes on after an event at t that changes the part, and that is folded."""
-        if t < self.until or (self.gauge is not None and self.gauge.values[-1] < self.below):
+    def lasts(self, t: int, person: str | None) -> bool:
+        """Whether it goes on after an event at t, of a person, that changes the part, and that is folded."""
+        if t < self.until or person in self.people or (self.gauge is not None and self.gauge.values[-1] < self.below):
             return True
         self.events -= 1
         return self.events > 0
@@ -48,8 +52,20 @@ class Line:
     source: Value
     type: Type
     holds: Callable[[Moment], Any]
+    course: Course
+    """What time alone can do to it."""
+    sources: tuple[Value, ...]
+    """Of every name in it."""
     counted_to: int | None = None
     """`count >= 5`: the number from which on it holds, where no event raises the value by more than one."""
+
+    def next(self, moment: Moment) -> int:
+        """The first instant after the moment at which time may change it, from what is known."""
+        return min((source.next(moment) for source in self.sources), default=NEVER)
+
+    def until(self, moment: Moment) -> int:
+        """Until then no event can change it that comes in order."""
+        return min((source.until(moment) for source in self.sources), default=0)
 
     def rest(self, moment: Moment, part: int) -> Rest | None:
         """What keeps it from holding; None: it does. `part`: its bit."""
@@ -59,7 +75,7 @@ class Line:
         if value is None:
             return Rest(part)
         left = self.counted_to - value
-        return Rest(part, left, self.source.until(moment)) if left > 0 else None
+        return Rest(part, left, self.source.until(moment), self.source.known(moment)) if left > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +152,32 @@ class Judged:
             found = min(found, self.limit.next(moment))
         return min(found, moment.facts.series(ACTING).next(moment.t)) if self.of_person else found
 
-    def rest(self, moment: Moment) -> Rest | None:
-        """What keeps it from standing anywhere; None: it may stand somewhere."""
+    def due(self, moment: Moment) -> int:
+        """The first instant after the moment at which time alone may let it stand elsewhere. The moment has been looked at.
+
+        While lines do not hold, not before each of them may; NEVER while one does not that only events can make hold. Before
+        it settles nothing is known of what one of them waits for.
+        """
+        failing = [line for line in self.lines if line.holds(moment) is not True]
+        if self.asked_key is not None or not failing or moment.t < self.settles_at:
+            return self.next(moment)
+        blocked = any(line.course is not Course.MOVES for line in failing)
+        return NEVER if blocked else max(line.next(moment) for line in failing)
+
+    def rest(self, moment: Moment, due: int = NEVER) -> Rest | None:
+        """What keeps it from standing anywhere; None: it may stand somewhere, or nobody looks when it may.
+
+        `due`: when somebody looks at it, whatever happens.
+        """
         of_no_line = 1 << len(self.lines)
         if not self.look(moment):
-            return Rest(of_no_line)
+            return Rest(of_no_line, ends=due)
+        settled = moment.t >= self.settles_at
         for n, line in enumerate(self.lines):
-            if rest := line.rest(moment, 1 << n):
-                return rest
+            if settled and line.course is not Course.MOVES and (rest := line.rest(moment, 1 << n)):
+                return replace(rest, ends=due)
+        if self.moves_at(moment.t):
+            return self._waits(moment, due)
         if self.limit is None or not self.stepped:
             return None
         steps = self.steps_at(moment)
@@ -151,7 +185,15 @@ class Judged:
         if not left:
             return None
         gauge, below = self.limit.gauge_below(moment, steps)
-        return Rest(of_no_line, left, gauge=gauge, below=below)
+        return Rest(of_no_line, left, gauge=gauge, below=below, ends=due)
+
+    def _waits(self, moment: Moment, due: int) -> Rest | None:
+        """On a line that time could make hold, but not before somebody looks."""
+        for n, line in enumerate(self.lines):
+            if line.holds(moment) is not True and line.next(moment) >= due:
+                until = line.until(moment)
+                return Rest(1 << n, until=until if due <= until else 0, ends=due)
+        return None
 
     def course_at(self, t: int) -> Course:
         """What time alone can do to it from t on."""

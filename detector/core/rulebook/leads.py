@@ -7,6 +7,7 @@ from detector.core.rulebook import forms, shapes
 from detector.core.rulebook.conditions import condition
 from detector.core.rulebook.model import Condition, Family, LeadType
 from detector.core.rulebook.names import CLOSE, DO
+from detector.core.rulebook.noise import QUIET_AFTER, quiet_after
 from detector.core.rulebook.selectors import Context
 from detector.core.rulebook.templates import template
 from detector.core.rulebook.tree import Node
@@ -28,12 +29,14 @@ LEAD_TYPE: Final[forms.Keys] = {
     "to": forms.said(forms.words(_TO), "Who gets these leads; `product`: your own program"),
     "answer_in": forms.said(forms.DURATION, "How soon somebody should answer"),
     "do": forms.said(forms.TEMPLATE, "What they should do; may name {account}, {offer.plan} …"),
+    "expires": forms.said(forms.DURATION, "Given up after so long without progress; never if nothing is said"),
+    "quiet_after": forms.said(forms.record(QUIET_AFTER), "How long no further lead is made after such an outcome, for this type"),
 }
 CLOSING: Final[forms.Keys] = {
     "won": forms.said(forms.CONDITION, "Closes every open lead of the account as won"),
     "lost": forms.said(forms.CONDITION, "Closes every open lead of the account as lost"),
 }
-_LEAD_TYPE_LATER: Final = ("expires", "at_least", "owner", "quiet_after")
+_LEAD_TYPE_LATER: Final = ("at_least", "owner")
 _EXAMPLES: Final = {"to": "sales", "answer_in": "1h", "do": '"Call them."'}
 
 
@@ -52,7 +55,9 @@ def lead_types(node: Node | None, context: Context) -> tuple[LeadType, ...]:
         to = shapes.one_of(values["to"], f"`to` of {what}", _TO, (), report) if "to" in values else None
         answer_in = shapes.duration(values["answer_in"], f"`answer_in` of {what}", report) if "answer_in" in values else None
         do = template(values["do"], context.names, DO, report) if "do" in values else ()
-        built.append(LeadType(name, to or "sales", answer_in or 0, do))
+        expires = shapes.duration(values["expires"], f"`expires` of {what}", report) if "expires" in values else None
+        quiet = quiet_after(values["quiet_after"], f"`quiet_after` of {what}", report) if "quiet_after" in values else {}
+        built.append(LeadType(name, to or "sales", answer_in or 0, do, expires, quiet))
     return tuple(built)
 
 

@@ -1,7 +1,7 @@
 """The section `limits`: what plans cap."""
 
 from collections.abc import Collection, Mapping
-from typing import Final, Literal
+from typing import Any, Final, Literal, cast
 
 from detector.core.rulebook import forms, shapes
 from detector.core.rulebook.conditions import condition
@@ -31,7 +31,9 @@ _BESIDE: Final[Mapping[str, tuple[str, ...]]] = {
 """What belongs to each kind; every other key that is not for all is refused beside it."""
 _FOR_ALL: Final = ("refused", "label", "unit", "if", "at")
 _EXAMPLES: Final = {"of": "Your Event Name", "each": "recording", "resets": "month"}
-_RESETS: Final = ("month",)
+_RESETS: Final = ("day", "week", "month", "year", "billing period", "never")
+_RESETS_OF_VALUES: Final = ("month",)
+"""Of sums and different values."""
 LIMIT: Final[forms.Keys] = {
     "last": forms.said(forms.PROPERTY, "A gauge: the newest value of a property, of the events of `of`"),
     "max": forms.said(forms.PROPERTY, "A limit on each single event, with `of` and `each`"),
@@ -51,7 +53,7 @@ LIMIT: Final[forms.Keys] = {
     "at": forms.said(forms.one_or_more(STEP), "Its steps, in place of the rule's"),
 }
 _LATER: Final = ("min", "window", "tolerance", "where")
-_RESETS_LATER: Final = ("billing period", "day", "week", "hour", "year", "quarter", "never")
+_RESETS_LATER: Final = ("hour", "quarter")
 
 
 def limits(node: Node | None, lead_types: Collection[str], context: Context) -> dict[str, Limit]:
@@ -84,8 +86,6 @@ def _limit(name: str, entry: Entry, lead_types: Collection[str], context: Contex
         return None
     kind = kinds[0]
     _check_beside(kind, values, entry, what, report)
-    if "resets" in values:
-        shapes.one_of(values["resets"], f"`resets` of {what}", _RESETS, _RESETS_LATER, report)
     events = values["count"] if kind == "count" else values.get("of")
     each = shapes.text(values["each"], f"`each` of {what}", report) if "each" in values else None
     label = shapes.text(values["label"], f"the label of {what}", report) if "label" in values else None
@@ -96,6 +96,7 @@ def _limit(name: str, entry: Entry, lead_types: Collection[str], context: Contex
         of=selector(events, what, context) if events is not None else Selector(),
         of_value=None if kind == "count" else _of_value(kind, values[kind], what, report),
         refused=selector(values["refused"], f"`refused` of {what}", context) if "refused" in values else Selector(),
+        period=_period(kind, values["resets"], what, report) if "resets" in values else "month",
         unit=shapes.text(values["unit"], f"the unit of {what}", report) if "unit" in values else None,
         each=each,
         worst_by=path(values["worst_by"], f"`worst_by` of {what}", report) if "worst_by" in values else None,
@@ -110,6 +111,15 @@ def _check_beside(kind: str, values: Mapping[str, Node], entry: Entry, what: str
     for key in values:
         if key not in (kind, *_BESIDE[kind], *_FOR_ALL):
             report.refuse(values[key].at, "unknown_key", f"{what} has `{kind}` and `{key}`", _instead(kind, key))
+
+
+def _period(kind: str, node: Node, what: str, report: Report) -> Any:
+    """None: it never resets."""
+    of_values = kind in ("sum", "distinct")
+    known = _RESETS_OF_VALUES if of_values else _RESETS
+    later = [each for each in (*_RESETS, *_RESETS_LATER) if each not in known]
+    resets = shapes.one_of(node, f"`resets` of {what}", known, later, report)
+    return None if resets == "never" else cast("Any", resets or "month")
 
 
 def _instead(kind: str, key: str) -> str:

@@ -5,8 +5,10 @@ from typing import Final
 
 from detector.core.rulebook.tree import Entry, Fields, Node, Scalar
 
-BY_NAME: Final = ("lists", "events", "measures", "limits", "features", "plans", "addons", "close")
+BY_NAME: Final = ("lists", "events", "measures", "limits", "features", "plans", "addons", "close", "noise")
 """An entry of the project replaces the base's entry of that name."""
+WHOLE: Final = ("suppress", "drop_events")
+"""A list of the project replaces the base's."""
 BY_KEY: Final = ("rules", "lead_types")
 """An entry of the project changes single keys of the base's entry of that name."""
 
@@ -23,6 +25,8 @@ def merged(base: Fields, own: Fields) -> Fields:
 
 
 def _section(name: str, base: Node, own: Node) -> Node:
+    if name in WHOLE and isinstance(own, Scalar) and own.is_null:
+        return base
     if name in (*BY_NAME, *BY_KEY) and isinstance(base, Fields):
         if isinstance(own, Scalar) and own.is_null:
             return base

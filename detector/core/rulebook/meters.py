@@ -3,8 +3,8 @@
 from typing import Final
 
 from detector.core.rulebook import forms, shapes
-from detector.core.rulebook.model import Feature, Selector
-from detector.core.rulebook.selectors import Context, selector
+from detector.core.rulebook.model import Feature, Selector, Term
+from detector.core.rulebook.selectors import PAGE_FORM, Context, page, selector
 from detector.core.rulebook.tree import Node
 
 FEATURES_MAX: Final = 500
@@ -12,8 +12,9 @@ FEATURES_MAX: Final = 500
 FEATURE: Final[forms.Keys] = {
     "used": forms.said(forms.EVENTS, "Somebody used it"),
     "refused": forms.said(forms.EVENTS, "Your product said that the plan lacks it"),
+    "page": forms.said(PAGE_FORM, "Somebody opened this page of it"),
 }
-_FEATURE_LATER: Final = ("page", "screen", "label", "if")
+_FEATURE_LATER: Final = ("screen", "label", "if")
 
 
 def features(node: Node | None, context: Context) -> dict[str, Feature]:
@@ -27,6 +28,8 @@ def features(node: Node | None, context: Context) -> dict[str, Feature]:
             continue
         if not values and not shapes.waits(entry.value, _FEATURE_LATER):
             context.report.refuse(entry.value.at, "missing", f"{what} names no event", "Write: {used: Your Event}")
-        used, refused = (selector(values[key], what, context) if key in values else Selector() for key in FEATURE)
-        built[name] = Feature(name, used, refused)
+        used, refused = (selector(values[key], what, context) if key in values else Selector() for key in ("used", "refused"))
+        path = page(values["page"], f"`page` of {what}", context.report) if "page" in values else None
+        pages = () if path is None else (Term("", None, path),)
+        built[name] = Feature(name, Selector((*used.terms, *pages)), refused)
     return built

@@ -6,7 +6,10 @@ Durations are milliseconds, shares are fractions of 1 (80 % is 0.8), money is in
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from detector.core.rulebook.measured import Counted, Distinct, Measure
 
 
 class Type(StrEnum):
@@ -116,10 +119,14 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Track events named `name` on the wire for which `where` (over `properties.…`) holds."""
+    """Track events named `name` on the wire for which `where` (over `properties.…`) holds.
+
+    `page`: page events of that path instead, or of all that begin with it if it ends in *; then `name` is empty.
+    """
 
     name: str
     where: Condition | None = None
+    page: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,65 +144,6 @@ Template: TypeAlias = tuple[str | Name, ...]
 """`say` and `do` texts: literal parts and names in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """How many events, in (t - window, t]: one exactly a window ago has left it. window_ms None: since the beginning."""
-
-    name: str
-    of: Selector
-    window_ms: int | None = None
-
-    @property
-    def selectors(self) -> tuple[Selector, ...]:
-        return (self.of,)
-
-
-@dataclass(frozen=True, slots=True)
-class Distinct:
-    """How many different `of_value`: `day` (UTC), `person`, `feature`, or a whole path such as `properties.viewer_id`."""
-
-    name: str
-    of: Selector
-    of_value: str | None
-    window_ms: int | None = None
-
-    @property
-    def selectors(self) -> tuple[Selector, ...]:
-        return (self.of,)
-
-
-@dataclass(frozen=True, slots=True)
-class Newest:
-    """The newest `of_value`, a path such as `properties.tone` (written `last`)."""
-
-    name: str
-    of: Selector
-    of_value: str | None
-    window_ms: int | None = None
-
-    @property
-    def selectors(self) -> tuple[Selector, ...]:
-        return (self.of,)
-
-
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """A truth: whether, since the first `after` that no `of` has answered yet, `within_ms` have passed."""
-
-    name: str
-    of: Selector
-    after: Selector
-    within_ms: int
-
-    @property
-    def selectors(self) -> tuple[Selector, ...]:
-        return (self.of, self.after)
-
-
-Measure: TypeAlias = Counted | Distinct | Newest | Absent
-"""What is kept of an account under a name. `selectors`: all the events that can change it."""
-
-
 Step: TypeAlias = float | Literal["refused"]
 """A share of the limit (0.8, 1.0, …), or the product's own refusal, which is above every share."""
 
@@ -207,7 +155,8 @@ Steps: TypeAlias = Mapping[str, tuple[Step, ...]]
 class Limit:
     """A measure that plans cap. gauge: the newest `of_value`, a path such as `properties.total`.
 
-    counter, sum, distinct: events, the sum of `of_value`, or its different values in the calendar month (UTC) of t.
+    counter: events since the beginning of the `period` (None: of all time), in the rulebook's time zone. sum, distinct: the sum
+    of `of_value`, or its different values, in the calendar month (UTC) of t.
     `unit`: what the numbers are: a duration's unit, `bytes`, or a text that is only shown. `each`: what a single event is,
     where the limit is on each of them. `worst_by`: the path that tells sub-resources apart, each a gauge; the highest counts.
     `only_if`: the limit is there only while this holds. `at`: its steps, in place of the rule's.
@@ -219,6 +168,7 @@ class Limit:
     of: Selector
     of_value: str | None = None
     refused: Selector = Selector()
+    period: Literal["day", "week", "month", "year", "billing period"] | None = "month"
     unit: str | None = None
     each: str | None = None
     worst_by: str | None = None
@@ -227,8 +177,8 @@ class Limit:
 
     @property
     def resets(self) -> bool:
-        """Whether it begins again with each calendar month."""
-        return self.kind != "gauge"
+        """Whether it begins again with each period."""
+        return self.kind != "gauge" and self.period is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,11 +240,27 @@ class PlanSource:
 
 
 @dataclass(frozen=True, slots=True)
-class Onboarding:
-    """Done when every step was seen, in any order, the last within `within_ms` of the first. `steps`: name -> events."""
+class Reached:
+    """A step that is done when a measure, which counts since the beginning, comes to `number`."""
 
-    steps: Mapping[str, Selector]
+    measure: "Counted | Distinct"
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Onboarding:
+    """Done when every step was seen, in any order, the last within `within_ms` of the first.
+
+    `steps`: name -> events, or a measure. `by_person`: one person must have done them all; then all steps are events.
+    """
+
+    steps: Mapping[str, Selector | Reached]
     within_ms: int | None
+    by_person: bool = False
+
+    @property
+    def selectors(self) -> tuple[Selector, ...]:
+        return tuple(step.measure.of if isinstance(step, Reached) else step for step in self.steps.values())
 
 
 Family: TypeAlias = Literal["usage_limit", "onboarding_milestone", "premium_feature", "usage_growth", "upgrade_intent"]
@@ -306,6 +272,35 @@ class LeadType:
     to: str
     answer_in_ms: int
     do: Template
+    expires_ms: int | None = None
+    """A lead of this type is given up after so long without progress; None: never."""
+    quiet_after: Mapping[str, int] = field(default_factory=dict)
+    """Outcome -> how long (ms) no further lead of this type is opened; all other outcomes as `Noise` says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most so many leads in any `per_ms`."""
+
+    leads: int
+    per_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """How much sales is spared. `quiet_after`: outcome -> how long (ms) an account gets no further lead of that type."""
+
+    account: Cap | None = None
+    person: Cap | None = None
+    endpoint: Cap | None = None
+    quiet_after: Mapping[str, int] = field(default_factory=dict)
+
+
+Way: TypeAlias = Literal["group", "domain", "person"]
+"""How an event that names no account finds its own: by what its person joined, by their e-mail's domain, or by their id."""
+
+Temperature: TypeAlias = Literal["cold", "warm", "hot"]
+"""Rising."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +322,10 @@ class Rule:
     cooldown_ms: int = 14 * 86_400_000
     lateness_ms: int = 86_400_000
     """`received_at - timestamp` up to which an event decides at its own instant. Always less than the cooldown."""
+    shadow: bool = False
+    """It is judged, and its signals are counted; sales is told nothing."""
+    at_least: Temperature | None = None
+    """The temperature below which no lead lies that carries a signal of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,10 +334,18 @@ class Rulebook:
 
     project: str
     currency: str = "USD"
+    timezone: str = "UTC"
+    billing_day: str | None = None
+    """The trait that says on which day of the month an account is billed: `account.billing_day`. None: on the first."""
+    account: tuple[Way, ...] = ("group",)
     person: tuple[str, ...] = ()
+    suppress: tuple[Condition, ...] = ()
+    """Of an account or a person for which one of these holds sales is told nothing."""
+    drop_events: tuple[Condition, ...] = ()
+    """An event for which one of these holds counts for nothing."""
     events: Mapping[str, Selector] = field(default_factory=dict)
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    measures: Mapping[str, Measure] = field(default_factory=dict)
+    measures: Mapping[str, "Measure"] = field(default_factory=dict)
     limits: Mapping[str, Limit] = field(default_factory=dict)
     features: Mapping[str, Feature] = field(default_factory=dict)
     plans: tuple[Plan, ...] = ()
@@ -349,4 +356,5 @@ class Rulebook:
     lead_types: tuple[LeadType, ...] = ()
     close_won: Condition | None = None
     close_lost: Condition | None = None
+    noise: Noise = Noise()
     rules: tuple[Rule, ...] = ()

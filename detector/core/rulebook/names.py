@@ -3,13 +3,15 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, get_args
 
+from detector.core.emails import Kind
 from detector.core.rulebook.model import Name, Type
 from detector.core.rulebook.problems import Refusal, closest, did_you_mean
 
 STAGES: Final = ("unknown", "visitor", "trial", "free", "paying", "churned")
 CHANGES: Final = ("up", "down")
+EMAIL_KINDS: Final = get_args(Kind)
 
 LIMIT_NAMES: Final = {
     "limit.used": Type.NUMBER,
@@ -34,6 +36,7 @@ STATE_NAMES: Final = {
     "paying.for": Type.DURATION,
     "customer_since": Type.TIME,
 }
+PERSON_NAMES: Final = {"person.email_domain": Type.TEXT, "person.email_kind": Type.TEXT}
 TIMES: Final = frozenset(name for name, kind in STATE_NAMES.items() if kind is Type.TIME)
 """Epoch ms; what a product sends as a date may be written in other ways."""
 COMPARED_ONLY: Final = frozenset(["trial.left", "trial.quiet", "stage.for", "plan.for", "paying.for"])
@@ -48,11 +51,11 @@ TEXT_NAMES: Final = {
     "trial.would_lose": Type.LIST,
     "churned_on": Type.TEXT,
 }
-LATER_NAMES: Final = (
-    *("person.email_domain", "person.email_kind", "score"),
-    *("score.fit", "score.behaviour", "temperature", "trial"),
-)
-LATER_OF_MEASURES: Final = ("rising_weeks", "streak")
+LATER_NAMES: Final = (*("score", "score.fit", "score.behaviour", "temperature", "trial"),)
+OF_MEASURES: Final = {
+    "earlier": "a measure with `window`: what it was one window before",
+    "rising_weeks": "a measure with `count`, `distinct`, `sum`, `min` or `max`",
+}
 RESERVED: Final = frozenset(
     (
         *("account", "person", "properties", "event", "limit", "plan", "stage", "onboarding", "offer", "trial", "score"),
@@ -93,7 +96,9 @@ class Place:
 
 
 WHERE: Final = Place("`where`", state=False, properties=True, person=False)
+DROP: Final = Place("`drop_events`", state=False, properties=True)
 CLOSE: Final = Place("`close`")
+SUPPRESS: Final = Place("`suppress`")
 DO: Final = Place("`do`", text=True)
 IF: Final = Place("`if`", person=False)
 
@@ -112,6 +117,11 @@ class Names:
     events: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     rules: Mapping[str, str] = field(default_factory=dict)
+    moving: frozenset[str] = frozenset()
+    """The measures among COMPARED_ONLY."""
+
+    def compared_only(self, path: str) -> bool:
+        return path in COMPARED_ONLY or path in self.moving
 
     def find(self, path: str, place: Place, offset: int) -> Name:
         """The typed name. Raises Refusal if there is none, not here, or not yet."""
@@ -159,12 +169,15 @@ class Names:
     def values(self, path: str) -> tuple[str, ...] | None:
         """The texts that this name can have, if they are known beforehand."""
         fixed = {"stage": STAGES, "plan.change": CHANGES, "plan": self.plans, "event": self.events}
+        fixed["person.email_kind"] = EMAIL_KINDS
         return fixed.get(path)
 
     def _types(self, place: Place) -> dict[str, Type]:
         known: dict[str, Type] = {}
         if place.state:
             known |= {**self.measures, **STATE_NAMES}
+        if place.person:
+            known |= PERSON_NAMES
         if place.limit:
             known |= LIMIT_NAMES
         if place.event:
@@ -180,15 +193,18 @@ class Names:
         return {"account": place.state, "person": place.person, "properties": place.properties}[root]
 
     def _refusal(self, path: str, place: Place, offset: int, known: Mapping[str, Type]) -> Refusal:
-        root, _, rest = path.partition(".")
-        if path in LATER_NAMES or (root in self.measures and rest in LATER_OF_MEASURES):
+        root = path.partition(".")[0]
+        if path in LATER_NAMES:
             return Refusal(offset, "not_supported_yet", f"not supported yet: {path}")
         return Refusal(offset, "unknown_name", *self._why_not(path, root, place, list(known)))
 
     def _why_not(self, path: str, root: str, place: Place, known: list[str]) -> tuple[str, str]:  # noqa: PLR0911 (one return a reason)
         """Message and remedy for a name that is not known in this place."""
+        of_measure = OF_MEASURES.get(path.partition(".")[2])
+        if root in self.measures and of_measure is not None and place.state:
+            return f"'{path}' is not known", f"There is `.{path.partition('.')[2]}` of {of_measure}"
         if path in LIMIT_NAMES or (path == "limit.full_on" and not place.limit):
-            remedy = "Use it in such a rule" if place in (WHERE, CLOSE, DO, IF) else "Add `each: limit`"
+            remedy = "Use it in such a rule" if place in (WHERE, DROP, CLOSE, SUPPRESS, DO, IF) else "Add `each: limit`"
             return f"'{path}' is only known in a rule with `each: limit`", remedy
         if path == "event" or (root == "properties" and path != root):
             remedy = "It is known in `where`, and in a rule with `event`; for a value over time, write a measure"
@@ -208,7 +224,8 @@ class Names:
         if not place.state and (
             root in (*STATE_NAMES, "onboarding", "account", "trial", "limits", "rules") or path in self.measures
         ):
-            return f"'{path}' is not known in {place.title}", "There is: properties.…"
+            there = "There is: properties.…, person.…; what holds of an account goes into `suppress`"
+            return f"'{path}' is not known in {place.title}", there if place.person else "There is: properties.…"
         near = closest(path, known)
         if near is not None or "." in path or place.text:
             return f"unknown name '{path}'", did_you_mean(path, known)

@@ -37,6 +37,8 @@ def plan_source(node: Node | None, context: Context) -> PlanSource | None:
         remedy = "Both are traits, or both are properties of the event"
         report.refuse(values["since"].at, "value", f"`plan` comes from {path} and its `since` from {since}", remedy)
     of = selector(values["of"], "`of` of `plan`", context) if "of" in values else Selector()
+    if any(term.page is not None for term in of.terms):
+        report.refuse(values["of"].at, "value", "`of` of `plan` names a page, and a page says no plan", "Name an event")
     return None if path is None else PlanSource(path, of, since)
 
 

@@ -1,26 +1,17 @@
-"""What an account pays for and how it starts: `plans`, `no_plan`, `onboarding`."""
+"""What an account pays for: `plans`, `no_plan`."""
 
 from dataclasses import replace
 from typing import Final
 
 from detector.core.rulebook import forms, shapes, trials
-from detector.core.rulebook.model import Onboarding, Plan, Selector
+from detector.core.rulebook.model import Plan
 from detector.core.rulebook.problems import Report
-from detector.core.rulebook.selectors import Context
-from detector.core.rulebook.terms import DATED, PLAN, Known, items, terms
+from detector.core.rulebook.terms import DATED, PLAN, Known, terms
 from detector.core.rulebook.tree import Fields, Items, Node
 
 PLANS_MAX: Final = 100
-STEPS_MAX: Final = 32
 TERMS_MAX: Final = 50
 FORM: Final = forms.either(forms.record(PLAN), forms.listed(forms.record(DATED), TERMS_MAX))
-_BY: Final = ("account",)
-ONBOARDING: Final[forms.Keys] = {
-    "steps": forms.said({**forms.listed(forms.TEXT, STEPS_MAX), "minItems": 1}, "Names of `events`, in any order"),
-    "within": forms.said(forms.DURATION, "How long after the first step the last may come"),
-    "by": forms.said(forms.words(_BY), "Whose steps count together"),
-}
-_ONBOARDING_LATER: Final = ("order", "since", "if")
 
 
 def plans(node: Node | None, known: Known) -> tuple[Plan, ...]:
@@ -77,45 +68,3 @@ def no_plan(node: Node | None, known: tuple[str, ...], plans: tuple[Plan, ...], 
         message = f"`no_plan` cannot be '{name}': a trial with `days` begins when your product says so, and nobody did"
         report.refuse(node.at, "value", message, "Name a plan that does not end")
     return name
-
-
-def onboarding(node: Node | None, context: Context) -> Onboarding | None:
-    if node is None:
-        return None
-    report = context.report
-    values = shapes.fields(node, "`onboarding`", ONBOARDING, _ONBOARDING_LATER, report)
-    if values is None:
-        return None
-    shapes.require(values, node, "`onboarding`", {"steps": "[signed_up, …]"}, report)
-    if "by" in values:
-        shapes.one_of(values["by"], "`by` of onboarding", _BY, ("person",), report)
-    within = shapes.duration(values["within"], "`within` of onboarding", report) if "within" in values else None
-    return Onboarding(_steps(values["steps"], context) if "steps" in values else {}, within)
-
-
-def _steps(node: Node, context: Context) -> dict[str, Selector]:
-    report, steps = context.report, dict[str, Selector]()
-    named = items(node, "`steps` of onboarding", report)
-    if isinstance(node, Items) and not 1 <= len(named) <= STEPS_MAX:
-        report.refuse(node.at, "value", f"onboarding has {len(named)} steps", f"Name 1 to {STEPS_MAX} events")
-    for item in named:
-        if isinstance(item, Fields):
-            report.refuse(item.at, "not_supported_yet", "not supported yet: a measure as a step of onboarding", "Name an event")
-        elif (name := shapes.text(item, "a step of onboarding", report)) is None:
-            continue
-        elif name not in context.aliases:
-            remedy = report.guess(name, context.aliases)
-            report.refuse(
-                item.at,
-                "unknown_name",
-                f"onboarding waits for '{name}', which is not in `events`",
-                remedy or "Add it to `events`",
-            )
-        elif name in steps:
-            report.refuse(item.at, "duplicate_key", f"onboarding names '{name}' twice", "Keep one of them")
-        else:
-            steps[name] = context.aliases[name]
-            if not steps[name].terms:
-                message = f"onboarding is asleep: `events` does not map '{name}'"
-                report.warn(item.at, "asleep", message, f"Write the event's own name behind it: {name}: Your Event Name")
-    return steps

@@ -24,7 +24,8 @@ class Reactions:
         names = folds.named.keys() | depends.names
         self._tracks = {name: Reaction(folds.named.get(name, folds.other), depends.of(name)) for name in names}
         self._other = Reaction(folds.other, depends.of_type("track"))
-        self._untracked = {type_: Reaction(folds.untracked, depends.of_type(type_)) for type_ in TYPES}
+        untracked = {type_: folds.page if type_ == "page" else folds.untracked for type_ in TYPES}
+        self._untracked = {type_: Reaction(fold, depends.of_type(type_)) for type_, fold in untracked.items()}
 
     def of(self, event: UsageEvent) -> Reaction:
         if event.type == "track":

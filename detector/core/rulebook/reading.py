@@ -7,7 +7,7 @@ from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course
 from detector.core.measures.usage import Existence
 from detector.core.rulebook.generate import Source
-from detector.core.rulebook.model import Binary, Condition, Constant, Covers, Expr, Limit, Name
+from detector.core.rulebook.model import Binary, Condition, Constant, Covers, Expr, Limit, Name, Type
 from detector.core.rulebook.tree_walk import compared_with, names_in
 from detector.core.rulebook.values import Value, aspect, property_value, trait_value
 
@@ -28,8 +28,9 @@ def reading(
     """The reader of a name in these conditions: of what moves with time it depends on what it is compared with."""
 
     def read(name: Name) -> Value:
-        found = [each for condition in conditions for each in compared_with(condition.expr, name)]
-        return aspect(value_of(name.path, values, properties), name, found)
+        with_this = (fixed for condition in conditions for fixed in compared_with(condition.expr, name))
+        lengths = tuple(int(fixed) for fixed in with_this if isinstance(fixed, int | float))
+        return aspect(value_of(name.path, values, properties), name, lengths)
 
     return read
 
@@ -42,7 +43,11 @@ def course_of(expr: Expr, read: Callable[[Name], Value]) -> Course:
     if isinstance(expr, Binary) and expr.operator in ("and", "or"):
         return max(course_of(expr.left, read), course_of(expr.right, read))
     match expr:
-        case Binary(operator=">=" | ">", left=Name(), right=Constant()) | Covers() | Name():
+        case Name(type=Type.BOOL) | Covers():
+            return Course.FALLS
+        case Binary(operator=">=", left=Name(), right=Constant(value=int() | float() as number)) if number > 0:
+            return Course.FALLS  # from 0 on it would hold already where a window begins, and unknown ends
+        case Binary(operator=">", left=Name(), right=Constant(value=int() | float() as number)) if number >= 0:
             return Course.FALLS
         case _:
             return Course.MOVES

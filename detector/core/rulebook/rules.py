@@ -1,13 +1,13 @@
 """The section `rules`: each a way to qualify, of exactly one form: steps of a limit, conditions, or an event."""
 
 from collections.abc import Collection, Mapping
-from typing import Final, cast
+from typing import Final, cast, get_args
 
 from detector.core import words
 from detector.core.rulebook import forms, shapes, units
 from detector.core.rulebook.conditions import condition
 from detector.core.rulebook.leads import FAMILIES, TYPES_OF_FAMILY
-from detector.core.rulebook.model import Condition, Family, Rule, Selector, Template, Term
+from detector.core.rulebook.model import Condition, Family, Rule, Selector, Temperature, Template, Term
 from detector.core.rulebook.names import Place
 from detector.core.rulebook.problems import Report, closest
 from detector.core.rulebook.selectors import BUILTINS, Context, is_misspelt
@@ -19,6 +19,7 @@ RULES_MAX: Final = 200
 CONDITIONS_MAX: Final = 32
 COOLDOWN_MS: Final = 14 * units.UNITS_MS["d"]
 LATENESS_MS: Final = units.UNITS_MS["d"]
+_MODES: Final = ("live", "shadow")
 _LATENESSES: Final = ("1d", "6h", "1h", "15m", "1m", "10s", "1s")
 """What a remedy may say: the first that is short enough."""
 _EACH: Final = ("limit",)
@@ -32,10 +33,10 @@ RULE: Final[forms.Keys] = {
     "say": forms.said(forms.TEMPLATE, "What sales reads; may name {account}, {plan}, measures …"),
     "cooldown": forms.said(forms.DURATION, "Silence after it fired; 14d if nothing is said"),
     "lateness": forms.said(forms.DURATION, "How late an event may come and still count; 1d if nothing is said"),
+    "mode": forms.said(forms.words(_MODES), "`shadow`: judged and counted, and told to nobody"),
+    "at_least": forms.said(forms.words(get_args(Temperature)), "How hot a lead that carries a signal of it is at least"),
 }
 _RULE_LATER: Final = (
-    "mode",
-    "at_least",
     "after",
     "within",
     "then",
@@ -53,7 +54,7 @@ def rules(node: Node | None, lead_types: Collection[str], context: Context) -> t
     return tuple(rule for rule in built if rule is not None)
 
 
-def forms_of(node: Node | None) -> dict[str, str]:
+def form_of_each(node: Node | None) -> dict[str, str]:
     """Rule -> the key that its form begins with, before any rule is read."""
     found = node.entries.items() if isinstance(node, Fields) else ()
     keys = {name: entry.value.entries.keys() if isinstance(entry.value, Fields) else () for name, entry in found}
@@ -85,7 +86,13 @@ def _rule(name: str, entry: Entry, lead_types: Collection[str], context: Context
         event=_event(values["event"], what, context) if by_event else (),
         cooldown_ms=cooldown,
         lateness_ms=lateness,
+        shadow="mode" in values and shapes.one_of(values["mode"], f"`mode` of {what}", _MODES, (), report) == "shadow",
+        at_least=_at_least(values["at_least"], what, report) if "at_least" in values else None,
     )
+
+
+def _at_least(node: Node, what: str, report: Report) -> Temperature | None:
+    return cast("Temperature | None", shapes.one_of(node, f"`at_least` of {what}", get_args(Temperature), (), report))
 
 
 def _silence(values: Mapping[str, Node], what: str, report: Report) -> tuple[int, int]:

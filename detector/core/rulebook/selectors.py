@@ -1,7 +1,8 @@
 """Which events are meant: the `events` section, and every place that names events, into Selectors."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from detector.core.rulebook import forms, shapes
@@ -12,14 +13,18 @@ from detector.core.rulebook.problems import Report, closest
 from detector.core.rulebook.tree import At, Fields, Items, Node, Scalar, kind_of
 
 BUILTINS: Final = ("active", "premium")
+_PAGE_PATTERN: Final = r"/[^\s*?#]{0,199}\*?"
+PAGE_FORM: Final = forms.matching(_PAGE_PATTERN, 201, "/settings/sso*")
 FILTERED: Final[forms.Keys] = {
     "of": forms.said(forms.some(forms.TEXT), "Which events"),
+    "page": forms.said(PAGE_FORM, "Instead of `of`: a page by its path; a * at the end stands for anything"),
     "where": forms.said(forms.CONDITION, "Only those for which this holds; it may name their own properties.…"),
 }
-_SOME: Final = (forms.TEXT, forms.record(FILTERED, needs=("of",)))
+_SOME: Final = (forms.TEXT, forms.record(FILTERED))
 EVENTS: Final = forms.either(*_SOME, forms.listed(forms.either(*_SOME)))
 """What `forms.EVENTS` refers to."""
-_LATER: Final = ("page", "screen", "if", "during", "after", "then", "within")
+_LATER: Final = ("screen", "if", "during", "after", "then", "within")
+_PAGE: Final = re.compile(_PAGE_PATTERN)
 ALIASES_MAX: Final = 500
 COMPARED_MAX: Final = 500
 """So many names are looked at for misspelling: each is held against every alias, and time is bounded."""
@@ -95,6 +100,13 @@ def is_misspelt(name: str, at: At, context: Context) -> bool:
 
 def _filtered(node: Fields, what: str, context: Context, known: Mapping[str, Selector]) -> list[Term]:
     values = shapes.fields(node, what, FILTERED, _LATER, context.report) or {}
+    if "page" in values and "of" in values:
+        context.report.refuse(values["page"].at, "value", f"{what} has `of` and `page`", "Make a list of two of it")
+        return []
+    where = condition(values["where"], context.names, WHERE, context.report) if "where" in values else None
+    if "page" in values:
+        path = page(values["page"], f"`page` of {what}", context.report)
+        return [] if path is None else [Term("", where, path)]
     shapes.require(values, node, what, {"of": "Your Event Name"}, context.report)
     if "of" not in values:
         return []
@@ -104,8 +116,15 @@ def _filtered(node: Fields, what: str, context: Context, known: Mapping[str, Sel
         )
         return []
     terms = _terms(values["of"], what, context, known)
-    where = condition(values["where"], context.names, WHERE, context.report) if "where" in values else None
-    return [Term(term.name, _both(term.where, where)) for term in terms]
+    return [replace(term, where=_both(term.where, where)) for term in terms]
+
+
+def page(node: Node, what: str, report: Report) -> str | None:
+    """The path of a page, with a * at its end for all that begin with it."""
+    if isinstance(node, Scalar) and _PAGE.fullmatch(node.text):
+        return node.text
+    report.refuse(node.at, "value", f"{what} is a path, found {kind_of(node)}", "Write: /settings/sso, or /settings/*")
+    return None
 
 
 def _both(first: Condition | None, second: Condition | None) -> Condition | None:

@@ -1,11 +1,12 @@
 """Names of the rulebook in, readers of a moment out: value, message ids behind it, and the window it looks at."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from detector.core.facts.people import OWN
 from detector.core.instants import NEVER
-from detector.core.measures import dates, tenure, trial
+from detector.core.measures import dates, email, tenure, trial
+from detector.core.measures.firsts import SinceReader
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.reader import Course, Reader
@@ -26,6 +27,10 @@ def _never(_moment: Moment) -> int:
     return NEVER
 
 
+def _nobody(_moment: Moment) -> Collection[str]:
+    return ()
+
+
 def _at_once(_moment: Moment) -> int:
     return 0
 
@@ -41,11 +46,18 @@ class Value(NamedTuple):
     read: Callable[[Moment], Any]
     next: Callable[[Moment], int] = _never
     ids: Callable[[Moment, int], list[str]] = _no_ids
-    window_ms: int | None = None
+    window: str | None = None
     at_least: Callable[[Moment], bool] = _exact
     listed: Callable[[Moment], list[str] | None] = lambda _moment: None
     course: Course = Course.STILL
     until: Callable[[Moment], int] = _at_once
+    """Until then no event can change it that comes in order."""
+    known: Callable[[Moment], Collection[str]] = _nobody
+    """The people of whom no event in order raises it."""
+    turns: Callable[[Moment, tuple[int, ...]], int] | None = None
+    """Of a value that is another at every millisecond: the first instant after the moment at which it may compare otherwise with
+    one of these.
+    """
     values: Callable[[Moment], Any] = lambda _moment: None
     """The different values behind the number, of measures that count such."""
     parts: "tuple[Value, ...]" = ()
@@ -54,15 +66,18 @@ class Value(NamedTuple):
 
 
 def measure_value(reader: Reader) -> Value:
+    turns = reader.turns if isinstance(reader, SinceReader) else None
     return Value(
         reader.value,
         reader.next,
         reader.ids,
-        reader.window_ms,
+        reader.window,
         reader.at_least,
         reader.listed,
         reader.course,
         reader.until,
+        reader.known,
+        turns,
         reader.values,
     )
 
@@ -105,14 +120,28 @@ _LASTING = {
     "paying.for": tenure.paying_since,
     "trial.quiet": tenure.quiet_since,
 }
+_INTERRUPTED = frozenset(["trial.quiet"])
+"""Events in order begin it anew."""
+
+
+def _lasting(since: tenure.Since) -> Value:
+    return Value(
+        tenure.lasted(since),
+        course=Course.MOVES,
+        turns=lambda moment, lengths: tenure.next_lasted(since, moment, lengths),
+    )
+
+
 STATE_VALUES = {
     "plan": Value(lambda m: m.standing.name, _next_plan),
     "plan.change": Value(lambda m: m.ladder.change(m.before, m.standing) or "same", _next_change_of_plan, course=Course.MOVES),
     "stage": Value(lambda m: m.standing.stage, _next_plan),
-    "trial.left": Value(trial.left, _next_plan),
+    "trial.left": Value(trial.left, _next_plan, turns=trial.next_left),
     "trial.ends_on": Value(trial.ends_on, _next_plan),
     "churned_on": Value(tenure.churned_on, _next_plan),
-    **{path: Value(tenure.lasted(since), course=Course.MOVES) for path, since in _LASTING.items()},
+    **{path: _lasting(since) for path, since in _LASTING.items()},
+    "person.email_domain": Value(email.domain, email.next_address),
+    "person.email_kind": Value(email.kind, email.next_address),
     "event": Value(lambda m: None if m.asked is None else m.asked[0]),
     "customer_since": Value(lambda m: m.ladder.customer_since(m.facts, m.t), _next_plan),
 }
@@ -129,24 +158,24 @@ def would_lose(features: dict[str, str]) -> Value:
     return Value(lambda m: trial.would_lose(m, features), listed=lambda m: trial.would_lose(m, features) or [])
 
 
-def aspect(value: Value, name: Name, compared: Sequence[float | str | bool]) -> Value:
-    """What a condition looks at of a value. `compared`: the constants that the condition holds it against."""
-    thresholds = tuple(int(each) for each in compared if isinstance(each, int | float))
-    since = _LASTING.get(name.path)
-    if since is not None:
-        return value._replace(next=lambda m: tenure.next_lasted(since, m, thresholds))
-    if name.path == "trial.left":
-        return value._replace(next=lambda m: trial.next_left(m, thresholds))
-    if not isinstance(name, Aspect):
+def aspect(value: Value, name: Name, lengths: tuple[int, ...]) -> Value:
+    """What a condition looks at of a value. `lengths`: the times (ms) that the condition holds it against."""
+    if isinstance(name, Aspect):
+        if name.how == "values":
+            return value._replace(read=value.values)
+        how, read = name.how, value.read if name.path in TIMES else lambda m: dates.date_ms(value.read(m))
+        return value._replace(
+            read=lambda m: dates.elapsed(how, read(m), m.t),
+            next=lambda m: min(value.next(m), dates.next_elapsed(how, read(m), m.t, lengths)),
+            course=Course.MOVES,
+        )
+    turns = value.turns
+    if turns is None:
         return value
-    if name.how == "values":
-        return value._replace(read=value.values)
-    how, read = name.how, value.read if name.path in TIMES else lambda m: dates.date_ms(value.read(m))
-    return value._replace(
-        read=lambda m: dates.elapsed(how, read(m), m.t),
-        next=lambda m: min(value.next(m), dates.next_elapsed(how, read(m), m.t, thresholds)),
-        course=Course.MOVES,
-    )
+    turned = value._replace(next=lambda m: turns(m, lengths))
+    if name.path in _INTERRUPTED:
+        return turned
+    return turned._replace(until=lambda m: 0 if value.read(m) is None else turns(m, lengths))
 
 
 def onboarding_values(reader: OnboardingReader | None) -> dict[str, Value]:

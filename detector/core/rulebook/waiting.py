@@ -25,7 +25,9 @@ def _waits(rule: Rule, limit: Limit | None, rulebook: Rulebook) -> Iterator[Iter
         if name in rulebook.measures:
             yield rulebook.measures[name].selectors
         elif name.startswith("onboarding.") and rulebook.onboarding is not None:
-            yield from ([step] for step in rulebook.onboarding.steps.values())
+            yield from (
+                [step] if isinstance(step, Selector) else step.measure.selectors for step in rulebook.onboarding.steps.values()
+            )
 
 
 def _names_of_events(selectors: Iterable[Selector], rulebook: Rulebook) -> tuple[str, ...]:

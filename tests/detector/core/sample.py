@@ -6,17 +6,15 @@ from typing import Any
 import msgspec
 
 from contracts.messages import EventType, Place, UsageEvent
+from detector.core.rulebook.measured import Counted, Distinct, Newest, Rolling
 from detector.core.rulebook.model import (
     Binary,
     Condition,
     Constant,
-    Counted,
-    Distinct,
     Feature,
     LeadType,
     Limit,
     Name,
-    Newest,
     Onboarding,
     Plan,
     Rule,
@@ -55,16 +53,16 @@ RULEBOOK = Rulebook(
     currency="EUR",
     person=("asker", "trigger", "admin", "most_active"),
     measures={
-        "active_days": Distinct("active_days", ACTIVE, "day", 14 * DAY),
-        "active_people": Distinct("active_people", ACTIVE, "person", 7 * DAY),
-        "hourly_people": Distinct("hourly_people", ACTIVE, "person", 3_600_000),
+        "active_days": Distinct("active_days", ACTIVE, "day", Rolling(14 * DAY)),
+        "active_people": Distinct("active_people", ACTIVE, "person", Rolling(7 * DAY)),
+        "hourly_people": Distinct("hourly_people", ACTIVE, "person", Rolling(3_600_000)),
         "everybody": Distinct("everybody", ACTIVE, "person", None),
-        "viewers": Distinct("viewers", of("Shared"), "properties.viewer", 3 * DAY),
-        "imports": Counted("imports", of("Imported", "Uploaded"), 7 * DAY),
+        "viewers": Distinct("viewers", of("Shared"), "properties.viewer", Rolling(3 * DAY)),
+        "imports": Counted("imports", of("Imported", "Uploaded"), Rolling(7 * DAY)),
         "imports_ever": Counted("imports_ever", of("Imported", "Uploaded")),
         "mood": Newest("mood", of("Surveyed"), "properties.mood"),
-        "premium_days": Distinct("premium_days", PREMIUM, "day", 14 * DAY),
-        "premium_names": Distinct("premium_names", PREMIUM, "feature", 14 * DAY),
+        "premium_days": Distinct("premium_days", PREMIUM, "day", Rolling(14 * DAY)),
+        "premium_names": Distinct("premium_names", PREMIUM, "feature", Rolling(14 * DAY)),
     },
     limits={
         "contacts": Limit("contacts", "contacts", "gauge", of("Counted"), "properties.total", of("Import Refused")),

@@ -12,7 +12,8 @@ from detector.core.measures.absence import AbsenceReader
 from detector.core.measures.moment import Moment
 from detector.core.measures.plan import Ladder
 from detector.core.rulebook.compile import compile_rulebook
-from detector.core.rulebook.model import Absent, Selector
+from detector.core.rulebook.measured import Absent
+from detector.core.rulebook.model import Selector
 from detector.core.rulebook.parse import parse
 from detector.rulebooks import bases
 from tests.detector.core.sample import DAY, T0, of, usage

@@ -15,6 +15,7 @@ from detector.core.measures import trial
 from detector.core.measures.moment import Moment
 from detector.core.measures.plan import Ladder
 from detector.core.measures.premium import PremiumReader
+from detector.core.measures.windows import Looks
 from detector.core.offer import offer
 from detector.core.rulebook.compile import Program, compile_rulebook
 from detector.core.rulebook.model import Plan
@@ -129,7 +130,7 @@ def test_premium_in_a_trial_is_what_the_plan_after_it_lacks() -> None:
         facts.store("s-sso").add(day(each), f"s{number}")
         facts.store("s-audit").add(day(each), f"a{number}")
     assert [LADDER.standing(facts, day(each)).kept for each in (1, 15, 21)] == [frozenset(), frozenset(), {"sso"}]
-    reader = PremiumReader({"sso": "s-sso", "audit": "s-audit"}, None)
+    reader = PremiumReader({"sso": "s-sso", "audit": "s-audit"}, Looks())
     assert reader.days(at(facts, day(22))) == {day(each) // DAY for each in (1, 15, 21)}
     assert reader.value(at(facts, day(22))) == 5, "at last single sign-on is in their plan"
 

@@ -28,12 +28,15 @@ RULEBOOKS, CONDITIONS = (300_000, 3_000_000) if SOAK else (1_200, 6_000)
 SEED = random.SystemRandom().randrange(2**32) if SOAK else 20_261_126
 SLOW_S = 2.0
 NAMES = Names(
-    {"imports": Type.NUMBER, "tone": Type.ANY, "stuck": Type.BOOL},
+    measures={"imports": Type.NUMBER, "people": Type.NUMBER, "tone": Type.ANY, "stuck": Type.BOOL},
+    several=frozenset(["people"]),
     lists={"topics": ("a", "b")},
     plans=("free", "pro"),
     events=("sent",),
+    limits=("contacts",),
+    rules={"busy": "when", "limit": "each"},
 )
-PLACE = Place("`when`", limit=True, event=True, properties=True)
+PLACE = Place("`when`", rules=True, limit=True, event=True, properties=True)
 _TOKENS = re.compile(r"\s+|\w+|[^\w\s]")
 ODD = [
     *(
@@ -197,6 +200,8 @@ def test_conditions_of_any_tokens_get_an_answer() -> None:
             "up",
         ),
         *("==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "and", "or", "not", "in", "between", "(", ")", ",", "[", "]"),
+        *("matches", "contains", "starts with", "ends with", "covers", "is known", "is missing", "since(", "until(", "account.x"),
+        *("people", "rules.busy", "rules.limit", "limits.contacts.percent", "customer_since", "'(a+)+$'", "'(?=x)'"),
     ]
     for n in range(CONDITIONS):
         length = dice.choice([1, 3, 3, 5, 7, 12, 60])

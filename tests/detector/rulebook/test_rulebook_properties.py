@@ -79,6 +79,9 @@ WORDS = [
         "14d",
     ),
     *(
+        *("timezone", "Europe/Berlin", "billing_day", "account.a", "by", "person", "during", "first 1d of a", "week 4 of a"),
+        *("sum", "min", "max", "streak", "since", "elapsed", "sequence", "all", "most_by", "page", "/a*", "billing period"),
+        *("a.earlier >= 1", "a.rising_weeks >= 1", "a >= 3d", "never", "week", "{a.earlier}"),
         *("like", "days", "then", "trial", "absent", "after", "lateness", "30m", "trial.left <= 3d", "not a"),
         *("unit", "bytes", "5 GB", "worst_by", "sum", "max", "if", "addons", "adds", "gives", "tolerance", "per", "from", "10%"),
         *("2024-08-26", "plan", "since", "account.x", "product", "limit.full_in <= 3d", "stage.for >= 90d", "seats", "s", "5m"),

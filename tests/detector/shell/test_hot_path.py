@@ -19,8 +19,8 @@ from tests.detector.shell.world import World
 
 ACCOUNTS = 50
 HASH_BYTES = 8
-ROWS_BYTES = 8_040
-"""Of the accounts of `pages`, packed."""
+ROWS_BYTES = 13_570
+"""Of the accounts of `pages`, packed. Of each person the shipped rules keep when they were here, by day and by week."""
 COMMIT = ["UPDATE checkpoints", "INSERT accounts", "INSERT seen", "INSERT event_names"]
 PUBLISH = ["SELECT outbox", "DELETE outbox"]
 """Rows are read until fewer came than were asked for."""

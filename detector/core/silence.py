@@ -1,0 +1,67 @@
+"""A signal in; why sales is not to be told of it, out.
+
+It is kept in the ledger and counts all the same: its cooldown runs, and so the signals do not depend on who may be told.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from detector.core.compare import Change
+from detector.core.ledger import SUPPRESSED, Ledger, Signal
+from detector.core.measures.moment import Moment
+from detector.core.rulebook.compile import Program
+from detector.core.rulebook.judged import Judged
+
+Reason: TypeAlias = Literal["shadow", "opted_out", "suppressed"]
+
+
+def why_silent(program: Program, ledger: Ledger, judged: Judged, moment: Moment) -> Reason | None:
+    """As of the moment. A person counts where the rule is about one: who asked, or whom lines about `person.…` look at."""
+    if judged.rule.shadow:
+        return "shadow"
+    if not (program.suppression.grounds or ledger.opted_out or ledger.opted_out_people):
+        return None
+    person = _about(judged, moment)
+    if ledger.is_opted_out(person):
+        return "opted_out"
+    return "suppressed" if program.suppression.why(moment, person) is not None else None
+
+
+def reconsidered(program: Program, ledger: Ledger, at: Callable[[int], Moment], since: int, late_ms: int = 0) -> Iterator[Change]:
+    """What late events, of `since` or later, show to have been suppressed and was told, or the other way round.
+
+    A signal stays told while one of its instants is not suppressed: where it came, where it rose, where it was asked for again.
+    `late_ms`: how late they are; for some rules that may be too late. Nobody's finished work is touched.
+    """
+    if not program.suppression.grounds:
+        return
+    for name, judged in program.judged.items():
+        state = ledger.rules.get(name)
+        for signal in state.signals if state is not None and late_ms <= judged.rule.lateness_ms else ():
+            asked_again = signal.told_at if judged.asked_key is not None else signal.qualified_at
+            instants = sorted({signal.qualified_at, signal.changed_at, asked_again} - {-1})
+            if instants[-1] < since or signal.version != program.version:
+                continue
+            free = [t for t in instants if not _is_suppressed(program, judged, at(t))]
+            if not free and ledger.lead(signal.lead_id) is not None:
+                yield Change("gone", judged, _dropped(signal), at(signal.qualified_at))
+            elif signal.silent == SUPPRESSED and (free if not signal.lead_id else signal.changed_at in free):
+                yield Change("new", judged, signal, at(free[-1]))
+
+
+def _dropped(signal: Signal) -> Signal:
+    """The signal as it was told; it is carried by no lead any more."""
+    told = msgspec.structs.replace(signal)
+    signal.lead_id, signal.silent, signal.told_at = "", SUPPRESSED, -1
+    return told
+
+
+def _is_suppressed(program: Program, judged: Judged, moment: Moment) -> bool:
+    return program.suppression.why(moment, _about(judged, moment)) is not None
+
+
+def _about(judged: Judged, moment: Moment) -> str | None:
+    judged.look(moment)
+    return moment.person if judged.rule.event or judged.of_person else None
