@@ -5,13 +5,13 @@ from typing import TypeAlias
 
 import msgspec
 
-from contracts.messages import Command, DeadLetter, ImportEnd, LeadEvent, RecordKind, RulebookSwitch, Tick, UsageEvent
+from contracts.messages import Backfilled, Command, DeadLetter, ImportEnd, LeadEvent, RecordKind, RulebookSwitch, Tick, UsageEvent
 
 SCHEMA = 1
 FRAME_BYTES_MAX = 512 * 1024
 """A frame is at most this long, or holds one event."""
 
-Alone: TypeAlias = RulebookSwitch | Tick | Command | LeadEvent | ImportEnd
+Alone: TypeAlias = RulebookSwitch | Backfilled | Tick | Command | LeadEvent | ImportEnd
 """What stands alone in its record."""
 Message: TypeAlias = list[UsageEvent] | list[DeadLetter] | Alone
 
@@ -21,6 +21,7 @@ _event_decoder = msgspec.json.Decoder(UsageEvent)
 _dead_letter_decoder = msgspec.json.Decoder(DeadLetter)
 _decoders: dict[RecordKind, msgspec.json.Decoder[Alone]] = {
     RecordKind.RULEBOOK: msgspec.json.Decoder(RulebookSwitch),
+    RecordKind.BACKFILLED: msgspec.json.Decoder(Backfilled),
     RecordKind.TICK: msgspec.json.Decoder(Tick),
     RecordKind.COMMAND: msgspec.json.Decoder(Command),
     RecordKind.LEAD_EVENT: msgspec.json.Decoder(LeadEvent),
@@ -28,6 +29,7 @@ _decoders: dict[RecordKind, msgspec.json.Decoder[Alone]] = {
 }
 _kinds: dict[type, RecordKind] = {
     RulebookSwitch: RecordKind.RULEBOOK,
+    Backfilled: RecordKind.BACKFILLED,
     Tick: RecordKind.TICK,
     Command: RecordKind.COMMAND,
     LeadEvent: RecordKind.LEAD_EVENT,

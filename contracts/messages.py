@@ -89,6 +89,15 @@ class RulebookSwitch(msgspec.Struct, frozen=True, kw_only=True):
     version: int
 
 
+class Backfilled(msgspec.Struct, frozen=True, kw_only=True):
+    """From here on the facts that version `version` of the project's rulebook began are what all of this partition's retained
+    records make of them, those before the switch too. It says nothing if another version is in force, or if it was said before.
+    """
+
+    project: str
+    version: int
+
+
 class Tick(msgspec.Struct, frozen=True, kw_only=True):
     """Time has passed. The time is the record's own append time; `at` only says when the writer asked for it."""
 
@@ -150,6 +159,7 @@ class RecordKind(StrEnum):
     EVENTS = "e"
     COMMAND = "c"
     RULEBOOK = "r"
+    BACKFILLED = "b"
     TICK = "t"
     ERASE = "x"
     """Reserved: nobody writes it yet."""

@@ -81,6 +81,22 @@ class SeenRow(NamedTuple):
     ids: bytes
 
 
+class BackfillRow(NamedTuple):
+    """How far the log was read again for what a version of a project's rulebook began, in one partition of `events`.
+
+    From `begin` on up to `next_offset`, where partition time was `time`; `since`: see Backfill. `started_at`: by the clock.
+    """
+
+    partition: int
+    project: str
+    version: int
+    begin: int
+    next_offset: int
+    time: int
+    since: int
+    started_at: int
+
+
 class OutboxRow(NamedTuple):
     """A record value to append once this is committed; `source` orders what one partition sends."""
 
@@ -160,6 +176,8 @@ class Changes:
     adopted: dict[tuple[TopicPartition, str], int] = field(default_factory=dict)
     spans: dict[tuple[TopicPartition, str], Mapping[str, Span]] = field(default_factory=dict)
     """(partition of `events`, project) -> all that it knows now of keys that were not always there, or are gone."""
+    backfills: dict[tuple[TopicPartition, str], BackfillRow | None] = field(default_factory=dict)
+    """None: it has ended."""
     accounts: list[AccountRow] = field(default_factory=list)
     facts: list[FactRow] = field(default_factory=list)
     due: list[DueRow] = field(default_factory=list)

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from contracts.messages import EVENTS, UNATTRIBUTED, Command, ImportEnd, RulebookSwitch, UsageEvent
+from contracts.messages import EVENTS, UNATTRIBUTED, Backfilled, Command, ImportEnd, RulebookSwitch, UsageEvent
 from detector import metrics
 from detector.attributor import Attributor
-from detector.changes import Buried, Changes, Move
+from detector.backfill import Backfill, backfill
+from detector.changes import BackfillRow, Buried, Changes, Move
+from detector.core.backfill import gathering
 from detector.core.instants import NEVER
-from detector.core.rulebook.adoption import Switch, expire, expires, switched
+from detector.core.rulebook.adoption import Switch, expire, expires, filled, missing, switched
 from detector.core.rulebook.model import Span
 from detector.folding import TIMERS_MAX, Folding
 from detector.partition import Partition
@@ -28,10 +30,11 @@ BATCH_ACCOUNTS_MAX = 16_000
 class PoisonError(Exception):
     """A record could not be processed, which is a defect of ours: its partition must stop before it, and only before it."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, stop_before: int | None = None) -> None:
+        """`stop_before`: where, if that is not the record itself."""
         super().__init__(f"offset {record.offset} could not be processed")
         self.at = TopicPartition(record.topic, record.partition)
-        self.offset = record.offset
+        self.offset = record.offset if stop_before is None else stop_before
 
 
 class UnreadableError(Exception):
@@ -44,9 +47,17 @@ class Batch:
 
     changes: Changes = field(default_factory=Changes)
     partitions: dict[TopicPartition, Partition] = field(default_factory=dict)
+    backfills: dict[tuple[TopicPartition, str], Backfill] = field(default_factory=dict)
+    """Those that it moves."""
     events: int = 0
     read: int = 0
     """Bytes of the records."""
+
+
+def _of_project(project: str, record: Record) -> list[UsageEvent]:
+    content = read(record)
+    events = content.events if isinstance(content, Frame) else ()
+    return [event for event in events if event.project == project and event.account is not None]
 
 
 def _content(owned: dict[TopicPartition, Partition], record: Record) -> Content | None:
@@ -65,6 +76,8 @@ class Compute:
         self._folding = folding
         self._attributor = attributor
         self.batch = Batch()
+        self.waits_for: tuple[Partition, Backfill] | None = None
+        """What must be gathered, up to where the partition stands, before its next record can be taken."""
 
     @property
     def is_full(self) -> bool:
@@ -72,11 +85,16 @@ class Compute:
         return self.batch.read + self.batch.changes.made >= BATCH_BYTES_MAX or self._folding.accounts_open >= BATCH_ACCOUNTS_MAX
 
     def acquire(
-        self, partition: Partition, adopted: Mapping[str, int], spans: Mapping[str, Mapping[str, Span]] | None = None
+        self,
+        partition: Partition,
+        adopted: Mapping[str, int],
+        spans: Mapping[str, Mapping[str, Span]] | None = None,
+        backfills: Mapping[str, BackfillRow] | None = None,
     ) -> None:
         """Load what a partition's records are judged by. Raises RulebookMissingError.
 
-        `spans`: of a partition of `events`, what it knows of keys that were not always there.
+        `spans`: of a partition of `events`, what it knows of keys that were not always there; `backfills`: how far it was read
+        again for them.
         """
         partition.spans = dict(spans or {})
         partition.spans_end = min(map(expires, partition.spans.values()), default=NEVER)
@@ -84,6 +102,8 @@ class Compute:
             project: self._programs.knowing(project, version, partition.spans.get(project, {}))
             for project, version in adopted.items()
         }
+        for project in partition.spans:
+            self._reads_again(partition, project, (backfills or {}).get(project))
         if partition.at.topic == UNATTRIBUTED:
             self._attributor.acquire(partition)
         elif partition.at.topic == EVENTS:
@@ -92,10 +112,13 @@ class Compute:
     def take(self, owned: dict[TopicPartition, Partition], records: Sequence[Record]) -> list[Record]:
         """Add records to the batch until it is full; the rest comes back, to be given once the batch is handed over.
 
+        Or until a partition `waits_for` facts to be gathered; the rest is to be given once they are.
+
         Raises PoisonError, UnreadableError, and SQLAlchemyError or LogError as they come: that the database cannot be reached
         is no defect of a record.
         After either, everything computed must be dropped.
         """
+        self.waits_for = None
         contents = [(record, content) for record in records if (content := _content(owned, record)) is not None]
         try:
             self._prepare(owned, contents)
@@ -109,11 +132,42 @@ class Compute:
             partition = owned[TopicPartition(record.topic, record.partition)]
             if partition.halted is not None or record.offset < partition.next_offset:
                 continue
+            if isinstance(content, Backfilled) and (waits := self._is_early(partition, content)) is not None:
+                self.waits_for = partition, waits
+                return [left for left, _ in contents[n:]]
             self.batch.partitions[partition.at] = partition
             if partition.barrier is not None and partition.is_barred(record):
                 partition.halted = partition.barrier[1]
             else:
                 self._one(partition, record, content)
+        return []
+
+    def gather(self, partition: Partition, of: Backfill, records: Sequence[Record]) -> list[Record]:
+        """Add records of a second reading to the batch until it is full; the rest comes back. Raises as `take` does."""
+        folding, reading = self._folding, of.reading
+        try:
+            found = [_of_project(of.project, record) for record in records]
+            folding.look_up(of, [event for events in found for event in events])
+        except (SQLAlchemyError, LogError):
+            raise
+        except Exception as error:
+            raise UnreadableError(repr(error)) from error
+        for n, (record, events) in enumerate(zip(records, found, strict=True)):
+            if self.is_full:
+                return list(records[n:])
+            self.batch.partitions[partition.at] = partition
+            self.batch.backfills[partition.at, of.project] = of
+            of.since = record.timestamp if of.since == NEVER else of.since
+            reading.time = max(reading.time, record.timestamp)
+            try:
+                folding.gather(of, events)
+            except (SQLAlchemyError, LogError):
+                raise
+            except Exception as error:
+                raise PoisonError(record, partition.next_offset) from error
+            reading.next_offset = record.next_offset
+            self.batch.read += len(record.value)
+            metrics.GATHERED.inc(len(events))
         return []
 
     def close(self) -> Batch:
@@ -123,7 +177,10 @@ class Compute:
             move = Move(partition.at, partition.version, partition.next_offset, partition.time, partition.halted)
             batch.changes.moves.append(move)
             partition.version += 1
-        self._folding.close(batch.changes, batch.partitions)
+        for (at, project), each in batch.backfills.items():
+            batch.changes.backfills.setdefault((at, project), each.row(at.partition))
+        readings = {each.reading.at: each.reading for each in batch.backfills.values()}
+        self._folding.close(batch.changes, {**batch.partitions, **readings})
         self._attributor.close(batch.changes)
         return batch
 
@@ -139,6 +196,7 @@ class Compute:
     def clear(self) -> None:
         """Forget everything in memory."""
         self.batch = Batch()
+        self.waits_for = None
         self._folding.clear()
         self._attributor.clear()
 
@@ -175,6 +233,8 @@ class Compute:
                 self._learn(partition, project, expire(known, partition.time))
         if isinstance(content, RulebookSwitch):
             self._switch(partition, content)
+        elif isinstance(content, Backfilled) and record.topic == EVENTS:
+            self._backfilled(partition, content)
         elif isinstance(content, ImportEnd) and record.topic == EVENTS:
             self._folding.import_ended(partition, content.project)
         elif isinstance(content, Command) and record.topic == EVENTS:
@@ -195,7 +255,37 @@ class Compute:
             known = partition.spans.get(switch.project, {})
             heard = self._folding.has_heard(partition, switch.project)
             self._learn(partition, switch.project, switched(known, Switch(adopted, program, partition.time, heard)))
+            self._ends(partition, switch.project)
+            self._reads_again(partition, switch.project)
             self._folding.switched(partition, switch.project)
+
+    def _reads_again(self, partition: Partition, project: str, stored: BackfillRow | None = None) -> None:
+        """From the beginning of the log, or from where that was `stored`, for facts that began, if they did."""
+        keys = missing(partition.spans.get(project, {}))
+        if keys:
+            gathers = gathering(partition.programs[project], keys)
+            partition.backfills[project] = backfill(partition.at.partition, gathers, stored)
+
+    def _is_early(self, partition: Partition, said: Backfilled) -> Backfill | None:
+        """What has not come so far that this can be said of it."""
+        each = partition.backfills.get(said.project)
+        is_behind = each is not None and each.version == said.version and each.reading.next_offset < partition.next_offset
+        return each if is_behind else None
+
+    def _backfilled(self, partition: Partition, said: Backfilled) -> None:
+        """What was gathered takes its place. Of another version it is overtaken, and the same is said twice."""
+        each = partition.backfills.get(said.project)
+        if each is not None and each.version == said.version:
+            self._ends(partition, said.project)
+            self._learn(partition, said.project, filled(partition.spans[said.project], said.version, each.since))
+            self._folding.everybody(partition, said.project)
+
+    def _ends(self, partition: Partition, project: str) -> None:
+        """A second reading, if there is one."""
+        each = partition.backfills.pop(project, None)
+        if each is not None:
+            self.batch.changes.backfills[partition.at, project] = None
+            self.batch.changes.forget_seen.append((each.reading.at, NEVER))
 
     def _learn(self, partition: Partition, project: str, known: Mapping[str, Span]) -> None:
         """What the partition knows from here on, and the program that goes by it."""

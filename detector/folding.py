@@ -10,10 +10,12 @@ from contracts.messages import LEAD_EVENTS, Command, DeadLetter, LeadEvent, Plac
 from contracts.partition import partition_of
 from detector import metrics
 from detector.agenda import Agenda, Key
+from detector.backfill import Backfill
 from detector.busiest import Busiest
 from detector.cache import Cache
 from detector.changes import AccountRow, Buried, Changes, CommandRow, DueRow, FactRow, OutboxRow
 from detector.core.account import Account
+from detector.core.backfill import gather
 from detector.core.commands import Applied, apply
 from detector.core.instants import NEVER
 from detector.core.judge import advance, import_ended, process
@@ -119,6 +121,19 @@ class Folding:
             if account.ledger.due != NEVER:
                 self._schedule(partition, key, account)
 
+    def look_up(self, backfill: Backfill, events: Sequence[UsageEvent]) -> None:
+        """Load what `gather` will need for these."""
+        self._stored = self._store.load(self._accounts.missing(set(map(_NAMED, events))))
+        self._seen.prepare(backfill.reading.at, events)
+
+    def gather(self, backfill: Backfill, events: Sequence[UsageEvent]) -> None:
+        """Those of one record of a second reading."""
+        for event in self._seen.without_copies(backfill.reading, events):
+            key = (event.project, event.account or "")
+            account = self._account(key)
+            gather(backfill.gathers, account, event)
+            self._accounts.touch(key, account)
+
     def has_heard(self, partition: Partition, project: str) -> bool:
         """Whether any event of the project came to the partition."""
         return self._inventory.has_heard(partition, project)
@@ -131,8 +146,11 @@ class Folding:
 
     def switched(self, partition: Partition, project: str) -> None:
         """The partition judges the project by another rulebook from here on. Where nobody may be missed, everybody is due."""
-        if not partition.programs[project].asks_everybody:
-            return
+        if partition.programs[project].asks_everybody:
+            self.everybody(partition, project)
+
+    def everybody(self, partition: Partition, project: str) -> None:
+        """Is due."""
         names = {*self._store.names(project), *(account for of, account in self._accounts if of == project)}
         for name in sorted(names):
             if partition_of(project, name, self._of_events) == partition.at.partition:

@@ -4,6 +4,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 EVENTS = Counter("handraiser_detector_events", "Usage events read, copies included.", ["topic"])
 DUPLICATES = Counter("handraiser_detector_duplicates", "Usage events dropped because their id was seen before.")
+GATHERED = Counter("handraiser_detector_events_backfilled", "Usage events read again for facts that a rulebook began to keep.")
 WITHOUT_RULEBOOK = Counter("handraiser_detector_events_without_rulebook", "Usage events of projects without a rulebook.")
 DROPPED = Counter("handraiser_detector_events_dropped", "Usage events that the rulebook's drop_events made count for nothing.")
 SILENT = Counter(

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from contracts.messages import EVENTS
 from detector import metrics
-from detector.changes import Checkpoint
+from detector.changes import BackfillRow, Checkpoint
 from detector.compute import Compute
 from detector.core.rulebook.model import Span
 from detector.partition import Partition
@@ -17,8 +17,8 @@ from eventlog.port import Consumer, Log, OffsetOutOfRangeError, TopicPartition
 from runtime.clock import Clock
 
 _log = logging.getLogger("detector")
-_Rulebooks: TypeAlias = tuple[Mapping[str, int], Mapping[str, Mapping[str, Span]]]
-"""The versions that a partition has adopted, and what it knows of keys that were not always there."""
+_Rulebooks: TypeAlias = tuple[Mapping[str, int], Mapping[str, Mapping[str, Span]], Mapping[str, BackfillRow]]
+"""The versions that a partition has adopted, what it knows of keys that were not always there, and how far it was read again."""
 
 
 class Ownership:
@@ -64,14 +64,14 @@ class Ownership:
         # Only now, when nobody else moves the checkpoints any more: an end of before may lie behind what another has read.
         ends = self._consumer.end_offsets()
         adoption = {topic: self._store.rulebooks.adoption(topic) for topic in {at.topic for at in taken}}
-        spans = self._store.rulebooks.spans()
+        spans, backfills = self._store.rulebooks.spans(), self._store.backfills.all()
         for at, checkpoint in taken.items():
             if at.topic in others:
                 self._stop(at, checkpoint, others[at.topic])
             else:
                 adopted = {project: by[at.partition] for project, by in adoption[at.topic].items() if at.partition in by}
                 known = spans.get(at.partition, {}) if at.topic == EVENTS else {}
-                self._begin(at, checkpoint, (adopted, known), beginnings[at], ends[at])
+                self._begin(at, checkpoint, (adopted, known, backfills.get(at.partition, {})), beginnings[at], ends[at])
         self._assigned, self._generation = assigned, generation
         metrics.OWNED.clear()
         for topic, count in Counter(at.topic for at in assigned).items():

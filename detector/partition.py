@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from contracts.messages import Place
 from detector.agenda import Agenda, Key
@@ -10,6 +11,9 @@ from detector.core.instants import NEVER
 from detector.core.rulebook.model import Span
 from detector.core.rulebook.program import Program
 from eventlog.port import Record, TopicPartition
+
+if TYPE_CHECKING:
+    from detector.backfill import Backfill
 
 
 @dataclass(slots=True)
@@ -27,6 +31,8 @@ class Partition:
     """Of `events`: project -> key -> since when facts are kept and rules are judged that were not always, and what is gone."""
     spans_end: int = NEVER
     """Partition time until which nothing of it is gone for too long."""
+    backfills: "dict[str, Backfill]" = field(default_factory=dict)
+    """Of `events`: project -> the second reading, for facts of which not all was kept."""
     barrier: tuple[int, str] | None = None
     """(offset, why): from this record on nothing is read, for a defect was met there."""
     halted: str | None = None

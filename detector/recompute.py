@@ -12,6 +12,8 @@ from typing import TypeAlias
 from contracts.messages import EVENTS, Command, Place, UsageEvent
 from detector.agenda import Key
 from detector.attributor import Attributor
+from detector.backfill import Backfill
+from detector.backfilling import Backfilling
 from detector.changes import Changes
 from detector.compute import Compute, PoisonError
 from detector.folding import Folding
@@ -22,7 +24,7 @@ from detector.seen import SeenIds
 from detector.seen_commands import SeenCommands
 from detector.store import DetectorStore
 from detector.store.audit import Scope
-from eventlog.port import Consumer, LogError, OffsetOutOfRangeError, Record, TopicPartition
+from eventlog.port import Consumer, Log, LogError, OffsetOutOfRangeError, Record, TopicPartition
 
 POLL_S = 1.0
 POLL_BYTES_MAX = 4 * 1024 * 1024
@@ -66,6 +68,12 @@ class Narrowed(Folding):
     def take(self, partition: Partition, place: Place, events: Sequence[UsageEvent], changes: Changes) -> None:
         super().take(partition, place, [event for event in events if self._covers(event)], changes)
 
+    def look_up(self, backfill: Backfill, events: Sequence[UsageEvent]) -> None:
+        super().look_up(backfill, [event for event in events if self._covers(event)])
+
+    def gather(self, backfill: Backfill, events: Sequence[UsageEvent]) -> None:
+        super().gather(backfill, [event for event in events if self._covers(event)])
+
     def command(self, partition: Partition, place: Place, command: Command, changes: Changes) -> None:
         if self._covers(command):
             super().command(partition, place, command, changes)
@@ -79,6 +87,7 @@ class Recompute:
 
     def __init__(  # noqa: PLR0913 - here everything meets
         self,
+        log: Log,
         consumer: Consumer,
         scratch: DetectorStore,
         programs: Programs,
@@ -95,6 +104,7 @@ class Recompute:
         """
         folding = Narrowed(scratch, seen_key, scope, of_events)
         self._compute = Compute(programs, folding, Attributor(scratch.people, 1))
+        self._backfilling = Backfilling(log, self._compute, lambda: 0)
         self._consumer = consumer
         self._scratch = scratch
         self._on_progress = on_progress
@@ -134,11 +144,12 @@ class Recompute:
 
     def _acquire(self) -> None:
         """Take up every partition where the scratch database stands."""
-        spans = self._scratch.rulebooks.spans()
+        spans, backfills = self._scratch.rulebooks.spans(), self._scratch.backfills.all()
+        self._backfilling.drop()
         for number, at in self._partitions.items():
             checkpoint = self._scratch.checkpoints.acquire(at, "verify", 0, 0)
             partition = self._owned[at] = Partition(at, checkpoint.version, checkpoint.next_offset, checkpoint.time)
-            self._compute.acquire(partition, self._scratch.rulebooks.adopted(at), spans.get(number))
+            self._compute.acquire(partition, self._scratch.rulebooks.adopted(at), spans.get(number), backfills.get(number))
             stop = self.stops.get(number)
             if stop is not None and stop[0] <= partition.next_offset:
                 partition.halted = stop[1]
@@ -161,6 +172,8 @@ class Recompute:
         while records:
             try:
                 records = self._compute.take(self._owned, records)
+                if self._compute.waits_for is not None:
+                    self._backfilling.step(self._owned, wait=True)
             except PoisonError as poison:
                 # What was computed is lost with it: again from what is committed, and this time not so far.
                 self._compute.clear()

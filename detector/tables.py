@@ -60,6 +60,21 @@ adopted_since = sa.Table(
     sa.Column("since", sa.BigInteger, nullable=False),
     sa.Column("gone", sa.BigInteger, nullable=False),
     sa.Column("last", sa.Integer, nullable=False),
+    sa.Column("filled", sa.Integer, nullable=False, server_default="0"),
+)
+
+# How far a partition of `events` was read again for them.
+backfills = sa.Table(
+    "backfills",
+    metadata,
+    sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("begin", sa.BigInteger, nullable=False),
+    sa.Column("next_offset", sa.BigInteger, nullable=False),
+    sa.Column("time", sa.BigInteger, nullable=False),
+    sa.Column("since", sa.BigInteger, nullable=False),
+    sa.Column("started_at", sa.BigInteger, nullable=False),
 )
 
 # Rewritten all the time: no index but the key (an index on a column that changes halves the speed of PostgreSQL).

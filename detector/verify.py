@@ -78,6 +78,7 @@ def _verify(log: Log, store: DetectorStore, scope: Scope, folded: Scope, on_prog
     with tempfile.TemporaryDirectory(prefix="handraiser-verify-") as folder, scratch(Path(folder)) as engine:
         consumer = log.consumer([EVENTS])
         recompute = Recompute(
+            log,
             consumer,
             DetectorStore(engine),
             Programs(store.rulebooks),

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
 from detector import metrics
 from detector.attributor import Attributor
+from detector.backfilling import Backfilling
 from detector.compute import Batch, Compute, PoisonError, UnreadableError
 from detector.core.seen import KEY_BYTES
 from detector.folding import Folding
@@ -91,6 +92,7 @@ class Worker:
         self._clock = clock
         self._consumer = log.consumer(TOPICS, group)
         self._compute = Compute(Programs(store.rulebooks), folding, attributor)
+        self._backfilling = Backfilling(log, self._compute, clock)
         self._publisher = Publisher(store.outbox, producer, clock)
         self._ownership = Ownership(log, self._consumer, store, self._compute, clock=clock, owner=owner)
         self._committer = committer or ThreadPoolExecutor(max_workers=1, thread_name_prefix="detector-commit")
@@ -153,6 +155,7 @@ class Worker:
     def close(self) -> None:
         """Wait for what is being committed; leave the group."""
         self._committer.shutdown(wait=True)
+        self._backfilling.drop()
         self._consumer.close()
 
     def wake(self) -> None:
@@ -178,7 +181,11 @@ class Worker:
             self._publisher.expect()
             metrics.HALTED.set(self._ownership.halted())
         busy = self._committing is not None
-        self._fill(0 if busy else timeout_s)
+        owned = self._ownership.owned
+        backfills = self._backfilling.is_due(owned)
+        self._fill(0 if busy or backfills else timeout_s)
+        if backfills and (not self._careful or self._compute.waits_for is not None):
+            self._backfilling.step(owned, wait=not self._compute.batch.partitions)
         self._settle()
         handed_over = bool(self._compute.batch.partitions)
         if handed_over:
@@ -191,8 +198,9 @@ class Worker:
             self._compute.rest()
         self._suspect = None
         # Every turn, for the partition next door may never be quiet.
-        ticked = tick(self._ownership.owned.values(), self._consumer, self._producer, self._clock())
-        return handed_over or busy or ticked or bool(self._left)
+        ticked = tick(owned.values(), self._consumer, self._producer, self._clock())
+        announced = self._backfilling.announce(owned, self._producer)
+        return handed_over or busy or ticked or announced or backfills or bool(self._left)
 
     def _fill(self, timeout_s: float) -> None:
         """Compute what can be read: until the batch is full or nothing is left, or we keep up and the running commit returns."""
@@ -200,14 +208,14 @@ class Worker:
         records = self._left or self._consumer.poll(timeout_s, POLL_BYTES_MAX)
         if self._careful and records:
             self._careful -= 1
-            self._suspect, self._left = records[0], records[1:]
-            self._compute.take(self._ownership.owned, records[:1])
+            self._suspect = records[0]
+            self._left = [*self._compute.take(self._ownership.owned, records[:1]), *records[1:]]
             return
         while records:
             self._left = self._compute.take(self._ownership.owned, records)
             is_behind = sum(len(record.value) for record in records) >= BEHIND_BYTES
             full = self._compute.is_full or self._clock() - began_at >= (BEHIND_MS_MAX if is_behind else BATCH_MS_MAX)
-            if full or not (is_behind or self._is_committing()):
+            if full or self._left or not (is_behind or self._is_committing()):
                 return
             records = self._consumer.poll(0, POLL_BYTES_MAX)
 
@@ -254,6 +262,7 @@ class Worker:
         if committing is not None and committing.exception() is None:
             self._consumer.show_progress(committing.result())  # it has succeeded still
         self._left, self._suspect = [], None
+        self._backfilling.drop()
         self._compute.clear()
         self._ownership.release()
 

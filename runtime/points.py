@@ -17,6 +17,7 @@ POINTS: Final = (
     "ingest.append.after",  # in the log, no answer given
     "import.end.after",  # the end of an import is in every partition, no answer given
     "rulebook.store.after",  # a version is stored, nobody has switched to it
+    "rulebook.backfilled.after",  # the log was read again for it, and says so, nobody has read that
     "command.append.after",  # in the log, no answer given
     "detector.acquire.after",  # partitions are ours, nothing read
     "attributor.forward.before",  # accounts found, the batch not yet handed over

@@ -80,7 +80,7 @@ def _judged(program: Program, account: Account, event: UsageEvent, place: Place,
     since = fold(program, facts, event)
     begins = ledger.first_at < 0 or event.timestamp < ledger.first_at
     if begins:
-        account.came(program.version)
+        account.came(program.version, program.newest_filled)
         ledger.first_at = event.timestamp
         account.ledger_changed()
     if event.historical or ledger.importing:
@@ -137,24 +137,27 @@ def advance(program: Program, account: Account, place: Place) -> list[LeadEvent]
 
 
 def switched(program: Program, account: Account, place: Place) -> list[LeadEvent]:
-    """The account meets this rulebook for the first time since it was read: what others kept goes, what this one began begins.
+    """The account meets this rulebook for the first time since it was read, or since its facts were made whole: what others kept
+    goes, what this one began begins.
 
-    Rules that it switched on are judged from where they start, once, unless the account came with it, or later.
+    Rules that it switched on, or whose facts are whole now, are judged from where they start, once, unless the account came with
+    it, or later.
     """
     account.judged_by = program
     account.resting.clear()
     ledger = account.ledger
-    before = ledger.version
+    before, filled = ledger.version, ledger.filled
     is_new = before < program.version
     account.forget(program.keeps, [key for key, version in program.anew.items() if version > before] if is_new else ())
-    if not is_new or (ledger.first_at < 0 and ledger.came < 0):
+    account.take_over(program.filled, program.version)
+    if (not is_new and filled >= program.newest_filled) or (ledger.first_at < 0 and ledger.came < 0):
         return []
-    ledger.version = program.version
+    ledger.version, ledger.filled = program.version, program.newest_filled
     account.ledger_changed()
     if ledger.first_at < 0 or ledger.importing:
         return []
     session = Judgement(program, account, place)
-    started = [judged for judged in program.judged.values() if _starts(judged, account, before)]
+    started = [each for each in program.judged.values() if _starts(each, account, before) or _is_filled(each, account, filled)]
     for judged in started:
         session.starts(judged)
     session.follow(but=started)
@@ -168,6 +171,11 @@ def _starts(judged: Judged, account: Account, before: int) -> bool:
     return start is not None and start.version > before
 
 
+def _is_filled(judged: Judged, account: Account, before: int) -> bool:
+    """Whether facts that it rests on became whole since those of version `before` did, and were not whole in this account."""
+    return judged.filled > max(before, account.facts.came)
+
+
 def import_ended(program: Program, account: Account, place: Place) -> list[LeadEvent]:
     """All of the account's history is folded: its whole timeline is judged, once."""
     if account.judged_by is not program and (told := switched(program, account, place)):
@@ -177,7 +185,7 @@ def import_ended(program: Program, account: Account, place: Place) -> list[LeadE
     account.ledger.importing = False
     session = Judgement(program, account, place, history=True)
     for judged in program.judged.values():
-        session.again(judged, -1)
+        session.starts(judged)
         state = account.ledger.rules.get(judged.name)
         if state is not None:
             session.until(judged, state, place.time)
@@ -317,11 +325,11 @@ class Judgement:
             self.again(judged, t)
 
     def starts(self, judged: Judged) -> None:
-        """From where it was switched on until it was judged, or until the switch."""
-        start = judged.start
-        assert start is not None  # noqa: S101 - who has none was always there
-        self._judged_until(start.since)
-        self.again(judged, start.at)
+        """From where it was switched on, else since ever, until it was judged, or until the switch."""
+        start = judged.start_for(self._account.facts)
+        if start is not None:
+            self._judged_until(start.since)
+        self.again(judged, -1 if start is None else start.at)
 
     def came_to_now(self) -> None:
         """Whatever is judged again later is judged until partition time at least."""

@@ -125,6 +125,8 @@ class Ledger(msgspec.Struct, array_like=True):
     """The version of the rulebook by which its first event was folded; 0: before there was any, -1: that is not known."""
     version: int = 0
     """The version that it was judged by last: what another one began has been seen to."""
+    filled: int = 0
+    """The newest version for which the log was read again whose facts it has."""
 
     def lead(self, lead_id: str) -> OpenLead | None:
         return next((lead for lead in self.open_leads.values() if lead.lead_id == lead_id), None)

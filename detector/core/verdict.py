@@ -25,7 +25,7 @@ def holds(judged: Judged, moment: Moment) -> Verdict:
     """Whether a rule (`program.judged["limit/contacts"]`) holds at a moment, from events with timestamp ≤ t only."""
     if not judged.look(moment):
         return _FALSE
-    guard = judged.guard(moment)
+    guard = None if judged.waits and judged.waits_for(moment.facts) else judged.guard(moment)
     if guard is False:
         return _FALSE
     if not judged.stepped or judged.limit is None:

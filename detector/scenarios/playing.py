@@ -9,12 +9,14 @@ import msgspec
 
 from contracts.messages import Command, LeadEvent, Place, UsageEvent
 from detector.core.account import Account
+from detector.core.backfill import gather, gathering
 from detector.core.commands import apply
 from detector.core.judge import advance, import_ended, process
 from detector.core.ledger import Signal
-from detector.core.rulebook.adoption import Switch, kept, switched
+from detector.core.rulebook.adoption import Switch, filled, kept, missing, switched
 from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.model import Span
+from detector.core.rulebook.program import Program
 from detector.core.seen import DAY_MS, WINDOW_DAYS, hour_of
 from detector.scenarios import times
 from detector.scenarios.language import EVENTS
@@ -102,6 +104,8 @@ class One:
         self._chunks: dict[tuple[str, int], bytes] = {}
         """Of the account, as a database would have them."""
         self._seen: dict[tuple[str, int], int] = {}
+        self._log: list[UsageEvent] = []
+        """Without copies."""
         self._commands: set[str] = set()
         self._program = scenario.program
         """By which it is judged now."""
@@ -151,8 +155,16 @@ class One:
             self._versions[new.version] = new
             self._spans = switched(self._spans, Switch(old, new, place.time))
             former = kept(self._spans, self._versions.__getitem__)
+            self._read_again(new)
             self._program = compile_rulebook(plain.rulebook, new.version, self._spans, former)
         self._hear(advance(self._program, self.account, place))
+
+    def _read_again(self, new: Program) -> None:
+        """For facts that it began, from the beginning. That takes no time here: a detector needs some, and rules wait for it."""
+        program = gathering(new, missing(self._spans))
+        for event in self._log:
+            gather(program, self.account, event)
+        self._spans = filled(self._spans, new.version, -1)
 
     def _commanded(self, number: int, line: Line) -> None:
         if str(number) in self._commands:
@@ -179,6 +191,7 @@ class One:
         today, key = place.time // DAY_MS, (event.id, hour_of(event))
         if self._seen.get(key, -1) < today - WINDOW_DAYS:
             self._seen[key] = today
+            self._log.append(event)
             self._hear(process(self._program, self.account, event, place))
 
     def _usage(self, number: str, line: Line) -> UsageEvent:

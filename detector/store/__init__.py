@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from detector.changes import Changes
 from detector.store.accounts import Accounts, Seen, write_accounts, write_due, write_seen
 from detector.store.audit import Snapshot, snapshot
+from detector.store.backfills import Backfills, write_backfills
 from detector.store.checkpoints import Checkpoints, PartitionLostError, TopicMismatchError, refuse_another, swap
 from detector.store.commands import Commands, write_commands
 from detector.store.event_names import EventNames, write_event_names
@@ -37,6 +38,7 @@ class DetectorStore:
         self.accounts = Accounts(engine)
         self.seen = Seen(engine)
         self.rulebooks = Rulebooks(engine)
+        self.backfills = Backfills(engine)
         self.leads = Leads(engine)
         self.commands = Commands(engine)
         self.dead_letters = DeadLetters(engine)
@@ -55,6 +57,7 @@ class DetectorStore:
             reach("detector.commit.swapped")
             write_adopted(tx, changes.adopted)
             write_spans(tx, changes.spans)
+            write_backfills(tx, changes.backfills)
             write_accounts(tx, changes.accounts, changes.facts)
             write_due(tx, changes.due, changes.no_longer_due)
             write_leads(tx, changes.lead_events)

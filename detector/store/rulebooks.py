@@ -15,6 +15,9 @@ from eventlog.port import TopicPartition
 ADD_TRIES = 20
 """Of two that are added at once, PostgreSQL refuses one: it is tried with the next number."""
 
+_NUL = "\x01"
+"""In a key, for a NUL: PostgreSQL has none in texts."""
+
 
 @dataclass(frozen=True, slots=True)
 class RulebookLine:
@@ -95,7 +98,7 @@ class Rulebooks:
         found: dict[int, dict[str, dict[str, Span]]] = {}
         with self._engine.connect() as tx:
             for partition, name, key, *span in tx.execute(query):
-                found.setdefault(partition, {}).setdefault(name, {})[key] = Span(*span)
+                found.setdefault(partition, {}).setdefault(name, {})[key.replace(_NUL, "\0")] = Span(*span)
         return found
 
     def adopted(self, partition: TopicPartition) -> dict[str, int]:
@@ -123,7 +126,7 @@ def write_spans(tx: sa.Connection, spans: Mapping[tuple[TopicPartition, str], Ma
     c = tables.adopted_since.c
     for (at, project), known in spans.items():
         tx.execute(sa.delete(tables.adopted_since).where(c.partition == at.partition, c.project == project))
-        rows = [(at.partition, project, key, *each) for key, each in sorted(known.items())]
+        rows = [(at.partition, project, key.replace("\0", _NUL), *each) for key, each in sorted(known.items())]
         insert(tx, tables.adopted_since, ("partition", "project", "key", *Span._fields), rows)
 
 

@@ -16,7 +16,18 @@ from contracts.codec import (
     encode_frames,
     kind_of,
 )
-from contracts.messages import Command, DeadLetter, ImportEnd, LeadEvent, Place, RecordKind, RulebookSwitch, Tick, UsageEvent
+from contracts.messages import (
+    Backfilled,
+    Command,
+    DeadLetter,
+    ImportEnd,
+    LeadEvent,
+    Place,
+    RecordKind,
+    RulebookSwitch,
+    Tick,
+    UsageEvent,
+)
 
 EVENT = UsageEvent(project="acme", id="m1", type="track", timestamp=1767225600123, received_at=1767225600456)
 FULL_EVENT = UsageEvent(
@@ -89,6 +100,7 @@ GOLDEN_FRAMES: list[tuple[RecordKind, list[UsageEvent | DeadLetter], bytes]] = [
 ]
 GOLDEN_MESSAGES: list[tuple[Alone, bytes]] = [
     (RulebookSwitch(project="acme", version=4), b'\x01r{"project":"acme","version":4}'),
+    (Backfilled(project="acme", version=4), b'\x01b{"project":"acme","version":4}'),
     (Tick(at=5), b'\x01t{"at":5}'),
     (ImportEnd(project="acme", import_id="i-1"), b'\x01i{"project":"acme","import_id":"i-1"}'),
     (

@@ -37,7 +37,7 @@ STEAL_AT = (
     "outbox.delete.after",
 )
 """Outside of transactions: SQLite would make the thief wait for them."""
-RARE = ("ticker.append.after", "import.end.after", "rulebook.store.after", "command.append.after")
+RARE = ("ticker.append.after", "import.end.after", "rulebook.store.after", "rulebook.backfilled.after", "command.append.after")
 """Reached only once or twice in a scenario."""
 CRASHES = 4
 """Armed in each scenario; seeds take turns, so that every point has its share."""

@@ -23,6 +23,8 @@ from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED, 
 from detector.changes import CommandRow
 from detector.commander import Commander
 from detector.core.account import Account
+from detector.core.instants import NEVER
+from detector.core.rulebook.definitions import RULE
 from detector.core.rulebook.parse import parse
 from detector.metrics import LOST
 from detector.rulebook_routes import adopt
@@ -190,9 +192,12 @@ class Machine:
                     self._site.loop.run_until_complete(task)
 
     def is_quiet(self, *, told: bool) -> bool:
-        """Nobody waits for an account, the outbox is empty; if `told`, lead events are taken in and no delivery is open."""
+        """Nobody waits for an account, the outbox is empty, facts are whole.
+
+        If `told`, lead events are taken in, and no delivery is open.
+        """
         with self._looking() as database:
-            left = database.execute("SELECT (SELECT count(*) FROM held) + (SELECT count(*) FROM outbox)").fetchone()[0]
+            left = database.execute(_LEFT).fetchone()[0]
         if not told:
             return not left
         health = notifier.health.report(self.deliveries, self._consumer.end_offsets(), self.now)
@@ -250,6 +255,14 @@ class Machine:
         for engine in self._site.engines.values():
             engine.dispose()
         shutil.rmtree(self._site.folder)
+
+
+_LEFT = f"""
+SELECT (SELECT count(*) FROM held) + (SELECT count(*) FROM outbox) + (
+    SELECT count(*) FROM adopted_since WHERE version > 0 AND filled = 0 AND gone = {NEVER} AND key NOT LIKE '{RULE}%'
+)
+"""
+"""Who waits for an account, lead events to be sent, and facts for which the log is still to be read again."""
 
 
 def losses() -> float:

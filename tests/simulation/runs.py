@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contracts.messages import LeadEvent, RulebookSwitch
+from contracts.messages import Backfilled, LeadEvent, RulebookSwitch
 from detector.changes import CommandRow
 from detector.reading import read
 from detector.store.leads import LeadFilter
@@ -24,6 +24,9 @@ HAPPENED = (
     *("command applied", "command refused", "import judged"),
 )
 """What must be seen to come about under faults."""
+
+BACKFILLED = "rulebook.backfilled.after"
+"""The place that only a rulebook reaches that begins facts in the midst of a life."""
 
 Signal = tuple[str, str, str, str | None, int]
 Lead = tuple[str, str, str, tuple[tuple[Any, ...], ...]]
@@ -109,6 +112,7 @@ class Runs:
         And so says `verify`. Which lead is found by which version depends on the log, so there is no calm story to compare with.
         """
         chaos, days = Chaos(seed), story(seed, in_order=False, switches=True)
+        chaos.armed |= {BACKFILLED: 1} if seed % 2 else {}
         with self._machine(chaos) as machine:
             scenario = Scenario(machine, chaos, days)
             scenario.play()
@@ -128,6 +132,8 @@ class Runs:
         assert got.lead_events == again.lead_events
         assert got.commands == again.commands
         self._count(got, {time for day in days for time in day.times})
+        self.happened["the log was read again"] += sum(isinstance(read(each), Backfilled) for each in records)
+        self.happened["died when it was"] += chaos.crashes[BACKFILLED]
         for event in got.lead_events.values():
             self.happened[f"version {min(event.rulebook_version, 3)}"] += 1
         self.happened["found by a rule that was switched on"] += sum(

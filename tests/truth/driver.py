@@ -9,6 +9,7 @@ import msgspec
 from contracts import messages
 from contracts.messages import LeadEvent, Place, UsageEvent
 from detector.core.account import Account
+from detector.core.backfill import gather
 from detector.core.commands import apply
 from detector.core.ids import lead_id, signal_id
 from detector.core.judge import advance, process
@@ -72,6 +73,7 @@ class Detector:
         self.account = Account.new(PROJECT, ACCOUNT)
         self.chunks: dict[tuple[str, int], bytes] = {}
         self.seen: set[str] = set()
+        self.read_again: set[str] = set()
         self.time = self.offset = 0
         self.lead_events: list[LeadEvent] = []
 
@@ -80,6 +82,13 @@ class Detector:
         if event["id"] not in self.seen:
             self.seen.add(event["id"])
             self.lead_events += process(self.program, self.account, usage(event), place)
+
+    def reads_again(self, log: list[Event], program: Program) -> None:
+        """For the facts that this folds, beside those that are judged by. Copies are dropped as at first."""
+        for event in log:
+            if event["id"] not in self.read_again:
+                self.read_again.add(event["id"])
+                gather(program, self.account, usage(event))
 
     def says(self, command: Command, *, times: int = 1) -> None:
         """A record of its own: what the record before has made due comes first, and what is due by then last.

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detector.core.backfill import gathering
 from detector.core.measures.moment import Moment
-from detector.core.rulebook.adoption import Switch, switched
+from detector.core.rulebook.adoption import Switch, filled, missing, switched
 from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.definitions import definition
 from detector.core.rulebook.model import OnEnable, Rulebook, Span
@@ -36,8 +37,12 @@ def _without_rules(whole: Program) -> Program:
 
 def _switched_on(book: Rulebook, how: OnEnable, time: int) -> Program:
     """All rules begin, and facts were always kept."""
-    enabled = replace(book, rules=tuple(replace(rule, on_enable=how) for rule in book.rules))
+    enabled = _enabled(book, how)
     return compile_rulebook(enabled, 2, {definition(rule, enabled): Span(2, time) for rule in enabled.rules})
+
+
+def _enabled(book: Rulebook, how: OnEnable) -> Rulebook:
+    return replace(book, rules=tuple(replace(rule, on_enable=how) for rule in book.rules))
 
 
 def _plays(detector: Detector, log: list[Event], restarts: frozenset[int]) -> None:
@@ -46,6 +51,12 @@ def _plays(detector: Detector, log: list[Event], restarts: frozenset[int]) -> No
         detector.passes(detector.time)
         if index in restarts:
             detector.restarts()
+
+
+def _waits(detector: Detector, log: list[Event]) -> None:
+    """Nothing says what to keep of it."""
+    detector.account.came(0)
+    detector.seen, detector.time = {event["id"] for event in log}, log[-1]["received_at"]
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -92,6 +103,70 @@ def test_rules_that_are_switched_on_find_what_the_oracle_finds_in_any_order_of_w
     assert min(had.values()) >= had["cases"] * 0.05, had
 
 
+def _without_facts(book: Rulebook) -> Program:
+    """It keeps of all that what every rulebook keeps."""
+    return compile_rulebook(
+        replace(book, rules=(), score=None, segments={}, measures={}, limits={}, features={}, onboarding=None, plan_source=None),
+        1,
+    )
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_once_the_log_was_read_again_rules_find_what_they_had_found_with_facts_that_were_always_kept(part: int) -> None:
+    had = Counter[str]()
+
+    @own_cases(part)
+    @_CASES
+    @given(cases(), st.integers(1, 20), st.integers(0, 10), st.sampled_from(HOWS), st.integers(0, 10_000), st.booleans())
+    def holds_(case: Case, place: int, more: int, how: OnEnable, seed: int, is_first: bool) -> None:  # noqa: PLR0917 - one for each dice
+        """`is_first`: there was no rulebook before."""
+        place = min(place, len(case.log) - 1)
+        whole, end = program(case.book), place + more
+        begins = _without_facts(whole.rulebook)
+        detector, until = Detector(begins), Detector(begins)
+        for each in (detector, until):
+            if is_first:
+                _waits(each, case.log[:place])
+            else:
+                _plays(each, case.log[:place], case.restarts)
+        time = detector.time
+        new = compile_rulebook(_enabled(whole.rulebook, how), 2)
+        known = switched({}, Switch(None if is_first else begins, new, time))
+        detector.program = until.program = compile_rulebook(new.rulebook, 2, known)
+        gathers = gathering(detector.program, missing(known))
+        _plays(until, case.log[place:end], case.restarts)
+        told = [judged.name for judged in until.program.judged.values() if judged.waits_for(until.account.facts)]
+        assert not {signal.rule for signal in until.signals()} & {*told}
+        dice = Random(seed)
+        ahead = case.log[:end]
+        for event in case.log[place:end]:
+            detector.arrives(event)
+            size = dice.randint(0, len(ahead))
+            part_, ahead = ahead[:size], ahead[size:]
+            detector.reads_again(part_, gathers)
+            if dice.random() < 0.3:
+                detector.restarts()
+        detector.reads_again(ahead, gathers)
+        detector.program = compile_rulebook(new.rulebook, 2, filled(known, 2, -1))
+        if dice.random() < 0.5:
+            detector.restarts()
+        detector.passes(detector.time)
+        _plays(detector, case.log[end:], case.restarts)
+        detector.passes(case.horizon)
+        was_there = 0 <= detector.account.facts.came < 2
+        started = Started(time - how.back_ms, how.mode != "fire_all") if was_there else None
+        expected = newest(signals(case.book, case.log, case.horizon, (), started))
+        assert detector.signals() == expected
+        had["signals"] += bool(expected)
+        had["facts"] += bool(missing(known))
+        had["rules that waited"] += bool(told)
+        had["cases"] += 1
+
+    holds_()
+    print(dict(had))
+    assert min(had.values()) >= had["cases"] * 0.2, had
+
+
 @pytest.mark.parametrize("part", range(PARTS))
 def test_nothing_is_taken_for_known_that_is_not_while_facts_are_warming(part: int) -> None:
     """Whatever came before: what holds, or does not, by what was kept since, does so by all that there was."""
@@ -99,21 +174,25 @@ def test_nothing_is_taken_for_known_that_is_not_while_facts_are_warming(part: in
 
     @own_cases(part)
     @_CASES
-    @given(cases(), cases(), st.integers(1, 20), st.booleans())
-    def holds_(case: Case, other: Case, place: int, is_first: bool) -> None:
-        """`is_first`: there was no rulebook before."""
+    @given(cases(), cases(), st.integers(1, 20), st.sampled_from((None, 0, 3, 20)))
+    def holds_(case: Case, other: Case, place: int, begin: int | None) -> None:
+        """`begin`: of the log when it was read again; None: there was no rulebook before."""
+        is_first = begin is None
         book = {key: value for key, value in case.book.items() if key != "drop_events"}
         first = {key: value for key, value in other.book.items() if key != "drop_events"}
         place = min(place, len(case.log) - 1)
         old, new = program(first), compile_rulebook(program(book).rulebook, 2)
         detector = Detector(old)
         if is_first:
-            detector.account.came(0)
-            detector.seen, detector.time = {event["id"] for event in case.log[:place]}, case.log[place - 1]["received_at"]
+            _waits(detector, case.log[:place])
         else:
             _plays(detector, case.log[:place], case.restarts)
         known = switched({}, Switch(None if is_first else old, new, detector.time))
-        detector.program = compile_rulebook(new.rulebook, 2, known)
+        since = detector.time
+        if begin is not None and begin < place:
+            detector.reads_again(case.log[begin:place], gathering(new, missing(known)))
+            since = case.log[begin]["received_at"] if begin else -1
+        detector.program = compile_rulebook(new.rulebook, 2, filled(known, 2, since))
         _plays(detector, case.log[place:], case.restarts)
         detector.passes(case.horizon)
         time = case.log[place - 1]["received_at"]

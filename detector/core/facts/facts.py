@@ -14,12 +14,15 @@ from detector.core.facts.earliest import Earliest
 from detector.core.facts.milestones import Milestones
 from detector.core.facts.monthly import Monthly
 from detector.core.facts.parts import Parts
-from detector.core.facts.people import Activity, Traits
+from detector.core.facts.people import PLAN, Activity, Traits
 from detector.core.facts.series import Series, ZonedSeries
 from detector.core.facts.sights import Sights
 from detector.core.facts.store import Store, unpack
 from detector.core.facts.sums import Sums
 from detector.core.zones import zone
+
+ACTIVITY = "activity"
+"""The key of what every rulebook keeps: who was there when."""
 
 
 class _NoEvents(Series):
@@ -81,6 +84,28 @@ class Facts:
             self.stores.pop(key, None)
             self._stored.pop(key, None)
         return gone
+
+    def take_over(self, other: "Facts", keys: Collection[str]) -> list[str]:
+        """Has what the other has under these keys in place of its own. Those of them that are stores."""
+        firsts = {key: other.milestones.firsts[key] for key in keys if key in other.milestones.firsts}
+        self.milestones.firsts = {key: at for key, at in self.milestones.firsts.items() if key not in keys} | firsts
+        self.milestones.dirty = True
+        self.newest = max(self.newest, other.newest)
+        of_account = [key.removeprefix("account.") for key in keys if key.startswith(("account.", PLAN))]
+        of_people = [key.removeprefix("person.") for key in keys if key.startswith("person.")]
+        self.traits.take_over(other.traits, of_account, {})
+        if of_people:
+            self.people.take_over(other.people, of_people, self.activity.people)
+        stores = [key for key in keys if not key.startswith(("account.", "person.", PLAN)) and key not in firsts]
+        for key in stores:
+            self.stores.pop(key, None)
+            self._stored.pop(key, None)
+            if key in other.stores or key in other._stored:
+                self.stores[key] = other.store(key)
+                self.stores[key].dirty = True
+        if ACTIVITY in keys:
+            self.activity = cast("Activity", self.store(ACTIVITY))
+        return stores
 
     def series(self, key: str) -> Series:
         """To be read: what no event has reached is not made for it."""

@@ -198,6 +198,16 @@ class Traits:
                 self._changed.add(self._numbers[owner])
                 self.dirty = True
 
+    def take_over(self, other: "Traits", names: Collection[str], seen: Mapping[str, list[int]]) -> None:
+        """Has what the other has of these traits in place of its own. `seen`: as of `make_room`."""
+        self.forget(names)
+        for owner, theirs in other.owners.items():
+            for name in [name for name in names if name in theirs]:
+                if owner != OWN:
+                    self.make_room(owner, seen)
+                for entry in theirs[name].entries:
+                    self.add(owner, name, *entry)
+
     def history(self, owner: str, trait: str) -> History | None:
         return self.owners.get(owner, _NONE).get(trait)
 

@@ -6,6 +6,7 @@ It follows from the switches alone, so a replay finds the same.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
+from detector.core.facts.facts import ACTIVITY
 from detector.core.instants import NEVER
 from detector.core.rulebook.definitions import RULE
 from detector.core.rulebook.model import Span
@@ -27,23 +28,41 @@ class Switch(NamedTuple):
 def switched(known: Mapping[str, Span], switch: Switch) -> dict[str, Span]:
     """Key of facts, or of a rule -> what is known of it after the switch. Of what is not in it, nothing ever changed.
 
-    Before a project's first rulebook nothing is kept, and nobody can qualify: its rules are there since ever, and its facts are,
-    if nothing came.
+    Before a project's first rulebook nothing is kept. If nothing came either, its rules and its facts are there since ever.
     """
     old, new, time, heard = switch
     found = {key: each for key, each in known.items() if each.gone == NEVER or time - each.gone <= WAY_BACK_MS}
     if old is None:
-        return {key: Span(new.version, time) for key in new.keys if heard and not key.startswith(RULE)}
+        return dict.fromkeys({*new.keys, ACTIVITY}, Span(new.version, time)) if heard else {}
     for key in new.keys - old.keys:
         gone = found.pop(key, None)
         if gone is None:
             found[key] = Span(new.version, time)
         elif gone.version:
-            found[key] = Span(gone.version, gone.since)
+            found[key] = gone._replace(gone=NEVER, last=0)
     for key in old.keys - new.keys:
         begun = found.pop(key, Span())
         if not key.startswith(RULE):
             found[key] = begun._replace(gone=time, last=old.version)
+    return found
+
+
+def missing(known: Mapping[str, Span]) -> frozenset[str]:
+    """The keys of facts that began, and for which the log was not read again yet."""
+    return frozenset(
+        key for key, each in known.items() if each.version and not each.filled and each.gone == NEVER and not key.startswith(RULE)
+    )
+
+
+def filled(known: Mapping[str, Span], version: int, since: int) -> dict[str, Span]:
+    """The log was read again for all that was missing, under this version.
+
+    `since`: the partition time of the oldest record that was there; -1: it was the first of all.
+    """
+    found = dict(known)
+    for key in missing(known):
+        each = found[key]
+        found[key] = each._replace(since=since, filled=version) if since < each.since else each._replace(filled=-1)
     return found
 
 

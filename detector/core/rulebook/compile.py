@@ -37,6 +37,7 @@ from detector.core.rulebook.program import KEPT_NOTHING, Kept, Program
 from detector.core.rulebook.reactions import Reactions
 from detector.core.rulebook.reading import course_of, existence, guard, reading
 from detector.core.rulebook.references import RULES, conditions_behind, in_order
+from detector.core.rulebook.rests_on import Rests, Sources
 from detector.core.rulebook.scoring import PARTS, Test, score_reader, score_values, signals_behind
 from detector.core.rulebook.tree_walk import names_in
 from detector.core.rulebook.uses import asked_properties, other_sinks, paths_used, plan_sinks, told_apart
@@ -67,7 +68,7 @@ def compile_rulebook(
     `known`: since when what is kept and judged, where that is not always; `former`: what else is kept on.
     """
     known = known or {}
-    begun = {key: Begun(each.version, each.since) for key, each in known.items() if each.version and each.gone == NEVER}
+    begun = {key: Begun(each.version, each.since) for key, each in known.items() if each.is_partly}
     periods = Periods.of(rulebook)
     features = {name: feature_key(feature, periods.zone) for name, feature in rulebook.features.items()}
     onboarding = OnboardingReader(rulebook.onboarding, periods) if rulebook.onboarding is not None else None
@@ -99,8 +100,9 @@ def compile_rulebook(
         values |= warm_score(rulebook.score, values, readers, limits, begun)
     of_rules = _of_rules(rulebook.rules, limits, values, habits, ladder, score)
     starts = {rule.name: _start(rule, known.get(definition(rule, rulebook))) for rule in rulebook.rules} if known else {}
-    for name, start in starts.items():
-        of_rules[name] = [replace(each, start=start) for each in of_rules[name]]
+    if known:
+        rests = Rests(known, Sources(values, readers, onboarding, features, rulebook.limits, periods, rulebook.score, said))
+        of_rules = {name: [rests.told(each, starts[name]) for each in of_rules[name]] for name in of_rules}
     every = [each for rule in rulebook.rules for each in of_rules[rule.name]]
     followers = tuple(each for each in every if each.follows)
     judged = {each.name: each for each in (*(each for each in every if not each.follows), *followers)}
@@ -147,6 +149,7 @@ def compile_rulebook(
         keys=frozenset(stored | named | {definition(rule, rulebook) for rule in rulebook.rules}),
         keeps=frozenset(stored | {sink.key for sink in former.sinks} | ({ACTING} if former.acting else set())),
         anew={key: each.version for key, each in known.items() if each.version},
+        filled={key: each.filled for key, each in known.items() if each.filled > 0},
     )
 
 
@@ -221,6 +224,7 @@ def _judged(rule: Rule, values: Mapping[str, Value], habits: Habits, behind: Set
         lines=tuple(line_of(condition, read, habits) for condition in rule.when),
         guard=guard(rule.when, read),
         sources=tuple(dict.fromkeys(each for name in names for each in (read(name).parts or (read(name),)))),
+        behind=frozenset(behind),
         limits=frozenset(path.split(".")[1] for path in behind if path.startswith("limits.")),
         asked_key=asked_key(rule.name, rule.event, properties) if rule.event else None,
         of_person=not rule.event and any(path.startswith("person.") for path in behind),

@@ -109,6 +109,8 @@ class Judged:
     sources: tuple[Value, ...]
     """Of every name in its lines."""
     limit: LimitReader | None = None
+    behind: frozenset[str] = frozenset()
+    """All names behind its lines."""
     limits: frozenset[str] = frozenset()
     """The limits that it looks at, at hand or by name."""
     asked_key: str | None = None
@@ -122,6 +124,10 @@ class Judged:
     lead: str = ""
     start: Start | None = None
     """None: it was always there."""
+    waits: bool = False
+    """Whether it rests on facts for which the log is still to be read again: of accounts that were there it says nothing yet."""
+    filled: int = 0
+    """The newest version for which that was done for facts that it rests on; 0: for none."""
     stepped: bool = False
     """Whether it is judged by steps, be there any on the plan in force or not."""
     shaken_by: int | None = None
@@ -239,6 +245,10 @@ class Judged:
     def start_for(self, facts: Facts) -> Start | None:
         """None: the account came later, or the rule was always there."""
         return self.start if self.start is not None and facts.came < self.start.version else None
+
+    def waits_for(self, facts: Facts) -> bool:
+        """Whether nothing is said of this account yet."""
+        return self.waits and self.start_for(facts) is not None
 
     def course_at(self, t: int) -> Course:
         """What time alone can do to it from t on."""

@@ -269,13 +269,21 @@ class Span(NamedTuple):
     """Of a key of facts, or of a rule, in one partition.
 
     version, since: of the rulebook whose switch began it, and the partition time of that; 0: it was always there. gone: when a
-    switch removed it; last: the version that still had it.
+    switch removed it; last: the version that still had it. filled: by the version in force then the log was read again for it
+    (see backfill.py), and `since` is the time from which on that was there, -1: the log goes back to its beginning; -1: there was
+    nothing older to be read; 0: it was not yet.
     """
 
     version: int = 0
     since: int = 0
     gone: int = NEVER
     last: int = 0
+    filled: int = 0
+
+    @property
+    def is_partly(self) -> bool:
+        """Whether it began, is there, and something came before."""
+        return self.version > 0 and self.gone == NEVER and self.since >= 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,11 +74,19 @@ class Program:
     """Of all facts that it keeps, those of former versions too."""
     anew: Mapping[str, int]
     """Key -> the version with which it began, if that was not always."""
+    filled: Mapping[str, int]
+    """Key -> the version for which the log was read again for its facts, if it was."""
+
+    @property
+    def newest_filled(self) -> int:
+        """The newest version for which the log was read again; 0: for none."""
+        return max(self.filled.values(), default=0)
 
     @property
     def asks_everybody(self) -> bool:
         """Whether this version switched rules on that may say something of accounts to which nothing happens."""
         started = (each for each in self.judged.values() if each.start is not None and each.start.version == self.version)
+        started = (each for each in started if not each.waits)  # everybody will be asked when they no longer do
         return any(each.rule.on_enable.mode != "baseline" or each.moves_at(0) for each in started)
 
     def lead_type(self, name: str) -> LeadType:

@@ -9,7 +9,7 @@ from detector.core.instants import NEVER
 from detector.core.judge import advance
 from detector.core.partly import UNSURE, SomeOf, at_least
 from detector.core.rulebook import logic
-from detector.core.rulebook.adoption import WAY_BACK_MS, Switch, expire, expires, kept, switched
+from detector.core.rulebook.adoption import WAY_BACK_MS, Switch, expire, expires, filled, kept, missing, switched
 from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.definitions import RULE, definition
 from detector.core.rulebook.model import Span
@@ -66,7 +66,7 @@ def test_what_a_version_adds_begins_with_its_switch_and_what_it_shares_was_alway
 def test_before_a_first_rulebook_nothing_was_kept_of_who_was_there() -> None:
     assert switched({}, Switch(None, ONE, 1000, heard=False)) == {}
     known = switched({}, Switch(None, ONE, 1000, heard=True))
-    assert known == dict.fromkeys(ONE.keys - rules(ONE), Span(1, 1000)), "its rules are there since ever: nobody could qualify"
+    assert known == dict.fromkeys({*ONE.keys, "activity"}, Span(1, 1000))
 
 
 def test_who_goes_back_within_seven_days_finds_the_facts_and_rules_begin_anew() -> None:
@@ -121,6 +121,13 @@ def _switch(story: Story, day: float, text: str = SECOND) -> list[LeadEvent]:
     return advance(story.program, story.account, place(T0 + int(day * DAY), 1000))
 
 
+def _read_again(story: Story, since: float) -> None:
+    """There was nothing that is missing in it."""
+    new, known = story.program, switched({}, Switch(ONE, TWO, T0 + 3 * DAY))
+    known = filled(known, new.version, T0 + int(since * DAY))
+    story.program = compile_rulebook(new.rulebook, new.version, known)
+
+
 def _signals(story: Story, rule: str) -> list[float]:
     state = story.account.ledger.rules.get(rule)
     return [] if state is None else [(signal.qualified_at - T0) / DAY for signal in state.signals]
@@ -142,10 +149,37 @@ def test_a_rule_that_is_switched_on_tells_only_what_comes_later() -> None:
     assert _signals(story, "busy") == [13]
 
 
+def test_rules_wait_for_the_log_to_be_read_again_and_then_find_what_they_had_found() -> None:
+    story = Story(ONE)
+    story.happens("Invited", 1)
+    _switch(story, 3)
+    _passes(story, 12)
+    idle = story.program.judged["idle"]
+    assert (idle.waits, story.program.judged["busy"].waits) == (True, False)
+    assert _signals(story, "idle") == []
+    _read_again(story, since=1.5)
+    _passes(story, 12.5)
+    assert _signals(story, "idle") == [8.5], "what came before day 1.5 was gone, and lies within the window until then"
+
+
+def test_what_a_switch_began_is_missing_until_the_log_was_read_again() -> None:
+    known = switched({}, Switch(ONE, TWO, 1000))
+    assert missing(known) == facts(TWO) - facts(ONE)
+    whole = filled(known, 2, -1)
+    assert missing(whole) == frozenset()
+    assert {whole[key] for key in missing(known)} == {Span(2, -1, filled=2)}
+    assert not any(span.is_partly for key, span in whole.items() if not key.startswith(RULE))
+    assert {filled(known, 2, 1000)[key] for key in missing(known)} == {Span(2, 1000, filled=-1)}, "nothing older was there"
+    assert switched(whole, Switch(TWO, THREE, 2000)).keys() >= missing(known)
+    again = switched(switched(whole, Switch(TWO, THREE, 2000)), Switch(THREE, program(SECOND, 4), 3000))
+    assert missing(again) == frozenset(), "who goes back in time need not have it read once more"
+
+
 def test_little_is_not_known_before_the_window_is_covered() -> None:
     story = Story(ONE)
     story.happens("Invited", 1)
     _switch(story, 3)
+    _read_again(story, since=3)
     _passes(story, 9.9)
     assert _signals(story, "idle") == []
     _passes(story, 10)

@@ -73,7 +73,7 @@ def test_what_was_stored_before_there_was_any_of_this_is_read_as_never() -> None
     """Fields are stored by their place, so these lack at the end."""
     desk = Desk(aging())
     desk.contacts(8, 1)
-    *fields, quiet, _, _, _ = msgspec.to_builtins(desk.account.ledger)
+    *fields, quiet, _, _, _, _ = msgspec.to_builtins(desk.account.ledger)
     (state,), (lead,) = (list(fields[0].values()), list(fields[1].values()))
     state[3] = [signal[:-2] for signal in state[3]]
     del lead[-3:]

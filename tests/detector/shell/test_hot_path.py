@@ -19,7 +19,7 @@ from tests.detector.shell.world import World
 
 ACCOUNTS = 50
 HASH_BYTES = 8
-ROWS_BYTES = 14_120
+ROWS_BYTES = 14_270
 """Of the accounts of `pages`, packed. Of each person the shipped rules keep when they were here, by day and by week."""
 COMMIT = ["UPDATE checkpoints", "INSERT accounts", "INSERT seen", "INSERT event_names"]
 PUBLISH = ["SELECT outbox", "DELETE outbox"]
