@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 EVENTS = "events"
-"""Usage events that name their account, keyed by account; rulebook records, ends of imports."""
+"""Usage events that name their account, keyed by account; rulebook records, ends of backfills, ends of imports."""
 UNATTRIBUTED = "unattributed"
 """Usage events keyed by person: those without an account, and every group, identify and alias; rulebook records, ticks, ends of
 imports."""

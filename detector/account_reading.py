@@ -3,7 +3,9 @@
 from typing import NamedTuple
 
 from contracts.messages import EVENTS
+from contracts.partition import partition_of
 from detector.core.account import Account
+from detector.core.rulebook.adoption import missing
 from detector.core.rulebook.program import Program
 from detector.programs import Programs
 from detector.store import DetectorStore
@@ -37,6 +39,16 @@ class AccountReading:
         if account.is_unheard_of:
             raise ApiError(404, "account_not_found", _why_not(project, external_id, has_rulebook=True))
         return Found(program, account)
+
+    def waiting(self, program: Program, account: Account) -> frozenset[str]:
+        """What is judged of it, and says nothing yet because the log is read again for what that rests on."""
+        project = account.project
+        partition = partition_of(project, account.external_id, self._store.checkpoints.topics()[EVENTS].partitions)
+        known = self._store.rulebooks.spans(project).get(partition, {}).get(project, {})
+        if not missing(known):
+            return frozenset()
+        judged = self._programs.knowing(project, program.version, known).judged
+        return frozenset(name for name, each in judged.items() if each.waits_for(account.facts))
 
 
 def _why_not(project: str, external_id: str, *, has_rulebook: bool) -> str:

@@ -48,7 +48,9 @@ class Backfilling:
         )
 
     def step(self, owned: Mapping[TopicPartition, Partition], *, wait: bool) -> None:
-        """Gather some of one partition. `wait`: for a moment, if the log gives nothing at once. Raises LogError."""
+        """Gather some of one partition. `wait`: for a moment, if the log gives nothing at once. Raises LogError, and as
+        `Compute.gather` does.
+        """
         found = self._compute.waits_for or self._next(owned)
         if found is None:
             self.drop()

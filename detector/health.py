@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.messages import EVENTS
+from detector.backfill_view import backfills
 from detector.core import zones
 from detector.shapes import iso
 from detector.store import DetectorStore
@@ -67,6 +68,7 @@ class HealthReporter:
             "held": self._store.people.held_count(),
             "unattributed_1h": self._store.dead_letters.count("unattributed", now - HOUR_MS),
             "rulebooks": self._rulebooks(),
+            "backfills": self._backfills(now),
             "time_zones": zones.VERSION,
         }
         waiting = [
@@ -99,6 +101,11 @@ class HealthReporter:
         """project -> the version that every partition of `events` has adopted, at least."""
         adoption = self._store.rulebooks.adoption(EVENTS)
         return {project: {"version": min(versions.values())} for project, versions in adoption.items()}
+
+    def _backfills(self, now: int) -> dict[str, dict[str, int | None]] | None:
+        """project -> how far the log was read again for what its rulebook began; None: for nothing."""
+        fields = {"version", "partitions", "done", "percent", "left_s"}
+        return {each.project: each.model_dump(include=fields) for each in backfills(self._store, now)} or None
 
 
 def _halts(halted: Mapping[str, Standing]) -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ POLL_S = 1.0
 POLL_BYTES_MAX = 4 * 1024 * 1024
 SILENT_S = 60.0
 """After so long without a record that must be there, the log is taken for broken."""
+_SILENT = f"The log has given nothing for {SILENT_S:.0f} s. See that it runs, then verify again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ class Recompute:
                 silent_since = time.monotonic()
                 self._take([r for r in records if r.offset < self._targets.get(TopicPartition(r.topic, r.partition), 0)])
             elif time.monotonic() - silent_since > SILENT_S:
-                raise LogError(f"The log has given nothing for {SILENT_S:.0f} s. See that it runs, then verify again.")
+                raise LogError(_SILENT)
         self._commit()
 
     def _acquire(self) -> None:
@@ -173,7 +174,7 @@ class Recompute:
             try:
                 records = self._compute.take(self._owned, records)
                 if self._compute.waits_for is not None:
-                    self._backfilling.step(self._owned, wait=True)
+                    self._read_again(*self._compute.waits_for)
             except PoisonError as poison:
                 # What was computed is lost with it: again from what is committed, and this time not so far.
                 self._compute.clear()
@@ -183,6 +184,21 @@ class Recompute:
             if records or self._compute.is_full:
                 self._commit()
         self._tell()
+
+    def _read_again(self, partition: Partition, backfill: Backfill) -> None:
+        """As far as the partition stands, or as the batch has room."""
+        silent_since, stood_at = time.monotonic(), -1
+        while backfill.reading.next_offset < partition.next_offset and not self._compute.is_full:
+            self._backfilling.step(self._owned, wait=True)
+            if backfill.begin > 0:
+                self._stop(
+                    partition, f"the log begins at offset {backfill.begin} now, and had to be read again from its beginning"
+                )
+                return
+            if backfill.reading.next_offset > stood_at:
+                silent_since, stood_at = time.monotonic(), backfill.reading.next_offset
+            elif time.monotonic() - silent_since > SILENT_S:
+                raise LogError(_SILENT)
 
     def _commit(self) -> None:
         batch = self._compute.close()

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from contracts.codec import encode
 from contracts.messages import EVENTS, UNATTRIBUTED, RulebookSwitch
+from detector.backfill_view import backfills
 from detector.core.rulebook.parse import Parsed, Problem, RulebookError, parse
 from detector.core.rulebook.schema import schema
 from detector.rulebooks import bases
@@ -125,7 +126,8 @@ def add_rulebook_routes(  # noqa: PLR0913, PLR0917 - what the routes stand on
             warms = [] if newest is None else warming(store.rulebooks, parse(newest.resolved, {}).rulebook, clock())
         except RulebookError:  # of a release that understood more
             warms = []
-        return RulebookList(data=data, warming=warms)
+        reading = [] if project is None else backfills(store, clock(), project)
+        return RulebookList(data=data, warming=warms, backfill=reading[0] if reading else None)
 
     @router.get("/rulebooks/{version}", tags=["rulebooks"])
     def rulebook(version: Annotated[int, Path(ge=1, le=VERSION_MAX)], project: str) -> RulebookText:

@@ -120,9 +120,25 @@ class WarmingLine(BaseModel):
     )
 
 
+class BackfillLine(BaseModel):
+    """The retained log is read again for what an applied rulebook began to count."""
+
+    project: str
+    version: int = Field(description="The newest: it is read by that one once all partitions judge by it.")
+    partitions: int
+    done: int = Field(description="Of the partitions.")
+    percent: int = Field(description="Of the records, of all partitions together.")
+    started_at: str | None = Field(description="When the first of those began that are not done; null: none has.")
+    left_s: int | None = Field(description="About so many seconds more, at the pace until now; null: not known yet.")
+    rules: list[str] = Field(
+        description="Those that say nothing of accounts that were there before, until their partition is done."
+    )
+
+
 class RulebookList(BaseModel):
     data: list[RulebookStanding]
     warming: list[WarmingLine] = Field(default=[], description="Of `project`, if one is asked for.")
+    backfill: BackfillLine | None = Field(default=None, description="Of `project`, if one is asked for, while it goes on.")
     next: str | None = None
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from detector.core.instants import NEVER
 from detector.core.rulebook.changing import facts_of
 from detector.core.rulebook.measured import Calendar, Measure, Newest, Rolling, Steps
 from detector.core.rulebook.model import Limit, Rulebook
@@ -20,7 +19,7 @@ def _lines(store: Rulebooks, rulebook: Rulebook, now: int) -> Iterator[WarmingLi
     since: dict[str, int] = {}
     for projects in store.spans(rulebook.project).values():
         for key, span in projects.get(rulebook.project, {}).items():
-            if span.version and span.gone == NEVER:
+            if span.is_partly:
                 since[key] = max(span.since, since.get(key, 0))
     in_zone = zone(rulebook.timezone)
     for (section, name), keys in facts_of(rulebook).items():

@@ -56,7 +56,7 @@ class WhyRequest(BaseModel):
 class WhySilence(BaseModel):
     """Why sales is not, or would not be, told."""
 
-    because: Literal["shadow", "opted_out", "suppressed", "quiet", "cooldown", "snoozed", "importing"]
+    because: Literal["shadow", "opted_out", "suppressed", "quiet", "cooldown", "snoozed", "importing", "backfill"]
     text: str
     until: str | None
 

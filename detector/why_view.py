@@ -40,12 +40,13 @@ class WhyViews:
         program, account = self._reading.read(project, external_id)
         asked = self.asked(program)
         why = asked.why(account, max(now, account.facts.newest), self.arrivals(project), named(asked, rule))
+        waiting = self._reading.waiting(program, account)
         return WhyView(
             project=project,
             account=WhyAccount(**why.account),
             at=iso(why.at),
             rulebook_version=why.rulebook_version,
-            rules=[_rule(each) for each in why.rules],
+            rules=[_rule(each, waits=each.rule in waiting) for each in why.rules],
             silences=silences(why.silences),
             score=why.score,
             temperature=why.temperature,
@@ -85,7 +86,14 @@ def _leads(account: Account) -> list[WhyLead]:
     ]
 
 
-def _rule(of: RuleWhy) -> WhyRule:
+_BACKFILL = WhySilence(
+    because="backfill",
+    text="the log is still read again for what it rests on: what it says of this account counts when that is done",
+    until=None,
+)
+
+
+def _rule(of: RuleWhy, *, waits: bool) -> WhyRule:
     return WhyRule(
         **{name: getattr(of, name) for name in ("rule", "lead_type", "stand", "holds", "needs", "lacking")},
         share=round(of.share, 4),
@@ -94,7 +102,7 @@ def _rule(of: RuleWhy) -> WhyRule:
         request=None if of.request is None else _request(of.request),
         asleep=list(of.asleep),
         signalled=None if of.signalled is None else _signal(of.signalled),
-        silences=silences(of.silences),
+        silences=[*silences(of.silences), *([_BACKFILL] if waits else [])],
     )
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from handraiser.arrivals import Arrivals
 
 FIRST = (
-    "It is the first, and nothing is kept before a first one: leads come of what happens from now on. "
-    "History can be imported: handraiser import."
+    "It is the first. What the log has already is read again for it: who qualifies by now is taken for told (on_enable). "
+    "Older history can be imported: handraiser import."
 )
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 

@@ -20,6 +20,8 @@ Version = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Its numb
 Against = Annotated[
     int | None, typer.Option("--against", metavar="VERSION", min=1, help="Another version than the newest.", show_default=False)
 ]
+SECONDS_SAID = 90
+"""Longer times are said in minutes."""
 _MARKS = {"added": "+", "removed": "-", "changed": "~"}
 
 
@@ -64,26 +66,36 @@ def show(version: Version, project: Project = None, data: Data = None, json: Jso
 
 
 def status(project: Project = None, data: Data = None, json: Json = False) -> None:
-    """Every version, newest first, which partitions judge by it, what is warming, and which rules wait for an event that never
-    arrived.
+    """Every version, newest first, which partitions judge by it, how far the log was read again for it, what is warming, and
+    which rules wait for an event that never arrived.
     """
     with server(data) as client:
         name = client.only_project(project)
         answer = client.get("/v1/rulebooks", project=name)
-        versions, warming = answer["data"], answer["warming"]
+        versions, warming, backfill = answer["data"], answer["warming"], answer["backfill"]
         waiting = client.get("/v1/event-names", project=name)["waiting"]
     if json:
-        print_json({"project": name, "data": versions, "warming": warming, "waiting": waiting})
+        print_json({"project": name, "data": versions, "warming": warming, "backfill": backfill, "waiting": waiting})
         return
     if not versions:
         say(f"{name} has no rulebook yet. Write one and apply it: handraiser rules apply FILE")
         return
     rows = [[str(row["version"]), row["created_at"], _adopted(row)] for row in versions]
     print_table(["VERSION", "APPLIED", "JUDGES"], rows)
+    if backfill is not None:
+        say(_read_again(backfill))
     for each in warming:
         say(f"warming: '{each['name']}' counts since {each['since']}; {_known(each)}")
     for each in waiting:
         say(f"asleep: rule '{each['rule']}' waits for {' or '.join(each['never_arrived'])}, which never arrived")
+
+
+def _read_again(of: dict[str, Any]) -> str:
+    left, rules = of["left_s"], of["rules"]
+    done = f"{of['percent']} %, {of['done']} of {counted(of['partitions'], 'partition')} done"
+    time = "" if left is None else f", about {left} s left" if left < SECONDS_SAID else f", about {round(left / 60)} min left"
+    silent = f". Until then they say nothing of accounts that were there before: {', '.join(rules)}" if rules else ""
+    return f"backfilling: {done}{time}{silent}"
 
 
 def _known(warming: dict[str, Any]) -> str:

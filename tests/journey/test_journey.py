@@ -179,3 +179,35 @@ def test_a_wrong_key_is_told_apart_from_no_key(product: Product) -> None:
     wrong = product.send("wk_aaaaaaaa_bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", messages)
     assert (without.status_code, wrong.status_code) == (401, 401)
     assert without.json()["message"] != wrong.json()["message"]
+
+
+KEEN = """\
+measures:
+  imports: {count: List Imported, window: 7d}
+rules:
+  keen: {lead: pql, when: [imports >= 2], on_enable: {backfill: 1d}, say: "{account} imported {imports} lists"}
+  late: {lead: pql, when: [imports >= 2], say: "{account} imported {imports} lists"}
+"""
+
+
+def test_a_rulebook_finds_in_the_log_what_none_before_it_looked_for_though_the_detector_is_killed(
+    product: Product, receiver: Receiver
+) -> None:
+    key = open_shop(product, receiver)
+    accounts = [f"acc_{n}" for n in range(20)]
+    for n in range(2):
+        imported = {"type": "track", "event": "List Imported", "userId": "ada"}
+        product.send(key, [{**imported, "groupId": account, "messageId": f"{account}-{n}"} for account in accounts])
+    product.settle(10)
+    assert receiver.messages == []
+
+    product.apply(RULEBOOK + KEEN)
+    product.kill_detector()
+    assert receiver.wait(lambda r: len(r.messages) == len(accounts), 40), product.printed()
+
+    told = [each["data"] for each in receiver.messages]
+    signals = [(each["account"]["external_id"], [of["rule"] for of in each["signals"]]) for each in told]
+    assert sorted(signals) == sorted((account, ["keen"]) for account in accounts)
+    status = product.api("detector", "GET", "/v1/rulebooks?project=shop")
+    assert (status["backfill"], status["warming"]) == (None, [])
+    product.verify()

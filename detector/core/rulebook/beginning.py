@@ -20,5 +20,5 @@ def beginning(old: Rulebook, new: Rulebook) -> Iterator[str]:
         if definition(rule, new) not in known:
             by_way.setdefault(rule.on_enable, []).append(rule.name)
     for way, names in by_way.items():
-        how = _HOW.get(way.mode) or f"what qualified within {words.window(way.back_ms)} is found, as far as facts go back"
+        how = _HOW.get(way.mode) or f"what qualified within {words.window(way.back_ms)} is found, as far as the log goes back"
         yield f"New or changed: {', '.join(names)}. On accounts that are there: {how} (on_enable)."

@@ -19,7 +19,7 @@ NAMED: Final = ("lists", "events", "measures", "limits", "features", "plans", "a
 """Sections whose entries have names of their own."""
 ORDERED: Final = ("plans", "lead_types")
 """Sections whose order says something."""
-ANEW: Final = "starts anew: it counts what comes from now on"
+ANEW: Final = "starts anew: the log is read again for it, as far as it goes back"
 
 _Counted = Mapping[tuple[str, str], frozenset[str]]
 """(section, name) -> the keys of the facts that it rests on."""

@@ -1,5 +1,6 @@
 """A rulebook begins facts in the middle of a log: it is read again for them, whatever happens meanwhile."""
 
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -9,10 +10,16 @@ from contracts.codec import encode
 from contracts.messages import EVENTS, Backfilled, ImportEnd
 from contracts.messages import UsageEvent as Event
 from detector import backfilling
+from detector.account_reading import AccountReading
+from detector.backfill import Backfill
+from detector.backfill_view import backfills
 from detector.core.account import Account
 from detector.core.ledger import RuleState
+from detector.health import HealthReporter
+from detector.shapes import BackfillLine
 from detector.store.audit import Scope
 from detector.verify import verify
+from detector.why_view import WhyViews
 from eventlog.port import Entry
 from tests.detector.shell.samples import EVENTS_0, HOUR, NOON, usage_event
 from tests.detector.shell.world import World
@@ -79,9 +86,11 @@ def _rules(account: Account) -> list[tuple[str, str, RuleState]]:
 
 
 def _clean(world: World) -> bool:
-    report = verify(world.log, world.store, Scope(), lambda _: None)
-    assert report.leads > 0
-    return not (report.differences or report.unverifiable or report.leads_unverified)
+    """By itself an account is what it is among all."""
+    names = [name for name in world.store.accounts.names("fresh") if world.store.leads.newest("fresh", name, 1)]
+    reports = [verify(world.log, world.store, scope, lambda _: None) for scope in (Scope(), Scope("fresh", names[0]))]
+    assert all(report.leads > 0 for report in reports)
+    return not any(report.differences or report.unverifiable or report.leads_unverified for report in reports)
 
 
 def _backfilled(world: World, version: int) -> None:
@@ -241,6 +250,23 @@ def test_an_import_that_is_going_on_is_judged_when_it_has_come(world: World, nea
     assert _clean(world)
 
 
+def test_a_log_that_loses_its_beginning_while_it_is_verified_is_unverifiable(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _story(world)
+    world.drain()
+    world.apply(SECOND)
+    world.drain()
+    monkeypatch.setattr(Backfill, "begins", _later(Backfill.begins))
+    report = verify(world.log, world.store, Scope(), lambda _: None)
+    assert report.differences == []
+    assert "the log begins at offset 1 now" in report.unverifiable[0]
+
+
+def _later(begins: Callable[[Backfill, int, int], None]) -> Callable[[Backfill, int, int], None]:
+    return lambda of, offset, now: begins(of, offset + 1, now)
+
+
 def test_of_a_log_that_begins_later_so_much_is_known(world: World, near: int) -> None:  # noqa: ARG001
     world.apply(FIRST)
     _opens(world, "early", 0.0, 0.1)
@@ -277,3 +303,47 @@ def test_a_first_rulebook_finds_what_came_before_it(world: World, near: int) -> 
     assert _signals(world) == FOUND
     assert _is_over(world)
     assert _clean(world)
+
+
+def test_people_see_how_far_it_has_come_and_what_waits_for_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backfilling, "NEAR_RECORDS", 0)
+    monkeypatch.setattr(backfilling, "READ_BYTES_MAX", 1)
+    for n in range(30):
+        _opens(world, "many", n / 20)
+    _story(world)
+    world.drain()
+    reading, health = AccountReading(world.store), HealthReporter(world.store)
+    why = WhyViews(world.store, reading)
+    assert backfills(world.store, world.now) == []
+    assert health.report({}, world.now)["backfills"] is None
+    world.apply(SECOND)
+    seen: list[BackfillLine] = []
+    while not (seen and _is_over(world)):
+        world.worker.run_once(0)
+        world.now += 500
+        seen += backfills(world.store, world.now, "fresh")
+    percents = [each.percent for each in seen]
+    assert percents == sorted(percents)
+    assert percents[0] <= 10
+    assert len(set(percents)) > 10
+    assert {(each.version, each.partitions, each.done, *each.rules) for each in seen} == {(2, 1, 0, "keen", "lately", "quiet")}
+    half = seen[len(seen) // 2]
+    assert half.left_s is not None
+    assert 1 <= half.left_s <= 30
+    assert backfills(world.store, world.now) == []
+    assert why.view("fresh", "early", "keen", world.now).rules[0].silences == []
+
+
+def test_why_says_that_a_rule_waits_for_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backfilling, "NEAR_RECORDS", 0)
+    monkeypatch.setattr(backfilling, "READ_BYTES_MAX", 1)
+    _story(world)
+    world.drain()
+    world.apply(SECOND)
+    for _ in range(3):
+        world.worker.run_once(0)
+    why = WhyViews(world.store, AccountReading(world.store))
+    silences = {each.rule: [of.because for of in each.silences] for each in why.view("fresh", "early", None, world.now).rules}
+    assert silences["keen"] == silences["quiet"] == ["backfill"]
+    assert silences["busy"] == []
+    assert HealthReporter(world.store).report({}, world.now)["backfills"]["fresh"]["done"] == 0

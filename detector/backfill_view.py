@@ -1,0 +1,71 @@
+"""How far the log was read again for what an applied rulebook began, and which rules wait for that: for people who look at it."""
+
+from collections.abc import Mapping
+
+from contracts.messages import EVENTS
+from detector.changes import BackfillRow
+from detector.core.rulebook.adoption import missing
+from detector.core.rulebook.compile import compile_rulebook
+from detector.core.rulebook.model import Rulebook, Span
+from detector.core.rulebook.parse import RulebookError, parse
+from detector.shapes import BackfillLine, iso
+from detector.store import DetectorStore
+
+RATE_AFTER_S = 1.0
+"""From so short a while no rate is reckoned."""
+
+
+def backfills(store: DetectorStore, now: int, project: str | None = None) -> list[BackfillLine]:
+    """Of each project of which not all partitions are done; of all projects, or of one."""
+    spans, rows = store.rulebooks.spans(project), store.backfills.all(project)
+    offsets = {
+        each.partition.partition: each.next_offset for each in store.checkpoints.standings() if each.partition.topic == EVENTS
+    }
+    by_project: dict[str, dict[int, Mapping[str, Span]]] = {}
+    for partition, known in spans.items():
+        for name, each in known.items():
+            by_project.setdefault(name, {})[partition] = each
+    found = []
+    for name, known_by in sorted(by_project.items()):
+        left = sorted(partition for partition, known in known_by.items() if missing(known))
+        if left:
+            of_rows = {partition: rows.get(partition, {}).get(name) for partition in left}
+            found.append(_line(store, name, {each: offsets.get(each, 0) for each in known_by}, of_rows, known_by[left[0]], now))
+    return found
+
+
+def _line(  # noqa: PLR0913, PLR0917 - what it is made of
+    store: DetectorStore,
+    project: str,
+    offsets: Mapping[int, int],
+    left: Mapping[int, BackfillRow | None],
+    known: Mapping[str, Span],
+    now: int,
+) -> BackfillLine:
+    """`offsets`: where each partition stands that has, or had, anything missing. `left`: those that have."""
+    running = [row for row in left.values() if row is not None]
+    ahead = sum(offsets[each] - (0 if row is None else row.next_offset) for each, row in left.items())
+    whole = sum(offset - (0 if (row := left.get(each)) is None else row.begin) for each, offset in offsets.items())
+    timed = [(row, (now - row.started_at) / 1000) for row in running]
+    rate = sum((row.next_offset - row.begin) / seconds for row, seconds in timed if seconds >= RATE_AFTER_S)
+    newest = store.rulebooks.newest(project)
+    return BackfillLine(
+        project=project,
+        version=newest.version if newest is not None else 0,
+        partitions=len(offsets),
+        done=len(offsets) - len(left),
+        percent=100 - (100 * max(0, ahead) // whole if whole > 0 else 0),
+        started_at=iso(min(row.started_at for row in running)) if running else None,
+        left_s=round(max(0, ahead) / rate) if rate > 0 else None,
+        rules=[] if newest is None else rules_that_wait(newest.resolved, newest.version, known),
+    )
+
+
+def rules_that_wait(resolved: str, version: int, known: Mapping[str, Span]) -> list[str]:
+    """In a partition that knows this."""
+    try:
+        rulebook: Rulebook = parse(resolved, {}).rulebook
+    except RulebookError:  # of a release that understood more
+        return []
+    judged = compile_rulebook(rulebook, version, known).judged.values()
+    return list(dict.fromkeys(each.rule.name for each in judged if each.waits))

@@ -1,0 +1,98 @@
+"""Facts that are gathered beside an account, how they are stored, and how they take their place."""
+
+import pytest
+
+from contracts.messages import UsageEvent
+from detector.core.account import Account
+from detector.core.backfill import gather, gathering
+from detector.core.fold import fold
+from detector.core.rulebook.adoption import Switch, filled, missing, switched
+from detector.core.rulebook.compile import compile_rulebook
+from detector.core.rulebook.parse import parse
+from detector.core.rulebook.program import Program
+from detector.rulebooks import bases
+from tests.detector.core.sample import T0, usage
+
+FIRST = """
+project: acme-mail
+use: b2b-saas@1
+"""
+SECOND = (
+    FIRST
+    + """\
+measures:
+  opened: {count: Opened}
+  rooms: {distinct: properties.room, of: Opened, window: 30d}
+  stuck: {absent: Closed, after: Opened, within: 3d}
+rules:
+  busy: {lead: pql, when: [opened >= 3, rooms >= 2, 'person.department == \"sales\"'], say: "{opened} opened"}
+  gone: {lead: pql, when: [stuck], say: "stuck"}
+"""
+)
+Stored = dict[tuple[str, int], bytes]
+
+
+def _program(text: str, version: int) -> Program:
+    return compile_rulebook(parse(text, bases()).rulebook, version)
+
+
+ONE, TWO = _program(FIRST, 1), _program(SECOND, 2)
+KNOWN = switched({}, Switch(ONE, TWO, T0))
+BEGAN = compile_rulebook(TWO.rulebook, 2, KNOWN)
+
+
+def _restarted(account: Account, chunks: Stored) -> Account:
+    dump = account.dump()
+    chunks.update(dump.chunks)
+    for chunk in [chunk for chunk, body in chunks.items() if not body]:
+        del chunks[chunk]
+    return Account.load(account.project, account.external_id, dump.hot, chunks)
+
+
+def _happens(n: int) -> UsageEvent:
+    person, at = f"p{n % 40}", T0 + n * 900_000
+    if n % 3 == 0:
+        return usage(f"m{n}", at, kind="identify", person=person, traits={"department": f"d{n}", "title": "CEO"})
+    return usage(f"m{n}", at, "Opened", person=person, properties={"room": f"r{n % 7}"})
+
+
+@pytest.mark.parametrize("number", [3, 900])
+def test_what_was_gathered_is_what_had_been_kept_and_nothing_else_is_left_of_it(number: int) -> None:
+    account, always, chunks = Account.new("acme-mail", "acc_9"), Account.new("acme-mail", "acc_9"), Stored()
+    gathers = gathering(BEGAN, missing(KNOWN))
+    said = [_happens(n) for n in range(number)]
+    for n, each in enumerate(said):
+        fold(TWO, always.facts, each)
+        fold(ONE, account.facts, each)
+        gather(gathers, account, each)
+        if n % 200 == 2:
+            account = _restarted(account, chunks)
+    assert any(key.startswith("~2/") for key, _ in chunks) is (number > 3)
+    account = _restarted(account, chunks)
+    account.take_over(compile_rulebook(TWO.rulebook, 2, filled(KNOWN, 2, -1)).filled, 2)
+    account = _restarted(account, chunks)
+    _restarted(always, {})
+    for key in missing(KNOWN) - {"person.department"}:
+        if key in always.facts.milestones.firsts:
+            assert account.facts.milestones.firsts[key] == always.facts.milestones.firsts[key]
+        else:
+            kept, taken = always.facts.store(key), account.facts.store(key)
+            assert taken.chunks(everything=True) == kept.chunks(everything=True)
+    for n in range(40):
+        for trait in ("department", "title"):
+            said_of = [each.facts.people.history(f"p{n}", trait) for each in (account, always)]
+            assert [of and of.entries for of in said_of[:1]] == [of and of.entries for of in said_of[1:]]
+    assert not any(key.startswith("~") for key, _ in chunks)
+    assert account.facts.newest == always.facts.newest
+
+
+def test_what_was_gathered_for_a_version_that_was_overtaken_goes() -> None:
+    account, chunks = Account.new("acme-mail", "acc_9"), Stored()
+    gathers = gathering(BEGAN, missing(KNOWN))
+    gather(gathers, account, usage("m0", T0, "Opened"))
+    account = _restarted(account, chunks)
+    account.take_over({}, 2)
+    account = _restarted(account, chunks)
+    assert not account.is_empty, "this is still the version"
+    account.take_over({}, 3)
+    assert _restarted(account, chunks).is_empty
