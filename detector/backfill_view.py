@@ -16,7 +16,7 @@ RATE_AFTER_S = 1.0
 
 
 def backfills(store: DetectorStore, now: int, project: str | None = None) -> list[BackfillLine]:
-    """Of each project of which not all partitions are done; of all projects, or of one."""
+    """Of each project of which not all partitions are done; of all projects, or of one, and then also which rules wait for it."""
     spans, rows = store.rulebooks.spans(project), store.backfills.all(project)
     offsets = {
         each.partition.partition: each.next_offset for each in store.checkpoints.standings() if each.partition.topic == EVENTS
@@ -30,17 +30,17 @@ def backfills(store: DetectorStore, now: int, project: str | None = None) -> lis
         left = sorted(partition for partition, known in known_by.items() if missing(known))
         if left:
             of_rows = {partition: rows.get(partition, {}).get(name) for partition in left}
-            found.append(_line(store, name, {each: offsets.get(each, 0) for each in known_by}, of_rows, known_by[left[0]], now))
+            stands = {partition: offsets.get(partition, 0) for partition in known_by}
+            newest = store.rulebooks.newest(name)
+            line = _line(name, newest.version if newest is not None else 0, stands, of_rows, now)
+            if project is not None and newest is not None:
+                line.rules = rules_that_wait(newest.resolved, newest.version, known_by[left[0]])
+            found.append(line)
     return found
 
 
-def _line(  # noqa: PLR0913, PLR0917 - what it is made of
-    store: DetectorStore,
-    project: str,
-    offsets: Mapping[int, int],
-    left: Mapping[int, BackfillRow | None],
-    known: Mapping[str, Span],
-    now: int,
+def _line(
+    project: str, version: int, offsets: Mapping[int, int], left: Mapping[int, BackfillRow | None], now: int
 ) -> BackfillLine:
     """`offsets`: where each partition stands that has, or had, anything missing. `left`: those that have."""
     running = [row for row in left.values() if row is not None]
@@ -48,16 +48,15 @@ def _line(  # noqa: PLR0913, PLR0917 - what it is made of
     whole = sum(offset - (0 if (row := left.get(each)) is None else row.begin) for each, offset in offsets.items())
     timed = [(row, (now - row.started_at) / 1000) for row in running]
     rate = sum((row.next_offset - row.begin) / seconds for row, seconds in timed if seconds >= RATE_AFTER_S)
-    newest = store.rulebooks.newest(project)
     return BackfillLine(
         project=project,
-        version=newest.version if newest is not None else 0,
+        version=version,
         partitions=len(offsets),
         done=len(offsets) - len(left),
         percent=100 - (100 * max(0, ahead) // whole if whole > 0 else 0),
         started_at=iso(min(row.started_at for row in running)) if running else None,
         left_s=round(max(0, ahead) / rate) if rate > 0 else None,
-        rules=[] if newest is None else rules_that_wait(newest.resolved, newest.version, known),
+        rules=[],
     )
 
 

@@ -116,7 +116,8 @@ class Backfilling:
 
 
 def _all(owned: Mapping[TopicPartition, Partition]) -> Iterator[tuple[Partition, Backfill]]:
-    return ((p, each) for p in owned.values() if p.halted is None for each in p.backfills.values())
+    """Not of those that stand still, or will."""
+    return ((p, each) for p in owned.values() if p.halted is None and p.barrier is None for each in p.backfills.values())
 
 
 def _is_far(partition: Partition, each: Backfill) -> bool:

@@ -9,12 +9,14 @@ import pytest
 from contracts.codec import encode
 from contracts.messages import EVENTS, Backfilled, ImportEnd
 from contracts.messages import UsageEvent as Event
-from detector import backfilling
+from detector import backfilling, folding
 from detector.account_reading import AccountReading
 from detector.backfill import Backfill
 from detector.backfill_view import backfills
 from detector.core.account import Account
+from detector.core.backfill import gather
 from detector.core.ledger import RuleState
+from detector.core.rulebook.program import Program
 from detector.health import HealthReporter
 from detector.shapes import BackfillLine
 from detector.store.audit import Scope
@@ -248,6 +250,31 @@ def test_an_import_that_is_going_on_is_judged_when_it_has_come(world: World, nea
     world.drain()
     assert _signals(world) == [("old", "lately", -1 / 24), ("old", "quiet", 0.0)]
     assert _clean(world)
+
+
+def test_a_defect_in_it_stops_its_partition_and_says_why(world: World, near: int, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    def breaks(gathers: Program, account: Account, event: Event) -> None:
+        assert account.external_id != "little", "broken"
+        gather(gathers, account, event)
+
+    _story(world)
+    world.drain()
+    monkeypatch.setattr(folding, "gather", breaks)
+    world.apply(SECOND)
+    for _ in range(40):
+        world.worker.run_once(0)
+    _opens(world, "early", 3.1)
+    for _ in range(5):
+        world.worker.run_once(0)
+    (why,) = world.halted()
+    assert "could not be processed" in why
+    assert "broken" in why
+    monkeypatch.undo()
+    world.restart()
+    world.drain()
+    _goes_on(world)
+    assert world.halted() == []
+    assert _signals(world) == FOUND
 
 
 def test_a_log_that_loses_its_beginning_while_it_is_verified_is_unverifiable(
