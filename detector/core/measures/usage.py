@@ -172,11 +172,18 @@ class LimitReader:
             return 1 if moment.overrides.get(self.limit.name) or self._only_if is not None else NEVER
         if "refused" in steps and self.refused_now(moment):
             return 0
-        used, least = self.used(moment), min((self.height(moment, step) for step in steps if step != "refused"), default=None)
-        share = None if least is None else _share(used, allowed)
-        if used is None or least is None or share is None or not self._use.by_one or moment.overrides:
-            return 1 if share is None or least is None or share < least else 0  # it can jump
-        return 0 if share >= least else max(1, ceil(least * allowed - used) - 1)  # one less, for a share is rounded
+        least = min((self.height(moment, step) for step in steps if step != "refused"), default=None)
+        percent = self.percent(moment)
+        if least is None or percent is None:
+            return 1
+        return 0 if percent >= least or is_partly(percent) else self.events_under(moment, least)
+
+    def events_under(self, moment: Moment, least: float) -> int:
+        """So many events of use, at least, must come before it is this share of what is allowed, which it is not yet."""
+        used, allowed = self.used(moment), self.allowed(moment)
+        if used is None or allowed is None or is_partly(used) or not self._use.by_one or moment.overrides:
+            return 1  # it can jump
+        return max(1, ceil(least * allowed - used) - 1)  # one less, for a share is rounded
 
     def gauge_below(self, moment: Moment, steps: tuple[Step, ...]) -> tuple[Series | None, float]:
         """(the gauge, a value): below it no step is reached, while the account stands where it does; None: that is not known."""

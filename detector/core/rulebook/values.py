@@ -54,6 +54,8 @@ class Value(NamedTuple):
     """Until then no event can change it that comes in order."""
     known: Callable[[Moment], Collection[str]] = _nobody
     """The people of whom no event in order raises it."""
+    spent: Callable[[Moment], Collection[str]] = _nobody
+    """The names of track events of which none in order changes it."""
     turns: Callable[[Moment, tuple[int, ...]], int] | None = None
     """Of a value that is another at every millisecond: the first instant after the moment at which it may compare otherwise with
     one of these.
@@ -77,8 +79,8 @@ def measure_value(reader: Reader) -> Value:
         reader.course,
         reader.until,
         reader.known,
-        turns,
-        reader.values,
+        turns=turns,
+        values=reader.values,
     )
 
 
@@ -182,7 +184,7 @@ def onboarding_values(reader: OnboardingReader | None) -> dict[str, Value]:
     if reader is None:
         return {}
     return {
-        "onboarding.done": Value(reader.done, reader.next, reader.ids),
+        "onboarding.done": Value(reader.done, reader.next, reader.ids, spent=reader.spent),
         "onboarding.took": Value(reader.took, reader.next, reader.ids),
     }
 

@@ -221,7 +221,7 @@ def test_a_rule_that_rests_on_the_score_stands_with_the_very_signal_that_gives_t
     story = Story(compiled(BOOK.replace("rules: {report", ready)))
     story.happens("Anything", 0)
     assert story.contacts(7, 1) == []
-    assert "ready" in story.account.resting
+    assert "ready" in story.account.resting.rests
     made = story.contacts(8, 2)
     assert {signal["rule"] for each in made for signal in each.data["signals"]} == {"limit/contacts", "ready"}
     assert {name: state.told for name, state in story.account.ledger.rules.items()} == {"limit/contacts": 0.8, "ready": 1}
