@@ -63,14 +63,14 @@ class _Search:
         """Rule -> its nearest of these accounts. A rule that is asleep has none."""
         rules = [self.asked.rule(name) for name in names]
         awake = [each for each in rules if not asleep(each.judged, each.program.rulebook, self.arrivals)]
-        found: dict[str, list[tuple[int, float, str]]] = {each.judged.name: [] for each in awake}
+        found: dict[str, list[tuple[tuple[int, int, float], str]]] = {each.judged.name: [] for each in awake}
         for account in self._read(accounts):
             moment = self.asked.moment(account, self._now(account))
             for rule in awake:
                 nearness = rule.nearness(moment)
                 if nearness is not None:
-                    found[rule.judged.name].append((*nearness, account.external_id))
-        return {name: [external_id for _, _, external_id in nsmallest(limit, rows)] for name, rows in found.items()}
+                    found[rule.judged.name].append((nearness, account.external_id))
+        return {name: [external_id for _, external_id in nsmallest(limit, rows)] for name, rows in found.items()}
 
     def told(self, near: dict[str, list[str]]) -> dict[str, list[NearMiss]]:
         """The same with what is missing. Who has qualified meanwhile is left out."""

@@ -9,10 +9,9 @@ from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.rulebook.measured import During, Since
 from detector.core.rulebook.model import Aspect, Binary, Covers, In, Known, Look, Name, Rulebook, Selector, Type
-from detector.core.rulebook.names import GROWS
 from detector.core.rulebook.program import Program
 from detector.core.rulebook.reading import value_of
-from detector.core.why.gap import Gap
+from detector.core.why.gap import Gap, only_grows
 from detector.core.why.probe import Leaf
 from detector.core.why.written import written
 
@@ -60,18 +59,13 @@ def of_gap(leaf: Leaf, found: Gap, moment: Moment) -> str:
     left = "" if found.distance == 0 else f": {distance(leaf, found, moment)} {'more' if found.rises else 'less'}"
     if leaf.operator == "==":
         return f"{label} is {value}, not {target}"
-    if _only_grows(leaf) and not found.rises:
+    if only_grows(leaf) and not found.rises:
         return f"{label} is {value}, must be at most {target}, and only grows"
     if found.open_:
         return f"{label} is {value}, must be {'over' if found.rises else 'under'} {target}{left}"
     if found.rises:
         return f"{label} {value} of {target}{left}"
     return f"{label} is {value}, must be at most {target}{left}"
-
-
-def _only_grows(leaf: Leaf) -> bool:
-    name = leaf.name
-    return name is not None and ((isinstance(name, Aspect) and name.how == "since") or name.path in GROWS)
 
 
 def distance(leaf: Leaf, found: Gap, moment: Moment) -> str:

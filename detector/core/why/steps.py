@@ -77,6 +77,7 @@ def step_part(program: Program, judged: Judged, reader: LimitReader, stand: Limi
         needs=_needs(program, judged, reader, stand, moment, holds) + _turns(turns, moment),
         message_ids=cited("", reader.ids(moment, MORE_IDS + 1)),
         share=_share(stand, holds),
+        way=holds is True or turns is not None or (holds is False and following is not None),
     )
 
 

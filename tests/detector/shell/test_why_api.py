@@ -124,6 +124,31 @@ def test_the_nearest_accounts_of_each_rule_come_first(api: Api, world: World) ->
     assert [each["rule"] for each in near(api, rule="limit/contacts")["data"]] == ["limit/contacts"]
 
 
+def test_who_lacks_what_has_no_distance_is_not_near_however_much_else_holds(api: Api, world: World) -> None:
+    """`came-back`: who is here every day, on a plan that it never left, has not nearly come back."""
+    counts(world, acme=1)
+    world.now += 24 * 60 * MINUTE
+    counts(world, acme=2)
+    found = rule_of(why(api, "acme"), "came-back")
+    assert [(part["text"], part["missing"]) for part in found["parts"]] == [
+        ("stage == churned", True),
+        ("stage.for >= 14d", True),
+        ("active_people >= 1", False),
+        ("active_days >= 2", False),
+    ]
+    assert near(api, rule="came-back")["data"] == []
+    world.send(usage_event("g1", "group", account="acme", traits={"plan": "standard"}, at=world.now))
+    world.drain()
+    world.now += 20 * 24 * 60 * MINUTE
+    world.send(usage_event("g2", "group", account="acme", traits={"plan": None}, at=world.now))
+    counts(world, acme=3)
+    world.now += 5 * 24 * 60 * MINUTE
+    counts(world, acme=4)
+    ((row,),) = [each["accounts"] for each in near(api, rule="came-back")["data"]]
+    assert (row["external_id"], row["lacking"]) == ("acme", 1)
+    assert row["needs"].startswith("in this stage for 5 days of 14 days: ")
+
+
 def test_of_many_accounts_those_with_the_newest_events_are_read_and_it_says_so(
     api: Api, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
