@@ -1,4 +1,7 @@
-"""What was done to a lead in, the lead event that says so out: complete, with how hot that makes the lead."""
+"""What was done to a lead in, the lead event that says so out: complete, with how hot that makes the lead.
+
+What is told of one lead at one instant is one lead event, so that sales hears once of one click, with all that it shows.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +16,7 @@ from detector.core.instants import NEVER
 from detector.core.ledger import OpenLead
 from detector.core.measures.moment import Moment
 from detector.core.payload import difference, payload
+from detector.core.rulebook.model import Temperature
 from detector.core.rulebook.program import Program
 from detector.core.silence import why_left_alone
 from detector.core.waits import calm, progress
@@ -29,19 +33,27 @@ class Telling:
         self._place = place
         self._now = now
         self.lead_events: list[LeadEvent] = []
+        self._newest: dict[str, tuple[int, int]] = {}
+        """Lead -> which of these is its newest, and of what instant."""
 
     def send(self, lead: OpenLead, type_: str, changes: list[dict[str, Any]], moment: Moment, *, notify: bool) -> None:
-        """Makes the lead event of what was done to `lead`."""
+        """Makes the lead event of what was done to `lead`, or adds that to the one which it was told in at this instant."""
         self._account.ledger_changed()
-        lead.revision += 1
+        before, index = lead.temperature, self._told_at(lead, type_, moment.t, notify=notify)
+        if index < len(self.lead_events):
+            told = self.lead_events[index]
+            type_, before, changes = told.type, *_joined(told.data["changes"], changes, before)
+        else:
+            lead.revision += 1
+        self._newest[lead.lead_id] = index, moment.t
         lead.notified = lead.notified or notify
-        account, moment, before = self._account, self._now or moment, lead.temperature
+        account, moment = self._account, self._now or moment
         found = heat.scored(self._program, heat.about(lead, moment))
         heat.take_temperature(self._program, lead, found)
-        if lead.temperature != before and lead.revision > 1:
+        if lead.temperature != before:
             changes = [*changes, difference("temperature", None, before, lead.temperature)]
-        data = payload(self._program, account, lead, moment, changes, found)
-        self.lead_events.append(
+        data = payload(self._program, account, lead, moment, [] if lead.revision == 1 else changes, found)
+        self.lead_events[index:] = [
             LeadEvent(
                 id=lead_event_id(lead.lead_id, lead.revision),
                 project=account.project,
@@ -52,9 +64,19 @@ class Telling:
                 place=self._place,
                 notify=notify,
                 data=data,
-            )
-        )
+            ),
+            *self.lead_events[index + 1 :],
+        ]
         self._watch(moment)
+
+    def _told_at(self, lead: OpenLead, type_: str, t: int, *, notify: bool) -> int:
+        """Where the lead event that says it stands: the lead's newest, if that is of this instant and goes to the same ears."""
+        index, at = self._newest.get(lead.lead_id, (0, NEVER))
+        if type_ != "lead.updated" or at != t:
+            return len(self.lead_events)
+        told = self.lead_events[index]
+        joins = told.type in ("lead.created", "lead.updated") and told.notify is notify
+        return index if joins else len(self.lead_events)
 
     def progress(self, lead: OpenLead, t: int) -> None:
         """Something came of it at t, or was said of it."""
@@ -106,3 +128,12 @@ class Telling:
             ledger.hotter_at = hotter_at
             self._account.ledger_changed()
             ledger.schedule()
+
+
+def _joined(
+    told: list[dict[str, Any]], more: list[dict[str, Any]], before: Temperature | None
+) -> tuple[Temperature | None, list[dict[str, Any]]]:
+    """How hot the lead was before both, and what else has changed."""
+    temperatures = [each["old"] for each in told if each["field"] == "temperature"]
+    others = [each for each in told if each["field"] != "temperature"]
+    return next(iter(temperatures), before), [*others, *more]
