@@ -73,6 +73,23 @@ def test_an_account_with_slashes_in_its_id_is_asked_too(api: Api, world: World) 
     assert api.get("/v1/accounts/acme/eu", params={"project": "mail"}).json()["external_id"] == "acme/eu"
 
 
+def test_an_id_that_ends_like_a_route_is_told_from_it_by_its_slash_that_is_sent_encoded(api: Api, world: World) -> None:
+    counts(world, **{"acme": 1, "acme/why": 2, "acme/why/why": 3, "50%2Foff": 4, "ü/b": 5})
+
+    def asked(path: str) -> Any:
+        answer = api.get(f"/v1/accounts/{path}", params={"project": "mail"}).json()
+        kind, account = ("why", answer["account"]) if "rules" in answer else ("account", answer)
+        return kind, account["external_id"]
+
+    assert asked("acme/why") == ("why", "acme")
+    assert asked("acme%2Fwhy") == asked("acme%2fwhy") == ("account", "acme/why")
+    assert asked("acme%2Fwhy/why") == ("why", "acme/why")
+    assert asked("acme%2Fwhy%2Fwhy") == ("account", "acme/why/why")
+    assert asked("acme/why/why") == ("why", "acme/why"), "a plain slash is one of the id where no route says otherwise"
+    assert asked("50%252Foff") == ("account", "50%2Foff")
+    assert asked("%C3%BC%2Fb/why") == ("why", "ü/b")
+
+
 def test_what_is_not_there_says_what_is(api: Api, world: World) -> None:
     counts(world, bolt=212)
     for path, code, text in (
