@@ -88,6 +88,7 @@ class Asking:
             message_ids=cited("", self._ids(leaf)),
             share=share,
             way=measured is not None or by == "time",
+            warms=next(filter(None, (source.warms(moment) for _, source in leaf.names)), None),
         )
 
     def _ids(self, leaf: Leaf) -> list[str]:
