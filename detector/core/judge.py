@@ -1,7 +1,7 @@
 """An account, one more thing that happened, and its place in the log in; what sales must hear out.
 
 The only interpreter of a rule is `holds` (verdict.py), as of a moment, and `step` (timeline.py), from one instant to the next.
-This asks them at the instants that count; compare.py holds what follows against the ledger, and desk.py tells what differs.
+This asks them at the instants that count; compare.py holds what follows against the ledger, and desk.py has what differs told.
 """
 
 from collections.abc import Collection, Iterable

@@ -71,6 +71,7 @@ def test_signals_are_those_of_the_oracle_in_any_order_doubled_late_and_restarted
             which = f"order {number}" if number else "as received"
             assert detector.signals() == expected, which
             assert detector.score(case.horizon) == scored, which
+            assert detector.revisions() == sorted(detector.revisions()), f"{which}: a lead event has no place of its own"
             if len(expected) < SIGNALS_KEPT:  # of more the ledger forgets the oldest
                 assert not detector.overstated(), f"{which}: somebody was left with what does not hold"
                 assert case.opts_out or case.quiet or not detector.untold() & clear, f"{which}: nobody was told what holds"

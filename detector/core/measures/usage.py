@@ -15,7 +15,7 @@ from detector.core.measures.periods import BILLING, Periods, Resets
 from detector.core.measures.reader import Course
 from detector.core.measures.sink import Sink
 from detector.core.measures.use import WorstUse, use_of
-from detector.core.measures.warming import Begun, Facts, Warming, warming
+from detector.core.measures.warming import Begun, Facts, Warm, Warming, warming
 from detector.core.overrides import override_at
 from detector.core.partly import at_least, is_partly, plain
 from detector.core.rulebook.model import Limit, Step, Type
@@ -87,6 +87,14 @@ class LimitReader:
     def warming(self) -> tuple[Warming, ...]:
         """Of its use, if that is."""
         return () if self._use_warms is None else (self._use_warms,)
+
+    def warms(self, moment: Moment) -> Warm | None:
+        """Of its use: since when it is kept, while what came before may matter."""
+        return None if self._use_warms is None else self._use_warms.state(moment)
+
+    def refusals_warm(self, moment: Moment) -> Warm | None:
+        """The same of its refusals."""
+        return None if self._refusals_warm is None else self._refusals_warm.state(moment)
 
     def _is_partly(self, moment: Moment) -> bool:
         return self._use_warms is not None and self._use_warms.is_partly(moment)

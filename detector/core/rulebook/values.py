@@ -11,6 +11,7 @@ from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.reader import Course, Reader
 from detector.core.measures.usage import LimitReader
+from detector.core.measures.warming import Warm
 from detector.core.rulebook.model import Aspect, Name
 from detector.core.rulebook.names import TIMES
 
@@ -33,6 +34,10 @@ def _nobody(_moment: Moment) -> Collection[str]:
 
 def _at_once(_moment: Moment) -> int:
     return 0
+
+
+def _is_whole(_moment: Moment) -> None:
+    return None
 
 
 class Value(NamedTuple):
@@ -65,6 +70,8 @@ class Value(NamedTuple):
     parts: "tuple[Value, ...]" = ()
     """Of another rule: all that it looks at itself."""
     worded: Callable[[Moment, Any], str] | None = None
+    warms: Callable[[Moment], Warm | None] = _is_whole
+    """Since when it is kept, while what came before may matter; None: it does not."""
 
 
 def measure_value(reader: Reader) -> Value:
@@ -103,7 +110,8 @@ def _of_one(value: Value, reader: LimitReader) -> Value:
         return at
 
     read, next_, worded = of(value.read), of(value.next), None if value.worded is None else of(value.worded)
-    return value._replace(read=read, next=next_, ids=of(value.ids), at_least=of(value.at_least), worded=worded)
+    found = value._replace(read=read, next=next_, worded=worded)
+    return found._replace(ids=of(value.ids), at_least=of(value.at_least), warms=of(value.warms))
 
 
 def _next_plan(moment: Moment) -> int:

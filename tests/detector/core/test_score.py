@@ -210,7 +210,9 @@ def test_a_rule_that_looks_at_the_score_is_judged_again_where_a_late_event_takes
     story = Story(compiled(READY))
     story.happens("Signed Up", 0)
     made = advance(story.program, story.account, place(T0 + 7 * DAY + 5))
-    assert next((each.type, each.data["signals"][-1]["rule"]) for each in made) == ("lead.created", "ready")
+    assert [(each.type, [signal["rule"] for signal in each.data["signals"]]) for each in made] == [
+        ("lead.created", ["ready", "stuck"])
+    ]
     assert story.happens("Came Back", 6.9, arrives=7.1)
     assert [state.signals for state in story.account.ledger.rules.values()] == [[], []]
     assert story.account.ledger.open_leads == {}
