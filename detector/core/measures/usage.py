@@ -136,7 +136,7 @@ class LimitReader:
 
     def allowance_next(self, moment: Moment) -> int:
         """The first instant after the moment at which another amount may be allowed, or the limit may come or go."""
-        changes = [moment.ladder.next(moment.facts, moment.t)]
+        changes = [moment.plan_turns]
         changes += [each.since for each in moment.overrides.get(self.limit.name, ()) if each.since > moment.t]
         if self._only_if is not None:
             changes.append(self._only_if.next(moment))
@@ -150,6 +150,9 @@ class LimitReader:
 
     def next(self, moment: Moment) -> int:
         """The first instant after the moment at which use, allowance or refusals may be others."""
+        return moment.limit_turns(self, self._next)
+
+    def _next(self, moment: Moment) -> int:
         refused = moment.facts.series(self.refused_key).next(moment.t)
         found = min(self._use.next(moment), refused, self.allowance_next(moment))
         return found if self._use_warms is None else min(found, self._use_warms.turn(moment))

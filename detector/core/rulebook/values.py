@@ -115,7 +115,7 @@ def _of_one(value: Value, reader: LimitReader) -> Value:
 
 
 def _next_plan(moment: Moment) -> int:
-    return moment.ladder.next(moment.facts, moment.t)
+    return moment.plan_turns
 
 
 def _next_change_of_plan(moment: Moment) -> int:
