@@ -18,6 +18,8 @@ setup: .venv/stamp
 run: setup
 	@exec $(BIN)/handraiser up --try
 
+# What the tests start a hundred times is compiled once, also where the environment says that bytecode is not to be written.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

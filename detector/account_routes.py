@@ -12,6 +12,7 @@ from detector.store import DetectorStore
 from detector.why_shapes import AccountLine, AccountList, NearMissList, WhyView
 from detector.why_view import WhyViews
 from runtime.clock import Clock
+from runtime.whole_ids import WholeIds
 
 _Rule: TypeAlias = Annotated[
     str | None, Query(max_length=1000, description="Of this rule only; `limit` is that of every limit, `limit/contacts` of one.")
@@ -20,11 +21,12 @@ _Rule: TypeAlias = Annotated[
 
 def add_account_routes(router: APIRouter, store: DetectorStore, clock: Clock) -> None:
     """Add the routes to `router`. That of one account comes last: an account's id may have slashes in it."""
+    own = APIRouter(route_class=WholeIds)
     reading = AccountReading(store)
     whys = WhyViews(store, reading)
     views, near = AccountViews(store, reading), NearMisses(store, reading, whys)
 
-    @router.get("/accounts", tags=["accounts"])
+    @own.get("/accounts", tags=["accounts"])
     def accounts(
         project: str,
         starting_with: Annotated[str, Query(max_length=1024, description="Of their ids; upper or lower case is one.")] = "",
@@ -36,17 +38,17 @@ def add_account_routes(router: APIRouter, store: DetectorStore, clock: Clock) ->
         rows = [AccountLine(external_id=each) for each in found[:limit]]
         return AccountList(data=rows, next=found[limit - 1] if len(found) > limit else None)
 
-    @router.get("/accounts/{external_id:path}/why", tags=["accounts"])
+    @own.get("/accounts/{external_id:path}/why", tags=["accounts"])
     def why(external_id: str, project: str, rule: _Rule = None) -> WhyView:
         """Why an account is, or is not, a lead: per rule what holds, what is missing, by how much, and until when."""
         return whys.view(project, external_id, rule, clock())
 
-    @router.get("/accounts/{external_id:path}", tags=["accounts"])
+    @own.get("/accounts/{external_id:path}", tags=["accounts"])
     def account(external_id: str, project: str) -> AccountView:
         """What is known of one account: plan, stage, usage against its limits, onboarding, people, leads."""
         return views.view(project, external_id, clock())
 
-    @router.get("/near-misses", tags=["accounts"])
+    @own.get("/near-misses", tags=["accounts"])
     def near_misses(
         project: str,
         rule: _Rule = None,
@@ -54,3 +56,5 @@ def add_account_routes(router: APIRouter, store: DetectorStore, clock: Clock) ->
     ) -> NearMissList:
         """The accounts nearest to qualifying, rule by rule, among the 2,000 with the newest events. It takes seconds."""
         return near.find(project, rule, limit, clock())
+
+    router.include_router(own)

@@ -2,11 +2,13 @@
 
 from detector.account_reading import AccountReading
 from detector.core import who
+from detector.core.instants import NEVER
 from detector.core.measures.moment import Moment
 from detector.core.offer import features_data, usage_data
 from detector.core.payload import onboarding_data
+from detector.core.rulebook.program import Program
 from detector.lead_views import line
-from detector.shapes import AccountView
+from detector.shapes import AccountView, AccountWarming, iso
 from detector.store import DetectorStore
 
 LEADS_MAX = 100
@@ -34,4 +36,18 @@ class AccountViews:
             features=features_data(program, moment),
             people=who.people(program, moment, account.ledger, asker=None, trigger=None),
             leads=[line(row) for row in leads],
+            warming=_warming(program, moment),
         )
+
+
+def _warming(program: Program, moment: Moment) -> list[AccountWarming]:
+    """Of a limit its use; of other values by the name that a rulebook has for them."""
+    found = {name: reader.warms(moment) for name, reader in program.limits.items()}
+    named = {"onboarding.done": "onboarding", "plan": "plan"} | {name: name for name in program.rulebook.measures}
+    named |= {path: path for path in program.values if path.startswith("account.")}
+    found |= {told: program.values[path].warms(moment) for path, told in named.items() if path in program.values}
+    return [
+        AccountWarming(name=name, since=iso(warm.since), until=None if warm.until >= NEVER else iso(warm.until))
+        for name, warm in found.items()
+        if warm is not None
+    ]

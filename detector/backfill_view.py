@@ -17,7 +17,8 @@ RATE_AFTER_S = 1.0
 
 def backfills(store: DetectorStore, now: int, project: str | None = None) -> list[BackfillLine]:
     """Of each project of which not all partitions are done; of all projects, or of one, and then also which rules wait for it."""
-    spans, rows = store.rulebooks.spans(project), store.backfills.all(project)
+    rows = store.backfills.all(project)
+    spans = store.rulebooks.spans(project)  # later, or what has ended meanwhile would look as if it had not begun
     offsets = {
         each.partition.partition: each.next_offset for each in store.checkpoints.standings() if each.partition.topic == EVENTS
     }

@@ -114,11 +114,12 @@ class Folding:
                 continue
             key = (event.project, event.account or "")
             account = known(key) or self._account(key)
+            due = account.ledger.due
             lead_events = process(program, account, event, place)
             if lead_events:
                 self._tell(lead_events, place, changes)
             opened[key] = account
-            if account.ledger.due != NEVER:
+            if account.ledger.due != due or account.ledger.importing:
                 self._schedule(partition, key, account)
 
     def look_up(self, backfill: Backfill, events: Sequence[UsageEvent]) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Final
 
 from contracts.messages import UsageEvent
@@ -17,6 +18,7 @@ NAME_MAX: Final = 200
 OTHERS: Final = ("other", "")
 """Type and name of the row of all that is beyond."""
 
+_NAME = attrgetter("project", "type", "name")
 _Name = tuple[str, str]
 """Type and name; of what has none, the empty text."""
 
@@ -40,7 +42,7 @@ class Inventory:
         return project in self._known[partition.at] or any(of == project for of, _, _ in self._open[partition.at])
 
     def take(self, partition: Partition, events: Iterable[UsageEvent]) -> None:
-        self._open[partition.at].update([(event.project, event.type, event.name) for event in events])
+        self._open[partition.at].update(map(_NAME, events))
 
     def close(self, changes: Changes, partitions: dict[TopicPartition, Partition]) -> None:
         """Put what the open batch counted into `changes`. The time is partition time, when it is closed."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Any
 
-from detector.account_reading import AccountReading
+from detector.account_reading import AccountReading, InForce
 from detector.core.account import Account
 from detector.core.why.account import Asked
 from detector.core.why.shape import RuleWhy
@@ -36,12 +36,12 @@ class NearMisses:
 
     def find(self, project: str, rule: str | None, limit: int, now: int) -> NearMissList:
         """Of each rule the `limit` nearest. Raises ApiError 404: there is no rulebook in force, or no such rule."""
-        program = self._reading.program(project)
-        if program is None:
+        in_force = self._reading.in_force(project)
+        if in_force is None:
             raise ApiError(404, "no_rulebook", f"Project {project} has no rulebook in force: `handraiser rules apply FILE`.")
-        search = _Search(self._store, project, self._views.asked(program), self._views.arrivals(project), now)
+        search = _Search(self._store, project, in_force, self._views, self._views.arrivals(project), now)
         accounts, there = self._store.accounts.newest(project, READ_MAX, COUNTED_MAX)
-        told = search.told(search.near(accounts, named(search.asked, rule), limit))
+        told = search.told(search.near(accounts, named(self._views.asked(in_force.plain), rule), limit))
         return NearMissList(
             project=project,
             data=[NearMissesOfRule(rule=name, accounts=rows) for name, rows in told.items() if rows],
@@ -55,22 +55,24 @@ class NearMisses:
 class _Search:
     store: DetectorStore
     project: str
-    asked: Asked
+    in_force: InForce
+    views: WhyViews
     arrivals: Arrivals
     now: int
 
     def near(self, accounts: Sequence[str], names: Sequence[str], limit: int) -> dict[str, list[str]]:
         """Rule -> its nearest of these accounts. A rule that is asleep has none."""
-        rules = [self.asked.rule(name) for name in names]
-        awake = [each for each in rules if not asleep(each.judged, each.program.rulebook, self.arrivals)]
-        found: dict[str, list[tuple[int, float, str]]] = {each.judged.name: [] for each in awake}
+        plain = self.in_force.plain
+        awake = [name for name in names if not asleep(plain.judged[name], plain.rulebook, self.arrivals)]
+        found: dict[str, list[tuple[tuple[int, int, float], str]]] = {name: [] for name in awake}
         for account in self._read(accounts):
-            moment = self.asked.moment(account, self._now(account))
-            for rule in awake:
-                nearness = rule.nearness(moment)
+            asked = self._asked(account)
+            moment = asked.moment(account, self._now(account))
+            for name in awake:
+                nearness = asked.rule(name).nearness(moment)
                 if nearness is not None:
-                    found[rule.judged.name].append((*nearness, account.external_id))
-        return {name: [external_id for _, _, external_id in nsmallest(limit, rows)] for name, rows in found.items()}
+                    found[name].append((nearness, account.external_id))
+        return {name: [external_id for _, external_id in nsmallest(limit, rows)] for name, rows in found.items()}
 
     def told(self, near: dict[str, list[str]]) -> dict[str, list[NearMiss]]:
         """The same with what is missing. Who has qualified meanwhile is left out."""
@@ -81,10 +83,13 @@ class _Search:
         found: dict[tuple[str, str], NearMiss] = {}
         for account in self._read(list(wanted)):
             external_id = account.external_id
-            why = self.asked.why(account, self._now(account), self.arrivals, wanted[external_id])
+            why = self._asked(account).why(account, self._now(account), self.arrivals, wanted[external_id])
             missed = (each for each in why.rules if each.stand == "misses")
             found.update({(each.rule, external_id): _miss(why.account, each) for each in missed})
         return {name: [found[name, each] for each in ids if (name, each) in found] for name, ids in near.items()}
+
+    def _asked(self, account: Account) -> Asked:
+        return self.views.asked(self.in_force.of(account.external_id))
 
     def _now(self, account: Account) -> int:
         return max(self.now, account.facts.newest)

@@ -90,6 +90,15 @@ class AccountView(BaseModel):
     features: list[dict[str, Any]]
     people: list[dict[str, Any]]
     leads: list[Lead]
+    warming: list["AccountWarming"] = Field(description="What began with a rulebook and is known of this account only in part.")
+
+
+class AccountWarming(BaseModel):
+    """A measure, a limit, a trait, `plan` or `onboarding`: what it is after `since` is known, what it was before is not."""
+
+    name: str
+    since: str
+    until: str | None = Field(description="When what came before does not matter any more; null: nobody can say.")
 
 
 class RulebookLine(BaseModel):

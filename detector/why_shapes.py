@@ -7,6 +7,13 @@ from pydantic import BaseModel, Field
 Stand = Literal["holds", "misses", "waits", "uncapped", "asleep"]
 
 
+class Warming(BaseModel):
+    """It is counted only since a rulebook was applied, and what came before may matter: it is known in part."""
+
+    since: str
+    until: str | None = Field(description="When what came before does not matter any more; null: nobody can say.")
+
+
 class WhyPart(BaseModel):
     """Something that a rule needs: a line of `when`, a step of its limit, its request; or one side of a line with and, or."""
 
@@ -21,6 +28,7 @@ class WhyPart(BaseModel):
     by: Literal["time", "pace"] | None = Field(
         description="`time`: if nothing happens. `pace`: if it goes on as in the last week."
     )
+    warming: Warming | None = Field(description="null: all is known that matters.")
     needs: str = Field(description="What would have to happen; empty unless it is missing.")
     message_ids: list[str] = Field(description="The newest messages that the value rests on.")
     how: Literal["all", "any"] | None = Field(description="How many of `parts` must hold.")
@@ -44,6 +52,7 @@ class WhyLimit(BaseModel):
     allowed: int | float | None
     left: int | float | None
     percent: int | float | None
+    at_least: bool = Field(description="Whether it may be more: not all of it is known.")
     step: str | None = Field(description="The highest step that is reached.")
     next_step: WhyNextStep | None
 

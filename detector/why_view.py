@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from detector.account_reading import AccountReading
 from detector.core.account import Account
+from detector.core.instants import NEVER
+from detector.core.measures.warming import Warm
 from detector.core.rulebook.problems import did_you_mean
 from detector.core.rulebook.program import Program
 from detector.core.why.account import Asked
@@ -13,6 +15,7 @@ from detector.inventory import OTHERS
 from detector.shapes import iso
 from detector.store import DetectorStore
 from detector.why_shapes import (
+    Warming,
     WhyAccount,
     WhyLead,
     WhyLimit,
@@ -33,20 +36,19 @@ class WhyViews:
     def __init__(self, store: DetectorStore, reading: AccountReading) -> None:
         self._store = store
         self._reading = reading
-        self._asked: dict[tuple[str, int], Asked] = {}
+        self._asked: dict[int, Asked] = {}
 
     def view(self, project: str, external_id: str, rule: str | None, now: int) -> WhyView:
         """Raises ApiError 404 for an account of which nothing is stored, and for a rule that is not there."""
         program, account = self._reading.read(project, external_id)
         asked = self.asked(program)
         why = asked.why(account, max(now, account.facts.newest), self.arrivals(project), named(asked, rule))
-        waiting = self._reading.waiting(program, account)
         return WhyView(
             project=project,
             account=WhyAccount(**why.account),
             at=iso(why.at),
             rulebook_version=why.rulebook_version,
-            rules=[_rule(each, waits=each.rule in waiting) for each in why.rules],
+            rules=[_rule(each, waits=program.judged[each.rule].waits_for(account.facts)) for each in why.rules],
             silences=silences(why.silences),
             score=why.score,
             temperature=why.temperature,
@@ -56,7 +58,8 @@ class WhyViews:
         )
 
     def asked(self, program: Program) -> Asked:
-        return self._asked.setdefault((program.rulebook.project, program.version), Asked(program))
+        """Of one and the same program it is the same."""
+        return self._asked.setdefault(id(program), Asked(program))
 
     def arrivals(self, project: str) -> Arrivals:
         rows = self._store.event_names.all(project)
@@ -76,6 +79,10 @@ def named(asked: Asked, rule: str | None) -> list[str]:
 
 def silences(of: Iterable[Silence]) -> list[WhySilence]:
     return [WhySilence(because=each.because, text=each.text, until=_time(each.until)) for each in of]
+
+
+def warming(of: Warm) -> Warming:
+    return Warming(since=iso(of.since), until=None if of.until >= NEVER else iso(of.until))
 
 
 def _leads(account: Account) -> list[WhyLead]:
@@ -112,6 +119,7 @@ def _parts(parts: Sequence[Part]) -> list[WhyPart]:
         WhyPart(
             **{name: getattr(part, name) for name in plain},
             expected_at=_time(part.expected_at),
+            warming=None if part.warms is None else warming(part.warms),
             message_ids=list(part.message_ids),
             parts=_parts(part.parts),
         )
@@ -123,7 +131,9 @@ def _limit(of: LimitStand) -> WhyLimit:
     left = None if of.used is None or of.allowed is None else of.allowed - of.used
     following = None if of.next_step is None else _step(of.next_step)
     numbers = {"used": _number(of.used), "allowed": _number(of.allowed), "left": _number(left), "percent": _number(of.percent)}
-    return WhyLimit(limit=of.limit, label=of.label, unit=of.unit, step=of.step, next_step=following, **numbers)
+    return WhyLimit(
+        limit=of.limit, label=of.label, unit=of.unit, at_least=of.at_least, step=of.step, next_step=following, **numbers
+    )
 
 
 def _step(of: NextStep) -> WhyNextStep:

@@ -53,6 +53,7 @@ def open_ground(settings: Settings) -> Ground:
     # What was imported stays for good. Not counted among what lives, it does not put off the collection of what is garbage:
     # kafka-python leaves cycles behind when brokers are away.
     gc.freeze()
+    gc.enable()
     if settings.kill_at is not None:
         kill_at(settings.kill_at)
     ground = open_topics(settings)

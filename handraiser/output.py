@@ -5,10 +5,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from handraiser.errors import CommandError
 
 WIDTH_UNWRAPPED = 10_000
@@ -40,6 +36,10 @@ def counted(number: int, noun: str) -> str:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Colours on a terminal only; long cells fold there, and stay whole elsewhere."""
+    from rich.console import Console  # noqa: PLC0415 - what prints no table starts sooner without
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
     console = Console(width=None if sys.stdout.isatty() else WIDTH_UNWRAPPED, highlight=False)
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for column in table.columns:

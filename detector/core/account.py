@@ -7,7 +7,7 @@ from typing import NamedTuple
 from detector.core.facts.facts import Facts
 from detector.core.facts.store import Store, pack, unpack
 from detector.core.ledger import Ledger, LedgerStore
-from detector.core.rulebook.judged import Rest
+from detector.core.resting import Resting
 
 HOT_BYTES_MAX = 1_800
 """A row of this size stays out of PostgreSQL's TOAST, which makes it five times as dear to write."""
@@ -45,8 +45,8 @@ class Account:
         self._ledger = ledger
         self.judged_by: object = None
         """The rulebook that `resting` is about."""
-        self.resting: dict[str, Rest] = {}
-        """What is judged -> what keeps it from rising. Never stored."""
+        self.resting = Resting()
+        """What keeps rules from rising. Never stored."""
         self.dropped = 0
         """Events that counted for nothing, since somebody looked. Never stored."""
         self.silent: Counter[tuple[str, str]] = Counter()

@@ -11,7 +11,6 @@ from msgspec import Meta
 from contracts.messages import Command, LeadEvent, Place
 from detector.core import words
 from detector.core.account import Account
-from detector.core.desk import Desk
 from detector.core.ids import lead_id
 from detector.core.judge import allowance_changed
 from detector.core.ledger import OpenLead
@@ -20,7 +19,7 @@ from detector.core.overrides import OVERRIDES_MAX, Override, override_at
 from detector.core.payload import UNFINISHED, difference
 from detector.core.rulebook.model import Type
 from detector.core.rulebook.program import Program
-from detector.core.timeline import Scene
+from detector.core.telling import Telling
 
 OPTED_OUT_PEOPLE_MAX = 5_000
 TIME_MAX = 253_402_300_799_999
@@ -122,16 +121,16 @@ def _apply(program: Program, account: Account, command: Command, place: Place) -
     lead = _lead(account, said.lead)
     ledger, t = account.ledger, max(place.time, account.facts.newest)
     now = Moment(account.facts, program.ladder, t, overrides=ledger.overrides, rules=ledger.rules)
-    desk = Desk(Scene(program, lambda _t: now), account, place, now)
+    telling = Telling(program, account, place, now)
     if isinstance(said, OutcomeSaid):
-        _outcome(desk, lead, said, now, place.time)
+        _outcome(telling, lead, said, now, place.time)
     elif isinstance(said, SnoozeSaid):
-        _snooze(desk, lead, said, now, place.time)
+        _snooze(telling, lead, said, now, place.time)
     else:
-        _own(desk, lead, said, now, place.time)
+        _own(telling, lead, said, now, place.time)
     account.ledger.schedule()
     stands = {"lead_id": lead.lead_id, "status": lead.status, "revision": lead.revision}
-    return Applied(desk.lead_events, stands | {"changed": bool(desk.lead_events)})
+    return Applied(telling.lead_events, stands | {"changed": bool(telling.lead_events)})
 
 
 def _said(command: Command) -> OutcomeSaid | SnoozeSaid | OwnerSaid | OverrideSaid | OptOutSaid:
@@ -165,7 +164,7 @@ def _lead(account: Account, wanted: str) -> OpenLead:
     raise _RefusedError("lead_not_found", f"This account has no lead {wanted!r}. `GET /v1/leads` lists the leads.")
 
 
-def _outcome(desk: Desk, lead: OpenLead, said: OutcomeSaid, now: Moment, time: int) -> None:
+def _outcome(telling: Telling, lead: OpenLead, said: OutcomeSaid, now: Moment, time: int) -> None:
     if said.status == lead.status:
         return
     possible = _NEXT[lead.status]
@@ -177,14 +176,14 @@ def _outcome(desk: Desk, lead: OpenLead, said: OutcomeSaid, now: Moment, time: i
     details = [("reason", said.reason), ("amount", words.plain(said.amount, Type.NUMBER)), ("by", said.by)]
     changes = [difference(field, None, None, value) for field, value in details if value is not None]
     if said.status not in UNFINISHED:
-        desk.close(lead, said.status, now, changes, notify=True)
+        telling.close(lead, said.status, now, changes, notify=True)
         return
     before, lead.status = lead.status, said.status
-    desk.progress(lead, time)
-    desk.send(lead, f"lead.{said.status}", [difference("status", None, before, said.status), *changes], now, notify=True)
+    telling.progress(lead, time)
+    telling.send(lead, f"lead.{said.status}", [difference("status", None, before, said.status), *changes], now, notify=True)
 
 
-def _snooze(desk: Desk, lead: OpenLead, said: SnoozeSaid, now: Moment, time: int) -> None:
+def _snooze(telling: Telling, lead: OpenLead, said: SnoozeSaid, now: Moment, time: int) -> None:
     """Sets a date and changes nothing else."""
     if said.until == lead.snoozed_until:
         return
@@ -194,20 +193,20 @@ def _snooze(desk: Desk, lead: OpenLead, said: SnoozeSaid, now: Moment, time: int
             f"A lead can be snoozed until a later time than now, by the log's clock {words.time(time)}; null ends a snooze.",
         )
     before, lead.snoozed_until = lead.snoozed_until, said.until
-    desk.progress(lead, time)
-    desk.send(lead, "lead.snoozed", [difference("snoozed_until", None, _time(before), _time(said.until))], now, notify=True)
+    telling.progress(lead, time)
+    telling.send(lead, "lead.snoozed", [difference("snoozed_until", None, _time(before), _time(said.until))], now, notify=True)
 
 
 def _time(ms: int | None) -> str | None:
     return None if ms is None else words.time(ms)
 
 
-def _own(desk: Desk, lead: OpenLead, said: OwnerSaid, now: Moment, time: int) -> None:
+def _own(telling: Telling, lead: OpenLead, said: OwnerSaid, now: Moment, time: int) -> None:
     if said.email == lead.owner:
         return
     before, lead.owner = lead.owner, said.email
-    desk.progress(lead, time)
-    desk.send(lead, "lead.updated", [difference("owner", None, before, said.email)], now, notify=True)
+    telling.progress(lead, time)
+    telling.send(lead, "lead.updated", [difference("owner", None, before, said.email)], now, notify=True)
 
 
 def _override(program: Program, account: Account, said: OverrideSaid, place: Place) -> bool:

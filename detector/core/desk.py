@@ -1,38 +1,23 @@
-"""What became of an account's signals in, lead events out: one open lead, take-over, closing by a change of plan, retraction."""
+"""What became of an account's signals in; which lead hears of it, out: one open lead, take-over, closing by plan, retraction."""
 
 from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any
 
-import msgspec
-
 from contracts.messages import LeadEvent, Place
-from detector.core import heat, words
+from detector.core import words
 from detector.core.account import Account
+from detector.core.carrying import add_evidence, id_of, put_signal
 from detector.core.compare import Change
-from detector.core.evidence import evidence
-from detector.core.ids import lead_event_id, lead_id, signal_id
-from detector.core.instants import NEVER
-from detector.core.ledger import (
-    EVIDENCE_BYTES_MAX,
-    EVIDENCE_MAX,
-    QUIET,
-    SIGNALS_BYTES_MAX,
-    SIGNALS_MAX,
-    SUPPRESSED,
-    OpenLead,
-    Signal,
-    kept,
-)
+from detector.core.ids import lead_id
+from detector.core.ledger import QUIET, SUPPRESSED, OpenLead, Signal
 from detector.core.measures.moment import Moment
 from detector.core.measures.score import hottest
-from detector.core.payload import difference, payload
-from detector.core.rulebook.uses import asked_properties
-from detector.core.say import Speaker
-from detector.core.silence import why_left_alone, why_silent
+from detector.core.payload import difference
+from detector.core.silence import why_silent
+from detector.core.telling import Telling
 from detector.core.timeline import Scene, lead_type_of
-from detector.core.verdict import holds
-from detector.core.waits import calm, next_turn, progress, woken
+from detector.core.waits import next_turn, woken
 
 SUPERSEDED_MAX = 20
 """How many leads a lead remembers to have taken over."""
@@ -41,7 +26,7 @@ NOTIFY_WITHIN_MS = 7 * 86_400_000
 
 
 class Desk:
-    """Writes the ledger and collects the lead events of one judgement. On a take-over the new lead is created first."""
+    """Finds the lead that each change is about, and has it told. On a take-over the new lead is created first."""
 
     def __init__(self, scene: Scene, account: Account, place: Place, now: Moment | None) -> None:
         """`now`: how the account stands, for payloads; None: history is told, each event of it as the account stood then."""
@@ -51,7 +36,7 @@ class Desk:
         self._ledger = account.ledger
         self._place = place
         self._now = now
-        self.lead_events: list[LeadEvent] = []
+        self._telling = Telling(scene.program, account, place, now)
         self._left_by: str | None = None
         """Who owned what was retracted: whatever takes its place is theirs too."""
 
@@ -77,38 +62,16 @@ class Desk:
             else:
                 self._close_by_plan(t)
         self._pass(time)
-        self._heat(now)
+        self._telling.hotter(self._now or self._at(now))
         self._ledger.schedule()
-        return self.lead_events
-
-    def _heat(self, now: int) -> None:
-        """Tells, too, which leads have become hotter since they were told, though no signal came. Colder is no news."""
-        if self._program.score is None:
-            return
-        moment = self._now or self._at(now)
-        for lead in list(self._ledger.open_leads.values()):
-            found = heat.scored(self._program, heat.about(lead, moment))
-            hotter = heat.is_hotter(heat.band(self._program, lead, found), lead.temperature)
-            if hotter and why_left_alone(self._program, self._ledger, lead.asker, moment) is None:
-                quiet = lead.is_snoozed(self._place.time) or not lead.notified
-                self.send(lead, "lead.updated", [], moment, notify=not quiet)
-        self._watch(moment)
-
-    def _watch(self, moment: Moment) -> None:
-        """Notes when time alone may make a lead hotter."""
-        ledger = self._ledger
-        hotter_at = min((heat.next_rise(self._program, lead, moment) for lead in ledger.open_leads.values()), default=NEVER)
-        if hotter_at != ledger.hotter_at:
-            ledger.hotter_at = hotter_at
-            self._account.ledger_changed()
-            ledger.schedule()
+        return self._telling.lead_events
 
     def _pass(self, t: int) -> None:
         """What time alone does to leads until t: the unattended expire, and where quiet ends what it silenced is told."""
         while (turn := next_turn(self._ledger)).t <= t:
             moment = self._at(turn.t)
             for lead in turn.leads:
-                self.close(lead, "expired", moment)
+                self._telling.close(lead, "expired", moment)
             for signal, change in () if turn.leads else woken(self._program, self._ledger, moment):
                 self._route(change, lead_type_of(change.judged.rule, moment.standing.stage))
                 told = change.signal
@@ -124,17 +87,9 @@ class Desk:
         for status, closes in (("won", self._program.close_won), ("lost", self._program.close_lost)):
             if closes(moment):
                 for lead in sorted(before, key=self._strength):
-                    self.close(lead, status, moment)
-                    self._hush(lead)
+                    self._telling.close(lead, status, moment)
+                    self._telling.hush(lead)
                 return
-
-    def _hush(self, closed: OpenLead) -> None:
-        """A lead that was opened only now, by late events, and that a purchase of then closes at once is told to nobody."""
-        ours = [event for event in self.lead_events if event.data["lead_id"] == closed.lead_id]
-        if ours and ours[0].data["revision"] == 1:
-            self.lead_events = [
-                msgspec.structs.replace(event, notify=False) if event in ours else event for event in self.lead_events
-            ]
 
     def _take(self, change: Change) -> None:
         """A signal that is new, other than it was, or made again."""
@@ -166,14 +121,14 @@ class Desk:
         lead = self._ledger.lead(change.signal.lead_id)
         if lead is None or change.old is None:
             return
-        opener = [signal["signal_id"] for signal in lead.signals[:1]] == [self._signal_id(change)]
-        self._put_signal(lead, change)
+        opener = [signal["signal_id"] for signal in lead.signals[:1]] == [id_of(self._account, change)]
+        put_signal(self._program, self._account, lead, change)
         if opener and lead.qualified_at == change.old.qualified_at:
             lead.qualified_at = change.signal.qualified_at
         moved = difference(
             "qualified_at", change.judged.name, words.time(change.old.qualified_at), words.time(change.signal.qualified_at)
         )
-        self.send(lead, "lead.updated", [moved], change.moment, notify=False)
+        self._telling.send(lead, "lead.updated", [moved], change.moment, notify=False)
 
     def _gone(self, change: Change) -> None:
         """Late events showed that it never held. Its lead is retracted with the last signal of its strength.
@@ -184,24 +139,26 @@ class Desk:
         lead = self._ledger.lead(change.signal.lead_id)
         if lead is None:
             return
-        ours, name = self._signal_id(change), change.judged.name
+        ours, name = id_of(self._account, change), change.judged.name
         lead.signals = [signal for signal in lead.signals if signal["signal_id"] != ours]
         standing = self._carried(lead)
         rules = (self._program.judged.get(signal["rule"]) for signal in lead.signals)
         lead.floor = hottest(*(rule.floor for rule in rules if rule is not None))
         strong = any(self._program.rank(each.lead_type) <= self._strength(lead) for each in standing)
         if lead.status == "open" and not strong and (standing or not lead.signals):
-            self.close(lead, "retracted", change.moment)
+            self._telling.close(lead, "retracted", change.moment)
             self._revive(lead)
         elif lead.signals or standing:
             if name not in {signal["rule"] for signal in lead.signals}:
                 lead.evidence = [entry for entry in lead.evidence if entry["rule"] != name]
             lead.summary = lead.signals[0]["text"] if lead.signals else lead.summary
             gone = difference("signal", name, change.signal.step or name, None)
-            self.send(lead, "lead.updated", [gone], change.moment, notify=lead.notified)
+            self._telling.send(lead, "lead.updated", [gone], change.moment, notify=lead.notified)
         else:
             lead.disputed = True
-            self.send(lead, "lead.updated", [difference("disputed", name, False, True)], change.moment, notify=lead.notified)
+            self._telling.send(
+                lead, "lead.updated", [difference("disputed", name, False, True)], change.moment, notify=lead.notified
+            )
 
     def _carried(self, lead: OpenLead) -> list[Signal]:
         """The signals that stand and that it carries: more, maybe, than it remembers."""
@@ -234,8 +191,8 @@ class Desk:
             return
         lead = self._ledger.lead(change.signal.lead_id) or self._strongest(change.signal.lead_type)
         if lead is not None:
-            self.progress(lead, change.moment.t)
-            self._add_evidence(lead, change)
+            self._telling.progress(lead, change.moment.t)
+            add_evidence(lead, change)
 
     def _beside(self, lead_type: str) -> list[OpenLead]:
         """The open leads that one of this type has to do with, strongest first."""
@@ -261,13 +218,13 @@ class Desk:
             return
         weaker = self._beside(lead_type)
         lead = self._open(change, lead_type, weaker)
-        self._put_signal(lead, change)
-        self._add_evidence(lead, change)
+        put_signal(self._program, self._account, lead, change)
+        add_evidence(lead, change)
         self._ledger.open_leads[lead_type] = lead
-        self.progress(lead, change.moment.t)
-        self.send(lead, "lead.created", [], change.moment, notify=self._is_news(change))
+        self._telling.progress(lead, change.moment.t)
+        self._telling.send(lead, "lead.created", [], change.moment, notify=self._is_news(change))
         for each in weaker:
-            self.close(each, "superseded", change.moment)
+            self._telling.close(each, "superseded", change.moment)
 
     def _open(self, change: Change, lead_type: str, weaker: Sequence[OpenLead]) -> OpenLead:
         opened = self._ledger.leads_opened
@@ -288,20 +245,16 @@ class Desk:
 
     def _enrich(self, lead: OpenLead, change: Change, what: dict[str, Any]) -> None:
         disputed = lead.disputed
-        self._put_signal(lead, change)
-        self._add_evidence(lead, change)
+        put_signal(self._program, self._account, lead, change)
+        add_evidence(lead, change)
         lead.disputed = False
         changes = [what]
         if disputed:
             changes.append(difference("disputed", None, True, False))
         if not _corrects(change):
-            self.progress(lead, change.moment.t)
+            self._telling.progress(lead, change.moment.t)
         quiet = lead.is_snoozed(self._place.time) or not self._is_news(change)
-        self.send(lead, "lead.updated", changes, change.moment, notify=not quiet)
-
-    def progress(self, lead: OpenLead, t: int) -> None:
-        """Something came of it at t, or was said of it."""
-        progress(self._program, lead, t)
+        self._telling.send(lead, "lead.updated", changes, change.moment, notify=not quiet)
 
     def _is_news(self, change: Change) -> bool:
         return max(change.signal.changed_at, change.moment.t) >= self._place.time - NOTIFY_WITHIN_MS
@@ -318,88 +271,6 @@ class Desk:
             change.signal.silent = why if why in (SUPPRESSED, QUIET) else ""
         if change.kind == "new":
             self._account.silent[change.judged.name, why] += 1
-
-    def _signal_id(self, change: Change) -> str:
-        return signal_id(self._account.project, change.judged.name, self._account.external_id, change.signal.n)
-
-    def _put_signal(self, lead: OpenLead, change: Change) -> None:
-        """A raised signal takes the place of its lower step. The summary stays that of the signal that opened the lead."""
-        judged, ours = change.judged, self._signal_id(change)
-        change.signal.lead_id, change.signal.silent, change.signal.told_at = lead.lead_id, "", change.moment.t
-        judged.look(change.moment)
-        signal = {
-            "signal_id": ours,
-            "rule": judged.name,
-            "rulebook_version": self._program.version,
-            "step": change.signal.step,
-            "text": self._speaker(change).text(judged.rule.say),
-            "at": words.time(change.moment.t),
-        }
-        ids = [each["signal_id"] for each in lead.signals]
-        if ours in ids:
-            lead.signals[ids.index(ours)] = signal
-        else:
-            lead.signals = kept([*lead.signals, signal], SIGNALS_MAX, SIGNALS_BYTES_MAX)
-        lead.summary = lead.signals[0]["text"]
-        lead.floor = hottest(lead.floor, judged.floor)
-
-    def _speaker(self, change: Change) -> Speaker:
-        properties = asked_properties(change.judged.rule)
-        return Speaker(self._program, change.moment, self._account.external_id, properties)
-
-    def _add_evidence(self, lead: OpenLead, change: Change) -> None:
-        judged, moment = change.judged, change.moment
-        judged.look(moment)
-        if judged.rule.event and moment.person is not None:
-            lead.asker = moment.person
-        lead.trigger = moment.person or lead.trigger
-        verdict = holds(judged, moment)
-        found = evidence(judged, moment, verdict.step)
-        lead.evidence = kept([*lead.evidence, *found], EVIDENCE_MAX, EVIDENCE_BYTES_MAX)
-
-    def close(
-        self,
-        lead: OpenLead,
-        status: str,
-        moment: Moment,
-        changes: Sequence[dict[str, Any]] = (),
-        *,
-        notify: bool | None = None,
-    ) -> None:
-        """Finishes a lead as `status`; `changes`: what else is to be said of it. `notify` None: to those who know of it."""
-        before, lead.status = lead.status, status
-        del self._ledger.open_leads[lead.lead_type]
-        if status not in ("superseded", "retracted"):
-            self._ledger.last_outcome = status
-            calm(self._program, self._ledger, lead, min(moment.t, self._place.time))
-        notify = lead.notified if notify is None else notify
-        self.send(lead, f"lead.{status}", [difference("status", None, before, status), *changes], moment, notify=notify)
-
-    def send(self, lead: OpenLead, type_: str, changes: list[dict[str, Any]], moment: Moment, *, notify: bool) -> None:
-        """Makes the lead event of what was done to `lead`."""
-        self._account.ledger_changed()
-        lead.revision += 1
-        lead.notified = lead.notified or notify
-        account, moment, before = self._account, self._now or moment, lead.temperature
-        found = heat.scored(self._program, heat.about(lead, moment))
-        heat.take_temperature(self._program, lead, found)
-        if lead.temperature != before and lead.revision > 1:
-            changes = [*changes, difference("temperature", None, before, lead.temperature)]
-        data = payload(self._program, account, lead, moment, changes, found)
-        self.lead_events.append(
-            LeadEvent(
-                id=lead_event_id(lead.lead_id, lead.revision),
-                project=account.project,
-                account=account.external_id,
-                type=type_,
-                timestamp=self._place.time,
-                rulebook_version=self._program.version,
-                place=self._place,
-                notify=notify,
-                data=data,
-            )
-        )
-        self._watch(moment)
 
 
 def _corrects(change: Change) -> bool:

@@ -15,13 +15,14 @@ from detector.core.rulebook.program import Program
 
 def fold(program: Program, facts: Facts, event: UsageEvent) -> int:
     """From when on facts differ: the event's time, or -1 (since ever) for the first known plan. The caller has dropped copies."""
-    if event.name in program.plan_events:
+    reaction = program.reactions.of(event)
+    if reaction.says_plan and event.type == "track":
         first_plan = program.ladder.since_ever(facts)
-        program.reactions.of(event).fold(facts, event)
+        reaction.fold(facts, event)
         if event.traits is not EMPTY_OBJECT:
             fold_traits(program, facts, event)
         return program.ladder.said.start(facts, event) if program.ladder.since_ever(facts) == first_plan else -1
-    program.reactions.of(event).fold(facts, event)
+    reaction.fold(facts, event)
     return event.timestamp if event.traits is EMPTY_OBJECT else fold_traits(program, facts, event)
 
 

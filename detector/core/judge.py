@@ -1,7 +1,7 @@
 """An account, one more thing that happened, and its place in the log in; what sales must hear out.
 
 The only interpreter of a rule is `holds` (verdict.py), as of a moment, and `step` (timeline.py), from one instant to the next.
-This asks them at the instants that count; compare.py holds what follows against the ledger, and desk.py tells what differs.
+This asks them at the instants that count; compare.py holds what follows against the ledger, and desk.py has what differs told.
 """
 
 from collections.abc import Collection, Iterable
@@ -17,7 +17,8 @@ from detector.core.instants import NEVER
 from detector.core.ledger import SIGNALS_KEPT, RuleState
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course
-from detector.core.rulebook.depends import EVERYTHING, Touch
+from detector.core.resting import EVERYTHING
+from detector.core.rulebook.depends import Touch
 from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.program import Program
 from detector.core.silence import reconsidered
@@ -33,8 +34,8 @@ IMPORT_QUIET_MS = 10 * 60_000
 def process(program: Program, account: Account, event: UsageEvent, place: Place) -> list[LeadEvent]:
     """Folds the event and judges what it can change, unless it counts for nothing.
 
-    Nearly every event comes in order, in time, and can neither move the plan nor close a lead: it can only let rules rise. This
-    is the short way of those; `_judged` knows all cases.
+    Nearly every event can neither move the plan nor close a lead: it can only let rules rise, and nearly always all that it
+    touches rests. This is the short way of those; `_judged` knows all cases.
     """
     if account.judged_by is not program and (told := switched(program, account, place)):
         return [*told, *process(program, account, event, place)]
@@ -42,32 +43,26 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
         return []
     facts, ledger = account.facts, account.ledger
     t = event.timestamp
+    reaction = program.reactions.of(event)
+    newest = max(facts.newest, ledger.judged_until)
     if (
-        t > facts.newest
-        and t > ledger.judged_until
-        and ledger.first_at >= 0
-        and event.type != "group"
-        and event.name not in program.plan_events
-        and not (event.historical or ledger.importing)
+        ledger.first_at >= 0
+        and not (reaction.says_plan or event.historical or ledger.importing)
         and event.received_at - t <= program.lateness_ms
-        and (program.closes_at_plans_only or not ledger.open_leads)
+        and (not ledger.open_leads or (t > newest and program.closes_at_plans_only))
+        and (t > newest or (t >= ledger.first_at and ledger.signalled_before(t)))
     ):
-        reaction = program.reactions.of(event)
         reaction.fold(facts, event)
         if event.traits is not EMPTY_OBJECT:
             fold_traits(program, facts, event)
-        awake = _awake(program, account, event, reaction.touches)
-        hotter = reaction.scores and bool(ledger.open_leads)
-        if not awake and not hotter:
+        if t <= newest:
+            return _judged_late(program, account, event, place, newest)
+        resting = account.resting
+        if t < resting.until and not resting.watched & reaction.watched and not (reaction.scores and ledger.open_leads):
             return []
-        session = Judgement(program, account, place, event)
-        for judged in awake:
-            session.in_order(judged)
-        session.follow(but=awake)
-        _rest_standing(account, awake, session.at(t))
-        return session.told(t, t) if session.found_something or hotter else []
+        return _judged_in_order(program, account, event, place)
     account.resting.clear()
-    return _judged(program, account, event, place, max(facts.newest, ledger.judged_until))
+    return _judged(program, account, event, place, newest)
 
 
 def _judged(program: Program, account: Account, event: UsageEvent, place: Place, newest: int) -> list[LeadEvent]:
@@ -87,9 +82,10 @@ def _judged(program: Program, account: Account, event: UsageEvent, place: Place,
         _wait_for_import(account, event, place)
         return []
     in_order = since == event.timestamp > newest
-    says_plan = program.says_plan(event)
+    reaction = program.reactions.of(event)
+    says_plan = reaction.says_plan
     every = begins or (says_plan and not in_order)
-    rules = program.judged.values() if every else [judged for judged, _ in program.reactions.of(event).touches]
+    rules = program.judged.values() if every else [judged for judged, _ in reaction.touches]
     quiet = not says_plan and (not ledger.open_leads or (in_order and program.closes_at_plans_only))
     late = event.received_at - event.timestamp
     session = Judgement(program, account, place, event)
@@ -103,10 +99,38 @@ def _judged(program: Program, account: Account, event: UsageEvent, place: Place,
     session.follow(but=rules)
     if not in_order:
         session.reconsider(since, 0 if says_plan else late)
-    if quiet and not session.found_something and not (ledger.open_leads and program.reactions.of(event).scores):
+    if quiet and not session.found_something and not (ledger.open_leads and reaction.scores):
         return []
     at_its_own_time = in_order and ledger.judged_until <= event.timestamp
     return session.told(event.timestamp if at_its_own_time else max(facts.newest, place.time), since)
+
+
+def _judged_in_order(program: Program, account: Account, event: UsageEvent, place: Place) -> list[LeadEvent]:
+    """Of an event that was folded after the newest instant, and moves no plan: the short way of `_judged`."""
+    t, reaction = event.timestamp, program.reactions.of(event)
+    awake = _awake(program, account, event, reaction.touches)
+    hotter = reaction.scores and bool(account.ledger.open_leads)
+    if not awake and not hotter:
+        return []
+    session = Judgement(program, account, place, event)
+    for judged in awake:
+        session.in_order(judged)
+    session.follow(but=awake)
+    _rest_standing(account, awake, session.at(t))
+    return session.told(t, t) if session.found_something or hotter else []
+
+
+def _judged_late(program: Program, account: Account, event: UsageEvent, place: Place, newest: int) -> list[LeadEvent]:
+    """The same at or before the newest instant, with no lead open and no signal since."""
+    t, touches, resting = event.timestamp, program.reactions.of(event).touches, account.resting
+    awake = [judged for judged, parts in touches if not resting.rested(judged, parts, event, newest)]
+    if not awake:
+        return []
+    session = Judgement(program, account, place, event)
+    for judged in awake:
+        session.again(judged, t)
+    session.follow(but=awake)
+    return session.told(max(account.facts.newest, place.time), t) if session.found_something else []
 
 
 def advance(program: Program, account: Account, place: Place) -> list[LeadEvent]:
@@ -219,31 +243,29 @@ def _wait_for_import(account: Account, event: UsageEvent, place: Place) -> None:
 
 
 def _awake(program: Program, account: Account, event: UsageEvent, touched: Iterable[Touch]) -> list[Judged]:
-    """The rules that a plain event touches and that stand somewhere, or do now. Hardly ever any: it must be cheap.
+    """The rules that a plain event touches and that stand somewhere, or do now.
 
     A rule that stands nowhere rests until an event could change that.
     """
     awake = []
-    resting, moment = account.resting, None
+    t, resting, moment = event.timestamp, account.resting, None
+    if t >= resting.until:
+        resting.come_to(t, program.judged)
     for judged, parts in touched:
-        rest = resting.get(judged.name)
-        if (
-            rest is not None
-            and event.timestamp < rest.ends
-            and (not parts & rest.part or (parts != EVERYTHING and rest.lasts(event.timestamp, event.person)))
-        ):
+        rest = resting.rests.get(judged.name)
+        if rest is not None and (not parts & rest.part or (parts != EVERYTHING and rest.lasts(event))):
             continue
         state, rest = account.ledger.rules.get(judged.name), None
-        if state is not None and state.told and judged.stands(event.timestamp, parts, state.due):
+        if state is not None and state.told and judged.stands(t, parts, state.due):
             continue
-        if state is None or (state.told == 0 and state.due > event.timestamp):
+        if state is None or (state.told == 0 and state.due > t):
             if moment is None:
-                moment = _moment(program, account, event.timestamp, event)
+                moment = _moment(program, account, t, event)
             rest = judged.rest(moment, NEVER if state is None else state.due)
         if rest is not None:
-            resting[judged.name] = rest
+            resting.lay(judged, rest, t)
         else:
-            resting.pop(judged.name, None)
+            resting.wake(judged)
             awake.append(judged)
     return awake
 
@@ -253,7 +275,7 @@ def _rest_standing(account: Account, judged: Iterable[Judged], moment: Moment) -
     for each in judged:
         state = account.ledger.rules.get(each.name)
         if state is not None and state.told and (rest := each.standing(moment)) is not None:
-            account.resting[each.name] = rest
+            account.resting.lay(each, rest, moment.t)
 
 
 def _moment(program: Program, account: Account, t: int, event: UsageEvent | None) -> Moment:
@@ -368,7 +390,7 @@ class Judgement:
         for judged in self._program.followers if self._signalled else ():
             since = self._first_signalled(judged)
             if since != NEVER and judged not in but:
-                self._account.resting.pop(judged.name, None)
+                self._account.resting.wake(judged)
                 self.again(judged, since)
 
     def _lead_the_way(self, judged: Judged, t: int) -> None:

@@ -42,6 +42,11 @@ class Signal(msgspec.Struct, array_like=True):
     told_at: int = -1
     """The instant of what made a lead carry it; -1: none did."""
 
+    @property
+    def latest(self) -> int:
+        """The last instant of anything that was told of it."""
+        return max(self.qualified_at, self.changed_at, self.told_at)
+
 
 class RuleState(msgspec.Struct, array_like=True):
     """`told`: how high the rule stands, as far as sales was told. `due`: when it must be judged again without any event.
@@ -130,6 +135,10 @@ class Ledger(msgspec.Struct, array_like=True):
 
     def lead(self, lead_id: str) -> OpenLead | None:
         return next((lead for lead in self.open_leads.values() if lead.lead_id == lead_id), None)
+
+    def signalled_before(self, t: int) -> bool:
+        """Whether nothing that was ever told of a rule happened at t or later."""
+        return all(state.last is None or state.last.latest < t for state in self.rules.values())
 
     def is_opted_out(self, person: str | None) -> bool:
         """Whether the whole account, or this person of it, wants to be left alone."""

@@ -50,6 +50,13 @@ def lead_type_of(rule: Rule, stage: str) -> str:
 def step(scene: Scene, judged: Judged, state: RuleState, t: int) -> Onset | None:
     """Judge the rule at one more instant. `state` must be that of the instants before; it moves on."""
     moment = scene.at(t)
+    onset = _stand(scene, judged, state, moment)
+    _wait(judged, state, moment)
+    return onset
+
+
+def _stand(scene: Scene, judged: Judged, state: RuleState, moment: Moment) -> Onset | None:
+    """The same, without what time alone may bring later: `due` is only when a cooldown ends that silences it."""
     verdict = holds(judged, moment)
     stands = lasting(judged, verdict, moment)
     onset = None
@@ -61,9 +68,13 @@ def step(scene: Scene, judged: Judged, state: RuleState, t: int) -> Onset | None
     last = state.last
     silenced = stands > state.told and last is not None
     state.due = last.qualified_at + judged.rule.cooldown_ms if silenced and last is not None else NEVER
-    if judged.moves_at(t):
-        state.due = min(state.due, judged.due(moment))
     return onset
+
+
+def _wait(judged: Judged, state: RuleState, moment: Moment) -> None:
+    """`due`, with what time alone may bring. The moment has been judged."""
+    if judged.moves_at(moment.t):
+        state.due = min(state.due, judged.due(moment))
 
 
 def dip(judged: Judged, state: RuleState, before: Moment) -> None:
@@ -74,12 +85,15 @@ def dip(judged: Judged, state: RuleState, before: Moment) -> None:
 def walk(scene: Scene, judged: Judged, state: RuleState, start: int, until: int) -> list[Onset]:
     """Judge at `start` and at every later instant until `until` at which the rule may stand elsewhere."""
     onsets = []
-    t = start
+    t, moment = start, None
     while t <= until:
-        onset = step(scene, judged, state, t)
+        moment = scene.at(t)
+        onset = _stand(scene, judged, state, moment)
         if onset is not None:
             onsets.append(onset)
-        t = min(judged.next(scene.at(t)), state.due)
+        t = min(judged.next(moment), state.due)  # what time alone may bring comes no sooner than anything may
+    if moment is not None:
+        _wait(judged, state, moment)
     return onsets
 
 

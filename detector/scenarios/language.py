@@ -34,7 +34,7 @@ NEEDS: Final[Keys] = {
 _STATUSES: Final = ("accepted", "opportunity", "won", "lost", "rejected", "recycled", "expired", "superseded", "retracted")
 _HEARD: Final = (
     *("at", "qualified_at", "says", "temperature", "person", "step", "adds", "loses", "owner", "disputed", "reason"),
-    *("score", "fit", "behaviour", "segments", "account"),
+    *("score", "fit", "behaviour", "segments", "signals", "account"),
 )
 HEARS: Final[Keys] = {
     **dict.fromkeys(("created", "updated", "snoozed", *_STATUSES), _HEARD),
@@ -95,6 +95,10 @@ def _texts(node: Node, what: str, report: Report) -> tuple[str, ...]:
     return shapes.each(node, what, shapes.text, report)
 
 
+def _one_or_more(node: Node, what: str, report: Report) -> str | tuple[str, ...] | None:
+    return _texts(node, what, report) if isinstance(node, Items) else shapes.text(node, what, report)
+
+
 def _object(node: Node, what: str, report: Report) -> dict[str, Any]:
     return {name: _json(entry.value) for name, entry in shapes.entries(node, what, report).items()}
 
@@ -124,6 +128,7 @@ READERS: Final[Mapping[str, Callable[[Node, str, Report], Any]]] = {
     "traits": _object,
     "signals": _texts,
     "segments": _texts,
+    **dict.fromkeys(("adds", "loses", "step"), _one_or_more),
     **dict.fromkeys(("score", "fit", "behaviour"), _points),
     "told": truth,
     "disputed": truth,

@@ -262,13 +262,14 @@ def _heard(event: LeadEvent) -> Got:
     data = event.data
     got: Got = {"at": event.timestamp, event.type.removeprefix("lead."): data["lead_type"], **_common(data)}
     got["person"] = next((each["external_id"] for each in data["people"]), None)
+    found: dict[str, list[Any]] = {}
     for change in data["changes"]:
         if change["field"] == "signal":
             # A rule without steps is added as null -> null; what is gone was something before.
-            got["adds" if change["old"] is None else "loses"] = change["rule"]
+            found.setdefault("adds" if change["old"] is None else "loses", []).append(change["rule"])
         elif change["field"] in ("step", "reason"):
-            got[change["field"]] = change["new"]
-    return got
+            found.setdefault(change["field"], []).append(change["new"])
+    return got | {key: values[0] if len(values) == 1 else tuple(values) for key, values in found.items()}
 
 
 def _common(data: Mapping[str, Any]) -> Got:
@@ -282,13 +283,13 @@ def _common(data: Mapping[str, Any]) -> Got:
         "fit": data["score"]["fit"],
         "behaviour": data["score"]["behaviour"],
         "segments": tuple(data["segments"]),
+        "signals": tuple(" ".join(filter(None, (each["rule"], each["step"]))) for each in data["signals"]),
         "account": data["account"]["external_id"],
     }
 
 
 def _lead(data: Mapping[str, Any], *, told: bool) -> Got:
-    signals = tuple(" ".join(filter(None, (each["rule"], each["step"]))) for each in data["signals"])
-    return {data["lead_type"]: data["status"], **_common(data), "told": told, "signals": signals}
+    return {data["lead_type"]: data["status"], **_common(data), "told": told}
 
 
 def _signal(account: str, rule: str, signal: Signal) -> Got:

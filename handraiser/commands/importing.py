@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,9 +10,11 @@ from handraiser.client import data_folder, find_server
 from handraiser.data_folder import read_secret
 from handraiser.errors import CommandError
 from handraiser.importing.access import WriteKey
-from handraiser.importing.result import Result
 from handraiser.options import Data, Json, Project
 from handraiser.output import counted, note, print_json, say
+
+if TYPE_CHECKING:
+    from handraiser.importing.result import Result
 
 INTERRUPTED = 130
 
@@ -67,14 +69,14 @@ def _write_key(said: str | None, data: Path | None) -> WriteKey:
     return WriteKey(key, chosen=False)
 
 
-def _tell_rehearsal(result: Result) -> None:
+def _tell_rehearsal(result: "Result") -> None:
     say(f"{counted(result.accepted, 'event')} can be imported. Nothing was sent (--dry-run).")
     for file, event in result.examples.items():
         say(f"The first one of {file}:\n  {event}")
     _tell_problems(result)
 
 
-def _tell(result: Result) -> None:
+def _tell(result: "Result") -> None:
     say(f"Imported {counted(result.accepted, 'event')} in {result.took_s:.1f} s, {result.rate:,.0f} a second.")
     _tell_problems(result)
     if result.held:
@@ -89,7 +91,7 @@ def _tell(result: Result) -> None:
         say("This address does not tell what the detector has read: the accounts are judged 10 minutes from now.")
 
 
-def _tell_problems(result: Result) -> None:
+def _tell_problems(result: "Result") -> None:
     if result.rejected:
         say(f"{counted(result.rejected, 'row')} could not be used:")
         for line in result.problem_lines():

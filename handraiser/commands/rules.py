@@ -13,7 +13,7 @@ from handraiser.client import path_of
 from handraiser.commands import backtesting, scenarios, versions
 from handraiser.errors import CommandError
 from handraiser.options import Data, Json, Project, server
-from handraiser.output import note, print_json, say
+from handraiser.output import counted, note, print_json, say
 from handraiser.rulebook_file import File, checked, rows, text_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def check(file: File, project: Project = None, data: Data = None, json: Json = F
         say(f"{'asleep' if problem.code == 'asleep' else 'warning'}: {problem.located(file.name)}")
     for line in [] if came is None else _told(came):
         say(line)
-    size = f"{len(book.rules)} rules, {len(book.limits)} limits, {len(book.plans)} plans"
+    size = f"{counted(len(book.rules), 'rule')}, {counted(len(book.limits), 'limit')}, {counted(len(book.plans), 'plan')}"
     say(f"{file.name} is good: project {book.project}, {size}.")
 
 

@@ -3,7 +3,7 @@
 import os
 import secrets
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,9 +12,11 @@ from handraiser.data_folder import read_secret
 from handraiser.errors import CommandError
 from handraiser.options import Data, Json
 from handraiser.output import note, print_json, say
-from handraiser.trial.play import Player, Target, Verdict
 from handraiser.trial.scenario import Outcome, scenario
 from runtime.clock import wall_clock
+
+if TYPE_CHECKING:
+    from handraiser.trial.play import Verdict
 
 
 def register(app: typer.Typer) -> None:
@@ -32,6 +34,8 @@ def try_(
     json: Json = False,
 ) -> None:
     """Play the pretend customer against a running `up --try`; exit code 0 only if exactly its leads came back, signed."""
+    from handraiser.trial.play import Player, Target  # noqa: PLC0415 - other commands need none of it
+
     found = find_server(os.environ, data, url)
     folder = data_folder(os.environ, data)
     write_key = (folder and read_secret(folder.trial_key)) or os.environ.get("HANDRAISER_WRITE_KEY")
@@ -63,7 +67,7 @@ def catch(
     run_catch(secret, host, port, json)
 
 
-def _tell(verdict: Verdict) -> None:
+def _tell(verdict: "Verdict") -> None:
     for outcome in verdict.arrived:
         say(f"  came back, signature verified:  {_words(outcome)}")
     for outcome in verdict.missing:
@@ -80,7 +84,7 @@ def _words(outcome: Outcome) -> str:
     return f"{outcome.change:<16} {outcome.lead_type:<12} {outcome.account}"
 
 
-def _document(verdict: Verdict) -> dict[str, object]:
+def _document(verdict: "Verdict") -> dict[str, object]:
     def rows(outcomes: tuple[Outcome, ...]) -> list[dict[str, str]]:
         return [{"account": o.account, "lead_type": o.lead_type, "change": o.change} for o in outcomes]
 

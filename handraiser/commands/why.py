@@ -149,7 +149,8 @@ def _parts(parts: list[dict[str, Any]], indent: str) -> Iterator[str]:
         window = "" if part["window"] is None else f" in {part['window']}"
         which = {"any": " (one of these)", "all": " (all of these)", None: ""}[part["how"]]
         rests = f"  from {', '.join(part['message_ids'][:3])}" if part["message_ids"] else ""
-        yield f"{indent}{holds:<8}{part['text']}{which}{value}{window}{rests}"
+        warms = "" if part["warming"] is None else f"  warming since {_minute(part['warming']['since'])}, known in part"
+        yield f"{indent}{holds:<8}{part['text']}{which}{value}{window}{warms}{rests}"
         yield from _parts(part["parts"], indent + "  ")
 
 

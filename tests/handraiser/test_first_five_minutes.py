@@ -1,6 +1,7 @@
 """`handraiser up --try` as a newcomer meets it: a real process, its printed lines, the curl, the commands, a clean end."""
 
 import json
+import re
 import shlex
 import shutil
 import stat
@@ -14,6 +15,8 @@ import pytest
 from handraiser.client import TIMEOUT_S
 from notifier.sender import Deadlines
 from tests.handraiser.conftest import Running, until
+
+ROOT = Path(__file__).parents[2]
 
 
 def lead_of(running: Running, account: str) -> dict[str, Any] | None:
@@ -187,6 +190,17 @@ def test_the_openapi_document_tells_the_routes_that_there_are(trial: Running) ->
         for row in answer["data"]:
             told = document["components"]["schemas"][listed["properties"]["data"]["items"]["$ref"].rsplit("/", 1)[1]]
             assert row.keys() == told["properties"].keys(), name
+
+
+def test_every_route_that_the_docs_name_is_there(trial: Running) -> None:
+    paths = trial.http.get("/openapi.json").json()["paths"]
+    there = {(method.upper(), re.sub(r"\{\w+\}", "{}", path)) for path, methods in paths.items() for method in methods}
+    pages = [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]
+    named = {
+        route for page in pages for route in re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`?\s…]+)[^`…]*`", page.read_text())
+    }
+    assert len(named) > 20
+    assert {(method, re.sub(r"\{\w+\}", "{}", path)) for method, path in named} <= there
 
 
 def test_a_404_has_our_error_body(trial: Running) -> None:

@@ -62,3 +62,9 @@ def test_near_misses_are_listed_by_rule(played: Running) -> None:
     found = played.json("near-misses", "--limit", "1")
     assert {each["rule"]: len(each["accounts"]) for each in found["data"]}["limit/contacts"] == 1
     assert found["cut"] is False
+
+
+def test_nobody_is_near_to_coming_back_who_never_left(played: Running) -> None:
+    assert "stage is free, not churned" in played.handraiser("why", "bolt", "--rule", "came-back").stdout
+    assert played.handraiser("near-misses", "--rule", "came-back").stdout == "No account of acme-mail is near.\n"
+    assert "not churned" not in played.handraiser("near-misses").stdout

@@ -2,6 +2,7 @@
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from tests.oracle.conditions import duration
@@ -17,6 +18,13 @@ def midnight(of: date, zone: str) -> int:
     return int(datetime(of.year, of.month, of.day, tzinfo=ZoneInfo(zone)).timestamp()) * 1000
 
 
+@lru_cache(64)
+def midnights(first: int, last: int, zone: str) -> frozenset[int]:
+    """Of all days from an instant on until another."""
+    return frozenset(midnight(local_date(day, zone), zone) for day in range(first, last, 86_400_000 // 2))
+
+
+@lru_cache(10_000)
 def began(period: str, t: int, zone: str, billed_on: int = 1) -> int:
     """When the period began that t is in: the newest day until t on which one begins."""
     day = local_date(t, zone)
@@ -25,6 +33,7 @@ def began(period: str, t: int, zone: str, billed_on: int = 1) -> int:
     return midnight(day, zone)
 
 
+@lru_cache(10_000)
 def ends(period: str, t: int, zone: str, billed_on: int = 1) -> int:
     """When the next one begins."""
     day = local_date(t, zone) + timedelta(days=1)

@@ -1,6 +1,5 @@
 """What a measure is at any instant, by looking through all events again; an account knows which those are."""
 
-from itertools import pairwise
 from typing import Any
 
 from tests.oracle.calendar import PERIODS, began, during, local_date
@@ -75,12 +74,15 @@ class Measures:
     def rising_weeks(self, measure: dict[str, Any], t: int) -> int:
         """Whole weeks, the last one and those before it, each with more than the one before, which had something."""
         of_week = {key: value for key, value in measure.items() if key != "during"} | {"window": "week"}
-        ends, found = began("week", t, self.zone) - 1, []
-        for _ in range(20):
-            found.append(self.measure(of_week, ends))
+        ends = began("week", t, self.zone) - 1
+        after = self.measure(of_week, ends)
+        for rises in range(20):
             ends = began("week", ends, self.zone) - 1
-        rises = [bool(before) and bool(after) and after > before for after, before in pairwise(found)]
-        return rises.index(False)
+            before = self.measure(of_week, ends)
+            if not (before and after and after > before):
+                return rises
+            after = before
+        raise ValueError("more weeks than any made-up log has")
 
     def first_times(self, measure: dict[str, Any], t: int) -> int | None:
         if "since" in measure:

@@ -9,7 +9,7 @@ from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
 
 from tests.oracle.account import DAY, LASTING, Account, Event, Override
-from tests.oracle.calendar import PERIODS, during, local_date, midnight
+from tests.oracle.calendar import PERIODS, during, midnights
 from tests.oracle.conditions import NOBODY, aspect, both, date, distance, duration, leaves, plain, truth
 from tests.oracle.events import there
 from tests.oracle.score import Score, band, score
@@ -47,7 +47,11 @@ def signals(
     """Of all rules. `horizon`: the last instant that is looked at."""
     account = Account(rulebook, events, overrides)
     account.started = started
-    return {signal for name in rulebook["rules"] for signal in signals_of(account, name, horizon)}
+    return all_signals(account, horizon)
+
+
+def all_signals(account: Account, horizon: int) -> set[Signal]:
+    return {signal for name in account.rulebook["rules"] for signal in signals_of(account, name, horizon)}
 
 
 def signals_of(account: Account, name: str, horizon: int) -> set[Signal]:
@@ -66,10 +70,9 @@ def every_rule(account: Account, name: str, horizon: int) -> list["Rule"]:
     ]
 
 
-def final_score(rulebook: dict[str, Any], events: list[Event], horizon: int, overrides: Sequence[Override] = ()) -> Score:
+def final_score(account: Account, horizon: int) -> Score:
     """What the account's score is at the horizon, with nobody at hand."""
-    rule = Rule(Account(rulebook, events, overrides), "", {}, None, None, horizon)
-    return rule.score(horizon, None)
+    return Rule(account, "", {}, None, None, horizon).score(horizon, None)
 
 
 def leads_of_steps(rulebook: dict[str, Any], rule: dict[str, Any], limit: str | None) -> set[str | None]:
@@ -105,14 +108,10 @@ class Hearing(NamedTuple):
     """Where it came to stand as it does, nothing bars it."""
 
 
-def hearings(rulebook: dict[str, Any], events: list[Event], horizon: int, overrides: Sequence[Override] = ()) -> set[Hearing]:
+def hearings(account: Account, horizon: int) -> set[Hearing]:
     """Of all signals, for rulebooks with `suppress` and rules in shadow."""
-    account = Account(rulebook, events, overrides)
-    found: set[Hearing] = set()
-    for name in rulebook["rules"]:
-        for rule in every_rule(account, name, horizon):
-            found |= rule.hearings(horizon)
-    return found
+    rules = [rule for name in account.rulebook["rules"] for rule in every_rule(account, name, horizon)]
+    return {hearing for rule in rules for hearing in rule.hearings(horizon)}
 
 
 class Rule:
@@ -156,9 +155,11 @@ class Rule:
 
     def share(self, t: int) -> float:
         percent = self.account.percent(self.limit or "", t)
+        if percent is None:
+            return 0
         tolerated = int(((self.account.standing(t).plan or {}).get("tolerance") or {}).get(self.limit, "0%")[:-1])
         shares = [int(step[:-1]) for step in self.steps(t) if step != "refused"]
-        reached = [s for s in shares if percent is not None and (s + tolerated * (s >= 100)) / 100 <= percent]
+        reached = [s for s in shares if (s + tolerated * (s >= 100)) / 100 <= percent]
         return max(reached, default=0) / 100
 
     def steps(self, t: int) -> list[str]:
@@ -171,7 +172,7 @@ class Rule:
         """At this very instant; without a cap there is nothing to be refused for."""
         refusals = self.rulebook["limits"][self.limit].get("refused", [])
         happened = any(event["timestamp"] == t for event in self.account.selected(refusals))
-        return "refused" in self.steps(t) and happened and self.account.allowed(self.limit or "", t) is not None
+        return happened and "refused" in self.steps(t) and self.account.allowed(self.limit or "", t) is not None
 
     def asked(self, t: int) -> Event | None:
         """The request at this very instant; of several the one with the last id."""
@@ -246,7 +247,7 @@ class Rule:
 
     def hearings(self, horizon: int) -> set[Hearing]:
         found = set()
-        for each in self.walk(horizon):
+        for each in self.walked(horizon):
             free = [self.rule.get("mode") != "shadow" and not self.suppressed(t) for t in (*each["instants"], *each["again"])]
             found.add(Hearing(self.name, each["at"], not any(free), free[len(each["instants"]) - 1]))
         return found
@@ -268,7 +269,7 @@ class Rule:
         for after in self.delays():
             found |= {t + after for t in times}
         for zone in {self.account.zone, "UTC"}:  # periods of the calendar begin anew
-            found |= {midnight(local_date(day, zone), zone) for day in range(min(times), horizon + DAY, DAY // 2)}
+            found |= midnights(min(times), horizon + DAY, zone)
         found |= {t + length + more for t in times for length in self.compared_since() for more in (0, 1)}
         turns = {*self.account.plans.turns(), *times}
         for leaf in (leaf for leaf in self.leaves() if aspect(leaf[1])[0]):
@@ -283,6 +284,9 @@ class Rule:
         return {t for t in found if min(times) <= t <= horizon}
 
     def leaves(self) -> list[Any]:
+        return self.account.once(("leaves", self.name), self.every_leaf)
+
+    def every_leaf(self) -> list[Any]:
         """Of its conditions, and of all behind them: other rules, segments, the lines of the score, why a limit is there."""
         ahead, found = [*self.conditions, *self.only_if(self.limit)], list[Any]()
         while ahead:
@@ -340,8 +344,11 @@ class Rule:
     # --- signals ---
 
     def signals(self, horizon: int) -> set[Signal]:
-        found = self.walk(horizon)
+        found = self.walked(horizon)
         return {Signal(self.lead_type(each["at"]), self.name, self.step(each["rank"]), each["at"]) for each in found}
+
+    def walked(self, horizon: int) -> list[dict[str, Any]]:
+        return self.account.once(("walk", self.name, horizon), lambda: self.walk(horizon))
 
     def walk(self, horizon: int) -> list[dict[str, Any]]:
         """What is told, what the cooldown silences, what raises the signal before.

@@ -317,7 +317,7 @@ def test_the_kind_and_domain_of_an_address_or_of_an_id_that_is_one() -> None:
 
 def heard(story: Story, rulebook: dict[str, Any]) -> dict[float, tuple[bool, bool]]:
     """When a signal qualified -> (barred, clear)."""
-    found = hearings(rulebook, story.events, T0 + 100 * DAY)
+    found = hearings(Account(rulebook, story.events), T0 + 100 * DAY)
     return {(each.qualified_at - T0) / DAY: (each.barred, each.clear) for each in found}
 
 
@@ -367,7 +367,7 @@ def test_points_fade_once_a_day_and_are_capped_by_line_and_by_group() -> None:
     ]
     rulebook = {**book(rules={}), "score": {"behaviour": lines, "fit": [{**lines[2]}], "caps": {"g": 16.8}}}
     days = (1, 4, 4.999, 5, 91, 92)
-    found = [final_score(rulebook, story.events, T0 + int(day * DAY)) for day in days]
+    found = [final_score(Account(rulebook, story.events), T0 + int(day * DAY)) for day in days]
     # With two of them 9 x (87 + 88) / 90 = 17.5, more than 12; the group is 17 and capped. From day 91 on: 9 x 1 / 90.
     assert [float(each.behaviour) for each in found] == [14, 14.3, 14.3, 14.3, 2.6, 2.5]
     assert {float(each.fit) for each in found} == {5}

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hypothesis import strategies as st
-
 from tests.truth import looks
+from tests.truth import strategies as st
 from tests.truth.looks import DATES, LENGTHS, LIMITS_BY_NAME, SEVERAL, TEXTS, values_of
 from tests.truth.looks import rules as of_rules
 
@@ -215,8 +214,7 @@ NOISES: list[dict[str, Any]] = [
 
 def _of_measure(name: str, measure: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
     if "since" in measure or "elapsed" in measure:
-        length = st.sampled_from(["1h", "1d", "3d"]).map(lambda length: ("duration", length))
-        return [st.tuples(st.just("compare"), st.just(name), st.sampled_from([">=", ">", "<", "<="]), length)]
+        return [st.tuples(st.just("compare"), st.just(name), st.sampled_from([">=", ">", "<", "<="]), LENGTHS)]
     if {"absent", "sequence", "all"} & measure.keys():
         return [st.just(("is", name)), st.just(("is", name)), st.just(("compare", name, "==", False))]
     if measure.get("last") == "properties.mood":
@@ -255,9 +253,8 @@ def _of_state(book: dict[str, Any]) -> list[st.SearchStrategy[Any]]:
         st.just(("is", "onboarding.done")),
         st.tuples(st.just("compare"), st.just("onboarding.took"), st.just("<="), st.just(("duration", "1d"))),
     ]
-    lengths = st.sampled_from(["1h", "1d", "3d"]).map(lambda length: ("duration", length))
     lasting = ["stage.for", "plan.for", "paying.for", *["trial.quiet"] * 3 * ("trial" in plans)]
-    found += [st.tuples(st.just("compare"), st.sampled_from(lasting), st.sampled_from([">=", ">=", ">", "<", "<="]), lengths)] * 2
+    found += [st.tuples(st.just("compare"), st.sampled_from(lasting), st.sampled_from([">=", ">=", ">", "<", "<="]), LENGTHS)] * 2
     if "trial" in plans:
         found += [
             st.tuples(st.just("compare"), st.just("trial.left"), st.sampled_from(["<=", "<=", "<", ">", ">="]), LENGTHS)
@@ -298,7 +295,7 @@ def conditions(
     of_measures += [each for name, measure in book["measures"].items() for each in _compared(name, measure)]
     known, state = st.one_of(*of_measures), st.one_of(*_of_state(book))
     kinds = [known, known, known, state, state, state, TEXTS, TEXTS, DATES, DATES, LIMITS_BY_NAME, *extra, *extra]
-    leaf = st.sampled_from([*kinds, *[of_rules(looked_at)] * 5] if looked_at else kinds).flatmap(lambda of: of)
+    leaf = st.any_of([*kinds, *[of_rules(looked_at)] * 5] if looked_at else kinds)
     together = st.tuples(st.sampled_from(["and", "or"]), leaf, leaf)
     return st.one_of(leaf, leaf, leaf, st.tuples(st.just("not"), leaf), together, st.tuples(st.just("not"), together))
 

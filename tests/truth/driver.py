@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -143,6 +144,12 @@ class Detector:
 
     def said(self) -> list[bytes]:
         return [msgspec.json.encode(each) for each in self.lead_events]
+
+    def revisions(self) -> list[tuple[str, int]]:
+        """Of each lead, as its lead events came; each once."""
+        told = [(each.data["lead_id"], each.data["revision"]) for each in self.lead_events]
+        assert len({*told}) == len(told)
+        return sorted(told, key=itemgetter(0))
 
     @property
     def retracted(self) -> bool:

@@ -7,11 +7,11 @@ from random import Random
 from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis import strategies as st
 
 from tests.oracle.account import DAY, Event, Override
 from tests.oracle.calendar import PERIODS, during
 from tests.oracle.conditions import aspect, duration, leaves
+from tests.truth import strategies as st
 from tests.truth.books import EMAILS, EVA, EVENTS, TITLES, TOPICS, rulebooks
 from tests.truth.sales import HOUR, Command, commands, overrides_in
 
@@ -205,12 +205,15 @@ def used_by(book: dict[str, Any]) -> list[str]:
     return _wires(names, book)
 
 
+_DAY = st.sampled_from([0, 0, 0, 1, 2, 4, 5, 6, 12, 13])
+_WITHIN = st.sampled_from([0, 0, 1, HOUR, 4 * HOUR, 12 * HOUR, 22 * HOUR, 23 * HOUR])  # midnight here, and there
+_AT = st.builds(lambda d, ms: T0 + d * DAY + ms, _DAY, _WITHIN)
+
+
 @st.composite
 def _times(draw: st.DrawFn, book: dict[str, Any]) -> list[int]:
     """Few instants, close together or exactly a window apart, so that events fall together, in order and at the edges."""
-    day = st.sampled_from([0, 0, 0, 1, 2, 4, 5, 6, 12, 13])
-    within = st.sampled_from([0, 0, 1, HOUR, 4 * HOUR, 12 * HOUR, 22 * HOUR, 23 * HOUR])  # midnight here, and there
-    base = draw(st.lists(st.builds(lambda d, ms: T0 + d * DAY + ms, day, within), min_size=2, max_size=5))
+    base = draw(st.lists(_AT, min_size=2, max_size=5))
     spans = draw(st.lists(st.sampled_from(_spans(book)), max_size=2))
     return [t + span for t in base for span in (0, *spans)]
 

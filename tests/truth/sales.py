@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from hypothesis import strategies as st
-
 from tests.oracle.account import DAY, Event, Override
+from tests.truth import strategies as st
 
 HOUR = 3_600_000
 

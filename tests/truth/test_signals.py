@@ -7,8 +7,8 @@ from hypothesis import event as note
 from hypothesis import given, settings
 
 from detector.core.rulebook.program import Program
-from tests.oracle.account import Event, dropped
-from tests.oracle.oracle import final_score, hearings, signals
+from tests.oracle.account import Account, Event, dropped
+from tests.oracle.oracle import all_signals, final_score, hearings
 from tests.truth.driver import SIGNALS_KEPT, Detector, newest, program
 from tests.truth.generate import CASES, SOAK, Case, cases, own_cases
 from tests.truth.sales import Command
@@ -47,10 +47,10 @@ def test_signals_are_those_of_the_oracle_in_any_order_doubled_late_and_restarted
     @CASES
     @given(cases())
     def holds(case: Case) -> None:
-        found = signals(case.book, case.log, case.horizon, case.overrides)
-        expected = newest(found)
-        scored = final_score(case.book, case.log, case.horizon, case.overrides) if "score" in case.book else None
-        heard = hearings(case.book, case.log, case.horizon, case.overrides)
+        account = Account(case.book, case.log, case.overrides)
+        expected = newest(all_signals(account, case.horizon))
+        scored = final_score(account, case.horizon) if "score" in case.book else None
+        heard = hearings(account, case.horizon)
         clear = {(each.rule, each.qualified_at) for each in heard if each.clear}
         barred = {(each.rule, each.qualified_at) for each in heard if each.barred}
         rules = program(case.book)
@@ -71,6 +71,7 @@ def test_signals_are_those_of_the_oracle_in_any_order_doubled_late_and_restarted
             which = f"order {number}" if number else "as received"
             assert detector.signals() == expected, which
             assert detector.score(case.horizon) == scored, which
+            assert detector.revisions() == sorted(detector.revisions()), f"{which}: a lead event has no place of its own"
             if len(expected) < SIGNALS_KEPT:  # of more the ledger forgets the oldest
                 assert not detector.overstated(), f"{which}: somebody was left with what does not hold"
                 assert case.opts_out or case.quiet or not detector.untold() & clear, f"{which}: nobody was told what holds"

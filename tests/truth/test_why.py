@@ -78,7 +78,7 @@ def _agrees(why: RuleWhy, rule: Rule, t: int, judged: bool | None) -> None:
     asking = rule.asked(t) if "event" in rule.rule else None
     assert (why.holds is True) is (why.stand == "holds") is (judged is True) is expected, place
     assert any(part.missing for part in why.parts) is not expected, place
-    assert (why.nearness == (0, 0)) is expected, place
+    assert (why.nearness == (0, 0, 0)) is expected, place
     assert expected or why.needs, place
     for part in why.parts:
         _whole(part)

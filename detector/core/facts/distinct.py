@@ -20,12 +20,12 @@ TIMES_MAX = 1_000
 CHUNK_DAYS = 8
 _FOREVER = 0
 ADD = (
-    "day = ts // DAY_MS; cell = store.cells.get(day, NONE).get(v)",
+    "cell = store.cells.get(utc_day, NONE).get(v)",
     "if cell is None or len(cell) != 3 or ts <= cell[2]: store.add(v, ts, mid)",
-    "else: cell[2] = ts; store.changed.add(day // CHUNK_DAYS); store.dirty = True",
+    "else: cell[2] = ts; store.changed.add(utc_day // CHUNK_DAYS); store.dirty = True",
 )
-"""Source of `store.add(v, ts, mid)` where the store has a window: nearly always one more of a day."""
-ADD_NAMES: Mapping[str, object] = {"DAY_MS": DAY_MS, "NONE": {}, "CHUNK_DAYS": CHUNK_DAYS}
+"""Source of `store.add(v, ts, mid)` where the store has a window, `utc_day` being that of ts: nearly always one more of a day."""
+ADD_NAMES: Mapping[str, object] = {"NONE": {}, "CHUNK_DAYS": CHUNK_DAYS}
 """What it refers to."""
 
 

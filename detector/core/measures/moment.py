@@ -39,6 +39,8 @@ class Moment:
     _answers: dict[tuple[str, str | None], bool | None] | None = None
     _standing: Standing | None = None
     _earlier: "Moment | None" = None
+    _plan_turns: int | None = None
+    _limits_turn: "dict[LimitReader, int] | None" = None
 
     @property
     def standing(self) -> Standing:
@@ -46,6 +48,22 @@ class Moment:
         if self._standing is None:
             self._standing = self.ladder.standing(self.facts, self.t)
         return self._standing
+
+    @property
+    def plan_turns(self) -> int:
+        """The first instant after t at which the standing may be another one. Read once: every limit asks, for every rule."""
+        if self._plan_turns is None:
+            self._plan_turns = self.ladder.next(self.facts, self.t)
+        return self._plan_turns
+
+    def limit_turns(self, limit: "LimitReader", turn: "Callable[[Moment], int]") -> int:
+        """The first instant after t at which anything of a limit may be another. Asked once: by all that read it."""
+        if self._limits_turn is None:
+            self._limits_turn = {}
+        found = self._limits_turn.get(limit)
+        if found is None:
+            found = self._limits_turn[limit] = turn(self)
+        return found
 
     @property
     def before(self) -> Standing:

@@ -26,6 +26,7 @@ class OnboardingReader:
         kept = {step: self._kept(how, periods) for step, how in onboarding.steps.items()}
         self._keys = {step: sink.key for step, sink in kept.items()}
         self.sinks = tuple(kept.values())
+        self._wires = _names(onboarding.steps)
 
     @property
     def only_adds(self) -> bool:
@@ -83,6 +84,15 @@ class OnboardingReader:
     def done(self, moment: Moment) -> bool:
         return self._in_time(self._furthest(moment))
 
+    def spent(self, moment: Moment) -> frozenset[str]:
+        """The names of track events that change it no more if they come in order: each is of steps that are done."""
+        if self._by_person or not self._wires:
+            return frozenset()
+        seen = self._furthest(moment)
+        done = [names for step, names in self._wires.items() if step in seen]
+        missing = [names for step, names in self._wires.items() if step not in seen]
+        return frozenset().union(*done) - frozenset().union(*missing)
+
     def next(self, moment: Moment) -> int:
         """The first instant after the moment at which a step is seen for the first time."""
         times = (first[0] for each in self._everybody(moment.facts) for first in each.values())
@@ -108,3 +118,11 @@ class OnboardingReader:
         """The messages that completed each step, newest first."""
         seen = sorted(self._furthest(moment).values(), reverse=True)
         return list(dict.fromkeys(message_id for _, message_id in seen))[:number]
+
+
+def _names(steps: Mapping[str, Selector | Reached]) -> Mapping[str, frozenset[str]]:
+    """Step -> the names of its track events; nothing if one of the steps is more than a track event's first sight."""
+    selectors = [how for how in steps.values() if isinstance(how, Selector) and how.builtin is None]
+    if len(selectors) < len(steps) or any(term.page is not None for how in selectors for term in how.terms):
+        return {}
+    return {step: frozenset(term.name for term in how.terms) for step, how in zip(steps, selectors, strict=True)}

@@ -62,7 +62,7 @@ class PremiumReader(Reader):
         """The first instant after the moment at which a use comes or leaves the window, or the plan may change."""
         facts, t = moment.facts, moment.t
         uses = (facts.series(key).next(t, self._looks.back_ms) for key in self._features.values())
-        return min((moment.ladder.next(facts, t), self._looks.turn(moment), *uses))
+        return min((moment.plan_turns, self._looks.turn(moment), *uses))
 
     def value(self, moment: Moment) -> int | None:
         return None if self._looks.span(moment) is None else self._count(moment).value

@@ -61,7 +61,7 @@ def next_lasted(since: Since, moment: Moment, thresholds: tuple[int, ...]) -> in
 
     `>= K` and `< K` change when K is reached, `> K` and `<= K` a millisecond later.
     """
-    turns = [moment.ladder.next(moment.facts, moment.t), moment.facts.series(ACTIVE_KEY).next(moment.t), _seen(moment, moment.t)]
+    turns = [moment.plan_turns, moment.facts.series(ACTIVE_KEY).next(moment.t), _seen(moment, moment.t)]
     begun = since(moment)
     if begun is not None:
         turns += [begun + threshold + late for threshold in thresholds for late in (0, 1)]

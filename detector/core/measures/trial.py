@@ -46,7 +46,7 @@ def next_left(moment: Moment, thresholds: tuple[int, ...]) -> int:
     `left <= K` and `left > K` change when K is left, `left < K` and `left >= K` a millisecond later. When the trial itself
     ends, or another plan is said, is an instant too. NEVER: there is none.
     """
-    turns = [moment.ladder.next(moment.facts, moment.t)]
+    turns = [moment.plan_turns]
     ends = moment.standing.trial_ends_at
     if ends is not None:
         turns += [ends - threshold + late for threshold in thresholds for late in (0, 1)]

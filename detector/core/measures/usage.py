@@ -15,7 +15,7 @@ from detector.core.measures.periods import BILLING, Periods, Resets
 from detector.core.measures.reader import Course
 from detector.core.measures.sink import Sink
 from detector.core.measures.use import WorstUse, use_of
-from detector.core.measures.warming import Begun, Facts, Warming, warming
+from detector.core.measures.warming import Begun, Facts, Warm, Warming, warming
 from detector.core.overrides import override_at
 from detector.core.partly import at_least, is_partly, plain
 from detector.core.rulebook.model import Limit, Step, Type
@@ -88,6 +88,14 @@ class LimitReader:
         """Of its use, if that is."""
         return () if self._use_warms is None else (self._use_warms,)
 
+    def warms(self, moment: Moment) -> Warm | None:
+        """Of its use: since when it is kept, while what came before may matter."""
+        return None if self._use_warms is None else self._use_warms.state(moment)
+
+    def refusals_warm(self, moment: Moment) -> Warm | None:
+        """The same of its refusals."""
+        return None if self._refusals_warm is None else self._refusals_warm.state(moment)
+
     def _is_partly(self, moment: Moment) -> bool:
         return self._use_warms is not None and self._use_warms.is_partly(moment)
 
@@ -128,7 +136,7 @@ class LimitReader:
 
     def allowance_next(self, moment: Moment) -> int:
         """The first instant after the moment at which another amount may be allowed, or the limit may come or go."""
-        changes = [moment.ladder.next(moment.facts, moment.t)]
+        changes = [moment.plan_turns]
         changes += [each.since for each in moment.overrides.get(self.limit.name, ()) if each.since > moment.t]
         if self._only_if is not None:
             changes.append(self._only_if.next(moment))
@@ -142,6 +150,9 @@ class LimitReader:
 
     def next(self, moment: Moment) -> int:
         """The first instant after the moment at which use, allowance or refusals may be others."""
+        return moment.limit_turns(self, self._next)
+
+    def _next(self, moment: Moment) -> int:
         refused = moment.facts.series(self.refused_key).next(moment.t)
         found = min(self._use.next(moment), refused, self.allowance_next(moment))
         return found if self._use_warms is None else min(found, self._use_warms.turn(moment))
@@ -172,11 +183,18 @@ class LimitReader:
             return 1 if moment.overrides.get(self.limit.name) or self._only_if is not None else NEVER
         if "refused" in steps and self.refused_now(moment):
             return 0
-        used, least = self.used(moment), min((self.height(moment, step) for step in steps if step != "refused"), default=None)
-        share = None if least is None else _share(used, allowed)
-        if used is None or least is None or share is None or not self._use.by_one or moment.overrides:
-            return 1 if share is None or least is None or share < least else 0  # it can jump
-        return 0 if share >= least else max(1, ceil(least * allowed - used) - 1)  # one less, for a share is rounded
+        least = min((self.height(moment, step) for step in steps if step != "refused"), default=None)
+        percent = self.percent(moment)
+        if least is None or percent is None:
+            return 1
+        return 0 if percent >= least or is_partly(percent) else self.events_under(moment, least)
+
+    def events_under(self, moment: Moment, least: float) -> int:
+        """So many events of use, at least, must come before it is this share of what is allowed, which it is not yet."""
+        used, allowed = self.used(moment), self.allowed(moment)
+        if used is None or allowed is None or is_partly(used) or not self._use.by_one or moment.overrides:
+            return 1  # it can jump
+        return max(1, ceil(least * allowed - used) - 1)  # one less, for a share is rounded
 
     def gauge_below(self, moment: Moment, steps: tuple[Step, ...]) -> tuple[Series | None, float]:
         """(the gauge, a value): below it no step is reached, while the account stands where it does; None: that is not known."""

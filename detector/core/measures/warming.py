@@ -20,6 +20,13 @@ class Begun(NamedTuple):
     since: int
 
 
+class Warm(NamedTuple):
+    """Since when something is kept of which what came before is not known. `until`: when that is over; NEVER: nobody can say."""
+
+    since: int
+    until: int
+
+
 class Reading(Protocol):
     """What is asked of what reads facts (see Reader)."""
 
@@ -66,6 +73,10 @@ class Warming:
         if moment.facts.came >= self._version:
             return False
         return self._ever or self._reader.reach(moment) <= self.since
+
+    def state(self, moment: Moment) -> Warm | None:
+        """None: all is known that may matter."""
+        return Warm(self.since, self.turn(moment)) if self.is_partly(moment) else None
 
     def turn(self, moment: Moment) -> int:
         """The first instant after the moment, at the earliest, at which nothing may matter any more that is not known."""

@@ -1,6 +1,6 @@
 """A checked rulebook in, a Program out: fold functions by event name, and what is judged with a generated guard each."""
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from detector.core.drops import drops
@@ -104,8 +104,8 @@ def compile_rulebook(
         rests = Rests(known, Sources(values, readers, onboarding, features, rulebook.limits, periods, rulebook.score, said))
         of_rules = {name: [rests.told(each, starts[name]) for each in of_rules[name]] for name in of_rules}
     every = [each for rule in rulebook.rules for each in of_rules[rule.name]]
-    followers = tuple(each for each in every if each.follows)
-    judged = {each.name: each for each in (*(each for each in every if not each.follows), *followers)}
+    followers = [each for each in every if each.follows]
+    judged = _placed([*(each for each in every if not each.follows), *followers])
     sinks = [sink for reader in readers.values() for sink in reader.sinks]
     sinks += [sink for limit in limits.values() for sink in limit.sinks]
     sinks += [*other_sinks(rulebook, features), *plan_sinks(rulebook, ladder)]
@@ -135,14 +135,13 @@ def compile_rulebook(
         onboarding=onboarding,
         close_won=_closing(rulebook.close_won, values),
         close_lost=_closing(rulebook.close_lost, values),
-        plan_events=frozenset(term.name for term in rulebook.plan_source.of.terms) if rulebook.plan_source else frozenset(),
         closes_at_plans_only=all(map(_is_change_of_plan, (rulebook.close_won, rulebook.close_lost))),
         lateness_ms=min((each.rule.lateness_ms for each in judged.values()), default=0),
         drops=drops(rulebook.drop_events),
         suppression=Suppression(tuple(_suppressing(condition, values) for condition in rulebook.suppress)),
         strength={lead_type.name: place for place, lead_type in enumerate(rulebook.lead_types)},
         score=score,
-        followers=followers,
+        followers=tuple(each for each in judged.values() if each.follows),
         segments={name: _test(condition, values).holds for name, condition in rulebook.segments.items()},
         sinks=tuple(sinks),
         acting=ACTING if acting else None,
@@ -155,6 +154,15 @@ def compile_rulebook(
 
 def _of_root(root: str, paths: Set[str]) -> frozenset[str]:
     return frozenset(path.removeprefix(f"{root}.") for path in paths if path.startswith(f"{root}."))
+
+
+def _placed(judged: Iterable[Judged]) -> dict[str, Judged]:
+    """By name, each with bits of its own. The first bit is nobody's (`ALWAYS`)."""
+    placed, place = {}, 1
+    for each in judged:
+        placed[each.name] = replace(each, place=place)
+        place += each.width
+    return placed
 
 
 def _start(rule: Rule, known: Span | None) -> Start | None:

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from contracts.messages import EventType
 from detector.core.measures.score import Part
+from detector.core.resting import EVERYTHING
 from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.measured import Calculated, Calendar, Counted, Distinct, Newest
 from detector.core.rulebook.model import Condition, Limit, Name, Points, Rule, Rulebook, Selector, Term
@@ -16,9 +17,6 @@ _PLAN = {"plan", "plan.change", "stage", "paying.for", "customer_since"}
 _SINCE_SEEN = {"stage.for", "plan.for", "trial.quiet"}
 """They may count from the first sight of anybody, or from the last thing that somebody did."""
 TYPES: Final[tuple[EventType, ...]] = ("track", "group", "identify", "page", "screen", "alias")
-
-
-EVERYTHING = -1
 
 
 class Touch(NamedTuple):

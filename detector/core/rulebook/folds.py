@@ -3,7 +3,7 @@
 Of an event's properties only those are decoded that some rule uses; they become fields of a generated msgspec struct.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from detector.core.zones import DAY_MS, period, zone
 
 Fold = Callable[[Facts, UsageEvent], None]
 ACTIVE = "active"
+_SOMEBODY = "person is not None"
 PAGE = "\0page"
 """No track event's name."""
 
@@ -57,6 +58,8 @@ class _Builder:
         self.sinks = [sink for sink in sinks if self._wanted(sink)]
         self.source = Source()
         self.fields: dict[str, str] = {}
+        self.days = {f"ts // {DAY_MS}": "utc_day"}
+        """What is read of the calendar, once: source -> its name."""
         for function in ("number", "summand", "scalar", "kept", "countable", "dig", "visits"):
             self.source.namespace[function] = getattr(decode, function)
         self.source.namespace |= ADD_NAMES
@@ -69,17 +72,24 @@ class _Builder:
         return [term for term in sink.selector.terms if (of_page if term.page is not None else term.name == self.name)]
 
     def build(self) -> Fold:
-        written = [line for condition, sinks in groupby(self.sinks, self._condition) for line in self._lines(condition, sinks)]
+        of_active, others = [], []
+        for condition, sinks in groupby(self.sinks, self._condition):
+            lines = [line for sink in sinks for line in self._keep(sink)]
+            if condition == _SOMEBODY:
+                of_active += lines
+            else:
+                others += [f"if {condition}:", *(f"    {line}" for line in lines)]
         body = ["ts = event.timestamp; mid = event.id; person = event.person", "if ts > facts.newest: facts.newest = ts"]
         if self.sinks:
             body.append("stores = facts.stores")
+            body += [f"{name} = {source}" for source, name in self.days.items()]
         if self.acting:
             body.append(f"facts.store({self.source.bind(ACTING)}).add(ts, mid, person)")
-        body += ["if person is not None:", *(f"    {line}" for line in SAW)]
-        body.append("elif event.anonymous is not None: facts.activity.saw_anonymous(ts)")
         if self.fields:
             body.append(f"p = {self._decoder()}(event.properties)")
-        return self.source.build("fold", "facts, event", body + written)
+        body += [f"if {_SOMEBODY}:", *(f"    {line}" for line in (*SAW, *of_active))]
+        body.append("elif event.anonymous is not None: facts.activity.saw_anonymous(ts)")
+        return self.source.build("fold", "facts, event", body + others)
 
     def _decoder(self) -> str:
         wire = {attribute: name for name, attribute in self.fields.items()}
@@ -103,12 +113,9 @@ class _Builder:
     def _read(self, name: Name) -> str:
         return f"kept({self._path(name.path)})"
 
-    def _lines(self, condition: str, sinks: Iterable[Sink]) -> list[str]:
-        return [f"if {condition}:", *(f"    {line}" for sink in sinks for line in self._keep(sink))]
-
     def _condition(self, sink: Sink) -> str:
         if sink.selector.builtin == ACTIVE:
-            return "person is not None"
+            return _SOMEBODY
         return " or ".join(self._check(term) for term in self._terms(sink))
 
     def _check(self, term: Term) -> str:
@@ -148,11 +155,18 @@ class _Builder:
                 part = f"countable({self._path(sink.properties[0])})"
                 return [f"v, k = {self._value(sink)}, {part}", f"if v is not None and k is not None: {add}(k, ts, mid, v)"]
             case "sight":
-                return [f"v = {self._value(sink)}", "if v is not None:", *(f"    {line}" for line in self._seen(sink, store))]
+                return self._valued(sink, self._seen(sink, store))
             case "distinct" if sink.key[0] == "d" and window_of(sink.key) is not None:
-                return [f"v = {self._value(sink)}", "if v is not None:", f"    store = {store}", *(f"    {line}" for line in ADD)]
+                return self._valued(sink, [f"store = {store}", *ADD])
             case _:
-                return [f"v = {self._value(sink)}", f"if v is not None: {add}({_ORDER[sink.kind]})"]
+                return self._valued(sink, [f"{add}({_ORDER[sink.kind]})"])
+
+    def _valued(self, sink: Sink, lines: list[str]) -> list[str]:
+        """Of an event that has the value."""
+        value = f"v = {self._value(sink)}"
+        if sink.value == "day" or (sink.value == "person" and sink.selector.builtin == ACTIVE):
+            return [value, *lines]
+        return [value, "if v is not None:", *(f"    {line}" for line in lines)]
 
     def _seen(self, sink: Sink, store: str) -> list[str]:
         """Of sights: from when on they count; or into which period they fall, where nearly always there is one before."""
@@ -163,18 +177,23 @@ class _Builder:
 
     def _period(self, sink: Sink) -> str:
         """Source of the first day of the event's day, week or month."""
-        of = zone(sink.zone)
-        day = f"ts // {DAY_MS}" if of.utc else f"{self.source.bind(of.day)}(ts)"
+        day = self._day(sink.zone)
         if sink.unit == "week":
-            return f"({day} + 3) // 7 * 7 - 3"  # the first of all days, 0, was a Thursday
-        return day if sink.unit == "day" else f"{self.source.bind(period)}({sink.unit!r}, {day})[0]"
+            return self._once(f"({day} + 3) // 7 * 7 - 3")  # the first of all days, 0, was a Thursday
+        return day if sink.unit == "day" else self._once(f"{self.source.bind(period)}({sink.unit!r}, {day})[0]")
+
+    def _day(self, of: str) -> str:
+        days = zone(of)
+        return self._once(f"ts // {DAY_MS}" if days.utc else f"{self.source.bind(days.day)}(ts)")
+
+    def _once(self, source: str) -> str:
+        return self.days.setdefault(source, f"day{len(self.days)}")
 
     def _value(self, sink: Sink) -> str:
         if sink.value is None:
             return "True"
         if sink.value == "day":
-            days = zone(sink.zone)
-            return f"ts // {DAY_MS}" if days.utc else f"{self.source.bind(days.day)}(ts)"
+            return self._day(sink.zone)
         if sink.value == "person":
             return "person"
         return f"{_READS[sink.kind]}({self._path(sink.value)})"

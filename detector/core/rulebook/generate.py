@@ -1,6 +1,8 @@
 """Our own expression tree in, Python source out. Text of the rulebook is never source: constants and names are bound objects."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 from detector.core.rulebook import logic
@@ -39,6 +41,12 @@ _COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 _NUMERIC = {Type.NUMBER, Type.PERCENT, Type.DURATION}
 
 
+@lru_cache(4_096)
+def _code(name: str, source: str) -> CodeType:
+    """What is bound has no part in the source: much of it is the same in every rulebook, and in all versions of one."""
+    return compile(source, f"<generated {name}>", "exec")
+
+
 class Source:
     """Collects the objects that a piece of generated source refers to."""
 
@@ -54,7 +62,7 @@ class Source:
     def build(self, name: str, parameters: str, body: Sequence[str]) -> Callable[..., Any]:
         lines = "\n".join(f"    {line}" for line in body)
         # Every token of this source is ours: fixed words, generated names and numbers, never text that a user wrote.
-        exec(compile(f"def {name}({parameters}):\n{lines}\n", f"<generated {name}>", "exec"), self.namespace)  # noqa: S102
+        exec(_code(name, f"def {name}({parameters}):\n{lines}\n"), self.namespace)  # noqa: S102
         function: Callable[..., Any] = self.namespace[name]
         return function
 

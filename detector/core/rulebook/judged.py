@@ -1,46 +1,20 @@
 """What is judged on its own: a rule (for one limit, if it is about limits) with the functions that were generated for it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from detector.core.facts.facts import Facts
-from detector.core.facts.series import Series
 from detector.core.instants import NEVER
 from detector.core.measures.moment import Moment
 from detector.core.measures.reader import Course
 from detector.core.measures.usage import LimitReader
+from detector.core.resting import Rest
 from detector.core.rulebook.model import Rule, Step, Temperature, Type
 from detector.core.rulebook.values import Value
 
 ACTING = "sacting"
 """The series of who acted: every event of an account with the person whom it names, where a rule looks at people."""
-
-
-@dataclass(slots=True)
-class Rest:
-    """What keeps a rule from standing anywhere, as long as events come in order, and time alone cannot make it hold."""
-
-    part: int
-    """A bit of `Touch.parts`: only an event that changes this can let the rule rise."""
-    events: int = 1
-    """How many of those events it takes at least."""
-    until: int = 0
-    """Those before this instant do not count."""
-    people: Collection[str] = ()
-    """Those of these people do not count either."""
-    gauge: Series | None = None
-    below: float = 0.0
-    """Those that leave the gauge below this do not count either."""
-    ends: int = NEVER
-    """From this instant on time may have made it hold."""
-
-    def lasts(self, t: int, person: str | None) -> bool:
-        """Whether it goes on after an event at t, of a person, that changes the part, and that is folded."""
-        if t < self.until or person in self.people or (self.gauge is not None and self.gauge.values[-1] < self.below):
-            return True
-        self.events -= 1
-        return self.events > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +49,9 @@ class Line:
     def rest(self, moment: Moment, part: int) -> Rest | None:
         """What keeps it from holding; None: it does. `part`: its bit."""
         if self.counted_to is None:
-            return None if self.holds(moment) is True else Rest(part)
+            if self.holds(moment) is True:
+                return None
+            return Rest(part, names=self.source.spent(moment)) if len(self.sources) == 1 else Rest(part)
         value = self.value(moment)
         if value is None:
             return Rest(part)
@@ -132,6 +108,13 @@ class Judged:
     """Whether it is judged by steps, be there any on the plan in force or not."""
     shaken_by: int | None = None
     """Bits of `Touch.parts`: while it stands, only an event that changes one of these can end that. None: any may."""
+    place: int = 0
+    """Of all bits of all that is judged, where its own begin."""
+
+    @property
+    def width(self) -> int:
+        """How many bits `Touch.parts` has of it."""
+        return len(self.lines) + 1
 
     def steps_at(self, moment: Moment) -> tuple[Step, ...]:
         """The plan's own win over the limit's, and these over the rule's."""
@@ -208,6 +191,7 @@ class Judged:
             if settled and line.course is not Course.MOVES and (rest := line.rest(moment, 1 << n)):
                 rest.ends = due
                 if line.share is not None and self.limit is not None:
+                    rest.events = self.limit.events_under(moment, line.share)
                     rest.gauge, rest.below = self.limit.gauge_under(moment, line.share)
                 return rest
         if self.moves_at(moment.t):

@@ -18,10 +18,10 @@ def limit_values(readers: Iterable[LimitReader]) -> dict[str, Value]:
     use = max(presence, Course.FALLS)
     return {
         "limit.used": _of_limit(LimitReader.used, use)._replace(worded=_amount),
-        "limit.allowed": _of_limit(LimitReader.allowed, presence)._replace(worded=_amount),
+        "limit.allowed": _of_limit(LimitReader.allowed, presence)._replace(worded=_amount, warms=_of_use_alone),
         "limit.percent": _of_limit(LimitReader.percent, use),
         "limit.left": _of_limit(LimitReader.left, Course.MOVES)._replace(worded=_amount),
-        "limit.label": _of_limit(lambda reader, _moment: reader.limit.label, Course.STILL),
+        "limit.label": _of_limit(lambda reader, _moment: reader.limit.label, Course.STILL)._replace(warms=_of_use_alone),
         "limit.worst": _of_limit(LimitReader.worst, presence),
         "limit.full_in": _of_limit(full_in, Course.MOVES, next_full)._replace(
             until=lambda m: 0 if m.limit is None else drawn_until(m.limit, m)
@@ -32,6 +32,7 @@ def limit_values(readers: Iterable[LimitReader]) -> dict[str, Value]:
             lambda m: NEVER if m.limit is None else m.limit.next(m),
             lambda m, number: [] if m.limit is None else m.limit.refused_ids(m, number),
             course=presence,
+            warms=lambda m: None if m.limit is None else m.limit.refusals_warm(m),
         ),
     }
 
@@ -45,7 +46,12 @@ def _of_limit(
         lambda m, number: [] if m.limit is None else m.limit.ids(m, number),
         at_least=lambda m: m.limit is not None and m.limit.at_least(m),
         course=course,
+        warms=lambda m: None if m.limit is None else m.limit.warms(m),
     )
+
+
+def _of_use_alone(_moment: Moment) -> None:
+    """What is allowed, and how it is called, hangs on no event that is counted."""
 
 
 def _full_on(limit: LimitReader, moment: Moment) -> str | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from detector.core.rulebook.checker import checked
 from detector.core.rulebook.loading import BYTES_MAX, load
@@ -54,9 +55,20 @@ def _with_base(own: Fields, bases: Mapping[str, str], report: Report) -> Fields:
         remedy = did_you_mean(name, bases) or "Remove it"
         report.refuse(use.value.at, "unknown_name", f"there is no base {kind_of(use.value)}", remedy)
         report.raise_if_any()
-    base = load(bases[name], report, base=name)
+    base = _sound(bases[name], name) or load(bases[name], report, base=name)
     if "use" in base.entries:
         report.refuse(
             base.entries["use"].key.at, "not_supported_yet", "not supported yet: a base that uses another", "Use one base"
         )
     return merged(base, own)
+
+
+@lru_cache(16)
+def _sound(text: str, name: str) -> Fields | None:
+    """A base's tree, read once: it is larger than what uses it. None: there is something to say about it."""
+    report = Report()
+    try:
+        root = load(text, report, base=name)
+    except RulebookError:
+        return None
+    return None if report.problems or report.warnings else root

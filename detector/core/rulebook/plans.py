@@ -11,7 +11,8 @@ from detector.core.rulebook.tree import Fields, Items, Node
 
 PLANS_MAX: Final = 100
 TERMS_MAX: Final = 50
-FORM: Final = forms.either(forms.record(PLAN), forms.listed(forms.record(DATED), TERMS_MAX))
+_DATED: Final = forms.record({key: form for key, form in DATED.items() if key not in trials.KEYS})
+FORM: Final = forms.either(forms.record(PLAN), forms.listed(_DATED, TERMS_MAX))
 
 
 def plans(node: Node | None, known: Known) -> tuple[Plan, ...]:

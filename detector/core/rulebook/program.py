@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from contracts.messages import UsageEvent
 from detector.core.drops import Drops
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
@@ -50,8 +49,6 @@ class Program:
     onboarding: OnboardingReader | None
     close_won: Callable[[Moment], bool | None]
     close_lost: Callable[[Moment], bool | None]
-    plan_events: frozenset[str]
-    """The track events that say the plan, where it is not said by `group`."""
     closes_at_plans_only: bool
     """Whether leads are closed where the plan goes up or down, and so by no other event in order."""
     lateness_ms: int
@@ -92,10 +89,6 @@ class Program:
     def lead_type(self, name: str) -> LeadType:
         place = self.strength.get(name)
         return _LEAD_TYPE_DEFAULT if place is None else self.rulebook.lead_types[place]
-
-    def says_plan(self, event: UsageEvent) -> bool:
-        """Whether it may move the plan, at any time: it is never too late."""
-        return event.type == "group" or event.name in self.plan_events
 
     def is_for_product(self, lead_type: str) -> bool:
         """Such leads are apart: neither these nor those for people take over, or join, the others."""

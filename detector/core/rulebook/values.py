@@ -11,6 +11,7 @@ from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.reader import Course, Reader
 from detector.core.measures.usage import LimitReader
+from detector.core.measures.warming import Warm
 from detector.core.rulebook.model import Aspect, Name
 from detector.core.rulebook.names import TIMES
 
@@ -35,6 +36,10 @@ def _at_once(_moment: Moment) -> int:
     return 0
 
 
+def _is_whole(_moment: Moment) -> None:
+    return None
+
+
 class Value(NamedTuple):
     """`read` gives None for unknown; `next` the first instant after the moment at which it may give something else.
 
@@ -54,6 +59,8 @@ class Value(NamedTuple):
     """Until then no event can change it that comes in order."""
     known: Callable[[Moment], Collection[str]] = _nobody
     """The people of whom no event in order raises it."""
+    spent: Callable[[Moment], Collection[str]] = _nobody
+    """The names of track events of which none in order changes it."""
     turns: Callable[[Moment, tuple[int, ...]], int] | None = None
     """Of a value that is another at every millisecond: the first instant after the moment at which it may compare otherwise with
     one of these.
@@ -63,6 +70,8 @@ class Value(NamedTuple):
     parts: "tuple[Value, ...]" = ()
     """Of another rule: all that it looks at itself."""
     worded: Callable[[Moment, Any], str] | None = None
+    warms: Callable[[Moment], Warm | None] = _is_whole
+    """Since when it is kept, while what came before may matter; None: it does not."""
 
 
 def measure_value(reader: Reader) -> Value:
@@ -77,8 +86,8 @@ def measure_value(reader: Reader) -> Value:
         reader.course,
         reader.until,
         reader.known,
-        turns,
-        reader.values,
+        turns=turns,
+        values=reader.values,
     )
 
 
@@ -101,11 +110,12 @@ def _of_one(value: Value, reader: LimitReader) -> Value:
         return at
 
     read, next_, worded = of(value.read), of(value.next), None if value.worded is None else of(value.worded)
-    return value._replace(read=read, next=next_, ids=of(value.ids), at_least=of(value.at_least), worded=worded)
+    found = value._replace(read=read, next=next_, worded=worded)
+    return found._replace(ids=of(value.ids), at_least=of(value.at_least), warms=of(value.warms))
 
 
 def _next_plan(moment: Moment) -> int:
-    return moment.ladder.next(moment.facts, moment.t)
+    return moment.plan_turns
 
 
 def _next_change_of_plan(moment: Moment) -> int:
@@ -182,7 +192,7 @@ def onboarding_values(reader: OnboardingReader | None) -> dict[str, Value]:
     if reader is None:
         return {}
     return {
-        "onboarding.done": Value(reader.done, reader.next, reader.ids),
+        "onboarding.done": Value(reader.done, reader.next, reader.ids, spent=reader.spent),
         "onboarding.took": Value(reader.took, reader.next, reader.ids),
     }
 

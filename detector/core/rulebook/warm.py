@@ -15,7 +15,7 @@ from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.reader import Course, Reader
 from detector.core.measures.tenure import ACTIVE_KEY, quiet_since, stage_since
 from detector.core.measures.usage import LimitReader
-from detector.core.measures.warming import Begun, Facts, Reading, Warming, warming
+from detector.core.measures.warming import Begun, Facts, Reading, Warm, Warming, warming
 from detector.core.partly import UNSURE, SomeOf, at_least
 from detector.core.rulebook.model import Points, Score
 from detector.core.rulebook.scoring import PARTS
@@ -71,7 +71,7 @@ def _of_plan(value: Value, begun: Begun) -> Value:
     def read(moment: Moment) -> Any:
         return None if _no_plan(moment, moment.t, begun) else value.read(moment)
 
-    return value._replace(read=read)
+    return value._replace(read=read, warms=lambda moment: _since(begun) if _no_plan(moment, moment.t, begun) else None)
 
 
 def _of_change(value: Value, begun: Begun) -> Value:
@@ -83,7 +83,16 @@ def _of_change(value: Value, begun: Begun) -> Value:
     def turn(moment: Moment) -> int:
         return moment.t + 1 if _no_plan(moment, moment.t - 1, begun) and not _no_plan(moment, moment.t, begun) else NEVER
 
-    return value._replace(read=read, next=lambda moment: min(value.next(moment), turn(moment)))
+    return value._replace(
+        read=read,
+        next=lambda moment: min(value.next(moment), turn(moment)),
+        warms=lambda moment: _since(begun) if _no_plan(moment, moment.t - 1, begun) else None,
+    )
+
+
+def _since(begun: Begun) -> Warm:
+    """Until something is said: nobody knows when."""
+    return Warm(begun.since, NEVER)
 
 
 def _no_plan(moment: Moment, t: int, begun: Begun) -> bool:
@@ -97,7 +106,10 @@ def _of_run(value: Value, begun: Begun) -> Value:
         found = value.read(moment)
         return found if found is None or moment.facts.came >= begun.version else at_least(found)
 
-    return value._replace(read=read)
+    def warms(moment: Moment) -> Warm | None:
+        return value.warms(moment) or (None if moment.facts.came >= begun.version else _since(begun))
+
+    return value._replace(read=read, warms=warms)
 
 
 def warm_score(
@@ -139,7 +151,11 @@ def unknown_while(value: Value, states: Iterable[Warming]) -> Value:
     def turn(moment: Moment) -> int:
         return min(value.next(moment), *(state.turn(moment) for state in states))
 
-    return value._replace(read=read, next=turn, course=Course.MOVES)
+    def warms(moment: Moment) -> Warm | None:
+        found = [warm for state in states if (warm := state.state(moment)) is not None]
+        return Warm(*map(max, zip(*found, strict=True))) if found else None
+
+    return value._replace(read=read, next=turn, course=Course.MOVES, warms=warms)
 
 
 def _of_reader(value: Value, reader: Reading, state: Warming) -> Value:
@@ -163,6 +179,7 @@ def _of_reader(value: Value, reader: Reading, state: Warming) -> Value:
         next=lambda moment: min(value.next(moment), state.turn(moment)),
         at_least=lambda moment: value.at_least(moment) or (reader.adds and state.is_partly(moment)),
         course=value.course if reader.adds else Course.MOVES,
+        warms=state.state,
     )
 
 
@@ -177,7 +194,7 @@ def _of_trait(path: str, begun: Begun) -> Value:
             return found
         return found if found is not None and _said_at(moment, path) >= begun.since else UNSURE
 
-    return value._replace(read=read)
+    return value._replace(read=read, warms=lambda moment: _since(begun) if read(moment) is UNSURE else None)
 
 
 def _said_at(moment: Moment, path: str) -> int:

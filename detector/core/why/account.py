@@ -82,5 +82,5 @@ def _acting(moment: Moment) -> str | None:
     return last if isinstance(last, str) else moment.facts.activity.most_active()
 
 
-def _place(why: RuleWhy) -> tuple[int, int, float]:
+def _place(why: RuleWhy) -> tuple[int, int, int, float]:
     return _ORDER[why.stand], *why.nearness

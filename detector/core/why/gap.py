@@ -6,7 +6,8 @@ from typing import NamedTuple
 from detector.core.measures.moment import Moment
 from detector.core.rulebook.logic import kind
 from detector.core.rulebook.measured import Counted, Distinct
-from detector.core.rulebook.model import Rulebook
+from detector.core.rulebook.model import Aspect, Rulebook
+from detector.core.rulebook.names import GROWS
 from detector.core.why.probe import Leaf
 
 
@@ -53,6 +54,12 @@ def gap(leaf: Leaf, moment: Moment, rulebook: Rulebook) -> Gap | None:  # noqa: 
             return Gap(value, high if up else low, rises=up, open_=True)
         case _:
             return None
+
+
+def only_grows(leaf: Leaf) -> bool:
+    """Whether what it compares never falls: the time since something."""
+    name = leaf.name
+    return name is not None and ((isinstance(name, Aspect) and name.how == "since") or name.path in GROWS)
 
 
 def _is_count(leaf: Leaf, rulebook: Rulebook) -> bool:

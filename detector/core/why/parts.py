@@ -11,7 +11,7 @@ from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.model import Covers, Name, Type
 from detector.core.rulebook.program import Program
 from detector.core.why import phrases
-from detector.core.why.gap import Gap, gap
+from detector.core.why.gap import Gap, gap, only_grows
 from detector.core.why.probe import Leaf, Probe
 from detector.core.why.shape import By, Part
 from detector.core.why.when import at_this_pace, by_time
@@ -60,14 +60,17 @@ class Asking:
             how=probe.how,
             parts=sides,
             share=0.0 if not missing else (min if probe.how == "any" else fmean)(shares or [1.0]),
+            way=not missing or (any if probe.how == "any" else all)(side.way for side in open_),
         )
 
     def _leaf(self, probe: Probe, leaf: Leaf, holds: bool | None, missing: bool) -> Part:
         moment = self.moment
         found = gap(leaf, moment, self.program.rulebook) if holds is False else None
-        share = self._share(leaf, holds, found) if missing else 0.0
+        measured = self._share(leaf, holds, found) if missing else 0.0
+        share = 1.0 if measured is None else measured
         if not self.in_words:
-            return Part(probe.text, holds, missing, share=share)
+            way = measured is not None or by_time(leaf, probe.holds, self.judged, moment) is not None
+            return Part(probe.text, holds, missing, share=share, way=way)
         at, by = self._expected(probe, leaf, found) if missing else (None, None)
         value = _plain(leaf.value(moment), leaf.type)
         bound = leaf.source.at_least(moment) and value is not None
@@ -84,6 +87,8 @@ class Asking:
             needs=self._needs(leaf, holds, found) + phrases.when(at, by, moment.t) if missing else "",
             message_ids=cited("", self._ids(leaf)),
             share=share,
+            way=measured is not None or by == "time",
+            warms=next(filter(None, (source.warms(moment) for _, source in leaf.names)), None),
         )
 
     def _ids(self, leaf: Leaf) -> list[str]:
@@ -104,17 +109,17 @@ class Asking:
             return phrases.of_false(leaf, self.moment, self.program)
         return phrases.of_gap(leaf, found, self.moment)
 
-    def _share(self, leaf: Leaf, holds: bool | None, found: Gap | None) -> float:
-        """Of the whole way; where there is no measure for it, all of it."""
+    def _share(self, leaf: Leaf, holds: bool | None, found: Gap | None) -> float | None:
+        """Of the whole way; None: there is no measure for it, or it has become impossible."""
         if found is not None:
-            return found.share
+            return None if only_grows(leaf) and not found.rises else found.share
         reader, expr = self.program.onboarding, leaf.expr
         if holds is False and leaf.wanted and isinstance(expr, Name) and expr.path == "onboarding.done" and reader is not None:
-            return len(reader.missing(self.moment)) / reader.steps or 1.0
+            return len(reader.missing(self.moment)) / reader.steps or None
         if holds is False and leaf.wanted and isinstance(expr, Covers):
             values = leaf.value(self.moment)
             return sum(option not in values for option in expr.options) / len(expr.options)
-        return 1.0
+        return None
 
 
 def _plain(value: object, kind: Type) -> object:

@@ -4,15 +4,18 @@ from math import isfinite
 from typing import Any
 
 from detector.core import words
+from detector.core.instants import NEVER
 from detector.core.measures.dates import date_ms
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
+from detector.core.measures.warming import Warm
+from detector.core.partly import is_partly, plain
 from detector.core.rulebook.measured import During, Since
 from detector.core.rulebook.model import Aspect, Binary, Covers, In, Known, Look, Name, Rulebook, Selector, Type
-from detector.core.rulebook.names import GROWS
 from detector.core.rulebook.program import Program
 from detector.core.rulebook.reading import value_of
-from detector.core.why.gap import Gap
+from detector.core.rulebook.values import Value
+from detector.core.why.gap import Gap, only_grows
 from detector.core.why.probe import Leaf
 from detector.core.why.written import written
 
@@ -60,18 +63,13 @@ def of_gap(leaf: Leaf, found: Gap, moment: Moment) -> str:
     left = "" if found.distance == 0 else f": {distance(leaf, found, moment)} {'more' if found.rises else 'less'}"
     if leaf.operator == "==":
         return f"{label} is {value}, not {target}"
-    if _only_grows(leaf) and not found.rises:
+    if only_grows(leaf) and not found.rises:
         return f"{label} is {value}, must be at most {target}, and only grows"
     if found.open_:
         return f"{label} is {value}, must be {'over' if found.rises else 'under'} {target}{left}"
     if found.rises:
         return f"{label} {value} of {target}{left}"
     return f"{label} is {value}, must be at most {target}{left}"
-
-
-def _only_grows(leaf: Leaf) -> bool:
-    name = leaf.name
-    return name is not None and ((isinstance(name, Aspect) and name.how == "since") or name.path in GROWS)
 
 
 def distance(leaf: Leaf, found: Gap, moment: Moment) -> str:
@@ -135,11 +133,32 @@ def product_names(selector: Selector) -> str:
 
 def of_unknown(leaf: Leaf, moment: Moment, program: Program, *, of_request: bool) -> str:
     """Why nobody knows. `of_request`: it is about a request that nobody has made at this moment."""
-    unknown = [name for name, source in leaf.names if source.read(moment) is None]
-    if not unknown:
+    found: list[str] = []
+    for name, source in leaf.names:
+        warm = source.warms(moment)
+        if warm is not None:
+            label = _label(leaf, moment) if name is leaf.name else spoken(written(name))
+            found.append(f"{label} {_in_part(name, source, moment)}: {warming(warm, moment)}")
+        elif source.read(moment) is None:
+            found.append(_why_unknown(name, moment, program, of_request=of_request))
+    if not found:
         value = _said(leaf, leaf.value(moment), moment)
         return f"{_label(leaf, moment)} is {value}, which cannot be compared: {written(leaf.expr, leaf.wanted)}"
-    return "; ".join(dict.fromkeys(_why_unknown(name, moment, program, of_request=of_request) for name in unknown))
+    return "; ".join(dict.fromkeys(found))
+
+
+def _in_part(name: Name, source: Value, moment: Moment) -> str:
+    known = source.read(moment)
+    if is_partly(known):
+        text = words.value(known, name.type) if source.worded is None else source.worded(moment, plain(known))
+        return f"is at least {text}"
+    return "is unknown"
+
+
+def warming(warm: Warm, moment: Moment) -> str:
+    """`warming since 29 May, known in part until 5 June`."""
+    until = "" if warm.until >= NEVER else f" until {day(warm.until, moment.t)}"
+    return f"warming since {day(warm.since, moment.t)}, known in part{until}"
 
 
 def _why_unknown(name: Name, moment: Moment, program: Program, *, of_request: bool) -> str:

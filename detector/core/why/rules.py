@@ -59,10 +59,11 @@ class RuleAsked:
             silences=silences.of_rule(self.program, account, judged, moment, lead_type),
         )
 
-    def nearness(self, moment: Moment) -> tuple[int, float] | None:
+    def nearness(self, moment: Moment) -> tuple[int, int, float] | None:
         """How near the account of a moment is to it: the same that `why` finds, and nothing else.
 
-        None: it holds, or it is not near: it waits for a request, the plan caps nothing there, or all is still to be done.
+        None: it holds, or it is not near: it waits for a request, the plan caps nothing there, all is still to be done, or to
+        something that is missing there is no way.
         """
         judged = self.judged
         if judged.asked_key is not None or holds(judged, moment).held is True:
@@ -74,7 +75,7 @@ class RuleAsked:
         parts = self._parts(moment, stand, requested=True, in_words=False)
         lacking, share = _nearness(parts)
         nothing_yet = share >= 1 and all(part.missing for part in parts)
-        return None if nothing_yet else (lacking, share)
+        return None if nothing_yet or not all(part.way for part in parts) else (0, lacking, share)
 
     def _parts(self, moment: Moment, stand: LimitStand | None, *, requested: bool, in_words: bool = True) -> tuple[Part, ...]:
         judged, asking = self.judged, Asking(self.program, self.judged, moment, requested, in_words)
@@ -89,7 +90,15 @@ class RuleAsked:
         names = " or ".join(name for name, _ in self.judged.rule.event)
         needs = "" if requested else f"waits for {_of_product(self.judged)}; {self._last(moment)}"
         newest = moment.facts.series(self.judged.asked_key or "").newest_ids(moment.t, 1)
-        return Part(f"event: {names}", requested, not requested, needs=needs, message_ids=newest, share=0.0 if requested else 1.0)
+        return Part(
+            f"event: {names}",
+            requested,
+            not requested,
+            needs=needs,
+            message_ids=newest,
+            share=0.0 if requested else 1.0,
+            way=requested,
+        )
 
     def _request(self, moment: Moment) -> Request | None:
         if self.judged.asked_key is None:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from detector.core.measures.warming import Warm
+
 Stand: TypeAlias = Literal["holds", "misses", "waits", "uncapped", "asleep"]
 """Of a rule. misses: something that it needs is not so, or not known. waits: for a request, which is nothing that is neared.
 uncapped: the account's plan caps nothing there. asleep: an event that it needs never arrived, or is not mapped.
@@ -22,6 +24,8 @@ class Part:
     does. `distance`: how much further the value must go, in the value's own unit; None where there is no measure for that.
     `expected_at`, `by`: when it will hold, by time alone, or at the pace of the last week; None: nobody can say.
     `needs`: in words what would have to happen; empty unless it is missing. `share`: the distance as a share of the whole way.
+    `warms`: since when what it looks at is kept, while what came before may matter.
+    `way` False: it is missing, and there is nothing by which it could be near: no distance, and no day that brings it by itself.
     """
 
     text: str
@@ -38,6 +42,8 @@ class Part:
     how: Literal["all", "any"] | None = None
     parts: Sequence["Part"] = ()
     share: float = 1.0
+    way: bool = True
+    warms: Warm | None = None
 
     @property
     def lacking(self) -> int:
@@ -130,9 +136,11 @@ class RuleWhy:
         return None if not times or None in times else max(at for at in times if at is not None)
 
     @property
-    def nearness(self) -> tuple[int, float]:
-        """Smaller is nearer. Comparable between accounts, for one rule."""
-        return self.lacking, self.share
+    def nearness(self) -> tuple[int, int, float]:
+        """Smaller is nearer, and with something missing to which there is no way nothing is near. For one rule comparable between
+        accounts.
+        """
+        return sum(not part.way for part in self.parts), self.lacking, self.share
 
 
 @dataclass(frozen=True, slots=True)

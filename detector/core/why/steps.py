@@ -77,6 +77,8 @@ def step_part(program: Program, judged: Judged, reader: LimitReader, stand: Limi
         needs=_needs(program, judged, reader, stand, moment, holds) + _turns(turns, moment),
         message_ids=cited("", reader.ids(moment, MORE_IDS + 1)),
         share=_share(stand, holds),
+        way=holds is True or turns is not None or (holds is False and following is not None),
+        warms=reader.warms(moment),
     )
 
 
@@ -104,7 +106,7 @@ def _needs(  # noqa: PLR0913, PLR0917 - everything that is known of it
     program: Program, judged: Judged, reader: LimitReader, stand: LimitStand, moment: Moment, holds: bool | None
 ) -> str:
     if holds is None:
-        return phrases.unknown_limit(program, reader.limit.name, "percent", moment)
+        return _unknown(program, reader, stand, moment)
     if holds:
         return ""
     steps = judged.steps_at(moment)
@@ -115,6 +117,13 @@ def _needs(  # noqa: PLR0913, PLR0917 - everything that is known of it
     if stand.allowed == 0:
         return f"{used(stand)}: any use reaches the {phrases.step_name(stand.next_step.step)} step"
     return f"{used(stand)}: {to_next(stand, moment)}"
+
+
+def _unknown(program: Program, reader: LimitReader, stand: LimitStand, moment: Moment) -> str:
+    warm = reader.warms(moment)
+    if warm is not None and stand.allowed is not None:
+        return f"{used(stand)}: {phrases.warming(warm, moment)}"
+    return phrases.unknown_limit(program, reader.limit.name, "percent", moment)
 
 
 def used(stand: LimitStand) -> str:

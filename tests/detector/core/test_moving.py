@@ -42,16 +42,16 @@ def due(story: Story, rule: str) -> int:
 def test_a_small_account_has_no_timer_though_it_grows() -> None:
     story = grown((1, 2, 3, 4))
     assert due(story, "growth") == NEVER
-    assert "growth" in story.account.resting
+    assert "growth" in story.account.resting.rests
 
 
 def test_only_somebody_new_can_make_it_a_large_one() -> None:
     story = grown((1, 2, 3, 4))
     story.happens("A", 21, ms=9, person="p3")
-    resting = story.account.resting["growth"]
+    resting = story.account.resting.rests["growth"]
     for n in range(20):
         story.happens("A", 22, ms=n, person=f"p{n % 4}")
-    assert story.account.resting["growth"] is resting
+    assert story.account.resting.rests["growth"] is resting
     story.happens("A", 23, person="p5")
     assert due(story, "growth") == T0 + MONDAY * DAY
 
@@ -60,10 +60,10 @@ def test_a_large_one_is_looked_at_when_the_week_is_over_and_not_at_each_event() 
     story = grown((1, 2, 4, 6))
     assert due(story, "growth") == T0 + MONDAY * DAY
     story.happens("A", 22, person="p0")
-    assert story.account.resting["growth"].until == T0 + MONDAY * DAY
-    resting = story.account.resting["growth"]
+    assert story.account.resting.rests["growth"].until == T0 + MONDAY * DAY
+    resting = story.account.resting.rests["growth"]
     story.happens("A", 23, person="p1")
-    assert story.account.resting["growth"] is resting, "it was not looked at again"
+    assert story.account.resting.rests["growth"] is resting, "it was not looked at again"
     told = advance(PROGRAM, story.account, place(T0 + (MONDAY + 1) * DAY, 99))
     assert types(told) == [("lead.created", "pql")]
     assert told[0].data["qualified_at"].startswith("2026-06-22T00:00:00")

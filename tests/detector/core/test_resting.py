@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from detector.core.rulebook.compile import compile_rulebook
-from detector.core.rulebook.model import Rulebook
-from tests.detector.core.sample import RULEBOOK, at_least
+from detector.core.rulebook.model import Condition, Rulebook
+from tests.detector.core.sample import RULEBOOK, at_least, is_text
 from tests.detector.core.story import Story, types
 
 
@@ -16,7 +16,7 @@ def resting(emails: int) -> Story:
     story.plan("standard", 0)
     for n in range(emails):
         assert story.happens("Email Sent", 1, ms=n) == []
-    assert "limit/emails" in story.account.resting
+    assert "limit/emails" in story.account.resting.rests
     return story
 
 
@@ -28,10 +28,10 @@ def test_a_counter_rests_until_the_very_event_that_reaches_a_step() -> None:
 
 def test_what_rests_is_not_looked_at() -> None:
     story = resting(1)
-    left = story.account.resting["limit/emails"].events
+    left = story.account.resting.rests["limit/emails"].events
     story.happens("Email Sent", 2)
     story.happens("Shared", 2, ms=1)
-    assert story.account.resting["limit/emails"].events == left - 1 > 20
+    assert story.account.resting.rests["limit/emails"].events == left - 1 > 20
 
 
 def test_a_refusal_wakes_a_limit() -> None:
@@ -56,7 +56,7 @@ def test_another_rulebook_begins_anew() -> None:
     story = resting(10)
     story.program = compile_rulebook(RULEBOOK, 4)
     assert story.happens("Email Sent", 2) == []
-    assert story.account.resting["limit/emails"].events == 20
+    assert story.account.resting.rests["limit/emails"].events == 20
 
 
 def test_days_of_premium_use_are_waited_for_one_by_one() -> None:
@@ -64,7 +64,7 @@ def test_days_of_premium_use_are_waited_for_one_by_one() -> None:
     story = Story(compile_rulebook(wanting_premium_days(4), 4))
     story.plan("free", 0)
     assert story.happens("Automation Opened", 1) == []
-    rest = story.account.resting["premium"]
+    rest = story.account.resting.rests["premium"]
     assert (rest.part, rest.events) == (1, 3)
     assert story.happens("AB Opened", 2) == story.happens("Automation Opened", 3) == []
     assert types(story.happens("Automation Opened", 4)) == [("lead.created", "pql")]
@@ -74,9 +74,9 @@ def test_more_of_the_same_day_is_not_looked_at_and_the_next_day_is() -> None:
     story = Story()
     story.plan("free", 0)
     assert story.happens("Automation Opened", 1) == []
-    rest = story.account.resting["premium"]
+    rest = story.account.resting.rests["premium"]
     assert all(story.happens("Automation Opened", 1, ms=n) == [] for n in range(1, 9))
-    assert story.account.resting["premium"] is rest
+    assert story.account.resting.rests["premium"] is rest
     assert types(story.happens("Automation Opened", 2)) == [("lead.created", "pql")]
 
 
@@ -84,9 +84,9 @@ def test_a_gauge_rests_below_its_first_step_and_not_at_it() -> None:
     story = Story()
     story.plan("free", 0)
     assert story.contacts(3, 1) == []
-    rest = story.account.resting["limit/contacts"]
+    rest = story.account.resting.rests["limit/contacts"]
     assert all(story.contacts(total, 2, ms=n) == [] for n, total in enumerate((7.99, 1, 7.999)))
-    assert story.account.resting["limit/contacts"] is rest
+    assert story.account.resting.rests["limit/contacts"] is rest
     assert types(story.contacts(8, 3)) == [("lead.created", "pql")]
 
 
@@ -95,10 +95,71 @@ def test_a_gauge_that_rests_is_woken_by_a_smaller_plan_and_by_a_refusal(plan: st
     story = Story()
     story.plan("standard", 0)
     assert story.contacts(30, 1) == []
-    assert story.account.resting["limit/contacts"].below > 0
+    assert story.account.resting.rests["limit/contacts"].below > 0
     assert story.happens("Import Refused", 2) if plan is None else story.plan(plan, 2)
 
 
+def test_a_step_that_is_done_is_not_looked_at_again_and_the_next_one_is() -> None:
+    story = Story()
+    story.plan("free", 0)
+    assert story.happens("Signed Up", 1, person="ada") == story.happens("Imported", 1, ms=1, person="ada") == []
+    rest = story.account.resting.rests["onboarded"]
+    assert story.happens("Imported", 2, person="ada") == story.happens("Signed Up", 2, ms=1, person="ada") == []
+    assert story.account.resting.rests["onboarded"] is rest
+    assert types(story.happens("Sent", 3, person="ada")) == [("lead.created", "pql")]
+
+
+def test_nothing_that_is_touched_is_looked_at_where_nothing_could_rise() -> None:
+    story = resting(1)
+    rests = dict(story.account.resting.rests)
+    assert story.happens("Signed Up", 2) == []
+    assert all(story.account.resting.rests[name] is rest for name, rest in rests.items() if name != "onboarded")
+
+
+@pytest.mark.parametrize("ms", [0, 1])
+def test_a_late_event_wakes_nobody_who_has_rested_since_before(ms: int) -> None:
+    """`ms` 0: it comes at the instant of the newest."""
+    story = resting(2)
+    assert story.happens("Shared", 3, ms=ms) == []
+    rest = story.account.resting.rests["limit/emails"]
+    left = rest.events
+    assert story.happens("Email Sent", 3) == []
+    assert story.account.resting.rests["limit/emails"] is rest
+    assert rest.events == left - 1
+
+
+def test_what_a_late_event_brings_at_its_own_time_is_seen_though_it_does_not_last() -> None:
+    """The gauge fell again since: as of the newest instant there is nothing."""
+    story = Story()
+    story.plan("free", 0)
+    assert story.contacts(3, 1) == story.contacts(2, 4) == []
+    assert types(story.contacts(9, 2)) == [("lead.created", "pql")]
+
+
+def test_a_late_event_of_before_it_was_seen_to_rest_counts_at_its_own_time() -> None:
+    """Two days of three are known when it is looked at last; the third lies before."""
+    story = Story(compile_rulebook(wanting_premium_days(3), 4))
+    story.plan("free", 0)
+    assert story.happens("Automation Opened", 3) == story.happens("Automation Opened", 4) == []
+    assert types(story.happens("Automation Opened", 2)) == [("lead.created", "pql")]
+
+
+def test_a_late_event_of_before_a_line_was_seen_to_fail_counts_at_its_own_time() -> None:
+    """As of the newest instant the rule rests on a line that the late event does not change, and that held when it happened."""
+    story = Story(compile_rulebook(wanting(is_text("mood", "good"), at_least("imports_ever", 2)), 4))
+    story.plan("free", 0)
+    assert story.happens("Surveyed", 1, properties={"mood": "good"}) == story.happens("Imported", 1, ms=1) == []
+    assert story.happens("Surveyed", 3, properties={"mood": "bad"}) == story.happens("Imported", 12) == []
+    assert "premium" in story.account.resting.rests
+    [created] = story.happens("Imported", 2)
+    assert [signal["rule"] for signal in created.data["signals"]] == ["premium"]
+
+
 def wanting_premium_days(days: int) -> Rulebook:
-    rules = [replace(rule, when=(at_least("premium_days", days),)) if rule.name == "premium" else rule for rule in RULEBOOK.rules]
+    return wanting(at_least("premium_days", days))
+
+
+def wanting(*when: Condition) -> Rulebook:
+    """`premium` is about something else."""
+    rules = [replace(rule, when=when) if rule.name == "premium" else rule for rule in RULEBOOK.rules]
     return replace(RULEBOOK, rules=tuple(rules))

@@ -210,7 +210,9 @@ def test_a_rule_that_looks_at_the_score_is_judged_again_where_a_late_event_takes
     story = Story(compiled(READY))
     story.happens("Signed Up", 0)
     made = advance(story.program, story.account, place(T0 + 7 * DAY + 5))
-    assert next((each.type, each.data["signals"][-1]["rule"]) for each in made) == ("lead.created", "ready")
+    assert [(each.type, [signal["rule"] for signal in each.data["signals"]]) for each in made] == [
+        ("lead.created", ["ready", "stuck"])
+    ]
     assert story.happens("Came Back", 6.9, arrives=7.1)
     assert [state.signals for state in story.account.ledger.rules.values()] == [[], []]
     assert story.account.ledger.open_leads == {}
@@ -221,7 +223,7 @@ def test_a_rule_that_rests_on_the_score_stands_with_the_very_signal_that_gives_t
     story = Story(compiled(BOOK.replace("rules: {report", ready)))
     story.happens("Anything", 0)
     assert story.contacts(7, 1) == []
-    assert "ready" in story.account.resting
+    assert "ready" in story.account.resting.rests
     made = story.contacts(8, 2)
     assert {signal["rule"] for each in made for signal in each.data["signals"]} == {"limit/contacts", "ready"}
     assert {name: state.told for name, state in story.account.ledger.rules.items()} == {"limit/contacts": 0.8, "ready": 1}

@@ -96,4 +96,4 @@ lead_types: {pql: {to: sales, answer_in: 1h, do: x}}
         process(program, account, usage(f"m{number}", t, "Seats Counted", properties={"n": 1}), place(t))
         due = account.ledger.rules["full/seats"].due if "full/seats" in account.ledger.rules else NEVER
         assert due == (MAY_30 if t < MAY_30 else NEVER)
-    assert "full/seats" in account.resting
+    assert "full/seats" in account.resting.rests

@@ -31,15 +31,20 @@ def _tables(title: str, form: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {name} | {_what(inner)} | {inner['description']} |"
     for key, inner in form["properties"].items():
         place = f"{title} · {key}" if title else key
-        for n, below in enumerate(_maps(inner)):
-            kind = below.get("required", [""])[0] if n or len(_maps(inner)) > 1 else ""
-            yield from _tables(f"{place} with {kind}" if kind else place, below)
+        for kind, below in _maps(inner).items():
+            yield from _tables(f"{place}{kind}", below)
 
 
-def _maps(form: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The maps with fixed keys that stand right behind a key, or behind its names."""
+def _maps(form: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The maps with fixed keys that stand behind a key, its names, or in a list there; each with what tells it apart."""
     inner = form.get("additionalProperties") or form
-    return [each for each in inner.get("anyOf", [inner]) if "properties" in each]
+    maps = [each for each in inner.get("anyOf", [inner]) if "properties" in each.get("items", each)]
+    found = {}
+    for each in maps:
+        below = each.get("items", each)
+        kind = f" with {below['required'][0]}" if "required" in below and len(maps) > 1 else ""
+        found[f"{kind}, in a list" if below is not each else kind] = below
+    return found
 
 
 def _what(form: Mapping[str, Any]) -> str:  # noqa: PLR0911 (one return a kind of form)

@@ -1,11 +1,14 @@
 """A detector's store over a real SQLite file, and over a real PostgreSQL; topics as small as a test can follow."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+import detector.programs
+from detector.core.rulebook.parse import parse
 from detector.store import DetectorStore
 from detector.tables import metadata
 from runtime.database import open_database
@@ -13,6 +16,15 @@ from runtime.settings import Settings
 from tests.detector.shell.api import Api
 from tests.detector.shell.samples import contacts
 from tests.detector.shell.world import World
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _read_once() -> Iterator[None]:
+    """Each worker here reads the same few rulebooks; it takes as long as all else that it does."""
+    read = cache(lambda text: parse(text, {}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(detector.programs, "parse", lambda text, _bases: read(text))
+        yield
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

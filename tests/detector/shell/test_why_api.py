@@ -73,6 +73,23 @@ def test_an_account_with_slashes_in_its_id_is_asked_too(api: Api, world: World) 
     assert api.get("/v1/accounts/acme/eu", params={"project": "mail"}).json()["external_id"] == "acme/eu"
 
 
+def test_an_id_that_ends_like_a_route_is_told_from_it_by_its_slash_that_is_sent_encoded(api: Api, world: World) -> None:
+    counts(world, **{"acme": 1, "acme/why": 2, "acme/why/why": 3, "50%2Foff": 4, "ü/b": 5})
+
+    def asked(path: str) -> Any:
+        answer = api.get(f"/v1/accounts/{path}", params={"project": "mail"}).json()
+        kind, account = ("why", answer["account"]) if "rules" in answer else ("account", answer)
+        return kind, account["external_id"]
+
+    assert asked("acme/why") == ("why", "acme")
+    assert asked("acme%2Fwhy") == asked("acme%2fwhy") == ("account", "acme/why")
+    assert asked("acme%2Fwhy/why") == ("why", "acme/why")
+    assert asked("acme%2Fwhy%2Fwhy") == ("account", "acme/why/why")
+    assert asked("acme/why/why") == ("why", "acme/why"), "a plain slash is one of the id where no route says otherwise"
+    assert asked("50%252Foff") == ("account", "50%2Foff")
+    assert asked("%C3%BC%2Fb/why") == ("why", "ü/b")
+
+
 def test_what_is_not_there_says_what_is(api: Api, world: World) -> None:
     counts(world, bolt=212)
     for path, code, text in (
@@ -122,6 +139,31 @@ def test_the_nearest_accounts_of_each_rule_come_first(api: Api, world: World) ->
     assert "upgrade-request" not in rules, "a request is nothing that is neared"
     assert (found["accounts_read"], found["accounts"], found["cut"]) == (4, 4, False)
     assert [each["rule"] for each in near(api, rule="limit/contacts")["data"]] == ["limit/contacts"]
+
+
+def test_who_lacks_what_has_no_distance_is_not_near_however_much_else_holds(api: Api, world: World) -> None:
+    """`came-back`: who is here every day, on a plan that it never left, has not nearly come back."""
+    counts(world, acme=1)
+    world.now += 24 * 60 * MINUTE
+    counts(world, acme=2)
+    found = rule_of(why(api, "acme"), "came-back")
+    assert [(part["text"], part["missing"]) for part in found["parts"]] == [
+        ("stage == churned", True),
+        ("stage.for >= 14d", True),
+        ("active_people >= 1", False),
+        ("active_days >= 2", False),
+    ]
+    assert near(api, rule="came-back")["data"] == []
+    world.send(usage_event("g1", "group", account="acme", traits={"plan": "standard"}, at=world.now))
+    world.drain()
+    world.now += 20 * 24 * 60 * MINUTE
+    world.send(usage_event("g2", "group", account="acme", traits={"plan": None}, at=world.now))
+    counts(world, acme=3)
+    world.now += 5 * 24 * 60 * MINUTE
+    counts(world, acme=4)
+    ((row,),) = [each["accounts"] for each in near(api, rule="came-back")["data"]]
+    assert (row["external_id"], row["lacking"]) == ("acme", 1)
+    assert row["needs"].startswith("in this stage for 5 days of 14 days: ")
 
 
 def test_of_many_accounts_those_with_the_newest_events_are_read_and_it_says_so(

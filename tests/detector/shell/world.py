@@ -1,6 +1,7 @@
 """A whole detector that a test can drive turn by turn: a real log, a real database, a clock that the test sets."""
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from contracts.messages import (
     Tick,
     UsageEvent,
 )
-from detector.core.rulebook.parse import parse
+from detector.core.rulebook.parse import Parsed, parse
 from detector.rulebooks import bases, trial
 from detector.store import DetectorStore
 from detector.store.leads import LeadFilter
@@ -27,6 +28,11 @@ from tests.detector.shell.samples import NOON
 
 RULEBOOK = trial().replace("project: acme-mail", "project: mail")
 TOPICS = [Topic(name, 1, 90 * 86_400) for name in (EVENTS, UNATTRIBUTED, DEAD_LETTERS, LEAD_EVENTS)]
+
+
+@cache
+def _read(text: str) -> Parsed:
+    return parse(text, bases())
 
 
 class World:
@@ -64,7 +70,7 @@ class World:
 
     def apply(self, text: str = RULEBOOK) -> int:
         """Store a rulebook and switch to it in both topics."""
-        parsed = parse(text, bases())
+        parsed = _read(text)
         stored = self.store.rulebooks.add(parsed.rulebook.project, text, parsed.resolved, self.now)
         self.switch(stored.project, stored.version)
         return stored.version

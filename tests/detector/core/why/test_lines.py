@@ -2,6 +2,7 @@
 
 import pytest
 
+from detector.core.why.account import Asked
 from tests.detector.core.sample import DAY, T0
 from tests.detector.core.story import Story
 from tests.detector.core.why.asking import compiled, only, when, why
@@ -20,7 +21,7 @@ def test_a_count_is_missing_until_the_very_last_one_has_come() -> None:
     assert part.needs.startswith("ever 2 of 3: 1 more")
     assert part.message_ids == ["m2", "m1"]
     found = why(imported(story, 2), 2)
-    assert (found.stand, found.holds, found.needs, found.nearness) == ("holds", True, "", (0, 0.0))
+    assert (found.stand, found.holds, found.needs, found.nearness) == ("holds", True, "", (0, 0, 0.0))
     assert only(found).needs == ""
 
 
@@ -144,3 +145,35 @@ def test_of_a_window_nothing_is_said_beyond_the_days_that_the_pace_is_of() -> No
     assert (part.value, part.by) == (6, "pace"), "the window keeps the week that it grew in"
     story = imported(Story(when("imports >= 30")), *(8 + n * 0.9 for n in range(6)))
     assert only(why(story, 14.1)).by is None, "at this pace the window never holds 30"
+
+
+@pytest.mark.parametrize(
+    ("lines", "nearness"),
+    [
+        (("ever >= 3", "plan == free"), (0, 1, 1 / 3)),
+        (("ever >= 2", "onboarding.done"), (0, 1, 1 / 3)),
+        (("ever >= 1", "silent"), (0, 1, 1.0)),
+        (("ever >= 1", "plan == premium or people >= 2"), (0, 1, 1 / 2)),
+        (("ever >= 1", "plan == premium"), None),
+        (("ever >= 3", "plan == premium"), None),
+        (("ever >= 1", "plan == premium and people >= 2"), None),
+        (("ever >= 1", 'account.industry == "mail"'), None),
+        (("ever >= 1", "account.seats >= 4"), None),
+        (("ever >= 1", "since(account.since) <= 3d"), None),
+        (("people >= 4", "ever >= 2"), (0, 1, 3 / 4)),
+        (("topics >= 4", "people >= 2"), (0, 2, 3 / 4)),
+        (("topics >= 4",), None),
+        (("ever >= 2",), None),
+    ],
+    ids=lambda of: " & ".join(of) if of and isinstance(of[0], str) else "",
+)
+def test_near_is_who_can_get_there_by_more_of_something_or_by_time(
+    lines: tuple[str, ...], nearness: tuple[int, int, float] | None
+) -> None:
+    """A plan, a trait that nobody said, an age that is past: of these nobody is near, however much else holds."""
+    program = when(*lines)
+    story = imported(Story(program), 1, 2)
+    story.happens(None, 2, kind="group", traits={"since": "2026-05-19"})
+    story.happens("Signed Up", 2, person="ada")
+    asked = Asked(program)
+    assert asked.rule("r").nearness(asked.moment(story.account, T0 + 2 * DAY)) == pytest.approx(nearness)

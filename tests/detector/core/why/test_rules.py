@@ -181,12 +181,13 @@ def test_the_nearest_come_first_and_those_asleep_last() -> None:
     rules = [
         "  asleep: {lead: pql, when: ['topics >= 1'], say: x}",
         "  two: {lead: pql, when: ['ever >= 2', 'plan == premium'], say: x}",
-        "  far: {lead: pql, when: ['ever >= 9'], say: x}",
+        "  no_way: {lead: pql, when: ['ever >= 1', 'plan == premium'], say: x}",
+        "  far: {lead: pql, when: ['ever >= 9', 'people >= 9'], say: x}",
         "  asks: {lead: pql, event: [asked], say: x}",
         "  near: {lead: pql, when: ['ever >= 2'], say: x}",
         "  is: {lead: pql, when: ['ever >= 1'], say: x}",
     ]
-    expected = ["is", "near", "far", "two", "asks", "asleep"]
+    expected = ["is", "near", "far", "no_way", "two", "asks", "asleep"]
     assert _ordered(compiled("\n".join(rules)), {"Imported", "Counted", "Upgrade Clicked"}) == expected
 
 
