@@ -92,6 +92,8 @@ def _judged(program: Program, account: Account, event: UsageEvent, place: Place,
     for judged in rules:
         if late > judged.rule.lateness_ms and since == event.timestamp and not says_plan:
             session.at_partition_time(judged)
+        elif begins and judged.start_for(facts) is not None:
+            session.starts(judged)
         elif in_order:
             session.in_order(judged)
         else:

@@ -102,7 +102,8 @@ def compile_rulebook(
     starts = {rule.name: _start(rule, known.get(definition(rule, rulebook))) for rule in rulebook.rules} if known else {}
     if known:
         rests = Rests(known, Sources(values, readers, onboarding, features, rulebook.limits, periods, rulebook.score, said))
-        of_rules = {name: [rests.told(each, starts[name]) for each in of_rules[name]] for name in of_rules}
+        told = rests.told((each for of in of_rules.values() for each in of), starts)
+        of_rules = {name: [told[each.name] for each in of] for name, of in of_rules.items()}
     every = [each for rule in rulebook.rules for each in of_rules[rule.name]]
     followers = [each for each in every if each.follows]
     judged = _placed([*(each for each in every if not each.follows), *followers])

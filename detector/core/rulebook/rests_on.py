@@ -1,6 +1,6 @@
 """What a partition knows of facts in; what is judged, with whether it rests on facts that are still to be gathered, out."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -40,13 +40,27 @@ class Rests:
         self._missing = _On(missing(known), of)
         self._filled = {version: _On(keys, of) for version, keys in sorted(by_version.items())}
 
-    def told(self, judged: Judged, start: Start | None) -> Judged:
-        """With when it starts, and with what it rests on."""
-        filled = max(
-            (version for version, on in self._filled.items() if on.is_under(judged) or on.has(judged.asked_key)), default=0
-        )
+    def told(self, every: Iterable[Judged], starts: Mapping[str, Start | None]) -> dict[str, Judged]:
+        """By name: each with when it starts, and with what it, or what it follows, rests on. `starts`: of each rule."""
+        found = {each.name: self._alone(each, starts[each.rule.name]) for each in every}
+        ahead = [each.name for each in found.values() if each.follows]
+        while ahead:
+            changed = {name: each for name in ahead if (each := _with_leaders(found[name], found)) != found[name]}
+            found |= changed
+            ahead = [name for name in ahead if changed]
+        return found
+
+    def _alone(self, judged: Judged, start: Start | None) -> Judged:
+        rests_on = [version for version, on in self._filled.items() if on.is_under(judged) or on.has(judged.asked_key)]
         # What happens now is known whatever happened before: a request need not wait for those of long ago.
-        return replace(judged, start=start, waits=start is not None and self._missing.is_under(judged), filled=filled)
+        waits = start is not None and self._missing.is_under(judged)
+        return replace(judged, start=start, waits=waits, filled=max(rests_on, default=0))
+
+
+def _with_leaders(judged: Judged, found: Mapping[str, Judged]) -> Judged:
+    leaders = [found[name] for name in judged.follows if name in found]
+    waits = judged.waits or (judged.start is not None and any(each.waits for each in leaders))
+    return replace(judged, waits=waits, filled=max([judged.filled, *(each.filled for each in leaders)]))
 
 
 class _On:
@@ -58,6 +72,8 @@ class _On:
         self._keys, self._plan = frozenset(keys), of.said in begun
         self._limits = {name for name, reader in readers.items() if any(sink.key in begun for sink in reader.sinks)}
         names = {*warm_readers(of.values, of.readers, begun, of.said), *warm_state(of.values, of.onboarding, of.features, begun)}
+        # The newest value is known from the first one on that is kept, and yet it may be another one than it was.
+        names |= {name for name, reader in of.readers.items() if any(sink.key in begun for sink in reader.sinks)}
         names |= warm_plan(of.values, begun[of.said]).keys() if self._plan else set()
         names |= warm_score(of.score, of.values, of.readers, readers, begun).keys() if of.score is not None else set()
         self._names = names

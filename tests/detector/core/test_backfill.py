@@ -96,3 +96,45 @@ def test_what_was_gathered_for_a_version_that_was_overtaken_goes() -> None:
     assert not account.is_empty, "this is still the version"
     account.take_over({}, 3)
     assert _restarted(account, chunks).is_empty
+
+
+LOOKS = """
+limits:
+  contacts: {last: properties.total, of: Counted}
+measures:
+  mood: {last: properties.mood, of: Surveyed}
+  opened: {count: Opened}
+  old: {count: Sent}
+plans:
+  free: {stage: free, price: 0, allows: {contacts: 10}, has: []}
+no_plan: free
+score: {warm: 5, hot: 20, behaviour: [{if: opened >= 1, points: 5}, {rule: asks, points: 5}]}
+rules:
+  by-limit: {lead: pql, each: limit, at: [80%], say: "x"}
+  by-newest: {lead: pql, when: ['mood == "good"'], say: "x"}
+  by-person: {lead: pql, when: ['person.department == "it"'], say: "x"}
+  by-other: {lead: pql, when: [rules.by-newest, old >= 1], say: "x"}
+  by-score: {lead: pql, when: [score >= 5], say: "x"}
+  asks: {lead: pql, event: Asked, say: "x"}
+  asks-more: {lead: pql, event: Asked, when: [opened >= 1], say: "x"}
+  by-old: {lead: pql, when: [old >= 2], say: "x"}
+"""
+OLD = """
+measures: {old: {count: Sent}}
+rules: {by-old: {lead: pql, when: [old >= 1], say: "x"}}
+plans:
+  free: {stage: free, price: 0, allows: {}, has: []}
+no_plan: free
+"""
+
+
+def test_a_rule_waits_if_anything_that_it_rests_on_is_missing_and_is_judged_anew_when_it_no_longer_is() -> None:
+    old, new = _program(FIRST + OLD, 1), _program(FIRST + LOOKS, 2)
+    known = switched({}, Switch(old, new, T0))
+    judged = compile_rulebook(new.rulebook, 2, known).judged.values()
+    whole = compile_rulebook(new.rulebook, 2, filled(known, 2, -1)).judged.values()
+    ours = [each.name for each in new.rulebook.rules if each.name.startswith(("by-", "asks"))]
+    waiting = {each.rule.name for each in judged if each.waits} & {*ours}
+    assert waiting == {"by-limit", "by-newest", "by-person", "by-other", "by-score", "asks-more"}
+    assert not any(each.waits for each in whole)
+    assert {each.rule.name for each in whole if each.filled == 2} & {*ours} == waiting | {"asks"}
