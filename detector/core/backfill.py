@@ -18,7 +18,10 @@ from detector.core.rulebook.reactions import Reactions
 
 
 def gathering(program: Program, keys: Collection[str]) -> Program:
-    """It folds what lies under these keys, what that hangs on, and what everything keeps. Nothing can be judged by it."""
+    """It folds what lies under these keys, what that hangs on, and what everything keeps. Nothing can be judged by it.
+
+    `plan`, the key of what is said of the plan, is that of a trait, too.
+    """
     wanted = [sink for sink in program.sinks if sink.key in keys]
     behind = {sink.sought.after for sink in wanted if sink.sought is not None}
     sinks = [sink for sink in program.sinks if sink.key in keys or sink.key in behind]
@@ -26,7 +29,7 @@ def gathering(program: Program, keys: Collection[str]) -> Program:
         program,
         reactions=Reactions(program.rulebook, (), fold_functions(sinks, acting=ACTING in keys)),
         person_traits=frozenset(trait for trait in program.person_traits if f"person.{trait}" in keys),
-        account_traits=frozenset(trait for trait in program.account_traits if f"account.{trait}" in keys),
+        account_traits=frozenset(trait for trait in program.account_traits if f"account.{trait}" in keys or trait in keys),
         judged={},
     )
 

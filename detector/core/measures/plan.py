@@ -101,13 +101,15 @@ class Ladder:
 
     def is_partly(self, facts: Facts, t: int) -> bool:
         """Whether what was said before it began to be kept could matter at t: nothing was said of the time since, or only a
-        timed trial.
+        timed trial, or that there is no plan any more, which may have been a paying one.
         """
         if facts.came >= self._begun:
             return False
         history = self.said.history(facts)
         said = history.until(t) if history is not None else []
-        return not said or said[-1][0] < self._begun_at or (said[-1][2] in self._timed and _began(said) == said[0][0])
+        if not said or said[-1][0] < self._begun_at or all(_none(value) for _, _, value in said):
+            return True
+        return said[-1][2] in self._timed and _began(said) == said[0][0]
 
     def since_ever(self, facts: Facts) -> object:
         """What is in force from the beginning: without `no_plan` the first plan that is known, and when its trial began.

@@ -138,3 +138,19 @@ def test_a_rule_waits_if_anything_that_it_rests_on_is_missing_and_is_judged_anew
     assert waiting == {"by-limit", "by-newest", "by-person", "by-other", "by-score", "asks-more"}
     assert not any(each.waits for each in whole)
     assert {each.rule.name for each in whole if each.filled == 2} & {*ours} == waiting | {"asks"}
+
+
+def test_where_the_plan_is_said_may_change_and_it_is_read_again() -> None:
+    plans = "plans: {free: {stage: free, price: 0, has: []}, big: {stage: paying, price: 9, has: []}}\nno_plan: free\n"
+    by_tier, by_trait = _program(f"{FIRST}{plans}plan: {{from: account.tier}}\n", 1), _program(FIRST + plans, 2)
+    known = switched({}, Switch(by_tier, by_trait, T0))
+    account, said = Account.new("acme-mail", "acc_9"), usage("g", T0 - 1, kind="group", traits={"plan": "big", "tier": "free"})
+    account.came(1)
+    fold(by_tier, account.facts, said)
+    began = compile_rulebook(by_trait.rulebook, 2, known)
+    assert began.ladder.is_partly(account.facts, T0)
+    gather(gathering(began, missing(known)), account, said)
+    whole = compile_rulebook(by_trait.rulebook, 2, filled(known, 2, -1))
+    account.take_over(whole.filled, 2)
+    assert whole.ladder.standing(account.facts, T0).stage == "paying"
+    assert not whole.ladder.is_partly(account.facts, T0)
