@@ -62,9 +62,15 @@ class Drops:
             if known:
                 account.dropped += 1
                 return True
-        if self._of_event and (self._whatever or self._glance(event.properties) != self._nothing):
-            return self._holds(account, event)
-        return False
+        if not self._of_event:
+            return False
+        if not self._whatever:
+            try:
+                if self._glance(event.properties) == self._nothing:
+                    return False
+            except msgspec.MsgspecError:
+                return False  # not an object: an event without properties is still an event
+        return self._holds(account, event)
 
     def _learn(self, account: Account, person: str, event: UsageEvent) -> None:
         try:
@@ -144,15 +150,7 @@ def _glance(names: list[str]) -> tuple[Callable[[msgspec.Raw], object], object]:
     """A function that reads these properties of an event and skips all others, and what it finds where none of them is."""
     fields = [(f"f{n}", Any, msgspec.UNSET) for n in range(len(names))]
     struct = msgspec.defstruct("Used", fields, rename={f"f{n}": name for n, name in enumerate(names)})
-    decode, nothing = msgspec.json.Decoder(struct).decode, struct()
-
-    def read(properties: msgspec.Raw) -> object:
-        try:
-            return decode(properties)
-        except msgspec.MsgspecError:
-            return nothing  # not an object: an event without properties is still an event
-
-    return read, nothing
+    return msgspec.json.Decoder(struct).decode, struct()
 
 
 def _decoded(properties: msgspec.Raw) -> Any:
