@@ -22,7 +22,7 @@ from tests.truth.driver import Detector, newest, program
 from tests.truth.generate import CASES, SOAK, Case, cases, own_cases
 
 PARTS = 20 if SOAK else 2
-_CASES = settings(CASES, max_examples=500 if SOAK else 60)
+_CASES = settings(CASES, max_examples=500 if SOAK else 40)
 pytestmark = pytest.mark.timeout(600)
 
 HOWS = (OnEnable(), OnEnable("fire_all"), OnEnable("backfill", 3 * DAY), OnEnable("backfill", 40 * DAY))
