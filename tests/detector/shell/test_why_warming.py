@@ -44,9 +44,12 @@ def _happened(id_: str, name: str, account: str, day: float) -> Any:
 
 
 def _world(world: World) -> None:
-    """An account from before the switch on day 1, and one from after it; both opened once, on day 2."""
+    """An account from before the switch on day 1, of which the log has nothing any more, and one from after it; both opened once,
+    on day 2.
+    """
     world.apply(FIRST)
     world.send(_happened("a", "Sent", "old", 0))
+    world.forget_log()
     world.now = NOON + DAY
     world.apply(SECOND)
     world.now = NOON + 2 * DAY

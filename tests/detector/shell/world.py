@@ -1,6 +1,8 @@
 """A whole detector that a test can drive turn by turn: a real log, a real database, a clock that the test sets."""
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -40,6 +42,7 @@ class World:
 
     def __init__(self, folder: Path, store: DetectorStore, log: Log | None = None) -> None:
         self.now = NOON
+        self._folder = folder
         self.store = store
         self.log = log or EmbeddedLog(folder / "log.sqlite", lambda: self.now)
         self.topics = self.log.ensure_topics(TOPICS)
@@ -86,6 +89,13 @@ class World:
         """All of them in one frame."""
         for value in encode_frames(RecordKind.EVENTS, map(encode_event, events)):
             self.append(Entry(topic, 0, value))
+
+    def forget_log(self) -> None:
+        """Its retention takes all that is in it, and was read."""
+        self.drain()
+        with closing(sqlite3.connect(self._folder / "log.sqlite")) as log, log:
+            log.execute("DELETE FROM records")
+            log.execute("UPDATE partitions SET first = next")
 
     def arrive(self, *events: UsageEvent) -> None:
         """As ingest places them: by what they name."""
