@@ -36,6 +36,8 @@ class Backfilling:
         self._clock = clock
         self._consumer: Consumer | None = None
         self._current: Backfill | None = None
+        self._at: TopicPartition | None = None
+        """Where that is read."""
         self._left: list[Record] = []
         """Read, and not gathered yet: the batch was full, or the first reading has not come so far."""
 
@@ -53,7 +55,6 @@ class Backfilling:
         """
         found = self._compute.waits_for or self._next(owned)
         if found is None:
-            self.drop()
             return
         partition, each = found
         try:
@@ -66,6 +67,11 @@ class Backfilling:
         ahead = [record for record in self._left if record.offset < partition.next_offset]
         behind = self._left[len(ahead) :]
         self._left = [*self._compute.gather(partition, each, ahead), *behind]
+
+    def rest(self, owned: Mapping[TopicPartition, Partition]) -> None:
+        """Of partitions that all are whole: lets the log go."""
+        if not any(partition.backfills for partition in owned.values()):
+            self.drop()
 
     def announce(self, owned: Mapping[TopicPartition, Partition], producer: Producer) -> bool:
         """Where the second reading has come near the first, an end of it is put into the log. False: nowhere."""
@@ -91,8 +97,8 @@ class Backfilling:
         return True
 
     def drop(self) -> None:
-        """Forget what was read and is not gathered."""
-        consumer, self._consumer, self._current, self._left = self._consumer, None, None, []
+        """Read no more, and forget what was read and is not gathered."""
+        consumer, self._consumer, self._current, self._at, self._left = self._consumer, None, None, None, []
         if consumer is not None:
             with suppress(LogError):
                 consumer.close()
@@ -104,10 +110,12 @@ class Backfilling:
 
     def _reading(self, partition: Partition, each: Backfill) -> Consumer:
         """A consumer that gives what comes next of it."""
-        if self._current is each and self._consumer is not None:
+        self._consumer = self._consumer or self._of_log.consumer([EVENTS])  # to reach Kafka anew for each would stop all the rest
+        if self._current is each:
             return self._consumer
-        self.drop()
-        self._consumer, self._current = self._of_log.consumer([EVENTS]), each
+        if self._at is not None:
+            self._consumer.release(self._at)
+        self._current, self._at, self._left = each, partition.at, []
         begin = self._consumer.beginning_offsets()[partition.at]
         if each.begin < 0 or each.reading.next_offset < begin:
             each.begins(begin, self._clock())

@@ -186,6 +186,7 @@ class Worker:
         self._fill(0 if busy or backfills else timeout_s)
         if backfills and (not self._careful or self._compute.waits_for is not None):
             self._backfilling.step(owned, wait=not self._compute.batch.partitions)
+        self._backfilling.rest(owned)
         self._settle()
         handed_over = bool(self._compute.batch.partitions)
         if handed_over:

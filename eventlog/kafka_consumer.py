@@ -91,16 +91,29 @@ class KafkaLogConsumer:
                 f"Offset {offset} of {self._prefix}{partition.topic}/{partition.partition} is not in Kafka, which holds {first} "
                 f"to {end}: its retention passed it, or the topic was replaced. Restore the topic that belongs to this database."
             )
-        self._surplus = deque(record for record in self._surplus if (record.topic, record.partition) != partition)
+        self._drop_surplus(partition)
         is_new = partition not in self._positions
         self._positions[partition] = offset
         self._place(partition, offset, is_new)
+
+    def release(self, partition: TopicPartition) -> None:
+        self._drop_surplus(partition)
+        if self._positions.pop(partition, None) is not None:
+            self._displace(partition)
+
+    def _drop_surplus(self, partition: TopicPartition) -> None:
+        self._surplus = deque(record for record in self._surplus if (record.topic, record.partition) != partition)
 
     def _place(self, partition: TopicPartition, offset: int, is_new: bool) -> None:
         """Let the client fetch from `offset`."""
         if is_new:  # the client is assigned only what has a position, or it would look for one by itself
             self._consumer.assign([self._theirs(each) for each in self._positions])
         self._consumer.seek(self._theirs(partition), offset)
+
+    def _displace(self, partition: TopicPartition) -> None:  # noqa: ARG002
+        """Let the client fetch it no more."""
+        if self._positions:  # without any it is not polled
+            self._consumer.assign([self._theirs(each) for each in self._positions])
 
     def poll(self, timeout_s: float, max_bytes: int) -> list[Record]:
         deadline = time.monotonic() + timeout_s

@@ -94,6 +94,9 @@ class KafkaGroupConsumer(KafkaLogConsumer):
         if is_new:
             self._consumer.resume(theirs)
 
+    def _displace(self, partition: TopicPartition) -> None:
+        self._consumer.pause(self._theirs(partition))
+
     def _is_reading(self) -> bool:
         return True
 

@@ -196,6 +196,9 @@ class EmbeddedConsumer:
         self._positions.pop(partition, None)
         self._positions[partition] = offset
 
+    def release(self, partition: TopicPartition) -> None:
+        self._positions.pop(partition, None)
+
     def poll(self, timeout_s: float, max_bytes: int) -> list[Record]:
         deadline = time.monotonic() + timeout_s
         with errors_explained(self._path):

@@ -94,6 +94,10 @@ class Consumer(Protocol):
         """Read on from `offset`. A partition yields nothing before its first seek. Raises OffsetOutOfRangeError."""
         ...
 
+    def release(self, partition: TopicPartition) -> None:
+        """Read on no more: it yields nothing before it is sought again."""
+        ...
+
     def poll(self, timeout_s: float, max_bytes: int) -> list[Record]:
         """Records in order within each partition; waits up to `timeout_s` for the first, without busy polling.
 

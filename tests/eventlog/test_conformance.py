@@ -124,6 +124,20 @@ def test_a_partition_yields_nothing_before_its_first_seek(producer: Producer, co
     assert values(read(consumer, 1), A0) == [b"1"]
 
 
+def test_a_partition_that_is_released_yields_nothing_before_it_is_sought_again(producer: Producer, consumer: Consumer) -> None:
+    producer.append(entries(A0, b"1", b"2") + entries(A1, b"one"), IN_TIME_S)
+    read(from_the_beginning(consumer), 3)
+    consumer.seek(A0, 0)
+    consumer.release(A0)
+    producer.append(entries(A0, b"3") + entries(A1, b"two"), IN_TIME_S)
+    assert values(read(consumer, 1), A1) == [b"two"]
+    for partition in (A1, B0):
+        consumer.release(partition)
+    assert consumer.poll(0.2, 1000) == []
+    consumer.seek(A0, 1)
+    assert values(read(consumer, 2), A0) == [b"2", b"3"]
+
+
 def test_the_assignment_is_all_partitions_of_its_topics(log: Log, consumer: Consumer) -> None:
     assert consumer.assignment() == {A0, A1, B0}
     only_b = log.consumer(["b"])

@@ -56,6 +56,9 @@ class MemoryConsumer:
             raise OffsetOutOfRangeError(f"{partition.topic} holds offsets {self.begin} to {len(self.values)}")
         self.position = offset
 
+    def release(self, partition: TopicPartition) -> None:  # noqa: ARG002
+        self.position = None
+
     def poll(self, timeout_s: float, max_bytes: int) -> list[Record]:  # noqa: ARG002
         if self.position is None:
             return []

@@ -85,6 +85,9 @@ class _FaultyConsumer:
     def seek(self, partition: TopicPartition, offset: int) -> None:
         self._consumer.seek(partition, offset)
 
+    def release(self, partition: TopicPartition) -> None:
+        self._consumer.release(partition)
+
     def beginning_offsets(self) -> Mapping[TopicPartition, int]:
         return self._consumer.beginning_offsets()
 

@@ -56,6 +56,9 @@ class Member:
         assert partition in self._mine
         self._inner.seek(partition, offset)
 
+    def release(self, partition: TopicPartition) -> None:
+        self._inner.release(partition)
+
     def beginning_offsets(self) -> Mapping[TopicPartition, int]:
         return {at: offset for at, offset in self._inner.beginning_offsets().items() if at in self._mine}
 
