@@ -17,6 +17,7 @@ from benchmarks.measure import report, resident_mb
 from contracts.codec import decode, encode_event, encode_frames
 from contracts.messages import EVENTS, RecordKind
 from detector.backtest.playing import Play
+from detector.backtest.source import POLL_BYTES_MAX
 from detector.core.account import Account
 from detector.core.judge import process
 from detector.core.rulebook.compile import compile_rulebook
@@ -75,8 +76,9 @@ def core(program: Program) -> Callable[[Sequence[Record]], None]:
 
 
 def _play(play: Play, of: Sequence[Record]) -> None:
-    for record in of:
-        play.take(record)
+    at_once = POLL_BYTES_MAX // len(of[0].value)
+    for begin in range(0, len(of), at_once):
+        play.take(of[begin : begin + at_once])
 
 
 def measure(events: int, accounts: int, books: int) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ from detector.core.rulebook.adoption import Switch, expire, expires, filled, mis
 from detector.core.rulebook.model import Span
 from detector.folding import TIMERS_MAX, Folding
 from detector.partition import Partition
+from detector.poison import PoisonError, UnreadableError
 from detector.programs import Programs, RulebookMissingError
 from detector.reading import Content, Frame, read
 from eventlog.port import LogError, Record, TopicPartition
@@ -25,20 +26,6 @@ BATCH_BYTES_MAX = 64 * 1024 * 1024
 """Of what is read and what is made of it."""
 BATCH_ACCOUNTS_MAX = 16_000
 """None that a batch changes may leave the memory before it is written. An account takes some 12 KB."""
-
-
-class PoisonError(Exception):
-    """A record could not be processed, which is a defect of ours: its partition must stop before it, and only before it."""
-
-    def __init__(self, record: Record, stop_before: int | None = None) -> None:
-        """`stop_before`: where, if that is not the record itself."""
-        super().__init__(f"offset {record.offset} could not be processed")
-        self.at = TopicPartition(record.topic, record.partition)
-        self.offset = record.offset if stop_before is None else stop_before
-
-
-class UnreadableError(Exception):
-    """Something stored that the records need cannot be read, which is a defect of ours; which record's it is not known."""
 
 
 @dataclass(slots=True)
@@ -112,6 +99,7 @@ class Compute:
     def take(self, owned: dict[TopicPartition, Partition], records: Sequence[Record]) -> list[Record]:
         """Add records to the batch until it is full; the rest comes back, to be given once the batch is handed over.
 
+        A record that makes more accounts due than are judged at once comes back too: what it says is known by then.
         Or until a partition `waits_for` facts to be gathered; the rest is to be given once they are.
 
         Raises PoisonError, UnreadableError, and SQLAlchemyError or LogError as they come: that the database cannot be reached
@@ -126,21 +114,39 @@ class Compute:
             raise
         except Exception as error:
             raise UnreadableError(repr(error)) from error
+        left = self._note(owned, contents)
+        for partition in owned.values():
+            self._folding.fold(partition, self.batch.changes)
+        return left
+
+    def _note(self, owned: dict[TopicPartition, Partition], contents: Sequence[tuple[Record, Content]]) -> list[Record]:
+        """What is too much for the batch, or must wait."""
+        left: list[Record] = []
+        crowded: set[TopicPartition] = set()
         for n, (record, content) in enumerate(contents):
             if self.is_full:
-                return [left for left, _ in contents[n:]]
+                return [*left, *(each for each, _ in contents[n:])]
             partition = owned[TopicPartition(record.topic, record.partition)]
+            if partition.at in crowded:
+                left.append(record)
+                continue
             if partition.halted is not None or record.offset < partition.next_offset:
                 continue
             if isinstance(content, Backfilled) and (waits := self._is_early(partition, content)) is not None:
                 self.waits_for = partition, waits
-                return [left for left, _ in contents[n:]]
+                return [*left, *(each for each, _ in contents[n:])]
             self.batch.partitions[partition.at] = partition
             if partition.barrier is not None and partition.is_barred(record):
                 partition.halted = partition.barrier[1]
-            else:
-                self._one(partition, record, content)
-        return []
+                continue
+            self._one(partition, record, content)
+            if record.topic == EVENTS and self._folding.has_due(partition):
+                crowded.add(partition.at)
+                left.append(record)
+            elif partition.halted is None:
+                partition.next_offset = record.next_offset
+                self.batch.read += len(record.value)
+        return left
 
     def gather(self, partition: Partition, of: Backfill, records: Sequence[Record]) -> list[Record]:
         """Add records of a second reading to the batch until it is full; the rest comes back. Raises as `take` does."""
@@ -164,7 +170,7 @@ class Compute:
             except (SQLAlchemyError, LogError):
                 raise
             except Exception as error:
-                raise PoisonError(record, partition.next_offset) from error
+                raise PoisonError(partition.at, record.offset, partition.next_offset) from error
             reading.next_offset = record.next_offset
             self.batch.read += len(record.value)
             metrics.GATHERED.inc(len(events))
@@ -205,13 +211,10 @@ class Compute:
             self._record(partition, record, content)
         except RulebookMissingError as error:
             partition.halted = f"stopped before offset {record.offset}: {error}"
-        except (SQLAlchemyError, LogError):
+        except (SQLAlchemyError, LogError, PoisonError):
             raise
         except Exception as error:
-            raise PoisonError(record) from error
-        else:
-            partition.next_offset = record.next_offset
-            self.batch.read += len(record.value)
+            raise PoisonError(partition.at, record.offset) from error
 
     def _prepare(self, owned: dict[TopicPartition, Partition], contents: Sequence[tuple[Record, Content]]) -> None:
         events: dict[TopicPartition, list[UsageEvent]] = defaultdict(list)
@@ -228,6 +231,8 @@ class Compute:
         partition.time = max(partition.time, record.timestamp)
         if record.topic == UNATTRIBUTED:
             self._attributor.advance(partition, record.offset, self.batch.changes)
+        if partition.time > partition.spans_end or isinstance(content, RulebookSwitch | Backfilled | ImportEnd):
+            self._folding.fold(partition, self.batch.changes)  # by what was in force until here
         if partition.time > partition.spans_end:
             for project, known in list(partition.spans.items()):
                 self._learn(partition, project, expire(known, partition.time))
@@ -238,11 +243,11 @@ class Compute:
         elif isinstance(content, ImportEnd) and record.topic == EVENTS:
             self._folding.import_ended(partition, content.project)
         elif isinstance(content, Command) and record.topic == EVENTS:
-            self._folding.command(partition, partition.place(record), content, self.batch.changes)
+            self._folding.command(partition, partition.place(record), content)
         elif isinstance(content, Frame):
             self._frame(partition, record, content)
         if record.topic == EVENTS:
-            self._folding.advance(partition, partition.place(record), self.batch.changes)
+            self._folding.advance(partition, partition.place(record))
 
     def _switch(self, partition: Partition, switch: RulebookSwitch) -> None:
         """Judge by a newer version from here on. An older one was overtaken: two were applied at once, or an append was late."""

@@ -1,7 +1,8 @@
 """Events and commands of `events` in; accounts' facts and ledgers changed and lead events out, each of them once."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from operator import attrgetter
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter, itemgetter
 
 import msgspec
 
@@ -21,23 +22,28 @@ from detector.core.instants import NEVER
 from detector.core.judge import advance, import_ended, process
 from detector.inventory import Inventory
 from detector.partition import Partition
+from detector.poison import PoisonError
 from detector.reading import unusable
 from detector.seen import SeenIds
 from detector.seen_commands import SeenCommands
 from detector.store.accounts import Accounts, Chunks
+from detector.stretch import AFTER, Noted, Stretch
 from eventlog.port import TopicPartition
 
 BYTES_MAX = 256 * 1024 * 1024
 IMPORT_ENDED = 0
 """The due time of accounts whose import has ended: before any other's."""
 TIMERS_MAX = 1_000
-"""How many accounts one record judges at most because they are due; the next record, or the next second's tick, goes on."""
+"""How many accounts of a partition one batch judges at most because they are due. All others go on meanwhile."""
 _ACCOUNT = attrgetter("account")
 _NAMED = attrgetter("project", "account")
 
 
 class Folding:
-    """The shell around `detector.core.judge` and `.commands`: loads accounts, drops copies, collects what is to be written."""
+    """The shell around `detector.core.judge` and `.commands`: loads accounts, drops copies, collects what is to be written.
+
+    `take`, `command` and `advance` only note what came; `fold` plays it, one account after the other.
+    """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it stands on
         self,
@@ -48,6 +54,7 @@ class Folding:
         partitions: int,
         of_events: int,
         bytes_max: int = BYTES_MAX,
+        stretch: Callable[[], Stretch] = Stretch,
     ) -> None:
         """`partitions`: of the topic `lead-events`; `of_events`: of `events`."""
         self._store = store
@@ -59,6 +66,8 @@ class Folding:
         self._accounts: Cache[Key, Account] = Cache(bytes_max, attrgetter("size"))
         self._busiest = Busiest()
         self._stored: dict[Key, tuple[bytes, Chunks]] = {}
+        self._stretches: defaultdict[TopicPartition, Stretch] = defaultdict(stretch)
+        """What is noted and not folded yet."""
         self._moved: set[tuple[TopicPartition, Key]] = set()
         """Whose due time the open batch changes."""
 
@@ -104,23 +113,108 @@ class Folding:
         fresh = self._seen.without_copies(partition, usable)
         metrics.DUPLICATES.inc(len(usable) - len(fresh))
         self._inventory.take(partition, fresh)
-        programs, known, opened = partition.programs, self._accounts.get, self._accounts.open
-        for event in fresh:
-            program = programs.get(event.project)
-            if program is None:
-                # Nothing says yet what to keep of it. A later rulebook's measures begin at its own first record.
-                metrics.WITHOUT_RULEBOOK.inc()
-                self._noted((event.project, event.account or ""))
-                continue
+        stretch = self._stretches[partition.at]
+        number, things = stretch.come(place), stretch.things
+        for line, event in enumerate(fresh):
             key = (event.project, event.account or "")
-            account = known(key) or self._account(key)
-            due = account.ledger.due
-            lead_events = process(program, account, event, place)
+            (things.get(key) or self._noted(things, key)).append((number, line, event))
+
+    def command(self, partition: Partition, place: Place, command: Command) -> None:
+        """The command in the record at `place`. A copy changes nothing."""
+        stretch = self._stretches[partition.at]
+        number, key = stretch.come(place), (command.project, command.account)
+        if self._seen_commands.first(command.id):
+            (stretch.things.get(key) or self._noted(stretch.things, key)).append((number, 0, command))
+
+    def advance(self, partition: Partition, place: Place) -> None:
+        """Partition time has come to `place.time`: accounts that are due are noted, so many at once that there may be more."""
+        stretch = self._stretches[partition.at]
+        stretch.come(place)
+        taken = partition.agenda.take(place.time, TIMERS_MAX)
+        if not taken:
+            return
+        missing = self._accounts.missing(key for _, key in taken) - self._stored.keys()
+        self._stored.update(self._store.load(missing))
+        for due, key in taken:
+            stretch.dues[key] = due
+            self._accounts.touch(key, self._account(key))
+            self._moved.add((partition.at, key))
+
+    def has_due(self, partition: Partition) -> bool:
+        """There are more: the record at which they are due is not over."""
+        first = partition.agenda.first
+        return first is not None and first <= partition.time
+
+    def fold(self, partition: Partition, changes: Changes) -> None:
+        """All that is noted of the partition since the last time. By what it is judged must not have changed since.
+
+        Raises PoisonError.
+        """
+        stretch = self._stretches.pop(partition.at, None)
+        if stretch is None:
+            return
+        for key in stretch.dues | stretch.things:
+            self._play(partition, stretch, key, changes)
+        stretch.told.sort(key=itemgetter(0, 1))  # in the order of the log
+        for _, _, lead_events in stretch.told:
+            self._tell(partition.at, lead_events, changes)
+
+    def _noted(self, things: dict[Key, list[Noted]], key: Key) -> list[Noted]:
+        """Where more of the account is to be noted. The open batch changes it."""
+        self._accounts.touch(key, self._account(key))
+        noted = things[key] = []
+        return noted
+
+    def _play(self, partition: Partition, stretch: Stretch, key: Key, changes: Changes) -> None:
+        """What is noted of one account, and what time brings in between."""
+        program, account = partition.programs.get(key[0]), self._accounts.open[key]
+        ledger, places, end = account.ledger, stretch.places, stretch.end
+        due, scheduled, since, number = stretch.dues.get(key, NEVER), ledger.due, -1, 0
+        try:
+            for number, line, thing in stretch.things.get(key, ()):
+                if due <= end:
+                    due = self._pass(partition, stretch, account, due, (since, number))
+                since = number
+                lead_events: Sequence[LeadEvent] = ()
+                if isinstance(thing, Command):
+                    applied = apply(program, account, thing, places[number])
+                    lead_events = applied.lead_events
+                    changes.commands.append(_row(thing, applied, places[number]))
+                elif program is not None:
+                    lead_events = process(program, account, thing, places[number])
+                else:
+                    # Nothing says yet what to keep of it. A later rulebook's measures begin at its own first record.
+                    metrics.WITHOUT_RULEBOOK.inc()
+                    account.came(0)
+                if lead_events:
+                    stretch.told.append((number, line, lead_events))
+                due = min(due, ledger.due)
+            if due <= end:
+                self._pass(partition, stretch, account, due, (since, len(places)))
+        except PoisonError:
+            raise
+        except Exception as error:
+            raise PoisonError(partition.at, places[number].offset) from error
+        if ledger.due != scheduled or ledger.importing or key in stretch.dues:
+            self._schedule(partition, key, account, end)
+
+    def _pass(self, partition: Partition, stretch: Stretch, account: Account, due: int, between: tuple[int, int]) -> int:
+        """Judges what time brings between two records, the first of which is over. When it is due next."""
+        program, ledger, (since, before) = partition.programs.get(account.project), account.ledger, between
+        if program is None:
+            return NEVER
+        while due <= stretch.end and (found := stretch.comes(due, since, before)) is not None:
+            since, place = found
+            judge = import_ended if due == IMPORT_ENDED and ledger.importing else advance
+            try:
+                lead_events = judge(program, account, place)
+            except Exception as error:
+                raise PoisonError(partition.at, place.offset) from error
+            partition.importing.discard((account.project, account.external_id))
             if lead_events:
-                self._tell(lead_events, place, changes)
-            opened[key] = account
-            if account.ledger.due != due or account.ledger.importing:
-                self._schedule(partition, key, account)
+                stretch.told.append((since, AFTER, lead_events))
+            due = max(ledger.due, place.time + 1)  # not twice in one place
+        return due
 
     def look_up(self, backfill: Backfill, events: Sequence[UsageEvent]) -> None:
         """Load what `gather` will need for these."""
@@ -139,12 +233,6 @@ class Folding:
         """Whether any event of the project came to the partition."""
         return self._inventory.has_heard(partition, project)
 
-    def _noted(self, key: Key) -> None:
-        """Somebody was there before any rulebook was."""
-        account = self._account(key)
-        account.came(0)
-        self._accounts.touch(key, account)
-
     def switched(self, partition: Partition, project: str) -> None:
         """The partition judges the project by another rulebook from here on. Where nobody may be missed, everybody is due."""
         if partition.programs[project].asks_everybody:
@@ -158,37 +246,6 @@ class Folding:
                 self._moved.add((partition.at, (project, name)))
                 partition.agenda.schedule((project, name), partition.time)
 
-    def command(self, partition: Partition, place: Place, command: Command, changes: Changes) -> None:
-        """The command in the record at `place`, with what becomes of it. A copy changes nothing."""
-        if not self._seen_commands.first(command.id):
-            return
-        key = (command.project, command.account)
-        account = self._account(key)
-        applied = apply(partition.programs.get(command.project), account, command, place)
-        self._tell(applied.lead_events, place, changes)
-        if applied.code is None:
-            self._accounts.touch(key, account)
-            self._schedule(partition, key, account)
-        changes.commands.append(_row(command, applied, place))
-
-    def advance(self, partition: Partition, place: Place, changes: Changes) -> None:
-        """Partition time has come to `place.time`: judge the accounts that are due; what is too much for one record waits."""
-        taken = partition.agenda.take(place.time, TIMERS_MAX)
-        if not taken:
-            return
-        missing = self._accounts.missing(key for _, key in taken) - self._stored.keys()
-        self._stored.update(self._store.load(missing))
-        for due, key in taken:
-            account = self._account(key)
-            program = partition.programs.get(key[0])
-            if program is not None:
-                judge = import_ended if due == IMPORT_ENDED and account.ledger.importing else advance
-                self._tell(judge(program, account, place), place, changes)
-                self._accounts.touch(key, account)
-                partition.importing.discard(key)
-            self._moved.add((partition.at, key))
-            self._schedule(partition, key, account)
-
     def import_ended(self, partition: Partition, project: str) -> None:
         """Whoever has history that is not judged yet is due at once."""
         for key in partition.importing:
@@ -196,19 +253,20 @@ class Folding:
                 partition.agenda.schedule(key, IMPORT_ENDED)
                 self._moved.add((partition.at, key))
 
-    def _tell(self, lead_events: Sequence[LeadEvent], place: Place, changes: Changes) -> None:
+    def _tell(self, at: TopicPartition, lead_events: Sequence[LeadEvent], changes: Changes) -> None:
         for lead_event in lead_events:
             changes.lead_events.append(lead_event)
             target = partition_of(lead_event.project, lead_event.account, self._partitions)
             value = encode(lead_event)
             changes.made += len(value)
-            changes.outbox.append(OutboxRow(place.topic, place.partition, LEAD_EVENTS, target, value))
+            changes.outbox.append(OutboxRow(at.topic, at.partition, LEAD_EVENTS, target, value))
 
-    def _schedule(self, partition: Partition, key: Key, account: Account) -> None:
+    def _schedule(self, partition: Partition, key: Key, account: Account, end: int) -> None:
+        """`end`: until when it has been looked at."""
         ledger = account.ledger
         if ledger.due == NEVER:
             return
-        moved = partition.agenda.schedule(key, ledger.due)
+        moved = partition.agenda.schedule(key, max(ledger.due, end + 1))
         if ledger.importing and key not in partition.importing:
             partition.importing.add(key)
             moved = True
@@ -244,6 +302,7 @@ class Folding:
     def clear(self) -> None:
         self._accounts.clear()
         self._stored = {}
+        self._stretches.clear()
         self._moved = set()
         self._seen.clear()
         self._inventory.clear()

@@ -15,10 +15,11 @@ from detector.attributor import Attributor
 from detector.backfill import Backfill
 from detector.backfilling import Backfilling
 from detector.changes import Changes
-from detector.compute import Compute, PoisonError
+from detector.compute import Compute
 from detector.folding import Folding
 from detector.inventory import Inventory
 from detector.partition import Partition
+from detector.poison import PoisonError
 from detector.programs import Programs
 from detector.seen import SeenIds
 from detector.seen_commands import SeenCommands
@@ -75,9 +76,9 @@ class Narrowed(Folding):
     def gather(self, backfill: Backfill, events: Sequence[UsageEvent]) -> None:
         super().gather(backfill, [event for event in events if self._covers(event)])
 
-    def command(self, partition: Partition, place: Place, command: Command, changes: Changes) -> None:
+    def command(self, partition: Partition, place: Place, command: Command) -> None:
         if self._covers(command):
-            super().command(partition, place, command, changes)
+            super().command(partition, place, command)
 
     def _covers(self, message: UsageEvent | Command) -> bool:
         return self._scope.covers(message.project, message.account)

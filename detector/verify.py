@@ -56,19 +56,10 @@ class Report:
 def verify(log: Log, store: DetectorStore, scope: Scope, on_progress: OnProgress) -> Report:
     """Raises NoSuchLeadError, LogError, and SQLAlchemyError if the database cannot be reached.
 
-    Of a scope, only its accounts are folded at first: that is quick. But one record judges so many due accounts at most, so at
-    which record one of them was judged may depend on the others: what differs is looked at once more, with all of them.
+    Of a scope, only its accounts are folded: that is quick.
     """
     with store.snapshot() as now:
         scope = _whose(now, scope)
-    report = _verify(log, store, scope, scope, on_progress)
-    if report.differences_total and scope != Scope():
-        report = _verify(log, store, scope, Scope(), on_progress)
-    return report
-
-
-def _verify(log: Log, store: DetectorStore, scope: Scope, folded: Scope, on_progress: OnProgress) -> Report:
-    """`scope`: which leads are compared; `folded`: whose accounts are recomputed for that."""
     report = Report()
     with store.snapshot() as now:
         key = now.seen_key()
@@ -85,7 +76,7 @@ def _verify(log: Log, store: DetectorStore, scope: Scope, folded: Scope, on_prog
             partitions=partitions,
             of_events=of_events,
             seen_key=key or b"",
-            scope=folded,
+            scope=scope,
             on_progress=on_progress,
         )
         with closing(consumer):

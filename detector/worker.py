@@ -17,11 +17,12 @@ from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
 from detector import metrics
 from detector.attributor import Attributor
 from detector.backfilling import Backfilling
-from detector.compute import Batch, Compute, PoisonError, UnreadableError
+from detector.compute import Batch, Compute
 from detector.core.seen import KEY_BYTES
 from detector.folding import Folding
 from detector.inventory import Inventory
 from detector.ownership import Ownership
+from detector.poison import PoisonError, UnreadableError
 from detector.programs import Programs
 from detector.publisher import Publisher
 from detector.seen import SeenIds

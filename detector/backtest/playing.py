@@ -3,11 +3,11 @@
 What is read, decoded and told apart from its copies serves all the rulebooks. Each folds and judges by itself.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 from zlib import crc32
 
-from contracts.messages import EVENTS, Command, ImportEnd, LeadEvent, Place, UsageEvent
+from contracts.messages import Command, ImportEnd, LeadEvent, Place, UsageEvent
 from detector.agenda import Key
 from detector.backtest.found import Collected, Found, Win
 from detector.backtest.memory import CommandsInMemory, IdsInMemory, NoCopies, NoInventory, Shelf
@@ -17,8 +17,9 @@ from detector.core.measures.moment import Moment
 from detector.core.rulebook.program import Program
 from detector.folding import Folding
 from detector.partition import Partition
-from detector.reading import Frame, read
+from detector.reading import Content, Frame, read
 from detector.seen import SeenIds
+from detector.stretch import Stretch, Ticking
 from eventlog.port import Record, TopicPartition
 
 ACCOUNTS_MAX: Final = 50_000
@@ -32,9 +33,10 @@ IDS_MAX: Final = 1_000_000
 class Judging(Folding):
     """One rulebook, and the accounts as it sees them."""
 
-    def __init__(self, project: str, program: Program, accounts_max: int) -> None:
+    def __init__(self, project: str, program: Program, accounts_max: int, stretch: Callable[[], Stretch]) -> None:
         self._shelf = Shelf()
-        super().__init__(self._shelf, NoCopies(), CommandsInMemory(), NoInventory(), 1, accounts_max * ACCOUNT_BYTES)
+        bytes_max = accounts_max * ACCOUNT_BYTES
+        super().__init__(self._shelf, NoCopies(), CommandsInMemory(), NoInventory(), 1, 1, bytes_max, stretch)
         self._project = project
         self.program = program
         self._accounts_max = accounts_max
@@ -54,16 +56,22 @@ class Judging(Folding):
         """Where folding puts what it makes."""
         return self._changes
 
+    @property
+    def is_full(self) -> bool:
+        """So many accounts are at hand that what is noted must be folded, for them to be put away."""
+        return self.accounts_open >= self._accounts_max
+
     def heard(self) -> None:
-        """The record is through: what it made of leads is taken down, and if too many accounts are at hand they are put away."""
+        """Folds what is noted, and takes down what it made of leads. If too many accounts are at hand they are put away."""
         changes = self._changes
-        if changes.lead_events or changes.commands or changes.dead_letters:
-            self._take(changes.lead_events)
-            changes.lead_events.clear()
-            changes.outbox.clear()
-            changes.commands.clear()
-            changes.dead_letters.clear()
-        if self.accounts_open >= self._accounts_max:
+        for partition in self._standing.values():
+            self.fold(partition, changes)
+        self._take(changes.lead_events)
+        changes.lead_events.clear()
+        changes.outbox.clear()
+        changes.commands.clear()
+        changes.dead_letters.clear()
+        if self.is_full:
             self.close(changes, self._standing)
             self._shelf.keep(changes.accounts, changes.facts)
             self.settled()
@@ -108,7 +116,8 @@ class Play:
     ) -> None:
         """`ticking`: there are no ticks among the records, so what falls due between two of them is judged when it is due."""
         self._project = project
-        self._judging = [Judging(project, program, ACCOUNTS_MAX // len(programs)) for program in programs]
+        stretch = Ticking if ticking else Stretch
+        self._judging = [Judging(project, program, ACCOUNTS_MAX // len(programs), stretch) for program in programs]
         self._ids = IdsInMemory()
         self._seen = SeenIds(self._ids, seen_key)
         self._clocks: dict[TopicPartition, Partition] = {}
@@ -122,27 +131,41 @@ class Play:
         """Of the project, in this share."""
         return self._found.events
 
-    def take(self, record: Record) -> None:
-        """The next record of its partition."""
-        at = TopicPartition(record.topic, record.partition)
-        clock = self._clocks.get(at)
-        if clock is None:
-            clock = self._clocks[at] = Partition(at, 0, 0, 0)
-        if self._ticking:
-            self._pass(at, record)
-        clock.time = max(clock.time, record.timestamp)
-        place = clock.place(record)
-        content = read(record)
+    def take(self, records: Iterable[Record]) -> None:
+        """Those that come next, of each partition in order."""
+        for record in records:
+            at = TopicPartition(record.topic, record.partition)
+            clock = self._clocks.get(at)
+            if clock is None:
+                clock = self._clocks[at] = Partition(at, 0, 0, 0)
+            clock.time = max(clock.time, record.timestamp)
+            place = clock.place(record)
+            if self._ticking:
+                self._pass(clock, place)
+            self._one(clock, place, read(record))
+            if not self._ticking:
+                self._pass(clock, place)
+        for each in self._judging:
+            each.heard()
+
+    def _one(self, clock: Partition, place: Place, content: Content) -> None:
         if isinstance(content, Frame):
             self._frame(clock, place, content.events)
         elif isinstance(content, Command):
             self._command(clock, place, content)
         elif isinstance(content, ImportEnd):
             for each in self._judging:
-                each.import_ended(each.partition(at, clock.time), content.project)
+                each.heard()
+                each.import_ended(each.partition(clock.at, clock.time), content.project)
+
+    def _pass(self, clock: Partition, place: Place) -> None:
+        """Time has come to the record."""
         for each in self._judging:
-            each.advance(each.partition(at, clock.time), place, each.changes())
-            each.heard()
+            partition = each.partition(clock.at, clock.time)
+            each.advance(partition, place)
+            while each.is_full or each.has_due(partition):
+                each.heard()
+                each.advance(partition, place)
 
     def found(self) -> Found:
         """What came of all that was taken."""
@@ -186,17 +209,7 @@ class Play:
         if command.name == "outcome" and command.arguments.get("status") == "won":
             self._found.wins.append(Win(command.account, place.time, reported=True))
         for each in self._judging:
-            each.command(each.partition(clock.at, clock.time), place, command, each.changes())
-
-    def _pass(self, at: TopicPartition, record: Record) -> None:
-        """Time has come to the record, tick by tick."""
-        for each in self._judging:
-            partition = each.partition(at, 0)
-            while (due := partition.agenda.first) is not None and due <= record.timestamp:
-                partition.time = max(due, self._clocks[at].time)
-                place = Place(topic=EVENTS, partition=record.partition, offset=record.offset, time=partition.time)
-                each.advance(partition, place, each.changes())
-                each.heard()
+            each.command(each.partition(clock.at, clock.time), place, command)
 
 
 def wins(program: Program, account: Account, until: int) -> Iterator[Win]:

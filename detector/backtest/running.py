@@ -4,7 +4,6 @@ import gc
 import multiprocessing
 import os
 import signal
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -19,7 +18,6 @@ from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.parse import parse
 
 PROCESSES_MAX: Final = 16
-TELL_S: Final = 0.1
 
 
 class BacktestError(Exception):
@@ -71,15 +69,10 @@ def _share(job: Job, number: int, of: int, on_progress: OnProgress) -> Found:
     source, share, shares = job.source.shared(number, of)
     programs = [compile_rulebook(parse(book.resolved, {}).rulebook, book.version) for book in job.books]
     play = Play(job.project, programs, job.seen_key, share, shares, ticking=source.ticking)
-    total, before, told_at = max(1, source.total), 0, time.monotonic()
+    total = max(1, source.total)
     for batch in source.batches():
-        for place, record in enumerate(batch.records):
-            play.take(record)
-            if time.monotonic() - told_at > TELL_S:
-                told_at = time.monotonic()
-                done = before + (batch.done - before) * (place + 1) / len(batch.records)
-                on_progress(Progress(done / total, play.events))
-        before = batch.done
+        play.take(batch.records)
+        on_progress(Progress(batch.done / total, play.events))
     on_progress(Progress(1.0, play.events))
     return play.found()
 

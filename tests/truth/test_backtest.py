@@ -78,7 +78,7 @@ def test_what_was_live_comes_of_a_backtest_again(case: Case) -> None:
 
     play = Play(PROJECT, [live.program, live.program], b"k" * KEY_BYTES)
     for record in live.log:
-        play.take(record)
+        play.take([record])
     (account,) = [*play._judging[1].accounts()] or [live.account]
 
     assert play.found().leads == [live.leads(), live.leads()]

@@ -112,7 +112,7 @@ def play(records: Sequence[Record], *books: Book, share: int = 0, shares: int = 
     programs = [compile_rulebook(parse(each.resolved, {}).rulebook, each.version) for each in books]
     play = Play("mail", programs, KEY, share, shares)
     for record in records:
-        play.take(record)
+        play.take([record])
     return play
 
 
