@@ -267,7 +267,7 @@ class Desk:
         return why is not None
 
     def _keep_silent(self, change: Change, why: str) -> None:
-        if not self._ledger.lead(change.signal.lead_id):
+        if change.kind in ("stepped", "raised") or not self._ledger.lead(change.signal.lead_id):
             change.signal.silent = why if why in (SUPPRESSED, QUIET) else ""
         if change.kind == "new":
             self._account.silent[change.judged.name, why] += 1

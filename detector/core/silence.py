@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from detector.core.compare import Change
-from detector.core.ledger import SUPPRESSED, Ledger, Signal
+from detector.core.ledger import SUPPRESSED, Ledger, OpenLead, Signal
 from detector.core.measures.moment import Moment
 from detector.core.rulebook.judged import Judged
 from detector.core.rulebook.program import Program
@@ -49,10 +49,19 @@ def reconsidered(program: Program, ledger: Ledger, at: Callable[[int], Moment], 
             if instants[-1] < since or signal.version != program.version:
                 continue
             free = [t for t in instants if not _is_suppressed(program, judged, at(t))]
-            if not free and ledger.lead(signal.lead_id) is not None:
+            lead = ledger.lead(signal.lead_id)
+            if not free and lead is not None:
                 yield Change("gone", judged, _dropped(signal), at(signal.qualified_at))
+            elif lead is not None and signal.silent == SUPPRESSED and signal.changed_at in free:
+                yield Change("stepped", judged, signal, at(signal.changed_at), _said(lead, name, signal))
             elif signal.silent == SUPPRESSED and (free if not signal.lead_id else signal.changed_at in free):
                 yield Change("new", judged, signal, at(free[-1]))
+
+
+def _said(lead: OpenLead, rule: str, signal: Signal) -> Signal:
+    """The signal as its lead has it: it rose since, and of that nobody was told."""
+    step = next((each["step"] for each in reversed(lead.signals) if each["rule"] == rule), None)
+    return msgspec.structs.replace(signal, step=step)
 
 
 def _dropped(signal: Signal) -> Signal:
