@@ -259,7 +259,7 @@ class Rule:
         times = {event["timestamp"] for event in self.account.events}
         if not times:
             return set()
-        found = times | {t + 1 for t in times} | set(self.account.plans.turns())
+        found = {t + more for t in (*times, *self.account.plans.turns()) for more in (0, 1)}  # what lasts an instant is over
         found |= {override.since for override in self.account.overrides}
         if self.looks_at_the_score():
             lines = self.points()
