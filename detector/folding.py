@@ -20,6 +20,7 @@ from detector.core.backfill import gather
 from detector.core.commands import Applied, apply
 from detector.core.instants import NEVER
 from detector.core.judge import advance, import_ended, process
+from detector.core.passing import Noted, passed
 from detector.inventory import Inventory
 from detector.partition import Partition
 from detector.poison import PoisonError
@@ -27,7 +28,7 @@ from detector.reading import unusable
 from detector.seen import SeenIds
 from detector.seen_commands import SeenCommands
 from detector.store.accounts import Accounts, Chunks
-from detector.stretch import AFTER, Noted, Stretch
+from detector.stretch import AFTER, Stretch
 from eventlog.port import TopicPartition
 
 BYTES_MAX = 256 * 1024 * 1024
@@ -170,11 +171,16 @@ class Folding:
         program, account = partition.programs.get(key[0]), self._accounts.open[key]
         ledger, places, end = account.ledger, stretch.places, stretch.end
         due, scheduled, since, number = stretch.dues.get(key, NEVER), ledger.due, -1, 0
+        things, n = stretch.things.get(key, []), 0
         try:
-            for number, line, thing in stretch.things.get(key, ()):
+            while n < len(things):
+                number, line, thing = things[n]
                 if due <= end:
                     due = self._pass(partition, stretch, account, due, (since, number))
-                since = number
+                elif program is not None and (after := passed(program, account, things, n)) > n:
+                    n = after
+                    continue
+                n, since = n + 1, number
                 lead_events: Sequence[LeadEvent] = ()
                 if isinstance(thing, Command):
                     applied = apply(program, account, thing, places[number])

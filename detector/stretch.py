@@ -7,15 +7,13 @@ folded in half of the time that it takes record by record. Each still sees its o
 from bisect import bisect_left
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import TypeAlias
 
 import msgspec
 
-from contracts.messages import Command, LeadEvent, Place, UsageEvent
+from contracts.messages import LeadEvent, Place
 from detector.agenda import Key
+from detector.core.passing import Noted
 
-Noted: TypeAlias = tuple[int, int, UsageEvent | Command]
-"""Number of the record, which of its lines, and what lies there."""
 AFTER = 1 << 32
 """After all lines."""
 _TIME = attrgetter("time")

@@ -164,6 +164,7 @@ class Account:
         """What must be written since the last dump; marks everything clean."""
         chunks: dict[tuple[str, int], bytes] = dict.fromkeys(self._gone, b"")
         self._gone = []
+        self.facts.hand.clear()
         for key, store in self.facts.stores.items():
             if store.dirty:
                 self._pack(key, store, chunks)

@@ -15,6 +15,7 @@ from detector.core.commands import apply
 from detector.core.ids import lead_id, signal_id
 from detector.core.judge import advance, process
 from detector.core.measures.moment import Moment
+from detector.core.passing import passed
 from detector.core.payload import UNFINISHED
 from detector.core.rulebook.checker import checked
 from detector.core.rulebook.compile import compile_rulebook
@@ -29,6 +30,8 @@ from tests.truth.writing import tree
 
 SIGNALS_KEPT = 8
 """Of each rule the ledger keeps so many: the newest."""
+BATCH = 3
+"""A commit every so many records."""
 PROJECT, ACCOUNT = "acme-mail", "acc_9"
 
 
@@ -79,10 +82,13 @@ class Detector:
         self.lead_events: list[LeadEvent] = []
 
     def arrives(self, event: Event) -> None:
+        if self.offset % BATCH == 0:
+            self.commits()
         place = self._place(event["received_at"])
         if event["id"] not in self.seen:
             self.seen.add(event["id"])
-            self.lead_events += process(self.program, self.account, usage(event), place)
+            if not passed(self.program, self.account, [(0, 0, usage(event))], 0):
+                self.lead_events += process(self.program, self.account, usage(event), place)
 
     def reads_again(self, log: list[Event], program: Program) -> None:
         """For the facts that this folds, beside those that are judged by. Copies are dropped as at first."""
@@ -123,11 +129,15 @@ class Detector:
         self.time, self.offset = max(self.time, time), self.offset + 1
         return Place(topic="events", partition=0, offset=self.offset, time=self.time)
 
-    def restarts(self) -> None:
+    def commits(self) -> bytes:
+        """What changed is stored, and the account goes on. The row that it is in."""
         dump = self.account.dump()
         self.chunks.update(dump.chunks)
         self.chunks = {key: data for key, data in self.chunks.items() if data}
-        self.account = Account.load(PROJECT, ACCOUNT, dump.hot, self.chunks)
+        return dump.hot
+
+    def restarts(self) -> None:
+        self.account = Account.load(PROJECT, ACCOUNT, self.commits(), self.chunks)
 
     def signals(self) -> set[Signal]:
         rules = self.account.ledger.rules.items()

@@ -12,7 +12,7 @@ from detector.core.measures.usage import LimitReader
 from detector.core.rulebook.program import Program
 from tests.oracle.account import DAY, Account
 from tests.oracle.calendar import local_date, midnight
-from tests.truth.driver import Detector, program, usage
+from tests.truth.driver import BATCH, Detector, program, usage
 from tests.truth.generate import CASES, SOAK, Case, cases
 from tests.truth.sales import Command
 
@@ -33,6 +33,8 @@ def folded(rules: Program, case: Case) -> Detector:
             if rules.drops is not None and rules.drops.drop(detector.account, usage(step)):
                 continue
             fold(rules, detector.account.facts, usage(step))
+        if index % BATCH == 0:
+            detector.commits()
         if index in case.restarts:
             detector.restarts()
     return detector

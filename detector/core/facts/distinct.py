@@ -21,10 +21,11 @@ CHUNK_DAYS = 8
 _FOREVER = 0
 ADD = (
     "cell = store.cells.get(utc_day, NONE).get(v)",
-    "if cell is None or len(cell) != 3 or ts <= cell[2]: store.add(v, ts, mid)",
+    "if cell is None or len(cell) != 3 or ts <= cell[2]: store.add(v, ts, mid); is_known = False",
     "else: cell[2] = ts; store.changed.add(utc_day // CHUNK_DAYS); store.dirty = True",
 )
-"""Source of `store.add(v, ts, mid)` where the store has a window, `utc_day` being that of ts: nearly always one more of a day."""
+"""Source of `store.add(v, ts, mid)` where the store has a window, `utc_day` being that of ts: nearly always one more of a day.
+`cell` is what it was added to, as long as `is_known`."""
 ADD_NAMES: Mapping[str, object] = {"NONE": {}, "CHUNK_DAYS": CHUNK_DAYS}
 """What it refers to."""
 

@@ -44,12 +44,16 @@ class Facts:
     began to be kept with that version or before is complete.
     """
 
-    __slots__ = ("_stored", "activity", "came", "milestones", "newest", "stores", "traits")
+    __slots__ = ("_stored", "activity", "came", "hand", "hand_day", "milestones", "newest", "stores", "traits")
 
     def __init__(self, newest: int = -1, stored: dict[str, Mapping[int, bytes]] | None = None) -> None:
         self.newest = newest
         self.came = -1
         self.stores: dict[str, Any] = {}
+        self.hand: dict[str, tuple[list[Any], ...]] = {}
+        """Person -> what one more event of theirs on `hand_day` changes, if it is the newest. Marked as changed already, and gone
+        as soon as anything is dumped, dropped or put in its place. Never stored."""
+        self.hand_day = -1
         self._stored = stored if stored is not None else {}
         self.activity = cast("Activity", self._open("activity"))
         self.traits = cast("Traits", self._open("traits"))
@@ -68,8 +72,16 @@ class Facts:
         self.stores[key] = store
         return store
 
+    def keep_at_hand(self, day: int, person: str, cells: tuple[list[Any], ...]) -> None:
+        """`cells`: of the person and that UTC day."""
+        if day != self.hand_day:
+            self.hand.clear()
+            self.hand_day = day
+        self.hand[person] = cells
+
     def forget(self, known: frozenset[str], anew: Collection[str]) -> list[str]:
         """Lets go what lies under keys that are not `known`, or that begin `anew`; those keys."""
+        self.hand.clear()
         milestones = self.milestones
         for key in [key for key in milestones.firsts if key not in known or key in anew]:
             del milestones.firsts[key]
@@ -87,6 +99,7 @@ class Facts:
 
     def take_over(self, other: "Facts", keys: Collection[str]) -> list[str]:
         """Has what the other has under these keys in place of its own. Those of them that are stores."""
+        self.hand.clear()
         firsts = {key: other.milestones.firsts[key] for key in keys if key in other.milestones.firsts}
         self.milestones.firsts = {key: at for key, at in self.milestones.firsts.items() if key not in keys} | firsts
         self.milestones.dirty = True

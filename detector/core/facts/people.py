@@ -49,11 +49,11 @@ class _Places:
 
 
 SAW = (
-    "activity = facts.activity; seen = activity.people.get(person)",
-    "if seen is None or ts <= seen[1]: activity.saw(person, ts)",
+    "is_known = True; activity = facts.activity; seen = activity.people.get(person)",
+    "if seen is None or ts <= seen[1]: activity.saw(person, ts); is_known = False",
     "else: seen[1] = ts; seen[2] += 1; activity.changed.add(seen[3]); activity.dirty = True",
 )
-"""Source of `facts.activity.saw(person, ts)`: every event does this, nearly always to somebody who is known."""
+"""Source of `facts.activity.saw(person, ts)`: every event does this, nearly always to somebody who `is_known`."""
 
 
 class Activity:

@@ -3,7 +3,7 @@
 Of an event's properties only those are decoded that some rule uses; they become fields of a generated msgspec struct.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -72,24 +72,61 @@ class _Builder:
         return [term for term in sink.selector.terms if (of_page if term.page is not None else term.name == self.name)]
 
     def build(self) -> Fold:
-        of_active, others = [], []
+        steady: list[Sink] = []
+        of_active: list[str] = []
+        others: list[str] = []
         for condition, sinks in groupby(self.sinks, self._condition):
-            lines = [line for sink in sinks for line in self._keep(sink)]
-            if condition == _SOMEBODY:
-                of_active += lines
-            else:
-                others += [f"if {condition}:", *(f"    {line}" for line in lines)]
-        body = ["ts = event.timestamp; mid = event.id; person = event.person", "if ts > facts.newest: facts.newest = ts"]
+            if condition != _SOMEBODY:
+                others += [f"if {condition}:", *(f"    {line}" for sink in sinks for line in self._keep(sink))]
+                continue
+            for sink in sinks:
+                if _is_steady(sink):
+                    steady.append(sink)
+                else:
+                    of_active += self._keep(sink)
+        at_top = dict(self.days)
+        of_active = [*self._of_day(steady, at_top), *of_active]
+        body = [
+            "ts = event.timestamp; mid = event.id; person = event.person; newest = facts.newest",
+            "if ts > newest: facts.newest = ts",
+        ]
         if self.sinks:
             body.append("stores = facts.stores")
-            body += [f"{name} = {source}" for source, name in self.days.items()]
+        body += [f"{name} = {source}" for source, name in at_top.items()]
         if self.acting:
             body.append(f"facts.store({self.source.bind(ACTING)}).add(ts, mid, person)")
         if self.fields:
             body.append(f"p = {self._decoder()}(event.properties)")
-        body += [f"if {_SOMEBODY}:", *(f"    {line}" for line in (*SAW, *of_active))]
+        body += [f"if {_SOMEBODY}:", *(f"    {line}" for line in of_active)]
         body.append("elif event.anonymous is not None: facts.activity.saw_anonymous(ts)")
         return self.source.build("fold", "facts, event", body + others)
+
+    def _of_day(self, sinks: list[Sink], known: Collection[str]) -> list[str]:
+        """Source of what is kept of somebody who was there. `known`: of the calendar.
+
+        Nearly always it is one more event of a day, and many of one account come one after the other: what that changes is kept
+        at hand, the same for all names of events.
+        """
+        if not sinks:
+            return [*SAW, "if not is_known: facts.hand.clear()"]
+        lines, cells = [*SAW, "who = seen"], ["who"]
+        for sink in sinks:
+            lines += self._kept(sink)
+            if sink.kind == "distinct":
+                cells.append(f"cell{len(cells)}")
+                lines.append(f"{cells[-1]} = cell")
+        lines = [*(f"{name} = {source}" for source, name in self.days.items() if source not in known), *lines]
+        names = f"({', '.join(cells)},)"
+        return [
+            "at_hand = facts.hand.get(person) if ts > newest and utc_day == facts.hand_day else None",
+            "if at_hand is not None:",
+            f"    {names} = at_hand",
+            f"    who[2] += 1; {' = '.join(['who[1]', *(f'{cell}[2]' for cell in cells[1:])])} = ts",
+            "else:",
+            *(f"    {line}" for line in lines),
+            f"    if is_known: facts.keep_at_hand(utc_day, person, {names})",
+            "    else: facts.hand.clear()",
+        ]
 
     def _decoder(self) -> str:
         wire = {attribute: name for name, attribute in self.fields.items()}
@@ -173,7 +210,7 @@ class _Builder:
         if sink.sought is not None:
             return [f"{store}.add(v, ts, mid, 0, None if first is None else first[0] + {sink.sought.begins_ms})"]
         of = f"store = {store}; group = {self._period(sink)}; seen = store.groups.get(group, NONE).get(v)"
-        return [of, "if seen is None or ts <= seen[0][0]: store.add(v, ts, mid, group)"]
+        return [of, "if seen is None or ts <= seen[0][0]: store.add(v, ts, mid, group); is_known = False"]
 
     def _period(self, sink: Sink) -> str:
         """Source of the first day of the event's day, week or month."""
@@ -197,6 +234,16 @@ class _Builder:
         if sink.value == "person":
             return "person"
         return f"{_READS[sink.kind]}({self._path(sink.value)})"
+
+
+def _is_steady(sink: Sink) -> bool:
+    """Whether one more active event of somebody on the same UTC day can change nothing of it but when that was last."""
+    if sink.selector.builtin != ACTIVE or sink.sought is not None:
+        return False
+    if sink.kind == "sight":
+        return sink.value == "person" and zone(sink.zone).utc
+    is_long = sink.kind == "distinct" and (window_of(sink.key) or 0) >= 2 * DAY_MS
+    return is_long and (sink.value == "person" or (sink.value == "day" and zone(sink.zone).utc))
 
 
 _ORDER = {"gauge": "ts, mid, v", "last": "ts, mid, v", "sum": "ts, mid, v", "distinct": "v, ts, mid"}

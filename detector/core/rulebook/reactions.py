@@ -32,21 +32,21 @@ class Reactions:
         depends = Dependencies(rulebook, judged)
         plans = {term.name for term in rulebook.plan_source.of.terms} if rulebook.plan_source else set()
         names = folds.named.keys() | depends.names
-        self._tracks = {
+        self.tracks: dict[str | None, Reaction] = {
             name: _reaction(folds.named.get(name, folds.other), depends.of(name), depends.scores(name), name in plans)
             for name in names
         }
-        self._other = _reaction(folds.other, depends.of_type("track"), depends.type_scores("track"))
+        self.other = _reaction(folds.other, depends.of_type("track"), depends.type_scores("track"))
         untracked = {type_: folds.page if type_ == "page" else folds.untracked for type_ in TYPES}
-        self._untracked = {
+        self.untracked = {
             type_: _reaction(fold, depends.of_type(type_), depends.type_scores(type_), type_ == "group")
             for type_, fold in untracked.items()
         }
 
     def of(self, event: UsageEvent) -> Reaction:
         if event.type == "track":
-            return self._tracks.get(event.name or "", self._other)
-        return self._untracked[event.type]
+            return self.tracks.get(event.name, self.other)
+        return self.untracked[event.type]
 
 
 def _reaction(fold: Fold, touches: tuple[Touch, ...], scores: bool, says_plan: bool = False) -> Reaction:

@@ -1,0 +1,52 @@
+"""Events of one account, one after the other, in; how many of them change nothing but facts, out. They are folded.
+
+Nearly every event can neither move the plan nor close a lead, and all that it touches rests. What `process` would find out of
+each of these anew, this looks at once for all that follow one another.
+"""
+
+from collections.abc import Sequence
+from itertools import islice
+
+from contracts.messages import EMPTY_OBJECT, Command, UsageEvent
+from detector.core.account import Account
+from detector.core.rulebook.program import Program
+
+Noted = tuple[int, int, UsageEvent | Command]
+"""Number of the record, which of its lines, and what lies there."""
+
+
+def passed(program: Program, account: Account, noted: Sequence[Noted], begin: int) -> int:
+    """The place of the first from `begin` on that is more than that: `process` knows what to do with it."""
+    ledger, resting = account.ledger, account.resting
+    hot = bool(ledger.open_leads)
+    if (
+        account.judged_by is not program
+        or ledger.first_at < 0
+        or ledger.importing
+        or not resting.rests
+        or (hot and not program.closes_at_plans_only)
+    ):
+        return begin
+    facts, watched, until = account.facts, resting.watched, resting.until
+    newest, lateness = max(facts.newest, ledger.judged_until), program.lateness_ms
+    tracks, other, untracked = program.reactions.tracks, program.reactions.other, program.reactions.untracked
+    drop = None if program.drops is None else program.drops.drop
+    for n, (_, _, event) in enumerate(islice(noted, begin, None), begin):
+        if isinstance(event, Command):
+            return n
+        t = event.timestamp
+        reaction = tracks.get(event.name, other) if event.type == "track" else untracked[event.type]
+        if (
+            not newest < t < until
+            or watched & reaction.watched
+            or reaction.says_plan
+            or (hot and reaction.scores)
+            or event.historical
+            or event.traits is not EMPTY_OBJECT
+            or event.received_at - t > lateness
+        ):
+            return n
+        if drop is None or not drop(account, event):
+            reaction.fold(facts, event)
+            newest = t
+    return len(noted)
