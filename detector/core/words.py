@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from math import floor, isfinite
 from typing import Any
 
 from detector.core import partly
@@ -25,9 +26,15 @@ def number(value: float) -> str:
     return f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
+def tenths(share: float) -> float:
+    """In percent, rounded down to a tenth, for just below a step is not at it: 0.7999 -> 79.9."""
+    scaled = share * 1_000
+    return floor(round(scaled, 6)) / 10 if isfinite(scaled) else share
+
+
 def percent(share: float) -> str:
     """0.974 -> "97.4 %"."""
-    return f"{number(round(share * 100, 1))} %"
+    return f"{number(tenths(share))} %"
 
 
 def step(of: Step | None) -> str | None:
@@ -130,6 +137,6 @@ def plain(of: object, kind: Type) -> object:
         return of
     if kind is Type.DURATION:
         return duration(of)
-    scaled = round(of * 100, 1) if kind is Type.PERCENT else of
+    scaled = tenths(of) if kind is Type.PERCENT else of
     whole = int(scaled) if float(scaled).is_integer() else scaled
     return str(whole) if abs(whole) > 2**53 else whole

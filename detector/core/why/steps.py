@@ -1,6 +1,6 @@
 """A rule for a limit at a moment in; how it stands to its steps, and what is left until the next, out."""
 
-from math import ceil, floor, isfinite
+from math import ceil, isfinite
 
 from detector.core import words
 from detector.core.evidence import MORE_IDS, cited
@@ -27,19 +27,15 @@ def limit_stand(judged: Judged, reader: LimitReader, moment: Moment) -> LimitSta
         unit=reader.limit.unit,
         used=used,
         allowed=allowed,
-        percent=_rounded_down(reader.percent(moment)),
+        percent=_percent(reader.percent(moment)),
         at_least=reader.at_least(moment),
         step=None if isinstance(reached, bool) else words.step(reached),
         next_step=None if used is None or allowed is None else _next(reader, moment, steps, used, allowed),
     )
 
 
-def _rounded_down(share: float | None) -> float | None:
-    """In percent, to a tenth: just below a step is not at it."""
-    if share is None or not isfinite(share):
-        return None
-    tenths = floor(round(share * 1_000, 6))
-    return tenths / 10 if tenths % 10 else tenths // 10
+def _percent(share: float | None) -> float | None:
+    return None if share is None or not isfinite(share) else plain_percent(share)
 
 
 def _next(reader: LimitReader, moment: Moment, steps: tuple[Step, ...], used: float, allowed: float) -> NextStep | None:
