@@ -20,7 +20,7 @@ from detector.core.backfill import gather
 from detector.core.commands import Applied, apply
 from detector.core.instants import NEVER
 from detector.core.judge import advance, import_ended, process
-from detector.core.passing import Noted, passed
+from detector.core.passing import Noted, StumbledError, passed
 from detector.inventory import Inventory
 from detector.partition import Partition
 from detector.poison import PoisonError
@@ -199,6 +199,8 @@ class Folding:
                 self._pass(partition, stretch, account, due, (since, len(places)))
         except PoisonError:
             raise
+        except StumbledError as error:
+            raise PoisonError(partition.at, places[things[error.place][0]].offset) from error.__cause__
         except Exception as error:
             raise PoisonError(partition.at, places[number].offset) from error
         if ledger.due != scheduled or ledger.importing or key in stretch.dues:

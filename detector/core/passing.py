@@ -15,8 +15,17 @@ Noted = tuple[int, int, UsageEvent | Command]
 """Number of the record, which of its lines, and what lies there."""
 
 
+class StumbledError(Exception):
+    """One of them could not be folded, which is a defect of ours."""
+
+    def __init__(self, place: int) -> None:
+        """`place`: among those that were noted."""
+        super().__init__(f"number {place} of what was noted could not be folded")
+        self.place = place
+
+
 def passed(program: Program, account: Account, noted: Sequence[Noted], begin: int) -> int:
-    """The place of the first from `begin` on that is more than that: `process` knows what to do with it."""
+    """The place of the first from `begin` on that is more than that: `process` knows what to do with it. Raises StumbledError."""
     ledger, resting = account.ledger, account.resting
     hot = bool(ledger.open_leads)
     if (
@@ -31,22 +40,26 @@ def passed(program: Program, account: Account, noted: Sequence[Noted], begin: in
     newest, lateness = max(facts.newest, ledger.judged_until), program.lateness_ms
     tracks, other, untracked = program.reactions.tracks, program.reactions.other, program.reactions.untracked
     drop = None if program.drops is None else program.drops.drop
-    for n, (_, _, event) in enumerate(islice(noted, begin, None), begin):
-        if isinstance(event, Command):
-            return n
-        t = event.timestamp
-        reaction = tracks.get(event.name, other) if event.type == "track" else untracked[event.type]
-        if (
-            not newest < t < until
-            or watched & reaction.watched
-            or reaction.says_plan
-            or (hot and reaction.scores)
-            or event.historical
-            or event.traits is not EMPTY_OBJECT
-            or event.received_at - t > lateness
-        ):
-            return n
-        if drop is None or not drop(account, event):
-            reaction.fold(facts, event)
-            newest = t
+    n = begin
+    try:
+        for n, (_, _, event) in enumerate(islice(noted, begin, None), begin):
+            if isinstance(event, Command):
+                return n
+            t = event.timestamp
+            reaction = tracks.get(event.name, other) if event.type == "track" else untracked[event.type]
+            if (
+                not newest < t < until
+                or (watched & reaction.watched and not resting.ignore(event, reaction.touches))
+                or reaction.says_plan
+                or (hot and reaction.scores)
+                or event.historical
+                or event.traits is not EMPTY_OBJECT
+                or event.received_at - t > lateness
+            ):
+                return n
+            if drop is None or not drop(account, event):
+                reaction.fold(facts, event)
+                newest = t
+    except Exception as error:
+        raise StumbledError(n) from error
     return len(noted)

@@ -3,7 +3,7 @@
 Nearly no event lets a rule rise, so nearly every event must cost next to nothing here, however many rules it touches.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,9 +39,13 @@ class Rest:
     since: int = NEVER
     """The instant at which it was seen to rest."""
 
+    def ignores(self, event: UsageEvent) -> bool:
+        """Whether the event does not count for it, though it changes the part."""
+        return event.timestamp < self.until or event.person in self.people or event.name in self.names
+
     def lasts(self, event: UsageEvent) -> bool:
         """Whether it goes on after an event that changes the part, and that is folded."""
-        if event.timestamp < self.until or event.person in self.people or event.name in self.names:
+        if self.ignores(event):
             return True
         if self.gauge is not None and self.gauge.values[-1] < self.below:
             return True
@@ -104,6 +108,14 @@ class Resting:
             return True
         self.wake(who)
         return False
+
+    def ignore(self, event: UsageEvent, touches: Iterable[tuple[Rests, int]]) -> bool:
+        """Whether all that it touches rests, and none of it counts the event. `touches`: (who, the parts that it changes)."""
+        for who, parts in touches:
+            rest = self.rests.get(who.name)
+            if rest is None or (parts & rest.part and (parts == EVERYTHING or not rest.ignores(event))):
+                return False
+        return True
 
     def come_to(self, t: int, everybody: Mapping[str, Rests]) -> None:
         """Time has come to `until`: who rested until then is awake, and of others events count now."""

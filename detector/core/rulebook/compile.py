@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
+from typing import NamedTuple
 
 from detector.core.drops import drops
 from detector.core.instants import NEVER
@@ -12,9 +13,10 @@ from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.periods import Periods
 from detector.core.measures.plan import Ladder
 from detector.core.measures.plan_said import PlanSaid
-from detector.core.measures.reader import Course
+from detector.core.measures.reader import Course, Reader
 from detector.core.measures.readers import reader_of_name
 from detector.core.measures.score import ScoreReader
+from detector.core.measures.sink import Sink
 from detector.core.measures.usage import LimitReader
 from detector.core.measures.warming import Begun
 from detector.core.rulebook.definitions import definition
@@ -60,6 +62,33 @@ PERSON_TRAITS = frozenset(
 ACCOUNT_TRAITS = frozenset(("plan", "name", "domain", "website"))
 
 
+class _Read(NamedTuple):
+    """What can be asked of an account, by the names of the rulebook."""
+
+    values: dict[str, Value]
+    readers: dict[str, Reader]
+    limits: dict[str, LimitReader]
+    features: dict[str, str]
+    onboarding: OnboardingReader | None
+    score: ScoreReader | None
+    ladder: Ladder
+    sources: Sources
+
+
+class _Stored(NamedTuple):
+    """What is kept of an account: where events go, the traits that are wanted, and the keys of all that has one."""
+
+    sinks: list[Sink]
+    person_traits: frozenset[str]
+    account_traits: frozenset[str]
+    keys: set[str]
+    """Of what is stored under a key of its own."""
+
+    @property
+    def named(self) -> set[str]:
+        return {f"person.{name}" for name in self.person_traits} | {f"account.{name}" for name in self.account_traits}
+
+
 def compile_rulebook(
     rulebook: Rulebook, version: int, known: Mapping[str, Span] | None = None, former: Kept = KEPT_NOTHING
 ) -> Program:
@@ -68,6 +97,46 @@ def compile_rulebook(
     `known`: since when what is kept and judged, where that is not always; `former`: what else is kept on.
     """
     known = known or {}
+    read = _read(rulebook, known)
+    judged = _judge(rulebook, read, known)
+    acting = any(each.of_person for each in judged.values())
+    stored = _store(rulebook, read, acting=acting)
+    values = read.values
+    return Program(
+        rulebook=rulebook,
+        version=version,
+        ladder=read.ladder,
+        person_traits=stored.person_traits | _of_root("person", former.traits),
+        account_traits=stored.account_traits | _of_root("account", former.traits),
+        judged=judged,
+        reactions=Reactions(
+            rulebook, judged.values(), fold_functions([*stored.sinks, *former.sinks], acting=acting or former.acting)
+        ),
+        values=values,
+        limits=read.limits,
+        features=read.features,
+        onboarding=read.onboarding,
+        close_won=_closing(rulebook.close_won, values),
+        close_lost=_closing(rulebook.close_lost, values),
+        closes_at_plans_only=all(map(_is_change_of_plan, (rulebook.close_won, rulebook.close_lost))),
+        lateness_ms=min((each.rule.lateness_ms for each in judged.values()), default=0),
+        drops=drops(rulebook.drop_events),
+        suppression=Suppression(tuple(_suppressing(condition, values) for condition in rulebook.suppress)),
+        strength={lead_type.name: place for place, lead_type in enumerate(rulebook.lead_types)},
+        score=read.score,
+        followers=tuple(each for each in judged.values() if each.follows),
+        segments={name: _test(condition, values).holds for name, condition in rulebook.segments.items()},
+        sinks=tuple(stored.sinks),
+        acting=ACTING if acting else None,
+        keys=frozenset(stored.keys | stored.named | {definition(rule, rulebook) for rule in rulebook.rules}),
+        keeps=frozenset(stored.keys | {sink.key for sink in former.sinks} | ({ACTING} if former.acting else set())),
+        anew={key: each.version for key, each in known.items() if each.version},
+        filled={key: each.filled for key, each in known.items() if each.filled > 0},
+    )
+
+
+def _read(rulebook: Rulebook, known: Mapping[str, Span]) -> _Read:
+    """Where something of it began later than the account may have, it is unknown as long as that matters."""
     begun = {key: Begun(each.version, each.since) for key, each in known.items() if each.is_partly}
     periods = Periods.of(rulebook)
     features = {name: feature_key(feature, periods.zone) for name, feature in rulebook.features.items()}
@@ -93,63 +162,41 @@ def compile_rulebook(
     of_limits = limit_values(limits.values())
     values |= where_trials_end(of_limits) if ladder.timed else of_limits
     values |= limits_by_name(values, limits)
-    habits = Habits.of(readers, limits.values())
     score = _score(rulebook, values, ladder)
     values |= score_values(score)
     if begun and rulebook.score is not None:
         values |= warm_score(rulebook.score, values, readers, limits, begun)
-    of_rules = _of_rules(rulebook.rules, limits, values, habits, ladder, score)
-    starts = {rule.name: _start(rule, known.get(definition(rule, rulebook))) for rule in rulebook.rules} if known else {}
+    sources = Sources(values, readers, onboarding, features, rulebook.limits, periods, rulebook.score, said)
+    return _Read(values, readers, limits, features, onboarding, score, ladder, sources)
+
+
+def _judge(rulebook: Rulebook, read: _Read, known: Mapping[str, Span]) -> dict[str, Judged]:
+    """What is judged, by its name: in the rulebook's order, but what looks at the signals of others comes last."""
+    of_rules = _of_rules(rulebook.rules, read)
     if known:
-        rests = Rests(known, Sources(values, readers, onboarding, features, rulebook.limits, periods, rulebook.score, said))
-        told = rests.told((each for of in of_rules.values() for each in of), starts)
+        starts = {rule.name: _start(rule, known.get(definition(rule, rulebook))) for rule in rulebook.rules}
+        told = Rests(known, read.sources).told((each for of in of_rules.values() for each in of), starts)
         of_rules = {name: [told[each.name] for each in of] for name, of in of_rules.items()}
     every = [each for rule in rulebook.rules for each in of_rules[rule.name]]
-    followers = [each for each in every if each.follows]
-    judged = _placed([*(each for each in every if not each.follows), *followers])
-    sinks = [sink for reader in readers.values() for sink in reader.sinks]
-    sinks += [sink for limit in limits.values() for sink in limit.sinks]
-    sinks += [*other_sinks(rulebook, features), *plan_sinks(rulebook, ladder)]
-    sinks += onboarding.sinks if onboarding is not None else ()
+    return _placed(sorted(every, key=lambda each: bool(each.follows)))
+
+
+def _store(rulebook: Rulebook, read: _Read, *, acting: bool) -> _Stored:
+    """`acting`: it must be known who acted when."""
+    sinks = [sink for reader in read.readers.values() for sink in reader.sinks]
+    sinks += [sink for limit in read.limits.values() for sink in limit.sinks]
+    sinks += [*other_sinks(rulebook, read.features), *plan_sinks(rulebook, read.ladder)]
+    sinks += read.onboarding.sinks if read.onboarding is not None else ()
     traits = {
         path
         for path in (*paths_used(rulebook, sinks), rulebook.billing_day or "", *told_apart(rulebook))
         if path.startswith(("person.", "account."))
     } - PERSON_NAMES.keys()
-    acting = any(each.of_person for each in judged.values())
-    folds = fold_functions([*sinks, *former.sinks], acting=acting or former.acting)
-    person_traits = PERSON_TRAITS | _of_root("person", traits)
-    account_traits = ACCOUNT_TRAITS | ({ADDONS} if rulebook.addons else set()) | _of_root("account", traits)
-    stored = {sink.key for sink in sinks} | {said} | ({ACTING} if acting else set())
-    named = {f"person.{name}" for name in person_traits} | {f"account.{name}" for name in account_traits}
-    return Program(
-        rulebook=rulebook,
-        version=version,
-        ladder=ladder,
-        person_traits=person_traits | _of_root("person", former.traits),
-        account_traits=account_traits | _of_root("account", former.traits),
-        judged=judged,
-        reactions=Reactions(rulebook, judged.values(), folds),
-        values=values,
-        limits=limits,
-        features=features,
-        onboarding=onboarding,
-        close_won=_closing(rulebook.close_won, values),
-        close_lost=_closing(rulebook.close_lost, values),
-        closes_at_plans_only=all(map(_is_change_of_plan, (rulebook.close_won, rulebook.close_lost))),
-        lateness_ms=min((each.rule.lateness_ms for each in judged.values()), default=0),
-        drops=drops(rulebook.drop_events),
-        suppression=Suppression(tuple(_suppressing(condition, values) for condition in rulebook.suppress)),
-        strength={lead_type.name: place for place, lead_type in enumerate(rulebook.lead_types)},
-        score=score,
-        followers=tuple(each for each in judged.values() if each.follows),
-        segments={name: _test(condition, values).holds for name, condition in rulebook.segments.items()},
-        sinks=tuple(sinks),
-        acting=ACTING if acting else None,
-        keys=frozenset(stored | named | {definition(rule, rulebook) for rule in rulebook.rules}),
-        keeps=frozenset(stored | {sink.key for sink in former.sinks} | ({ACTING} if former.acting else set())),
-        anew={key: each.version for key, each in known.items() if each.version},
-        filled={key: each.filled for key, each in known.items() if each.filled > 0},
+    return _Stored(
+        sinks,
+        PERSON_TRAITS | _of_root("person", traits),
+        ACCOUNT_TRAITS | ({ADDONS} if rulebook.addons else set()) | _of_root("account", traits),
+        {sink.key for sink in sinks} | {read.sources.said} | ({ACTING} if acting else set()),
     )
 
 
@@ -197,15 +244,10 @@ def _test(condition: Condition, values: Mapping[str, Value]) -> Test:
     )
 
 
-def _of_rules(  # noqa: PLR0913, PLR0917 - here everything meets
-    rules: Sequence[Rule],
-    limits: Mapping[str, LimitReader],
-    values: dict[str, Value],
-    habits: Habits,
-    ladder: Ladder,
-    score: ScoreReader | None,
-) -> dict[str, list[Judged]]:
-    """Rule -> what is judged of it. Puts into `values` what rules say of themselves to those that look at them."""
+def _of_rules(rules: Sequence[Rule], read: _Read) -> dict[str, list[Judged]]:
+    """Rule -> what is judged of it. Puts into the values what rules say of themselves to those that look at them."""
+    values, limits, ladder, score = read.values, read.limits.values(), read.ladder, read.score
+    habits = Habits.of(read.readers, limits)
     by_name = {rule.name: rule for rule in rules}
     found: dict[str, list[Judged]] = {}
     for rule in in_order(rules):
@@ -214,7 +256,7 @@ def _of_rules(  # noqa: PLR0913, PLR0917 - here everything meets
         paths = {*behind, *(name.path for condition in of_score for name in names_in(condition.expr))}
         follows = tuple(dict.fromkeys(each for path in behind for each in signals_behind(path, score)))
         whole = replace(_judged(rule, values, habits, paths), follows=follows)
-        each = for_limits(whole, limits.values(), values["limit.allowed"].course, ladder.plans) if rule.each_limit else [whole]
+        each = for_limits(whole, limits, values["limit.allowed"].course, ladder.plans) if rule.each_limit else [whole]
         settles = ladder.settles_at if whole.limits or rule.each_limit or {"plan", "stage"} & paths else 0
         found[rule.name] = [replace(one, settles_at=settles, shaken_by=shaken_by(one)) for one in each]
         if not rule.event and not rule.each_limit:

@@ -12,7 +12,9 @@ from sqlalchemy.exc import DataError, OperationalError
 from contracts.messages import EVENTS, LEAD_EVENTS, UNATTRIBUTED, LeadEvent, Place, UsageEvent
 from detector.changes import Changes, Move
 from detector.core.account import Account
+from detector.core.drops import Drops
 from detector.core.judge import process
+from detector.core.passing import Noted, StumbledError, passed
 from detector.core.rulebook.parse import parse
 from detector.core.rulebook.program import Program
 from detector.rulebooks import bases
@@ -20,7 +22,7 @@ from detector.store import DetectorStore, TopicMismatchError
 from detector.tables import held
 from eventlog.log_embedded import EmbeddedProducer
 from eventlog.port import Entry, TopicState
-from tests.detector.shell.samples import EVENTS_0, NOON, contacts, database_is_away, log_is_down, usage_event
+from tests.detector.shell.samples import EVENTS_0, MINUTE, NOON, contacts, database_is_away, log_is_down, usage_event
 from tests.detector.shell.world import RULEBOOK, World
 
 
@@ -184,6 +186,38 @@ def test_what_came_before_a_defect_is_committed_and_it_alone_stops_its_partition
     world.drain()
 
     assert [account for account, _, _ in world.leads()] == ["acme", "bolt", "cork"]
+    assert world.halted() == []
+
+
+def test_a_defect_among_events_that_change_nothing_stops_its_partition_before_its_own_record(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop, passing = Drops.drop, list[int]()
+
+    def broken(self: Drops, account: Account, event: UsageEvent) -> bool:
+        if event.id == "m5":
+            raise ZeroDivisionError
+        return drop(self, account, event)
+
+    def counted(program: Program, account: Account, noted: Sequence[Noted], begin: int) -> int:
+        try:
+            return passed(program, account, noted, begin)
+        except StumbledError as error:
+            passing.append(error.place - begin)
+            raise
+
+    monkeypatch.setattr(Drops, "drop", broken)
+    monkeypatch.setattr("detector.folding.passed", counted)
+    for n in range(8):
+        world.send(usage_event(f"m{n}", account="acme", person="ada", at=NOON + n * MINUTE))
+    world.drain()
+
+    (reason,) = world.halted()
+    assert reason.startswith("offset 6 could not be processed (ZeroDivisionError"), "the first record is the rulebook's"
+    assert passing == [3], "those from the third on pass by"
+    monkeypatch.undo()
+    world.restart()
+    world.drain()
     assert world.halted() == []
 
 
