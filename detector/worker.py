@@ -9,7 +9,7 @@ their checkpoints.
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
@@ -31,6 +31,7 @@ from detector.store import DetectorStore, LeadEventConflictError, PartitionLostE
 from detector.ticker import tick
 from eventlog.port import Log, LogError, Producer, Record, TopicPartition, TopicState
 from runtime.clock import Clock
+from runtime.garbage import Garbage
 from runtime.points import reach
 
 TOPICS = (EVENTS, UNATTRIBUTED, DEAD_LETTERS)
@@ -110,7 +111,11 @@ class Worker:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop`, then wait for the commit that is under way. A database or log that is away is waited for."""
+        garbage = Garbage()
         while not stop.is_set():
+            if garbage.is_due():
+                wait([self._committing] if self._committing is not None else [])
+                garbage.put_aside()
             try:
                 self.run_once(IDLE_POLL_S)
                 if self._lost:

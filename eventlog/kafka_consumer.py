@@ -17,6 +17,9 @@ from eventlog.port import LogError, OffsetOutOfRangeError, Record, TopicPartitio
 WAKE_WITHIN_S = 0.1
 """kafka-python cannot be woken, so a poll waits in slices of this length."""
 POLL_RECORDS_MAX = 1000
+FETCH_WAITS_MS = 50
+"""What the client has read and we have not taken yet it leaves out of its next request, and sends no other while that one waits
+for records. So a record may lie at the broker for so long before it is asked for; by the client's own choice, 500 ms."""
 FETCH_BYTES_MAX = 16 * 1024 * 1024
 PARTITION_FETCH_BYTES_MAX = 4 * 1024 * 1024
 LOOK_AFTER_S = 5.0
@@ -60,6 +63,7 @@ class KafkaLogConsumer:
             enable_auto_commit=False,
             auto_offset_reset="none",
             allow_auto_create_topics=False,
+            fetch_max_wait_ms=FETCH_WAITS_MS,
             fetch_max_bytes=FETCH_BYTES_MAX,
             max_partition_fetch_bytes=PARTITION_FETCH_BYTES_MAX,
             max_poll_records=POLL_RECORDS_MAX,
