@@ -1,9 +1,9 @@
-"""The event routes: HTTP in, the answers of docs/ingest.md out, one log line per request."""
+"""The event routes: HTTP in, the answers of docs/ingest-api.md out, one log line per request."""
 
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import msgspec
@@ -15,18 +15,19 @@ from starlette.requests import ClientDisconnect
 from ingest import metrics
 from ingest.admin import create_admin_router
 from ingest.batcher import Batcher, BusyError
-from ingest.core.rejection import Rejection, RequestError
-from ingest.core.segment import ROUTES
+from ingest.core.rejection import RequestError
+from ingest.core.routes import ROUTES, Route
+from ingest.core.segment import SEGMENT
 from ingest.importing import add_import_end
-from ingest.intake import NATIVE, Intake, Work
+from ingest.intake import Intake, Work
 from ingest.keys import KeyRing
 from ingest.lane import EventLane, Handler
+from ingest.sdk_settings import add_sdk_settings
 from runtime.clock import Clock
 from runtime.web import ApiError, ErrorBody, reads_own_body
 
 __all__ = ["add_event_routes", "create_admin_router"]
 
-ERRORS_SHOWN_MAX = 10
 RETRY_AFTER_S = 2
 _log = logging.getLogger("ingest")
 
@@ -67,23 +68,26 @@ class _RawRoute(APIRoute):
 def add_event_routes(
     app: FastAPI, keys: KeyRing, batcher: Batcher, clock: Clock, new_id: Callable[[], str] | None = None
 ) -> None:
-    """The event routes, with and without a trailing slash, and the end of an import. `new_id` gives a random id at each call."""
+    """The event routes, with and without a trailing slash, the end of an import, and what SDKs ask for before they send.
+
+    `new_id` gives a random id at each call.
+    """
     intake = Intake(keys, batcher, clock, new_id or _random_id)
-    handlers = {route: _handler(intake, batcher, clock, route) for route in (*ROUTES, NATIVE)}
+    handlers = {path: _handler(intake, batcher, clock, route) for path, route in ROUTES.items()}
     router = _router(handlers)
     add_import_end(router, keys, batcher)
+    add_sdk_settings(app, keys)
     app.include_router(router)
-    app.add_middleware(
-        EventLane, handlers={f"/v1/{route}{slash}": handle for route, handle in handlers.items() for slash in ("", "/")}
-    )
+    app.add_middleware(EventLane, handlers={f"{path}{slash}": handle for path, handle in handlers.items() for slash in ("", "/")})
 
 
 def _router(handlers: Mapping[str, Handler]) -> APIRouter:
     router = APIRouter(tags=["events"])
-    for route, handle in handlers.items():
-        named: dict[str, Any] = {"methods": ["POST"], "name": f"post_{route}", "route_class_override": _RawRoute}
-        router.add_api_route(f"/v1/{route}", handle, **named, **_described(route))
-        router.add_api_route(f"/v1/{route}/", handle, **named, include_in_schema=False)
+    for path, handle in handlers.items():
+        route = ROUTES[path]
+        named: dict[str, Any] = {"methods": ["POST"], "name": f"post{path.replace('/', '_')}", "route_class_override": _RawRoute}
+        router.add_api_route(path, handle, **named, **_described(path, route))
+        router.add_api_route(f"{path}/", handle, **named, include_in_schema=False)
     return router
 
 
@@ -91,17 +95,17 @@ def _random_id() -> str:
     return secrets.token_hex(16)
 
 
-def _handler(intake: Intake, batcher: Batcher, clock: Clock, route: str) -> Handler:
+def _handler(intake: Intake, batcher: Batcher, clock: Clock, route: Route) -> Handler:
     async def handle(request: Request) -> Response:
         started = time.perf_counter()
         reads_own_body(request)
-        work = Work(route)
+        work = Work(route.path)
         try:
-            rejections = await intake.take(request, work)
+            answer = await intake.take(request, route, work)
             work.outcome = "ok"
-            return Response(_answer(work, rejections), media_type="application/json")
+            return Response(answer.body or None, answer.status, media_type="application/json" if answer.body else None)
         except RequestError as error:
-            _refuse(work, ApiError(_too_big_status(route) if error.too_big else 400, error.code, error.message))
+            _refuse(work, ApiError(route.dialect.too_big if error.too_big else 400, error.code, error.message))
         except ApiError as error:
             _refuse(work, error)
         except BusyError:
@@ -127,38 +131,37 @@ def _tell(work: Work, started: float) -> None:
     _log.info("request", extra=msgspec.structs.asdict(work) | {"duration_ms": round((time.perf_counter() - started) * 1000, 2)})
 
 
-def _answer(work: Work, rejections: Sequence[Rejection]) -> bytes:
-    if work.route == NATIVE:
-        return msgspec.json.encode({"accepted": work.accepted, "rejected": [rejection.as_json() for rejection in rejections]})
-    errors = [rejection.as_json() for rejection in rejections[:ERRORS_SHOWN_MAX]]
-    return msgspec.json.encode({"success": True, "accepted": work.accepted, "rejected": work.rejected, "errors": errors})
-
-
-def _too_big_status(route: str) -> int:
-    """To Node SDKs of Segment only 400 is final: they would send the same again for ever."""
-    return 413 if route == NATIVE else 400
-
-
-def _busy(route: str) -> ApiError:
-    """Segment's SDKs wait for Retry-After on 429 and not on 503."""
+def _busy(route: Route) -> ApiError:
     return ApiError(
-        503 if route == NATIVE else 429,
+        route.dialect.busy,
         "log_busy",
         "There is no room or no durable log for this just now. Send the same again: events with an id or a time count once.",
         headers={"Retry-After": str(RETRY_AFTER_S)},
     )
 
 
-def _described(route: str) -> dict[str, Any]:
+_ANSWERS: dict[str, dict[str, Any]] = {
+    "segment": {"response_model": SegmentAnswer},
+    "native": {"response_model": NativeAnswer},
+    "posthog": {"response_model": None},
+    "cloudevents": {"response_model": NativeAnswer},
+}
+
+
+def _described(path: str, route: Route) -> dict[str, Any]:
     """What the OpenAPI document says about a route: the body is read raw, so FastAPI cannot know."""
-    native = route == NATIVE
-    statuses = (400, 401, 403, 408, 413, 503) if native else (400, 401, 403, 408, 429)
+    dialect = route.dialect
+    statuses = {400, 401, 403, 408, dialect.too_big, dialect.busy, dialect.too_fast}
     shape: dict[str, Any] = {"type": "object"}
-    if native:
+    if dialect is not SEGMENT:
         shape = {"oneOf": [{"type": "array", "items": {"type": "object"}}, {"type": "object"}]}
+    responses: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in sorted(statuses)}
+    if dialect.name == "cloudevents":
+        responses[204] = {"description": "Every event is accepted, and durable."}
     return {
-        "response_model": NativeAnswer if native else SegmentAnswer,
-        "responses": {status: {"model": ErrorBody} for status in statuses},
-        "summary": "Send events" if native or route == "batch" else f"Send one {route} event",
+        **_ANSWERS[dialect.name],
+        "responses": responses,
+        "summary": "Send events" if route.kind == "batch" else f"Send one {route.kind} event",
+        "description": "" if path == route.path else f"The same as POST {route.path}.",
         "openapi_extra": {"requestBody": {"required": True, "content": {"application/json": {"schema": shape}}}},
     }

@@ -1,13 +1,18 @@
-"""Browsers may send events from any page: CORS headers on every answer under /v1/, errors included, and preflights answered.
+"""Browsers may send events from any page: CORS headers on every answer under our paths for events, errors included, and
+preflights answered.
 
 Wrap the whole application with it (`CorsAnswers(app)`), outside all other middleware: 404, 405 and 500 need the headers too.
 """
+
+import re
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PREFLIGHT_AGE_S = 600
+_OPEN = re.compile(r"/(v1|batch|capture|e|i|api/v1|flags|decide|array)(/|$)")
+"""Where SDKs send to, and where they ask for their settings."""
 _ALWAYS = ((b"access-control-expose-headers", b"Retry-After, X-RateLimit-Reset"), (b"vary", b"Origin"))
 
 
@@ -18,7 +23,7 @@ class CorsAnswers:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
+        if scope["type"] != "http" or not _OPEN.match(scope["path"]):
             await self._app(scope, receive, send)
             return
         origin = next((value for name, value in scope["headers"] if name == b"origin"), b"*")

@@ -1,9 +1,9 @@
 """One HTTP request in; its events, and what was wrong with some, durably in the log before this returns."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
 
 import msgspec
@@ -13,18 +13,17 @@ from contracts.messages import EventType
 from ingest import metrics
 from ingest.access import IMPORT_HEADER, check_may_import, find_key
 from ingest.batcher import Batcher, BusyError
-from ingest.core.native import read_native
+from ingest.core.browser_form import unwrapped
+from ingest.core.dialect import Answer, Sent
 from ingest.core.normalise import TYPES, Arrival, normalise
 from ingest.core.placement import Lines, place
-from ingest.core.rejection import Origin, Rejection, RequestError, dead_letter
+from ingest.core.rejection import Origin, RequestError, dead_letter
 from ingest.core.request import REQUEST_BYTES_MAX, plain_body, too_big
-from ingest.core.segment import read_segment
+from ingest.core.routes import Route
 from ingest.keys import KeyRing
 from runtime.clock import Clock
 from runtime.web import ApiError
 
-NATIVE = "events"
-"""The native route; all others are Segment's."""
 LOOP_BYTES_MAX = 128 * 1024
 """Larger bodies, decompressed, are read in a thread: other requests must not wait for them."""
 READERS_MAX = 2
@@ -36,7 +35,7 @@ BODY_S_MAX = 30.0
 
 
 class Work(msgspec.Struct):
-    """One request as its log line tells it."""
+    """One request as its log line tells it. `route` is its path; what is an alias has the path of what it stands for."""
 
     route: str
     bytes: int = 0
@@ -52,8 +51,10 @@ class Judged:
     """A request's events and rejections, encoded for the log."""
 
     lines: Lines
+    answer: Answer
     accepted: int
-    rejections: list[Rejection]
+    rejected: Sequence[str]
+    """Their codes."""
     traits_dropped: int
 
 
@@ -71,21 +72,22 @@ class Intake:
         self._bodies_bytes = 0
         self._readers = ThreadPoolExecutor(READERS_MAX, "ingest-read")  # its own: others' threads must not wait for large bodies
 
-    async def take(self, request: Request, work: Work) -> list[Rejection]:
-        """Return what was rejected when everything is durable; fills `work`.
+    async def take(self, request: Request, route: Route, work: Work) -> Answer:
+        """Return what to answer when everything is durable; fills `work`.
 
         Raises RequestError (400), ApiError (401, 403, 408), BusyError, starlette's ClientDisconnect.
         """
         try:
-            judged = await self._judged(request, work)  # of the body, only the lines are left to wait
+            judged = await self._judged(request, route, work)  # of the body, only the lines are left to wait
         finally:
             self._bodies_bytes -= work.bytes
         await self._batcher.append(judged.lines)
         self._count(judged, work)
-        return judged.rejections
+        return judged.answer
 
-    async def _judged(self, request: Request, work: Work) -> Judged:
+    async def _judged(self, request: Request, route: Route, work: Work) -> Judged:
         headers = _headers(request)
+        query = dict(request.query_params) if request.scope["query_string"] else {}
         encoding = headers.get("content-encoding", "")
         sent = await self._body(request, headers.get("content-length", ""), work)
         try:
@@ -95,8 +97,11 @@ class Intake:
                 raise
             # inflated there, not here: of small bombs that wait, nothing but their small bytes is held
             in_thread = asyncio.get_running_loop().run_in_executor
-            return await in_thread(self._readers, lambda: self._judge(plain_body(sent, encoding), headers, work))
-        return self._judge(body, headers, work)
+            return await in_thread(
+                self._readers,
+                lambda: self._judge(Sent(route.kind, unwrapped(plain_body(sent, encoding)), headers, query), route, work),
+            )
+        return self._judge(Sent(route.kind, unwrapped(body), headers, query), route, work)
 
     async def _body(self, request: Request, length: str, work: Work) -> bytes:
         if length.isdecimal() and int(length[:20]) > REQUEST_BYTES_MAX:
@@ -116,30 +121,30 @@ class Intake:
             raise _too_slow(self._body_s_max) from None
         return b"".join(chunks)
 
-    def _judge(self, body: bytes, headers: Mapping[str, str], work: Work) -> Judged:
-        envelope = read_native(body) if work.route == NATIVE else read_segment(work.route, body)
-        key = find_key(headers, envelope.write_key, self._keys)
+    def _judge(self, sent: Sent, route: Route, work: Work) -> Judged:
+        envelope = route.dialect.read(sent)
+        key = find_key(sent.headers, envelope.write_key, self._keys)
         work.key_id, work.project = key.id, key.project
-        historical = envelope.historical or bool(headers.get(IMPORT_HEADER))
+        historical = envelope.historical or bool(sent.headers.get(IMPORT_HEADER))
         if historical:
             check_may_import(key)
-        kind = cast("EventType", work.route) if work.route in TYPES else None
+        kind = cast("EventType", route.kind) if route.kind in TYPES else None
         arrival = Arrival(key.project, key.id, key.trust, self._clock(), self._new_id, historical)
-        done = normalise(envelope.split(), envelope, kind, arrival)
-        origin = Origin(key.project, f"/v1/{work.route}", key.id, arrival.received_at)
+        done = normalise(envelope.split(), envelope, kind, arrival, route.dialect)
+        origin = Origin(key.project, route.path, key.id, arrival.received_at)
         letters = [dead_letter(rejection, origin, self._new_id()) for rejection in done.rejections]
         lines = place(done.events, letters, self._batcher.partitions)
-        told = [replace(rejection, body=b"") for rejection in done.rejections]  # the letters have it; the answer needs none
-        return Judged(lines, len(done.events), told, done.traits_dropped)
+        answer = route.dialect.answer(done.events, done.rejections)
+        return Judged(lines, answer, len(done.events), [each.code for each in done.rejections], done.traits_dropped)
 
     def _count(self, judged: Judged, work: Work) -> None:
-        work.accepted, work.rejected = judged.accepted, len(judged.rejections)
+        work.accepted, work.rejected = judged.accepted, len(judged.rejected)
         self._batcher.traffic.record(self._clock(), work.accepted, work.rejected)
         metrics.EVENTS.inc(work.accepted)
         if judged.traits_dropped:
             metrics.TRAITS_DROPPED.inc(judged.traits_dropped)
-        for rejection in judged.rejections:
-            metrics.REJECTED.labels(rejection.code).inc()
+        for code in judged.rejected:
+            metrics.REJECTED.labels(code).inc()
 
 
 def _headers(request: Request) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The event routes' own way in: found by their path alone, before the middleware and the matching of all other routes.
 
-Whatever is not a plain POST to one of them goes on to the application, which has the same routes: for its OpenAPI document, for
-other methods, and for addresses with a query.
+Whatever is not a POST to one of them goes on to the application, which has the same routes: for its OpenAPI document, and for
+other methods.
 """
 
 from collections.abc import Callable, Coroutine, Mapping
@@ -25,8 +25,8 @@ class EventLane:
         self._handlers = handlers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        plain = scope["type"] == "http" and scope["method"] == "POST" and not scope["query_string"]
-        handle = self._handlers.get(scope["path"]) if plain else None
+        posted = scope["type"] == "http" and scope["method"] == "POST"
+        handle = self._handlers.get(scope["path"]) if posted else None
         if handle is None:
             await self._app(scope, receive, send)
             return

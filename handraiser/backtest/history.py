@@ -34,7 +34,7 @@ from handraiser.importing.posting import batches, body_of, problems_of
 from handraiser.importing.progress import Shown
 from handraiser.importing.reading import HistoryFile
 from handraiser.importing.rows import Problem, Row
-from ingest.core.native import read_native
+from ingest.core.native import read_events
 from ingest.core.normalise import Arrival, normalise
 from runtime.clock import wall_clock
 
@@ -122,7 +122,7 @@ def _refuse(done: Prepared, problem: Problem) -> None:
 
 def _events(batch: Sequence[Row], project: str, done: Prepared) -> list[UsageEvent]:
     """As ingest would make them of an import, and received when they happened."""
-    envelope = read_native(body_of(batch))
+    envelope = read_events(body_of(batch))
     arrival = Arrival(project, "", "server", wall_clock(), lambda: "", historical=True)
     found = normalise(envelope.split(), envelope, None, arrival)
     for problem in problems_of(batch, (rejection.as_json() for rejection in found.rejections)):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from handraiser.importing.posting import Posted, body_of, problems_of
 from handraiser.importing.rows import Row
-from ingest.core.native import read_native
+from ingest.core.native import read_events
 from ingest.core.normalise import Arrival, normalise
 from runtime.clock import Clock
 
@@ -16,7 +16,7 @@ class Rehearsal:
         self._clock = clock
 
     def post(self, batch: Sequence[Row]) -> Posted:
-        envelope = read_native(body_of(batch))
+        envelope = read_events(body_of(batch))
         arrival = Arrival("rehearsal", "", "server", self._clock(), lambda: "", historical=True)
         done = normalise(envelope.split(), envelope, None, arrival)
         return Posted(len(done.events), problems_of(batch, (rejection.as_json() for rejection in done.rejections)))

@@ -1,6 +1,6 @@
 """An event's `context`, and its batch's, in; the context to keep, and what else it tells, out.
 
-The addresses and user agents of people are not kept.
+The addresses and user agents of people are not kept, unless their project says so.
 """
 
 import msgspec
@@ -57,14 +57,24 @@ def _merged(own: msgspec.Raw, shared: msgspec.Raw) -> msgspec.Raw:
     return msgspec.Raw(_encoder.encode(_fields_decoder.decode(shared) | _fields_decoder.decode(own)))
 
 
-def kept(raw: msgspec.Raw, context: Context, *, traits: bool) -> msgspec.Raw:
-    """The context without addresses and user agents, and without its traits unless `traits`."""
+def kept(raw: msgspec.Raw, context: Context, *, traits: bool, addresses: bool) -> msgspec.Raw:
+    """The context without IP addresses and user agents unless `addresses`, and without its traits unless `traits`."""
     drop_traits = not traits and context.traits is not EMPTY_OBJECT
-    if not drop_traits and not context.is_personal():
+    drop_addresses = not addresses and context.is_personal()
+    if not drop_traits and not drop_addresses:
         return raw
     fields = _fields_decoder.decode(raw)
-    for name in _PERSONAL:
+    for name in _PERSONAL if drop_addresses else ():
         fields.pop(name, None)
     if drop_traits:
         del fields["traits"]
     return msgspec.Raw(_encoder.encode(fields))
+
+
+def only(raw: msgspec.Raw, names: frozenset[str] | None) -> msgspec.Raw:
+    """Of a JSON object, the fields with these names; None: all of them."""
+    if names is None or raw is EMPTY_OBJECT:
+        return raw
+    fields = _fields_decoder.decode(raw)
+    kept_fields = {name: value for name, value in fields.items() if name in names}
+    return raw if len(kept_fields) == len(fields) else msgspec.Raw(_encoder.encode(kept_fields))

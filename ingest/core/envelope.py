@@ -27,7 +27,8 @@ class Envelope(msgspec.Struct, frozen=True):
     events: msgspec.Raw
     single: bool
     write_key: str | None = None
-    sent_at: str | None = None
+    sent_at: int | None = None
+    """By the client's clock, epoch ms."""
     context: msgspec.Raw = NOTHING
     historical: bool = False
     """The body says that it is history."""

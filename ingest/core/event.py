@@ -6,6 +6,7 @@ import msgspec
 
 from contracts.messages import EMPTY_OBJECT
 from ingest.core.envelope import NOTHING
+from ingest.core.project import ProjectSettings
 from ingest.core.rejection import EventError
 
 EVENT_BYTES_MAX = 256 * 1024
@@ -18,7 +19,10 @@ TEXT_SURELY_SHORT = TEXT_BYTES_MAX // 4
 
 
 class WireEvent(msgspec.Struct, gc=False):
-    """One event in Segment's shape. Fields that are not here do not matter to us. Objects stay undecoded."""
+    """One event in Segment's shape. Fields that are not here do not matter to us. Objects stay undecoded.
+
+    Events of other clients are read into this shape too. `traits` of any type but a group are the person's.
+    """
 
     type: str | None = None
     event: str | None = None
@@ -30,6 +34,7 @@ class WireEvent(msgspec.Struct, gc=False):
     messageId: str | int | None = None  # noqa: N815
     timestamp: str | None = None
     originalTimestamp: str | None = None  # noqa: N815
+    ageMs: int | None = None  # noqa: N815 - instead of a time; no client of Segment's sends it
     sentAt: msgspec.Raw = NOTHING  # noqa: N815 - undecoded: one that is no time is ignored
     properties: msgspec.Raw = EMPTY_OBJECT
     traits: msgspec.Raw = EMPTY_OBJECT
@@ -43,21 +48,26 @@ _IDS = ("userId", "anonymousId", "groupId", "previousId", "messageId")
 _TIMES = ("timestamp", "originalTimestamp")
 
 
-def read_event(body: bytes) -> WireEvent:
-    """Decode one event.
+def read_event(body: bytes, _project: ProjectSettings) -> WireEvent:
+    """Decode one event in Segment's shape.
 
     Raises EventError: `event_too_big`, `too_deep`, `not_an_object`, `invalid_id`, `invalid_timestamp`, `invalid_field`.
     """
+    check_bounds(body)
+    try:
+        return _decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise _wrong_type(str(error)) from None
+
+
+def check_bounds(body: bytes) -> None:
+    """Raises EventError `event_too_big`, `too_deep`."""
     if len(body) > EVENT_BYTES_MAX:
         raise EventError(
             "event_too_big",
             f"An event may hold {EVENT_BYTES_MAX // 1024} KiB; this one has {len(body):,} bytes. Send less of it.",
         )
     check_levels(body)
-    try:
-        return _decoder.decode(body)
-    except msgspec.ValidationError as error:
-        raise _wrong_type(str(error)) from None
 
 
 def check_levels(body: bytes, above: int = 0) -> None:

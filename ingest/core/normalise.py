@@ -9,18 +9,25 @@ import msgspec
 from msgspec.structs import replace
 
 from contracts.messages import EMPTY_OBJECT, EventType, Trust, UsageEvent
-from ingest.core.context import Context, kept, read_context
-from ingest.core.envelope import NOTHING, Envelope, text_or_none
-from ingest.core.event import WireEvent, identifier, invalid_time, json_object, read_event, short
+from ingest.core.context import Context, kept, only, read_context
+from ingest.core.dialect import Dialect
+from ingest.core.envelope import NOTHING, Envelope
+from ingest.core.event import WireEvent, identifier, invalid_time, json_object, short
+from ingest.core.native import NATIVE
+from ingest.core.project import AS_MADE, ProjectSettings
 from ingest.core.rejection import EventError, Rejection
-from ingest.core.times import event_time, parse_time, parse_time_or_none
+from ingest.core.segment import time_or_none
+from ingest.core.times import event_time, parse_time
 from ingest.core.traits import browser_traits, count_traits
 
 BROWSER_AGE_MS_MAX = 24 * 3_600_000
 """Older events are history, which a browser's key may not write. The detector's default lateness, so none decides anything."""
 TYPES: frozenset[str] = frozenset(get_args(EventType))
+_NO_TRAITS = (b"{}", b"null")
 _TRAITED = frozenset({"identify", "group"})
 _fields_decoder = msgspec.json.Decoder(dict[str, Any])
+_ids_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_id_decoder = msgspec.json.Decoder(str | int | None)
 _canonical = msgspec.json.Encoder(order="deterministic")
 
 
@@ -35,6 +42,7 @@ class Arrival:
     new_id: Callable[[], str]
     historical: bool = False
     """Part of an import: times are taken as said."""
+    settings: ProjectSettings = AS_MADE
 
 
 @dataclass(slots=True)
@@ -51,40 +59,47 @@ class _Shared:
     """What the events of one request have in common."""
 
     arrival: Arrival
+    dialect: Dialect
     kind: EventType | None
     sent_at: int | None
     context: msgspec.Raw
 
 
-def normalise(bodies: Sequence[msgspec.Raw], envelope: Envelope, kind: EventType | None, arrival: Arrival) -> Normalised:
+def normalise(
+    bodies: Sequence[msgspec.Raw], envelope: Envelope, kind: EventType | None, arrival: Arrival, dialect: Dialect = NATIVE
+) -> Normalised:
     """Judge each of `bodies` (envelope.split()). `kind` is what the route says that they are, None if each says it itself."""
     done = Normalised([], [])
-    shared = _Shared(arrival, kind, parse_time_or_none(envelope.sent_at), envelope.context)
+    shared = _Shared(arrival, dialect, kind, envelope.sent_at, envelope.context)
     for index, raw in enumerate(bodies):
         body = bytes(raw)
         try:
             done.events.append(_usage_event(body, shared, done))
         except EventError as error:
-            done.rejections.append(Rejection(index, _message_id(body), error.code, error.message, error.field, body))
+            said = error.said_with(dialect.words)
+            done.rejections.append(Rejection(index, _message_id(body, dialect), said.code, said.message, said.field, body))
     return done
 
 
 def _usage_event(body: bytes, shared: _Shared, done: Normalised) -> UsageEvent:
-    wire = read_event(body)
     arrival = shared.arrival
+    wire = shared.dialect.read_event(body, arrival.settings)
     event_type = shared.kind or _type_of(wire)
     raw_context, context = read_context(wire.context, shared.context)
     person = identifier(wire.userId, "userId")
     anonymous = identifier(wire.anonymousId, "anonymousId")
     account = identifier(wire.groupId, "groupId") or identifier(context.groupId, "context.groupId")
     _check_named(event_type, wire, person or anonymous, account)
-    original = _original_time(wire, arrival.historical)
-    sent_at = shared.sent_at if wire.sentAt is NOTHING else parse_time_or_none(text_or_none(wire.sentAt)) or shared.sent_at
+    original = _original_time(wire, arrival)
+    sent_at = shared.sent_at if wire.sentAt is NOTHING else time_or_none(wire.sentAt) or shared.sent_at
     timestamp, future = event_time(original, None if arrival.historical else sent_at, arrival.received_at)
     traits = _said_traits(event_type, wire, context)
     if arrival.trust == "browser":
         _check_recent(timestamp, arrival.received_at)
         traits = _believed_traits(event_type, traits, done)
+    settings = arrival.settings
+    traits = only(traits, settings.traits)
+    properties = EMPTY_OBJECT if event_type in _TRAITED else json_object(wire.properties, "properties")
     # A call of CPython's with more than 15 names goes by way of a dictionary: with all 19 it takes five times as long.
     event = UsageEvent(
         project=arrival.project,
@@ -100,8 +115,13 @@ def _usage_event(body: bytes, shared: _Shared, done: Normalised) -> UsageEvent:
         sent_at=sent_at,
         trust=arrival.trust,
         key_id=arrival.key_id,
-        properties=EMPTY_OBJECT if event_type in _TRAITED else json_object(wire.properties, "properties"),
-        context=kept(raw_context, context, traits=arrival.trust == "server"),
+        properties=only(properties, settings.properties),
+        context=kept(
+            raw_context,
+            context,
+            traits=arrival.trust == "server" and settings.traits is None,
+            addresses=settings.keep_addresses,
+        ),
     )
     if traits is EMPTY_OBJECT and not (future or arrival.historical or event_type == "alias"):
         return event
@@ -138,15 +158,15 @@ def _check_named(event_type: EventType, wire: WireEvent, somebody: str | None, a
         raise EventError("missing_previous_id", "An alias needs `previousId`: the id that is left behind.", "$.previousId")
 
 
-def _original_time(wire: WireEvent, historical: bool) -> int | None:
+def _original_time(wire: WireEvent, arrival: Arrival) -> int | None:
     """The client's own time. `originalTimestamp` is that by name; then `timestamp` was made of it by somebody on the way.
 
     Of history we do not correct the time, so the one that was corrected then counts.
     """
-    by_name = not wire.timestamp if historical else wire.originalTimestamp
+    by_name = not wire.timestamp if arrival.historical else wire.originalTimestamp
     text = wire.originalTimestamp if by_name else wire.timestamp
     if not text:
-        return None
+        return None if wire.ageMs is None else max(0, arrival.received_at - max(0, wire.ageMs))
     try:
         return parse_time(text)
     except ValueError:
@@ -171,7 +191,7 @@ def _name(event_type: EventType, wire: WireEvent) -> str | None:
 
 
 def _said_traits(event_type: EventType, wire: WireEvent, context: Context) -> msgspec.Raw:
-    if event_type in _TRAITED:
+    if event_type in _TRAITED or (wire.traits is not EMPTY_OBJECT and bytes(wire.traits) not in _NO_TRAITS):
         return json_object(wire.traits, "traits")
     return json_object(context.traits, "context.traits")
 
@@ -198,13 +218,11 @@ def _made_id(body: bytes, original: int | None, event_type: EventType, arrival: 
     return hashlib.sha256(_canonical.encode([event_type, fields])).hexdigest()[:32]
 
 
-def _message_id(body: bytes) -> str | None:
+def _message_id(body: bytes, dialect: Dialect) -> str | None:
     """The client's id of an event that could not be used, if that much can be read."""
+    name = dialect.words.get("messageId", "messageId")
     try:
-        return identifier(msgspec.json.decode(body, type=_Named).messageId, "messageId")
+        fields = _ids_decoder.decode(body)
+        return identifier(_id_decoder.decode(fields.get(name, NOTHING)), "messageId")
     except (msgspec.ValidationError, EventError):
         return None
-
-
-class _Named(msgspec.Struct):
-    messageId: str | int | None = None  # noqa: N815 - Segment's spelling

@@ -2,17 +2,19 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contracts.messages import DeadLetter
 
 DEAD_LETTER_BYTES_MAX = 768 * 1024
 """A longer body is kept as its head, hash and size."""
+_QUOTED = re.compile(r"`(\w+)`")
 _SECRET = re.compile(rb"([wa]k_[a-z0-9]{8}_)[a-z0-9]{32}")
 
 
 class RequestError(Exception):
-    """The whole request cannot be read. `kind` says which family of answers it gets; the message says what to do."""
+    """The whole request cannot be read; the message says what to do."""
 
     def __init__(self, code: str, message: str, *, too_big: bool = False) -> None:
         super().__init__(message)
@@ -29,6 +31,14 @@ class EventError(Exception):
         self.code = code
         self.message = message
         self.field = field
+
+    def said_with(self, words: Mapping[str, str]) -> "EventError":
+        """The same for clients that call Segment's fields by other `words`."""
+        if not words:
+            return self
+        message = _QUOTED.sub(lambda quoted: f"`{words.get(quoted[1], quoted[1])}`", self.message)
+        name = (self.field or "").removeprefix("$.")
+        return EventError(self.code, message, f"$.{words[name]}" if name in words else self.field)
 
 
 @dataclass(frozen=True, slots=True)

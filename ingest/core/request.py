@@ -2,12 +2,16 @@
 
 import zlib
 
+import zstandard
+
 from ingest.core.rejection import RequestError
 
 REQUEST_BYTES_MAX = 10 * 1024 * 1024
 """Of the body as sent, and of the body decompressed."""
 MEMBERS_MAX = 64
-"""Of a gzip body: each costs a copy of what follows it."""
+"""Of a gzip body, or frames of zstd: each costs a copy of what follows it."""
+ZSTD_WINDOW_BYTES_MAX = 8 * 1024 * 1024
+"""What a decompressor must support (RFC 8878, 3.1.1.1.2); a frame that asks for more memory is refused."""
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP = 16 + zlib.MAX_WBITS
 _ZLIB = zlib.MAX_WBITS
@@ -36,9 +40,11 @@ def plain_body(body: bytes, content_encoding: str, bytes_max: int = REQUEST_BYTE
         return body
     if encoding == "deflate":
         return _inflate(body, _ZLIB if _has_zlib_header(body) else _RAW_DEFLATE, bytes_max)
+    if encoding == "zstd":
+        return _unzstd(body, bytes_max)
     raise RequestError(
         "unsupported_encoding",
-        f"Content-Encoding '{encoding[:40]}' is not read here. Send gzip, deflate or no compression.",
+        f"Content-Encoding '{encoding[:40]}' is not read here. Send gzip, deflate, zstd or no compression.",
     )
 
 
@@ -62,6 +68,26 @@ def _inflate(body: bytes, window_bits: int, bytes_max: int) -> bytes:
         body = stream.unused_data  # gzip may have several members, one after the other
         if not body:
             return plain
+    raise _bad_compression()
+
+
+def _unzstd(body: bytes, bytes_max: int) -> bytes:
+    """Twice: the reader stops at the bound but takes a frame that ends early; the object knows the end but has no bound."""
+    codec = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_BYTES_MAX)
+    try:
+        if len(codec.stream_reader(body, read_across_frames=True).read(bytes_max + 1)) > bytes_max:
+            raise too_big()
+        plain = b""
+        for _ in range(MEMBERS_MAX):
+            frame = codec.decompressobj()
+            plain += frame.decompress(body)
+            if not frame.eof:
+                break
+            body = frame.unused_data
+            if not body:
+                return plain
+    except zstandard.ZstdError:
+        pass
     raise _bad_compression()
 
 

@@ -6,7 +6,7 @@ CLOCKS_DIFFER_MS = 60_000
 """Below this the difference of sentAt and received_at is the way, not the clock."""
 FUTURE_MS_MAX = 5 * 60_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_END_MS = 253_402_300_800_000
+END_MS = 253_402_300_800_000
 """The year 10,000, which no calendar of ours has."""
 
 
@@ -17,7 +17,7 @@ def parse_time(text: str) -> int:
         time = time.replace(tzinfo=UTC)
     since = time - _EPOCH
     milliseconds = since.days * 86_400_000 + since.seconds * 1_000 + since.microseconds // 1_000
-    if not 0 <= milliseconds < _END_MS:
+    if not 0 <= milliseconds < END_MS:
         raise ValueError(text)
     return milliseconds
 

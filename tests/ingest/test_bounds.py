@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from fastapi import Request
 
-from ingest.core.native import read_native
+from ingest.core.native import read_events
 from ingest.core.rejection import RequestError
 from ingest.core.request import REQUEST_BYTES_MAX
+from ingest.core.routes import ROUTES
 from ingest.intake import BODIES_BYTES_MAX, READERS_MAX, Intake, Work
 from runtime.web import ApiError
 from tests.ingest.served import Served
@@ -24,7 +25,7 @@ def test_a_million_empty_events_are_refused_and_never_held(event: bytes) -> None
     body = b"[" + (event + b",") * 1_000_000 + event + b"]"
     tracemalloc.start()
     with pytest.raises(RequestError, match="5,000 events"):
-        read_native(body).split()
+        read_events(body).split()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4 * len(body) + MIB
@@ -32,7 +33,7 @@ def test_a_million_empty_events_are_refused_and_never_held(event: bytes) -> None
 
 @pytest.mark.parametrize(("count", "taken"), [(5_000, True), (5_001, False)])
 def test_the_5000th_event_is_taken_and_the_5001st_refuses_the_request(count: int, taken: bool) -> None:
-    envelope = read_native(b"[" + b",".join([b'{"a":1,"b":2}'] * count) + b"]")
+    envelope = read_events(b"[" + b",".join([b'{"a":1,"b":2}'] * count) + b"]")
     if taken:
         assert len(envelope.split()) == count
         return
@@ -72,8 +73,9 @@ async def test_a_body_that_does_not_arrive_is_given_up(served: Served) -> None:
         raise AssertionError
 
     intake = Intake(served.keys, served.batcher, lambda: served.now, lambda: "id", body_s_max=0.01)
+    request = Request({"type": "http", "method": "POST", "headers": [], "query_string": b""}, receive)
     with pytest.raises(ApiError) as given_up:
-        await intake.take(Request({"type": "http", "method": "POST", "headers": []}, receive), Work("batch"))
+        await intake.take(request, ROUTES["/v1/batch"], Work("/v1/batch"))
     assert (given_up.value.status, given_up.value.body["code"]) == (408, "body_too_slow")
 
 

@@ -55,13 +55,12 @@ async def test_a_route_says_what_its_event_is_with_and_without_a_slash(served: S
 
 
 async def test_an_address_with_a_query_is_answered_like_one_without(served: Served) -> None:
-    """It goes past the lane, through all that other routes go through."""
     big = json.dumps(batch(TRACK)).encode() + b" " * 3 * MIB  # more than other routes take
     for body in (batch(TRACK), big, b"no json", b'{"batch":5}'):
         with_query, without = await served.post("batch?retry=1", body), await served.post("batch", body)
         assert (with_query.status_code, with_query.json()) == (without.status_code, without.json())
         assert with_query.headers == without.headers
-    assert (await served.post("batch?retry=%00", batch(TRACK))).json()["code"] == "invalid_request"
+    assert (await served.post("batch?retry=%00", batch(TRACK))).status_code == 200
 
 
 async def test_each_type_goes_to_its_topics(served: Served) -> None:
@@ -341,7 +340,7 @@ async def test_there_is_one_log_line_per_request(served: Served, caplog: pytest.
     await served.post("batch", batch(TRACK, {}))
     (line,) = [record.__dict__ for record in caplog.records if record.name == "ingest"]
     told = {name: line[name] for name in ("route", "accepted", "rejected", "outcome", "project")}
-    assert told == {"route": "batch", "accepted": 1, "rejected": 1, "outcome": "ok", "project": "acme"}
+    assert told == {"route": "/v1/batch", "accepted": 1, "rejected": 1, "outcome": "ok", "project": "acme"}
     assert line["bytes"] > 0
     assert line["duration_ms"] >= 0
     assert line["key_id"] == served.key.split("_")[1]
@@ -393,4 +392,6 @@ async def test_the_openapi_document_names_the_routes(served: Served) -> None:
     document = served.app.openapi()
     assert {"/v1/batch", "/v1/events", "/v1/keys/{key_id}"} <= document["paths"].keys()
     assert "/v1/batch/" not in document["paths"]
-    assert set(document["paths"]["/v1/events"]["post"]["responses"]) == {"200", "400", "401", "403", "408", "413", "503"}
+    assert set(document["paths"]["/v1/events"]["post"]["responses"]) == {
+        *("200", "400", "401", "403", "408", "413", "429", "503")
+    }

@@ -14,7 +14,7 @@ REPAIRED = {
     "n_number_infinity.json",
     "n_number_minus_infinity.json",
 }
-"""No JSON, but SDKs send them: they become null (docs/ingest.md)."""
+"""No JSON, but SDKs send them: they become null (docs/ingest-api.md)."""
 
 
 def event_with(properties: bytes, name: str) -> bytes:

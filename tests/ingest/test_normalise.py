@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from contracts.codec import encode_event
 from contracts.messages import Trust, UsageEvent
-from ingest.core.native import read_native
+from ingest.core.native import read_events
 from ingest.core.normalise import Arrival, Normalised, normalise
 from ingest.core.rejection import RequestError
 from ingest.core.repair import needs_repair, repair
@@ -27,7 +27,7 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "ingest_events.json"
 
 
 def judge(*events: Any, trust: Trust = "server", **shared: Any) -> Normalised:
-    envelope = read_native(json.dumps({"events": events, **shared}).encode())
+    envelope = read_events(json.dumps({"events": events, **shared}).encode())
     ids = count()
     return normalise(envelope.split(), envelope, None, Arrival("acme", "k1", trust, RECEIVED, lambda: f"random-{next(ids)}"))
 
@@ -161,9 +161,10 @@ def test_addresses_and_user_agents_are_not_kept() -> None:
     assert json.loads(bytes(accepted({"context": context}).context)) == {"locale": "de"}
 
 
-def test_traits_of_a_track_come_from_its_context() -> None:
-    event = accepted({"context": {"traits": {"plan": "free"}}, "traits": {"ignored": 1}})
-    assert json.loads(bytes(event.traits)) == {"plan": "free"}
+@pytest.mark.parametrize(("own", "kept"), [({}, {"plan": "free"}), (None, {"plan": "free"}), ({"plan": "pro"}, {"plan": "pro"})])
+def test_traits_of_a_track_are_its_own_else_those_of_its_context(own: Any, kept: Any) -> None:
+    event = accepted({"context": {"traits": {"plan": "free"}}, "traits": own})
+    assert json.loads(bytes(event.traits)) == kept
 
 
 def test_a_browser_sets_no_plan_owner_limit_or_opt_out() -> None:
@@ -258,5 +259,5 @@ def test_traits_without_guarded_names_are_passed_on_byte_for_byte() -> None:
 def test_a_body_that_is_no_json_is_read_once_and_not_once_per_quote(head: bytes, unit: bytes) -> None:
     started = time.process_time()
     with pytest.raises(RequestError, match="not JSON"):
-        read_native(head + unit * 200_000)
+        read_events(head + unit * 200_000)
     assert time.process_time() - started < 2  # the square of it takes minutes

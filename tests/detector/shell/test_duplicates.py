@@ -13,6 +13,7 @@ from contracts.codec import encode_event, encode_frames
 from contracts.messages import EVENTS, UNATTRIBUTED, RecordKind, UsageEvent
 from detector.shapes import iso
 from eventlog.port import Entry
+from ingest.core.dialect import Sent
 from ingest.core.normalise import Arrival, normalise
 from ingest.core.segment import read_segment
 from tests.detector.shell.samples import HOUR, MINUTE, NOON
@@ -45,7 +46,7 @@ class Client:
         body: dict[str, Any] = {"batch": messages}
         if sent_at is not None:
             body["sentAt"] = iso(sent_at)
-        envelope = read_segment("batch", json.dumps(body).encode())
+        envelope = read_segment(Sent("batch", json.dumps(body).encode(), {}))
         arrival = Arrival("mail", "key", "server", self._world.now, lambda: f"random-{next(self._random)}")
         done = normalise(envelope.split(), envelope, None, arrival)
         assert done.rejections == []
