@@ -42,7 +42,7 @@ def judge_again(scene: Scene, judged: Judged, state: RuleState, since: int, unti
     changes = [Change("gone", judged, signal, scene.at(signal.qualified_at)) for signal in gone]
     for old, signal in base + pairs:
         signal.n, signal.lead_id = old.n, old.lead_id
-        signal.silent, signal.told_at = old.silent, old.told_at
+        signal.silent, signal.told_at = old.silent, _told_at(old, signal)
         changes += _differences(judged, old, signal, newest.get(id(signal)), scene)
     for signal in new:
         state.n += 1
@@ -53,6 +53,13 @@ def judge_again(scene: Scene, judged: Judged, state: RuleState, since: int, unti
     state.signals = [*told[: max(0, fixed - 1)], *fresh.signals][-SIGNALS_KEPT:]
     state.told, state.due = fresh.told, fresh.due
     return changes
+
+
+def _told_at(old: Signal, signal: Signal) -> int:
+    """Where it was told, if that is an instant of its own still: the instant moves with the signal, told or not."""
+    if old.told_at == old.qualified_at:
+        return signal.qualified_at
+    return signal.changed_at if old.told_at == old.changed_at else old.told_at
 
 
 def _from_the_start(judged: Judged, first: Onset, last: Onset) -> list[Change]:
