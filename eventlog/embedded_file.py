@@ -45,24 +45,35 @@ def offset_of(place: int) -> int:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A durable connection (WAL, synchronous=FULL) for one user at a time. Makes the file if needed. Raises LogError."""
+    """A durable connection to the log's file. Makes the file and its tables if needed. Raises LogError."""
+    connection = open_durable(path)
+    try:
+        with errors_explained(path):
+            _make_tables(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_durable(path: Path) -> sqlite3.Connection:
+    """A connection (WAL, synchronous=FULL) for one user at a time. Makes the file if needed. Raises LogError."""
     with errors_explained(path):
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         try:
-            prepare(connection, path)
+            connection.execute("PRAGMA journal_mode=WAL").close()
+            connection.execute("PRAGMA synchronous=FULL").close()
+            connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES_KEPT}").close()
         except BaseException:
             connection.close()
             raise
     return connection
 
 
-def prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
     (schema,) = connection.execute("PRAGMA user_version").fetchone()
     if schema > SCHEMA:
         raise LogError(f"{path} has schema {schema}; this version reads up to {SCHEMA}. Run the newer version of Handraiser.")
-    connection.execute("PRAGMA journal_mode=WAL").close()
-    connection.execute("PRAGMA synchronous=FULL").close()
-    connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES_KEPT}").close()
     if schema < SCHEMA:
         with transaction(connection, "IMMEDIATE"):
             for table in TABLES:

@@ -43,7 +43,7 @@ class Front:
         self.ground = ground
         self.keys = keys
         self._producer = ground.log.producer()
-        self.ingest = IngestRoom(ground, keys, self._producer)
+        self.ingest = IngestRoom(ground, keys)
         self.detector = DetectorApi(ground, keys, self._producer)
         self.notifier = NotifierRoom(ground, keys, vault, url, on_settled)
         self.supervisor = Supervisor(detector_command(ground.settings.data), os.environ)

@@ -26,6 +26,8 @@ from handraiser.ground import Ground
 from handraiser.locks import only_one
 from ingest.batcher import Batcher
 from ingest.keys import KeyRing
+from ingest.spool import open_spools
+from ingest.spooling import SpoolingProducer
 from ingest.store import IngestStore
 from notifier.core.addresses import policy_for
 from notifier.intake import Intake
@@ -35,12 +37,7 @@ from notifier.vault import MasterKeyError, Vault
 from notifier.worker import Notifier, OnSettled
 from runtime.web import Authenticate
 
-INGEST_REFUSING = {
-    "code": "ingest_refusing",
-    "since": None,
-    "what": "Within the last minute requests were told to come again: the log did not take their events within 2 s",
-    "do": "The SDKs send them again. See that the log's disk has room and is not slow, or that Kafka is there.",
-}
+SPOOL_FOLDER = "spool"
 DETECTOR_TOPICS = (EVENTS, UNATTRIBUTED, DEAD_LETTERS)
 
 
@@ -63,24 +60,24 @@ class Keys:
 class IngestRoom:
     """HTTP in, durable in the log."""
 
-    def __init__(self, ground: Ground, keys: Keys, producer: Producer) -> None:
+    def __init__(self, ground: Ground, keys: Keys) -> None:
         partitions = {name: state.partitions for name, state in ground.topics.items()}
         self._keys = keys
         self._clock = ground.clock
-        self.batcher = Batcher(producer, partitions)
+        self._producer = SpoolingProducer(ground.log.producer, open_spools(ground.settings.data / SPOOL_FOLDER, ground.clock))
+        self._producer.start()
+        self.batcher = Batcher(self._producer, partitions)
 
     def add_routes(self, app: FastAPI) -> None:
         ingest.app.add_event_routes(app, self._keys.ring, self.batcher, self._clock)
         app.include_router(ingest.app.create_admin_router(self._keys.store, self._keys.ring, self._keys.authenticate))
 
     def check(self) -> dict[str, Any]:
-        report = ingest.health.report(self.batcher, self._clock())
-        if report["status"] != "ok":
-            report["problems"] = [INGEST_REFUSING]
-        return report
+        return ingest.health.report(self.batcher, self._producer.state(), self._clock())
 
     async def close(self) -> None:
         await self.batcher.close()
+        await asyncio.to_thread(self._producer.close)
 
 
 class DetectorApi:

@@ -96,9 +96,8 @@ async def _live(name: str, ground: Ground, keys: Keys, listener: socket.socket) 
 
 
 def _ingest(ground: Ground, keys: Keys) -> Service:
-    producer = ground.log.producer()
-    room = IngestRoom(ground, keys, producer)
-    return Service(room.add_routes, room.check, leave=[room.close, _closing(producer.close)])
+    room = IngestRoom(ground, keys)
+    return Service(room.add_routes, room.check, leave=[room.close])
 
 
 def _detector(ground: Ground, keys: Keys) -> Service:

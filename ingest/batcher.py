@@ -19,11 +19,13 @@ from ingest.core.placement import Lines, Partitions, size
 from ingest.traffic import Traffic
 from runtime.points import reach
 
-DURABLE_S = 2.0
-"""A request whose lines are not durable by then is told to come again."""
+LOG_S = 2.0
+"""How long the log may take for an append, before the spool is asked (spooling.py)."""
+DURABLE_S = 5.0
+"""A request whose lines are not durable by then is told to come again. The log's time, the spool's, and as much for the queue."""
 WAITING_BYTES_MAX = 64 * 1024 * 1024
 APPEND_BYTES_MAX = 8 * 1024 * 1024
-"""Of one append, or it is one request: so that a long queue never makes an append that takes over DURABLE_S."""
+"""Of one append, or it is one request: so that a long queue never makes an append that takes over LOG_S."""
 _log = logging.getLogger("ingest")
 
 
@@ -129,7 +131,7 @@ class Batcher:
         reach("ingest.append.before")
         started = time.perf_counter()
         try:
-            self._producer.append(entries(), self._durable_s)
+            self._producer.append(entries(), LOG_S)
         except LogError as error:
             _log.warning("append failed", extra={"outcome": "log_error", "detail": str(error), "requests": requests})
             return BusyError()

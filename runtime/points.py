@@ -15,6 +15,8 @@ from runtime.settings import SettingsError
 POINTS: Final = (
     "ingest.append.before",  # judged and placed, nothing in the log
     "ingest.append.after",  # in the log, no answer given
+    "spool.put.after",  # the log took nothing, it is in the spool, no answer given
+    "spool.drain.after",  # in the log, and still in the spool
     "import.end.after",  # the end of an import is in every partition, no answer given
     "rulebook.store.after",  # a version is stored, nobody has switched to it
     "rulebook.backfilled.after",  # the log was read again for it, and says so, nobody has read that
@@ -38,7 +40,7 @@ POINTS: Final = (
     "notifier.settle.written",  # inside the transaction: attempt and delivery have moved on
     "notifier.settle.after",  # settled, and told nobody
 )
-"""In the order of an event's way. Every one is reached by the simulation and by the crash matrix."""
+"""In the order of an event's way. All are reached by the simulation, and by the crash matrix or, the spool's, its own test."""
 
 KILL_AT: Final = "HANDRAISER_KILL_AT"
 

@@ -175,7 +175,7 @@ def test_metrics_of_both_processes_are_shown_to_this_machine(trial: Running) -> 
 
     text = until("the detector's metrics", detectors, 20)
     assert text.count("# TYPE handraiser_detector_lead_events_total") == 1
-    assert 'handraiser_ingest_requests_total{outcome="ok",route="batch"}' in text
+    assert 'handraiser_ingest_requests_total{outcome="ok",route="/v1/batch"}' in text
 
 
 def test_the_openapi_document_tells_the_routes_that_there_are(trial: Running) -> None:

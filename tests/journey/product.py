@@ -196,10 +196,12 @@ class Product:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def is_settled(self) -> bool:
-        """Detector and notifier have read to the end, the outbox between them is empty, and no delivery is open.
+        """The spool is drained, detector and notifier have read to the end, no outbox holds anything, no delivery is open.
 
         A health answer may be two seconds old: the notifier's must be younger than the one that says the detector is done.
         """
+        if self._health("ingest")["checks"]["ingest"]["spool_bytes"]:
+            return False
         detector = self._health("detector")["checks"]["detector"]
         if detector["lag_events"] or detector["outbox_oldest_s"]:
             return False

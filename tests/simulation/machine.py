@@ -37,6 +37,8 @@ from eventlog.log_embedded import EmbeddedLog
 from eventlog.port import Entry, LogError, Record, Topic
 from ingest.batcher import Batcher, BusyError
 from ingest.importing import append_end
+from ingest.spool import Spool, open_spools
+from ingest.spooling import SpoolingProducer
 from notifier.core.addresses import policy_for
 from notifier.core.matching import Filters
 from notifier.core.urls import parse_url
@@ -124,6 +126,8 @@ class Machine:
         self.store = DetectorStore(site.engines["detector"])
         self.deliveries = NotifierStore(site.engines["notifier"], site.vault)
         self.receiver = Receiver(chaos)
+        self.spooling: SpoolingProducer | None = None
+        self.spools: list[Spool] = []
         self._producer = self.log.producer()
         self._consumer = self.log.consumer([LEAD_EVENTS], "notifier")
         self.commander = Commander(self.store, self._producer, self.topics)
@@ -132,7 +136,13 @@ class Machine:
         return self.now
 
     def new_ingest(self) -> Batcher:
-        batcher = Batcher(self._producer, {name: state.partitions for name, state in self.topics.items()})
+        """In place of the one before, which is dead: its spool is adopted."""
+        for spool in self.spools:
+            spool.close()
+        room = self.chaos.dice.choice((1_000, 1_000_000))  # some are full soon
+        self.spools = open_spools(self._site.folder / "spool", self.clock, room)
+        self.spooling = SpoolingProducer(lambda: self._producer, self.spools)
+        batcher = Batcher(self.spooling, {name: state.partitions for name, state in self.topics.items()})
         batcher._thread = Inline()
         return batcher
 
@@ -252,6 +262,8 @@ class Machine:
     def close(self) -> None:
         self._consumer.close()
         self._producer.close()
+        for spool in self.spools:
+            spool.close()
         for engine in self._site.engines.values():
             engine.dispose()
         shutil.rmtree(self._site.folder)

@@ -8,6 +8,7 @@ import msgspec
 
 from contracts.messages import Command, ImportEnd, UsageEvent
 from detector.store.leads import LeadFilter
+from ingest.batcher import BusyError
 from ingest.core.placement import Lines, place
 from runtime.points import set_hook
 from tests.simulation.chaos import Chaos, Crash
@@ -101,6 +102,8 @@ class Scenario:
         if self.zombies and dice.random() < 0.1:
             self.zombie_back()
         actions: list[Callable[[], Any]] = [self.detect, self.detect, self.notify]
+        if self.spooled():
+            actions += [self.drain, self.drain]
         if self.requests:
             actions += [self.send, self.send]
         if dice.random() < 0.15:
@@ -123,6 +126,8 @@ class Scenario:
     def request(self, requests: Sequence[Request]) -> None:
         (first, *_) = requests
         if isinstance(first, str):
+            if self.spooled():  # what was sent before it is judged before it
+                raise BusyError
             self.machine.apply_rulebook(another=first == "another")
         elif isinstance(first, ImportEnd):
             self.machine.end_import(self.ingest, first)
@@ -130,6 +135,17 @@ class Scenario:
             refused = self.ingest.append_now([self.placed(each) for each in requests if isinstance(each, list)])
             if refused is not None:
                 raise refused
+
+    def spooled(self) -> bool:
+        return self.machine.spooling is not None and self.machine.spooling.spooling
+
+    def drain(self) -> None:
+        """What the spool's thread does."""
+        assert self.machine.spooling is not None
+        try:
+            self.machine.spooling.drain_once()
+        except Crash:
+            self.ingest = self.machine.new_ingest()
 
     def tell(self) -> None:
         """Sales tells something, again and again until it is told that the log has it."""
@@ -254,6 +270,8 @@ class Scenario:
         late = self.machine.log.late
         while late:
             late.pop(0)()
+        while self.spooled():
+            self.drain()
         for _ in range(ROUNDS_MAX):
             for _ in range(TURNS_MAX):
                 if not self.detect():
