@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from detector.core import words
 from detector.core.measures.moment import Moment
 from detector.core.measures.usage import REFUSED_MS, LimitReader
+from detector.core.partly import is_partly
 from detector.core.rulebook.judged import Judged, Line
 from detector.core.rulebook.model import Step, Type
 
@@ -37,7 +38,9 @@ class _Compared(NamedTuple):
 
 def _of_step(rule: str, limit: LimitReader, moment: Moment, step: Step) -> dict[str, Any]:
     if step == "refused":
-        refusals = _Compared("limit.refused >= 1", limit.refused(moment, REFUSED_MS), 1, words.window(REFUSED_MS))
+        number = limit.refused(moment, REFUSED_MS)
+        known = _value(number, Type.NUMBER, at_least=is_partly(number))
+        refusals = _Compared("limit.refused >= 1", known, 1, words.window(REFUSED_MS))
         return _entry(rule, moment, refusals, limit.refused_ids(moment, MORE_IDS + 1, REFUSED_MS))
     percent = _value(limit.percent(moment), Type.PERCENT, at_least=limit.at_least(moment))
     height = limit.height(moment, step)

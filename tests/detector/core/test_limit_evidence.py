@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from detector.core.account import Account
+from detector.core.evidence import evidence as line_of_refusals
 from detector.core.facts import parts
 from detector.core.judge import process
 from detector.core.measures.moment import Moment
+from detector.core.rulebook.adoption import Switch, switched
 from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.parse import parse
 from detector.rulebooks import bases
@@ -88,3 +91,19 @@ def test_a_forecast_of_any_numbers_is_a_day_or_unknown(before: float, now: float
         process(program, account, event, place(event.timestamp))
     moment = Moment(account.facts, program.ladder, T0 + 7 * DAY)
     assert program.limits["rows"].data(moment, DAY)["full_on"] == full_on
+
+
+def test_of_refusals_that_are_kept_since_today_evidence_says_at_least() -> None:
+    """They are known in part: somebody may have been refused before, within the seven days that count."""
+    old = parse(BOOK, bases()).rulebook
+    new = parse(BOOK.replace("of: Rows Counted}", "of: Rows Counted, refused: Row Refused}"), bases()).rulebook
+    account = Account.new("huddle", "acc_9")
+    first, second = compile_rulebook(old, 1), compile_rulebook(new, 2)
+    process(first, account, usage("m1", T0, "Rows Counted", properties={"rows": 1}), place(T0))
+    known = switched({}, Switch(first, second, T0 + DAY))
+    program = compile_rulebook(new, 2, known)
+    process(program, account, usage("m2", T0 + 2 * DAY, "Row Refused"), place(T0 + 2 * DAY))
+    moment = Moment(account.facts, program.ladder, T0 + 2 * DAY)
+    (line,) = line_of_refusals(program.judged["limit/rows"], moment, "refused")
+    assert msgspec.json.decode(msgspec.json.encode(line)) == line
+    assert (line["condition"], line["value"], line["message_ids"]) == ("limit.refused >= 1", "at least 1", ["m2"])
