@@ -31,9 +31,13 @@ def of_onset(judged: Judged, onset: Onset, old: Signal | None = None) -> Change:
     return Change(onset.kind, judged, onset.signal, onset.moment, old)
 
 
-def judge_again(scene: Scene, judged: Judged, state: RuleState, since: int, until: int) -> list[Change]:
-    """Facts at `since` or later are new: every instant from there until `until` is judged again; `state` becomes what follows."""
-    fixed, fresh, start = restart(scene, judged, state, min(since, state.due))
+def judge_again(scene: Scene, judged: Judged, state: RuleState, times: tuple[int, int, int]) -> list[Change]:
+    """Facts at `since` or later are new: every instant from there until `until` is judged again; `state` becomes what follows.
+
+    `times`: the account's first instant, `since` and `until`.
+    """
+    first, since, until = times
+    fixed, fresh, start = restart(scene, judged, state, min(since, state.due), first)
     told = state.signals
     onsets = walk(scene, judged, fresh, start, until)
     newest = {id(onset.signal): onset for onset in onsets if onset.kind != "again"}  # a repetition makes a signal no other
@@ -47,8 +51,8 @@ def judge_again(scene: Scene, judged: Judged, state: RuleState, since: int, unti
     for signal in new:
         state.n += 1
         signal.n = state.n
-        first = next(onset for onset in onsets if onset.signal is signal)
-        changes += _from_the_start(judged, first, newest[id(signal)])
+        found = next(onset for onset in onsets if onset.signal is signal)
+        changes += _from_the_start(judged, found, newest[id(signal)])
     changes += [of_onset(judged, onset) for onset in onsets if onset.kind == "again" and onset.moment.t == since]
     state.signals = [*told[: max(0, fixed - 1)], *fresh.signals][-SIGNALS_KEPT:]
     state.told, state.due = fresh.told, fresh.due

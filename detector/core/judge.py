@@ -366,7 +366,7 @@ class Judgement:
         until = max(self._account.facts.newest, ledger.judged_until)
         before = msgspec.structs.replace(state)
         since = min(since, self._first_signalled(judged))
-        for change in judge_again(self._scene, judged, state, max(since, ledger.first_at), until):
+        for change in judge_again(self._scene, judged, state, (ledger.first_at, max(since, ledger.first_at), until)):
             self._found(change)
         if state != before:
             ledger.rules[judged.name] = state

@@ -79,7 +79,7 @@ def _wait(judged: Judged, state: RuleState, moment: Moment) -> None:
 
 def dip(judged: Judged, state: RuleState, before: Moment) -> None:
     """Time has passed without an event that could raise the rule: it may have fallen until the instant `before`."""
-    state.told = min(state.told, lasting(judged, holds(judged, before), before))
+    state.told = min(state.told, _lasting_at(judged, before))
 
 
 def walk(scene: Scene, judged: Judged, state: RuleState, start: int, until: int) -> list[Onset]:
@@ -97,8 +97,9 @@ def walk(scene: Scene, judged: Judged, state: RuleState, start: int, until: int)
     return onsets
 
 
-def restart(scene: Scene, judged: Judged, state: RuleState, since: int) -> tuple[int, RuleState, int]:
-    """Where to begin when facts at `since` and later are new, but not before the rule was switched on.
+def restart(scene: Scene, judged: Judged, state: RuleState, since: int, first: int) -> tuple[int, RuleState, int]:
+    """Where to begin when facts at `since` and later are new, but not before the rule was switched on. `first`: the account's
+    first instant.
 
     (How many signals stand as they are, the state after the last of these, the instant to go on from.) That last one
     may still be raised, or lose a step. Settled: signals of before, of another version, or too many to be remembered.
@@ -107,10 +108,15 @@ def restart(scene: Scene, judged: Judged, state: RuleState, since: int) -> tuple
     fixed, fresh, start = _restart(scene, judged, state, since)
     if begun is not None and start <= begun.at:
         return fixed, fresh, _from_the_start(scene, judged, fresh, begun)
-    if begun is not None and not fixed:  # nothing was told since: it stands where it was taken for told, or has fallen
-        before = scene.at(start - 1)
-        fresh.told = lasting(judged, holds(judged, before), before)
+    if begun is not None and not fixed and start > first:  # nothing was told since: where it was taken for told, or fallen
+        fresh.told = _lasting_at(judged, scene.at(start - 1))
+    elif begun is not None and not fixed and begun.told:  # no instant lies between
+        fresh.told = _lasting_at(judged, scene.at(begun.at))
     return fixed, fresh, start
+
+
+def _lasting_at(judged: Judged, moment: Moment) -> float:
+    return lasting(judged, holds(judged, moment), moment)
 
 
 def _from_the_start(scene: Scene, judged: Judged, fresh: RuleState, begun: Start) -> int:
@@ -119,7 +125,7 @@ def _from_the_start(scene: Scene, judged: Judged, fresh: RuleState, begun: Start
         fresh.told = 0.0
         return begun.at
     moment = scene.at(begun.at)
-    fresh.told = lasting(judged, holds(judged, moment), moment)
+    fresh.told = _lasting_at(judged, moment)
     fresh.due = judged.due(moment) if judged.moves_at(begun.at) else NEVER
     return min(judged.next(moment), fresh.due)
 

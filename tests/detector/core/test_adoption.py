@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from contracts.messages import LeadEvent
+from detector.core.account import Account
 from detector.core.instants import NEVER
-from detector.core.judge import advance
+from detector.core.judge import advance, process
 from detector.core.partly import UNSURE, SomeOf, at_least
 from detector.core.rulebook import logic
 from detector.core.rulebook.adoption import WAY_BACK_MS, Switch, expire, expires, filled, kept, missing, switched
@@ -16,7 +17,7 @@ from detector.core.rulebook.model import Span
 from detector.core.rulebook.parse import parse
 from detector.core.rulebook.program import Program
 from detector.rulebooks import bases
-from tests.detector.core.sample import DAY, T0, place
+from tests.detector.core.sample import DAY, T0, place, usage
 from tests.detector.core.story import Story
 
 FIRST = """
@@ -238,3 +239,25 @@ FIVE = at_least(5)
 )
 def test_what_may_be_more_answers_only_what_is_certain(answer: Any, expected: bool | None) -> None:
     assert answer is expected
+
+
+def test_nothing_was_there_before_an_accounts_first_instant_that_could_be_taken_for_told() -> None:
+    """A rule that is switched on looks at the last three days; the account began today, with a plan that began an hour before."""
+    text = """
+    project: acme-mail
+    plan: {from: account.tier, since: account.tier_since}
+    plans: {free: {stage: free, price: 0}, tried: {stage: trial, price: 0, days: 14, like: free, then: free}}
+    no_plan: free
+    lead_types: {mql: {to: sales, do: Call, answer_in: 1h}}
+    rules:
+      trying: {lead: mql, when: [stage == trial], on_enable: {backfill: 3d}, say: They try it}
+    """
+    none = "project: acme-mail\nplans: {free: {stage: free, price: 0}}\nno_plan: free\nrules: {}\n"
+    first, second = program(none, 1), parse(text, bases()).rulebook
+    account = Account.new("acme-mail", "acc_9")
+    process(first, account, usage("m1", T0, "Signed Up"), place(T0))
+    known = switched({}, Switch(first, compile_rulebook(second, 2), T0))
+    whole = compile_rulebook(second, 2, filled(known, 2, -1))
+    said = usage("m2", T0, kind="group", traits={"tier": "tried", "tier_since": T0 - 3_600_000})
+    process(whole, account, said, place(T0))
+    assert [signal.qualified_at for signal in account.ledger.rules["trying"].signals] == [T0]
