@@ -38,6 +38,7 @@ from notifier.worker import Notifier, OnSettled
 from runtime.web import Authenticate
 
 SPOOL_FOLDER = "spool"
+KNOWN_KEYS_FILE = "known-keys.json"
 DETECTOR_TOPICS = (EVENTS, UNATTRIBUTED, DEAD_LETTERS)
 
 
@@ -46,7 +47,7 @@ class Keys:
 
     def __init__(self, ground: Ground) -> None:
         self.store = IngestStore(ground.database("ingest"))
-        self.ring = KeyRing(self.store)
+        self.ring = KeyRing(self.store, ground.clock, ground.settings.data / KNOWN_KEYS_FILE)
         self.ring.refresh()
 
     @property

@@ -16,7 +16,7 @@ _SEND = "Send a write key (`wk_…`) as the Basic user name, as a Bearer token, 
 def find_key(headers: Mapping[str, str], body_key: str | None, keys: KeyRing) -> StoredWriteKey:
     """The key to send with; `headers` have small letters in their names.
 
-    Raises ApiError 401: `missing_key`, `unknown_key`, `revoked_key`, `different_keys`.
+    Raises ApiError 401: `missing_key`, `unknown_key`, `revoked_key`, `expired_key`, `different_keys`.
     """
     texts = [text for text in (*_authorization(headers), headers.get("x-write-key", "").strip(), body_key) if text]
     good = {text: key for text in texts if (key := keys.write_key(text)) is not None}
@@ -24,8 +24,10 @@ def find_key(headers: Mapping[str, str], body_key: str | None, keys: KeyRing) ->
         raise _unauthorized("different_keys", "This request carries two different write keys. Send one.")
     for key in good.values():
         return key
-    if any(keys.is_revoked(text) for text in texts):
-        raise _unauthorized("revoked_key", "This write key was revoked. Use another: `handraiser keys create`.")
+    for old in (key for text in texts if (key := keys.once(text)) is not None):
+        if old.revoked_at is not None:
+            raise _unauthorized("revoked_key", "This write key was revoked. Use another: `handraiser keys create`.")
+        raise _unauthorized("expired_key", "This write key has expired. Use the one that took its place, or make another.")
     if texts:
         raise _unauthorized("unknown_key", f"This write key is not known here. {_SEND}")
     raise _unauthorized("missing_key", f"A write key is missing. {_SEND}")

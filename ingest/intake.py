@@ -21,6 +21,8 @@ from ingest.core.rejection import Origin, RequestError, dead_letter
 from ingest.core.request import REQUEST_BYTES_MAX, plain_body, too_big
 from ingest.core.routes import Route
 from ingest.keys import KeyRing
+from ingest.pace import Pace
+from ingest.store import StoredWriteKey
 from runtime.clock import Clock
 from runtime.web import ApiError
 
@@ -70,6 +72,7 @@ class Intake:
         self._new_id = new_id
         self._body_s_max = body_s_max
         self._bodies_bytes = 0
+        self._pace = Pace()
         self._readers = ThreadPoolExecutor(READERS_MAX, "ingest-read")  # its own: others' threads must not wait for large bodies
 
     async def take(self, request: Request, route: Route, work: Work) -> Answer:
@@ -88,6 +91,7 @@ class Intake:
     async def _judged(self, request: Request, route: Route, work: Work) -> Judged:
         headers = _headers(request)
         query = dict(request.query_params) if request.scope["query_string"] else {}
+        address = (request.scope.get("client") or ("",))[0]
         encoding = headers.get("content-encoding", "")
         sent = await self._body(request, headers.get("content-length", ""), work)
         try:
@@ -99,9 +103,11 @@ class Intake:
             in_thread = asyncio.get_running_loop().run_in_executor
             return await in_thread(
                 self._readers,
-                lambda: self._judge(Sent(route.kind, unwrapped(plain_body(sent, encoding)), headers, query), route, work),
+                lambda: self._judge(
+                    Sent(route.kind, unwrapped(plain_body(sent, encoding)), headers, query, address), route, work
+                ),
             )
-        return self._judge(Sent(route.kind, unwrapped(body), headers, query), route, work)
+        return self._judge(Sent(route.kind, unwrapped(body), headers, query, address), route, work)
 
     async def _body(self, request: Request, length: str, work: Work) -> bytes:
         if length.isdecimal() and int(length[:20]) > REQUEST_BYTES_MAX:
@@ -128,14 +134,29 @@ class Intake:
         historical = envelope.historical or bool(sent.headers.get(IMPORT_HEADER))
         if historical:
             check_may_import(key)
+        self._check_pace(key, sent, route)
         kind = cast("EventType", route.kind) if route.kind in TYPES else None
-        arrival = Arrival(key.project, key.id, key.trust, self._clock(), self._new_id, historical)
+        arrival = Arrival(
+            key.project, key.id, key.trust, self._clock(), self._new_id, historical, self._keys.settings(key.project)
+        )
         done = normalise(envelope.split(), envelope, kind, arrival, route.dialect)
+        self._pace.sent(key, sent.address, self._clock(), len(done.events) + len(done.rejections))
         origin = Origin(key.project, route.path, key.id, arrival.received_at)
         letters = [dead_letter(rejection, origin, self._new_id()) for rejection in done.rejections]
         lines = place(done.events, letters, self._batcher.partitions)
         answer = route.dialect.answer(done.events, done.rejections)
         return Judged(lines, answer, len(done.events), [each.code for each in done.rejections], done.traits_dropped)
+
+    def _check_pace(self, key: StoredWriteKey, sent: Sent, route: Route) -> None:
+        """Raises ApiError 429 (503 where that would lose events) `too_fast`."""
+        wait_s = self._pace.wait_s(key, sent.address, self._clock())
+        if wait_s:
+            raise ApiError(
+                route.dialect.too_fast,
+                "too_fast",
+                f"More events came with this key, or from this address, than it may send. Send the same again in {wait_s} s.",
+                headers={"Retry-After": str(wait_s), "X-RateLimit-Reset": str(wait_s)},
+            )
 
     def _count(self, judged: Judged, work: Work) -> None:
         work.accepted, work.rejected = judged.accepted, len(judged.rejected)

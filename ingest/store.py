@@ -1,11 +1,15 @@
 """Projects, write keys and API keys: the only toucher of ingest's tables. Blocks; async callers go through a thread."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from contracts.messages import Trust
 from ingest.core.credential import NewKey
+from ingest.core.project import AS_MADE, ProjectSettings
 from ingest.tables import api_keys, projects, write_keys
 
 
@@ -25,6 +29,7 @@ class UnknownKeyError(Exception):
 class Project:
     name: str
     created_at: int
+    settings: ProjectSettings = AS_MADE
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,15 @@ class StoredWriteKey:
     revoked_at: int | None
     may_import: bool = False
     """Whether it may send history. Only a server key may."""
+    expires_at: int | None = None
+    """From then on it is refused; None: never."""
+    events_per_s: int | None = None
+    """How many events may be sent with it; None: as many as come. Of each ingest process."""
+    address_events_per_s: int | None = None
+    """The same of each address that sends with it."""
+
+    def is_good(self, now: int) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +85,41 @@ class IngestStore:
     def projects(self) -> list[Project]:
         """By name."""
         with self._engine.connect() as tx:
-            return [Project(row.name, row.created_at) for row in tx.execute(sa.select(projects).order_by(projects.c.name))]
+            rows = tx.execute(sa.select(projects).order_by(projects.c.name))
+            return [Project(row.name, row.created_at, _settings(row.settings)) for row in rows]
 
-    def create_write_key(  # noqa: PLR0913 - the columns of a key
-        self, project: str, trust: Trust, label: str, key: NewKey, now: int, *, may_import: bool = False
-    ) -> StoredWriteKey:
-        """Keep what recognises `key`. Raises UnknownProjectError."""
-        stored = StoredWriteKey(key.id, project, key.sha256, trust, label, now, None, may_import)
+    def set_project(self, name: str, changes: Mapping[str, Any]) -> Project:
+        """Change some of a project's settings (names as in ProjectSettings). Raises UnknownProjectError."""
+        mine = projects.c.name == name
+        with self._engine.begin() as tx:
+            row = tx.execute(sa.select(projects).where(mine).with_for_update()).one_or_none()
+            if row is None:
+                raise UnknownProjectError(name)
+            changed = msgspec.structs.replace(_settings(row.settings), **changes)
+            tx.execute(projects.update().where(mine).values(settings=msgspec.json.encode(changed).decode()))
+        return Project(row.name, row.created_at, changed)
+
+    def create_write_key(self, key: StoredWriteKey) -> StoredWriteKey:
+        """Keep what recognises a key. Raises UnknownProjectError."""
         try:
             with self._engine.begin() as tx:
-                tx.execute(write_keys.insert().values(asdict(stored)))
+                tx.execute(write_keys.insert().values(asdict(key)))
         except sa.exc.IntegrityError:  # the foreign key: ids are random
-            raise UnknownProjectError(project) from None
-        return stored
+            raise UnknownProjectError(key.project) from None
+        return key
+
+    def rotate_write_key(self, key_id: str, fresh: NewKey, now: int, until: int) -> StoredWriteKey:
+        """A new key in place of one that is good until `until`, no longer. Raises UnknownKeyError: none of that id is good."""
+        mine = write_keys.c.id == key_id
+        with self._engine.begin() as tx:
+            row = tx.execute(sa.select(write_keys).where(mine).with_for_update()).one_or_none()
+            if row is None or not (old := StoredWriteKey(**row._mapping)).is_good(now):
+                raise UnknownKeyError(key_id)
+            ends = until if old.expires_at is None else min(until, old.expires_at)
+            tx.execute(write_keys.update().where(mine).values(expires_at=ends))
+            made = replace(old, id=fresh.id, sha256=fresh.sha256, created_at=now, expires_at=None)
+            tx.execute(write_keys.insert().values(asdict(made)))
+        return made
 
     def write_keys(self, project: str | None = None) -> list[StoredWriteKey]:
         """All, revoked ones too, oldest first."""
@@ -122,3 +158,7 @@ class IngestStore:
             changed = tx.execute(api_keys.update().where(mine).values(revoked_at=sa.func.coalesce(api_keys.c.revoked_at, now)))
         if changed.rowcount == 0:
             raise UnknownKeyError(key_id)
+
+
+def _settings(text: str) -> ProjectSettings:
+    return msgspec.json.decode(text, type=ProjectSettings)

@@ -9,6 +9,7 @@ projects = sa.Table(
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("settings", sa.Text, nullable=False, server_default="{}"),
 )
 
 write_keys = sa.Table(
@@ -22,6 +23,9 @@ write_keys = sa.Table(
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("revoked_at", sa.BigInteger),
     sa.Column("may_import", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("expires_at", sa.BigInteger),
+    sa.Column("events_per_s", sa.Integer),
+    sa.Column("address_events_per_s", sa.Integer),
 )
 
 api_keys = sa.Table(

@@ -22,6 +22,8 @@ class Sent:
     body: bytes
     headers: Mapping[str, str]
     query: Mapping[str, str] = field(default_factory=dict)
+    address: str = ""
+    """Of the network, of whoever sent it."""
 
 
 @dataclass(frozen=True, slots=True)

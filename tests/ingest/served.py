@@ -19,7 +19,7 @@ from ingest.batcher import Batcher
 from ingest.core.credential import make_key
 from ingest.cors import CorsAnswers
 from ingest.keys import KeyRing
-from ingest.store import IngestStore
+from ingest.store import IngestStore, StoredWriteKey
 from ingest.tables import metadata
 from runtime.database import open_database
 from runtime.settings import Settings
@@ -85,7 +85,7 @@ class Served:
         self.engine = open_database(Settings(data=self.folder), "ingest")
         metadata.create_all(self.engine)
         self.store = IngestStore(self.engine)
-        self.keys = KeyRing(self.store)
+        self.keys = KeyRing(self.store, lambda: self.now)
         self.batcher = Batcher(self.producer, {name: state.partitions for name, state in states.items()}, durable_s=30)
         self.store.create_project("acme", NOW)
         self.key = self._add_key("server")
@@ -101,7 +101,7 @@ class Served:
 
     def _add_key(self, trust: Trust, *, may_import: bool = False) -> str:
         key = make_key("wk", secrets.choice)
-        self.store.create_write_key("acme", trust, "", key, NOW, may_import=may_import)
+        self.store.create_write_key(StoredWriteKey(key.id, "acme", key.sha256, trust, "", NOW, None, may_import))
         return key.text
 
     def _app(self) -> FastAPI:

@@ -3,21 +3,37 @@
 import json
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from ingest.core.credential import make_key
+from ingest.core.credential import NewKey, make_key
+from ingest.core.project import ProjectSettings
 from ingest.keys import KeyRing
-from ingest.store import IngestStore, ProjectExistsError, UnknownKeyError, UnknownProjectError
+from ingest.store import IngestStore, ProjectExistsError, StoredWriteKey, UnknownKeyError, UnknownProjectError
 from ingest.tables import metadata
 from runtime.database import open_database
 from runtime.settings import Settings
 from runtime.web import API_BODY_BYTES_MAX
 from tests.ingest.served import NOW, Served
 
+
+def kept(key: NewKey, project: str, **more: Any) -> StoredWriteKey:
+    """As the store keeps it: a server key, unless told otherwise."""
+    usual: dict[str, Any] = {"trust": "server", "label": "", "created_at": NOW, "revoked_at": None}
+    return StoredWriteKey(id=key.id, project=project, sha256=key.sha256, **usual | more)
+
+
 TRACK = {"type": "track", "userId": "ada", "event": "Sent"}
+
+
+AS_MADE = {
+    "created_at": "2026-09-21T14:13:20.000Z", "cloudevents_subject": "account", "posthog_group": None, "keep_addresses": False,
+    "properties": None, "traits": None,
+}  # fmt: skip
 
 
 def bearer(served: Served) -> dict[str, str]:
@@ -27,7 +43,7 @@ def bearer(served: Served) -> dict[str, str]:
 async def test_a_project_and_a_key_are_made_and_the_key_sends_at_once(served: Served) -> None:
     client, headers = served.client, bearer(served)
     made = await client.post("/v1/projects", json={"name": "clip-cast"}, headers=headers)
-    assert (made.status_code, made.json()) == (201, {"name": "clip-cast", "created_at": "2026-09-21T14:13:20.000Z"})
+    assert (made.status_code, made.json()) == (201, {"name": "clip-cast", **AS_MADE})
     answer = await client.post("/v1/keys", json={"project": "clip-cast", "trust": "browser", "label": "site"}, headers=headers)
     key = answer.json()
     assert answer.status_code == 201
@@ -45,9 +61,50 @@ async def test_a_key_may_import_only_if_it_was_made_so(served: Served) -> None:
         assert [row["may_import"] for row in listed if row["id"] == made["id"]] == [may]
 
 
+async def test_a_key_is_good_until_it_expires(served: Served) -> None:
+    wanted = {"project": "acme", "expires_in_s": 60}
+    made = (await served.client.post("/v1/keys", json=wanted, headers=bearer(served))).json()
+    assert made["expires_at"] == "2026-09-21T14:14:20.000Z"
+    served.now += 59_999
+    assert (await served.post("track", TRACK, key=made["key"])).status_code == 200
+    served.now += 1
+    refused = await served.post("track", TRACK, key=made["key"])
+    assert (refused.status_code, refused.json()["code"]) == (401, "expired_key")
+
+
+async def test_a_key_is_rotated_while_its_clients_change(served: Served) -> None:
+    old, key_id = served.key, served.key.split("_")[1]
+    answer = await served.client.post(f"/v1/keys/{key_id}/rotate", json={"overlap_s": 3600}, headers=bearer(served))
+    assert answer.status_code == 201
+    made = answer.json()
+    assert (made["project"], made["trust"], made["expires_at"]) == ("acme", "server", None)
+    for key in (old, made["key"]):
+        assert (await served.post("track", TRACK, key=key)).status_code == 200
+    served.now += 3_600_000
+    assert (await served.post("track", TRACK, key=old)).json()["code"] == "expired_key"
+    assert (await served.post("track", TRACK, key=made["key"])).status_code == 200
+    again = await served.client.post(f"/v1/keys/{key_id}/rotate", headers=bearer(served))
+    assert (again.status_code, again.json()["code"]) == (404, "unknown_key")
+    other = served.other_key.split("_")[1]
+    assert (await served.client.post(f"/v1/keys/{other}/rotate", headers=bearer(served))).status_code == 201
+
+
+async def test_settings_of_a_project_count_at_once(served: Served) -> None:
+    change = {"keep_addresses": True, "properties": ["n"], "traits": []}
+    answer = await served.client.patch("/v1/projects/acme", json=change, headers=bearer(served))
+    assert answer.json() == {"name": "acme", **AS_MADE, **change}
+    event = {**TRACK, "properties": {"n": 1, "secret": 2}, "context": {"ip": "::1", "traits": {"email": "a@b.de"}}}
+    await served.post("track", event)
+    (got,) = served.usage_events()
+    assert (bytes(got.properties), bytes(got.traits)) == (b'{"n":1}', b"{}")
+    assert json.loads(bytes(got.context)) == {"ip": "::1"}
+    cleared = await served.client.patch("/v1/projects/acme", json={"properties": None}, headers=bearer(served))
+    assert (cleared.json()["properties"], cleared.json()["traits"]) == (None, [])
+
+
 async def test_lists_show_no_secret(served: Served) -> None:
     assert (await served.client.get("/v1/projects", headers=bearer(served))).json() == {
-        "data": [{"name": "acme", "created_at": "2026-09-21T14:13:20.000Z"}],
+        "data": [{"name": "acme", **AS_MADE}],
         "next": None,
     }
     answer = (await served.client.get("/v1/keys?project=acme", headers=bearer(served))).json()
@@ -87,6 +144,12 @@ async def test_a_revoked_key_is_refused_at_once_and_revoking_again_changes_nothi
         ("POST", "/v1/keys", {"\ud800": 1}, 422, "invalid_request"),
         ("GET", "/v1/keys?project=%00", None, 422, "invalid_request"),
         ("DELETE", "/v1/keys/%00", None, 422, "invalid_request"),
+        ("PATCH", "/v1/projects/nobody", {"keep_addresses": True}, 404, "unknown_project"),
+        ("PATCH", "/v1/projects/acme", {"keep_address": True}, 422, "invalid_request"),
+        ("PATCH", "/v1/projects/acme", {"cloudevents_subject": "house"}, 422, "invalid_request"),
+        ("POST", "/v1/keys", {"project": "acme", "expires_in_s": 0}, 422, "invalid_request"),
+        ("POST", "/v1/keys", {"project": "acme", "events_per_s": 0}, 422, "invalid_request"),
+        ("POST", "/v1/keys/none/rotate", {}, 404, "unknown_key"),
         ("DELETE", "/v1/keys/%ED%A0%80", None, 404, "unknown_key"),
         ("DELETE", "/v1/keys/nothing", None, 404, "unknown_key"),
     ],
@@ -152,13 +215,15 @@ def test_the_store_keeps_projects_and_keys(store: IngestStore) -> None:
     with pytest.raises(ProjectExistsError):
         store.create_project("a", NOW)
     key = make_key("wk", secrets.choice)
-    stored = store.create_write_key("a", "browser", "site", key, NOW)
+    stored = store.create_write_key(kept(key, "a", trust="browser", label="site"))
     assert store.write_keys() == store.write_keys("a") == [stored]
     assert store.write_keys("b") == []
-    history = store.create_write_key("b", "server", "", make_key("wk", secrets.choice), NOW, may_import=True)
+    history = store.create_write_key(
+        kept(make_key("wk", secrets.choice), "b", may_import=True, expires_at=NOW + 9, events_per_s=5)
+    )
     assert [(stored.may_import, history.may_import), store.write_keys("b")] == [(False, True), [history]]
     with pytest.raises(UnknownProjectError):
-        store.create_write_key("c", "server", "", make_key("wk", secrets.choice), NOW)
+        store.create_write_key(kept(make_key("wk", secrets.choice), "c"))
     assert store.revoke_write_key(key.id, NOW + 5).revoked_at == NOW + 5
     assert store.revoke_write_key(key.id, NOW + 9).revoked_at == NOW + 5
     with pytest.raises(UnknownKeyError):
@@ -168,7 +233,7 @@ def test_the_store_keeps_projects_and_keys(store: IngestStore) -> None:
 def test_api_keys_are_known_until_they_are_revoked(store: IngestStore) -> None:
     key = make_key("ak", secrets.choice)
     stored = store.create_api_key("first", key, NOW)
-    ring = KeyRing(store)
+    ring = KeyRing(store, lambda: NOW)
     assert not ring.api_key(key.text)
     ring.refresh()
     assert ring.api_key(key.text)
@@ -180,6 +245,50 @@ def test_api_keys_are_known_until_they_are_revoked(store: IngestStore) -> None:
     assert not ring.api_key(key.text)
     with pytest.raises(UnknownKeyError):
         store.revoke_api_key("none", NOW)
+
+
+def test_a_key_that_takes_anothers_place_is_like_it(store: IngestStore) -> None:
+    store.create_project("a", NOW)
+    old = store.create_write_key(kept(make_key("wk", secrets.choice), "a", label="site", events_per_s=5))
+    fresh = make_key("wk", secrets.choice)
+    made = store.rotate_write_key(old.id, fresh, NOW + 5, NOW + 100)
+    assert made == replace(old, id=fresh.id, sha256=fresh.sha256, created_at=NOW + 5)
+    assert store.write_keys() == [replace(old, expires_at=NOW + 100), made]
+    assert store.rotate_write_key(old.id, make_key("wk", secrets.choice), NOW + 50, NOW + 500).expires_at is None
+    assert store.write_keys()[0].expires_at == NOW + 100, "it does not live longer for it"
+    with pytest.raises(UnknownKeyError):
+        store.rotate_write_key(old.id, fresh, NOW + 100, NOW + 500)
+    with pytest.raises(UnknownKeyError):
+        store.rotate_write_key("none", fresh, NOW, NOW + 500)
+
+
+def test_the_store_keeps_a_projects_settings(store: IngestStore) -> None:
+    store.create_project("a", NOW)
+    assert store.set_project("a", {"posthog_group": "team"}).settings == ProjectSettings(posthog_group="team")
+    both = ProjectSettings(posthog_group="team", properties=frozenset({"x"}))
+    assert store.set_project("a", {"properties": frozenset({"x"})}).settings == both
+    assert [project.settings for project in store.projects()] == [both]
+    with pytest.raises(UnknownProjectError):
+        store.set_project("none", {})
+
+
+def test_a_process_that_starts_while_the_database_is_away_knows_the_keys_of_before(store: IngestStore, tmp_path: Path) -> None:
+    copy = tmp_path / "known.json"
+    key = make_key("wk", secrets.choice)
+    assert not KeyRing(store, lambda: NOW, copy).remember()
+    store.create_project("a", NOW)
+    store.set_project("a", {"keep_addresses": True})
+    store.create_write_key(kept(key, "a"))
+    KeyRing(store, lambda: NOW, copy).refresh()
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert key.text.split("_")[2] not in copy.read_text()
+    ring = KeyRing(store, lambda: NOW, copy)
+    assert ring.remember()
+    found = ring.write_key(key.text)
+    assert found is not None
+    assert (found.project, ring.settings("a").keep_addresses, ring.settings("b")) == ("a", True, ProjectSettings())
+    copy.write_text("{")
+    assert not KeyRing(store, lambda: NOW, copy).remember()
 
 
 async def test_known_keys_go_on_working_when_the_database_is_gone(served: Served) -> None:
