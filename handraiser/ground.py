@@ -2,12 +2,14 @@
 
 import gc
 import hashlib
+import logging
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import sqlalchemy as sa
 
 from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
@@ -15,6 +17,7 @@ from detector.core.seen import KEY_BYTES
 from detector.store import DetectorStore, TopicMismatchError
 from eventlog import EMBEDDED_FILE, open_log
 from eventlog.port import Log, LogError, Topic, TopicState
+from handraiser.data_folder import write_private
 from handraiser.errors import CommandError
 from handraiser.migrate import require_migrated
 from runtime.clock import Clock, wall_clock
@@ -22,10 +25,14 @@ from runtime.database import open_database
 from runtime.points import kill_at
 from runtime.settings import Settings
 
+KNOWN_TOPICS_FILE = "known-topics.json"
 RETENTION_S = 90 * 86_400
 """`history`: how far back `verify`, `backtest` and a replay can go."""
 PARTITIONS_KAFKA = 32
 PARTITIONS_EMBEDDED = 1
+
+
+logger = logging.getLogger("handraiser")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,28 @@ def open_ground(settings: Settings) -> Ground:
     finally:
         engine.dispose()
     return replace(ground, topics=topics, installation=hashlib.sha256(key).hexdigest()[:8])
+
+
+def open_to_take(settings: Settings) -> Ground:
+    """As `open_ground`, for an ingest by itself: it takes events while Kafka, or the database, is away.
+
+    Then by the topics as they were when an ingest last started in this data folder. Raises CommandError: none ever did.
+    """
+    known = settings.data / KNOWN_TOPICS_FILE
+    try:
+        ground = open_ground(settings)
+    except CommandError as error:
+        if error.code not in ("log_unreachable", "database_unreachable"):
+            raise
+        try:
+            topics = msgspec.json.decode(known.read_bytes(), type=dict[str, TopicState])
+        except (OSError, msgspec.MsgspecError):
+            raise error from None
+        logger.warning("started without all of its servers", extra={"outcome": error.code, "detail": error.message})
+        with _explained(settings):
+            return Ground(settings, open_log(settings, wall_clock), topics)
+    write_private(known, msgspec.json.encode(dict(ground.topics)).decode())
+    return ground
 
 
 def open_topics(settings: Settings) -> Ground:

@@ -35,6 +35,7 @@ from notifier.sender import Sender
 from notifier.store import NotifierStore
 from notifier.vault import MasterKeyError, Vault
 from notifier.worker import Notifier, OnSettled
+from runtime.database import open_database
 from runtime.web import Authenticate
 
 SPOOL_FOLDER = "spool"
@@ -46,9 +47,21 @@ class Keys:
     """The keys in memory, for every room's API."""
 
     def __init__(self, ground: Ground) -> None:
-        self.store = IngestStore(ground.database("ingest"))
+        """Raises CommandError if the database is not there, and no keys are known from before."""
+        self.database_is_there = True
+        try:
+            engine = ground.database("ingest")
+        except CommandError as error:
+            if error.code != "database_unreachable":
+                raise
+            self.database_is_there, why = False, error
+            engine = open_database(ground.settings, "ingest")
+        self.store = IngestStore(engine)
         self.ring = KeyRing(self.store, ground.clock, ground.settings.data / KNOWN_KEYS_FILE)
-        self.ring.refresh()
+        if self.database_is_there:
+            self.ring.refresh()
+        elif not self.ring.remember():
+            raise why
 
     @property
     def authenticate(self) -> Authenticate:

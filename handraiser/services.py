@@ -18,7 +18,7 @@ from handraiser.detecting import Detecting
 from handraiser.disks import refuse_shared_disk
 from handraiser.errors import CommandError
 from handraiser.front import check_database, check_log
-from handraiser.ground import Ground, open_ground
+from handraiser.ground import Ground, open_ground, open_to_take
 from handraiser.health import Check, Health
 from handraiser.health import create_router as create_health_router
 from handraiser.keys import first_api_key, refuse_trial_keys, refuse_unsafe_production, vault
@@ -54,10 +54,11 @@ def run_service(name: str, data: Path | None, host: str, port: int, as_json: boo
     if settings.database_url is None:
         refuse_shared_disk(folder.path)
     listener = bind(host, port)
-    ground = open_ground(settings)
+    ground = open_to_take(settings) if name == "ingest" else open_ground(settings)
     keys = Keys(ground)
-    refuse_trial_keys(settings, keys.store)
-    if name == "ingest":
+    if keys.database_is_there:
+        refuse_trial_keys(settings, keys.store)
+    if keys.database_is_there and name == "ingest":
         first_api_key(keys.store, folder, ground.clock())
         keys.ring.refresh()
     log_json(None)

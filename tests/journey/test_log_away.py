@@ -167,3 +167,32 @@ def test_a_death_while_spooling_costs_and_doubles_nothing(place: str, tmp_path: 
         shop.check()
     finally:
         shop.close()
+
+
+@pytest.mark.timeout(240)
+def test_an_ingest_that_starts_while_broker_and_database_are_away_takes_events(
+    own_kafka: OwnServer, own_postgres: OwnServer, tmp_path: Path
+) -> None:
+    environment = {
+        "HANDRAISER_KAFKA": own_kafka.address,
+        "HANDRAISER_DATABASE_URL": own_postgres.address,
+        "HANDRAISER_MASTER_KEY": "k" * 43 + "=",
+    }
+    shop = Shop(Product(tmp_path / "data", environment, services=True), seed=0)
+    ingest = shop.product.processes["ingest"]
+    try:
+        shop.send()
+        shop.product.settle(30)
+        own_kafka.kill()
+        own_postgres.kill()
+        shop.send()
+        assert shop.owed == []
+        ingest.kill()
+        shop.product.restart("ingest")
+        shop.send()
+        assert shop.owed == [], shop.product.printed()
+        own_postgres.start_again()
+        own_kafka.start_again()
+        shop.check()
+    finally:
+        shop.close()
