@@ -19,6 +19,8 @@ from ingest.core.project import ProjectSettings
 from ingest.core.rejection import EventError, Rejection
 
 _HEADER = "ce-"
+_UNSAID = ("", "application/x-www-form-urlencoded")
+"""Content types of data that was said to be nothing: JSON, says CloudEvents. Some HTTP clients put theirs in the gap."""
 
 
 class _Event(msgspec.Struct, gc=False):
@@ -99,7 +101,7 @@ def _from_headers(sent: Sent) -> msgspec.Raw:
     kind = sent.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not sent.body:
         pass
-    elif kind == "" or kind.endswith(("/json", "+json")):
+    elif kind in _UNSAID or kind.endswith(("/json", "+json")):
         fields["data"] = decode(sent.body, _raw_decoder)
     else:
         fields |= _not_json(sent.body)

@@ -36,6 +36,7 @@ class WireEvent(msgspec.Struct, gc=False):
     originalTimestamp: str | None = None  # noqa: N815
     ageMs: int | None = None  # noqa: N815 - instead of a time; no client of Segment's sends it
     sentAt: msgspec.Raw = NOTHING  # noqa: N815 - undecoded: one that is no time is ignored
+    receivedAt: msgspec.Raw = NOTHING  # noqa: N815
     properties: msgspec.Raw = EMPTY_OBJECT
     traits: msgspec.Raw = EMPTY_OBJECT
     context: msgspec.Raw = EMPTY_OBJECT

@@ -92,7 +92,8 @@ def _usage_event(body: bytes, shared: _Shared, done: Normalised) -> UsageEvent:
     _check_named(event_type, wire, person or anonymous, account)
     original = _original_time(wire, arrival)
     sent_at = shared.sent_at if wire.sentAt is NOTHING else time_or_none(wire.sentAt) or shared.sent_at
-    timestamp, future = event_time(original, None if arrival.historical else sent_at, arrival.received_at)
+    is_corrected = arrival.historical or wire.receivedAt is not NOTHING  # by whoever received it first, and passed it on
+    timestamp, future = event_time(original, None if is_corrected else sent_at, arrival.received_at)
     traits = _said_traits(event_type, wire, context)
     if arrival.trust == "browser":
         _check_recent(timestamp, arrival.received_at)
@@ -159,11 +160,8 @@ def _check_named(event_type: EventType, wire: WireEvent, somebody: str | None, a
 
 
 def _original_time(wire: WireEvent, arrival: Arrival) -> int | None:
-    """The client's own time. `originalTimestamp` is that by name; then `timestamp` was made of it by somebody on the way.
-
-    Of history we do not correct the time, so the one that was corrected then counts.
-    """
-    by_name = not wire.timestamp if arrival.historical else wire.originalTimestamp
+    """When it happened, as the client said. `originalTimestamp` is only when the SDK was called: RudderStack's sends both."""
+    by_name = not wire.timestamp
     text = wire.originalTimestamp if by_name else wire.timestamp
     if not text:
         return None if wire.ageMs is None else max(0, arrival.received_at - max(0, wire.ageMs))
@@ -191,7 +189,7 @@ def _name(event_type: EventType, wire: WireEvent) -> str | None:
 
 
 def _said_traits(event_type: EventType, wire: WireEvent, context: Context) -> msgspec.Raw:
-    if event_type in _TRAITED or (wire.traits is not EMPTY_OBJECT and bytes(wire.traits) not in _NO_TRAITS):
+    if event_type == "group" or (wire.traits is not EMPTY_OBJECT and bytes(wire.traits) not in _NO_TRAITS):
         return json_object(wire.traits, "traits")
     return json_object(context.traits, "context.traits")
 

@@ -4,6 +4,7 @@ Two protocols: v0 (/batch/, /capture/, /e/; the key in the body) and v1 (/i/v1/a
 a result for each event). What is read here was read in the SDKs' own code: posthog 3–7 (Python), posthog-node 3–5, posthog-js 1.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from ingest.core.times import END_MS, parse_time_or_none
 
 ACCOUNT_GROUPS: Final = ("company", "organization", "account", "workspace", "team", "customer")
 """Group types that are accounts, where the project does not say which one is."""
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _PERSONAL: Final = ("$ip", "$raw_user_agent", "$user_agent")
 _TOKENS: Final = ("token", "api_key")
 _SETS: Final = ("$set", "$set_once")
@@ -33,6 +35,7 @@ class _Request(msgspec.Struct):
     api_key: msgspec.Raw = NOTHING
     token: msgspec.Raw = NOTHING
     sent_at: msgspec.Raw = NOTHING
+    sentAt: msgspec.Raw = NOTHING  # noqa: N815 - posthog-python until version 6
     historical_migration: msgspec.Raw = NOTHING
     properties: msgspec.Raw = NOTHING
 
@@ -117,7 +120,7 @@ def read_posthog(sent: Sent) -> Envelope:
         whole if single else request.batch,
         single=single,
         write_key=_key(request) or (None if single else _first_key(request.batch)),
-        sent_at=_sent_at(sent, request.sent_at),
+        sent_at=_sent_at(sent, request.sentAt if request.sent_at is NOTHING else request.sent_at),
         historical=says_true(request.historical_migration),
     )
 
@@ -165,7 +168,7 @@ def _say_type(wire: WireEvent, name: str, said: _Properties, project: ProjectSet
             wire.type = "group"
             wire.groupId = said.group_key
             wire.traits = EMPTY_OBJECT if said.group_set is NOTHING else said.group_set
-            if wire.userId == f"${said.group_type}_{said.group_key}":  # SDKs make one up where nobody is named
+            if _is_made_up(wire.userId, said):
                 wire.userId = None
         case "$create_alias":
             wire.type = "alias"
@@ -176,6 +179,13 @@ def _say_type(wire: WireEvent, name: str, said: _Properties, project: ProjectSet
             wire.type, wire.name = "screen", text_or_none(said.screen_name)
         case _:
             wire.type, wire.event = "track", name
+
+
+def _is_made_up(somebody: str | int | None, said: _Properties) -> bool:
+    """Where nobody is named with a group, SDKs of servers make somebody up: `$company_bolt`, or a random UUID."""
+    if somebody == f"${said.group_type}_{said.group_key}":
+        return True
+    return said.is_identified is None and isinstance(somebody, str) and _UUID.fullmatch(somebody) is not None
 
 
 def _account(groups: Mapping[str, str | int | None] | None, project: ProjectSettings) -> str | int | None:

@@ -107,9 +107,19 @@ def test_1970_stays_and_2100_is_received_now_with_its_own_time_kept() -> None:
     assert (ahead.timestamp, ahead.future, ahead.original_timestamp) == (RECEIVED, True, 4_102_444_800_000)
 
 
-def test_original_timestamp_wins_over_timestamp() -> None:
-    event = accepted({"timestamp": "2026-09-21T10:00:00Z", "originalTimestamp": "2026-09-21T09:00:00Z"})
-    assert event.timestamp == event.original_timestamp == parse_time("2026-09-21T09:00:00Z")
+@pytest.mark.parametrize(
+    ("said", "at"),
+    [
+        ({"timestamp": "2026-09-21T09:00:00Z", "originalTimestamp": RECEIVED_ISO}, "2026-09-21T09:00:00Z"),
+        ({"originalTimestamp": "2026-09-21T09:00:00Z"}, "2026-09-21T09:00:00Z"),
+        ({"timestamp": "2026-09-21T09:00:00Z", "sentAt": "2026-09-21T15:13:20Z"}, "2026-09-21T08:00:00Z"),
+        ({"timestamp": "2026-09-21T09:00:00Z", "sentAt": "2026-09-21T15:13:20Z", "receivedAt": "2026-09-21T14:13:00Z",
+          "originalTimestamp": "2026-09-21T10:00:00Z"}, "2026-09-21T09:00:00Z"),
+    ],
+)  # fmt: skip
+def test_the_time_is_what_the_client_said_and_what_others_have_corrected_stays(said: dict[str, str], at: str) -> None:
+    """RudderStack's SDK of Node sends both times; whoever passes an event on says `receivedAt`, and has corrected `timestamp`."""
+    assert accepted(said).timestamp == parse_time(at)
 
 
 def test_an_unreadable_sent_at_corrects_nothing() -> None:

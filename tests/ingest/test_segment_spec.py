@@ -10,6 +10,7 @@ The table was reasoned from each payload; nothing in it comes from our code. The
 - I  `userId` or `anonymousId` is required (common fields); `user_id` is not a field of the spec.
 - O  The event's own `timestamp`, no `sentAt`: taken as it is, however old.
 - C  `sentAt` tells the client's clock: timestamp = received − (sentAt − original time) (common fields, "timestamps").
+- F  `receivedAt`: somebody else received it first, and made `timestamp` of the client's times; it is taken as it is.
 - D  No time given: the time of receipt.
 - X  "timestamp must be an ISO-8601 date string": `2015-2-02T…` is none.
 
@@ -64,7 +65,7 @@ TABLE: list[tuple[str, Taken | Refused | list[Taken | Refused]]] = [
     ("identify", Taken("RO", "identify", None, P, None, "2012-12-02T00:30:08.276")),
     # alias
     ("alias", Taken("TD", "alias", None, "507f191e81", None, 0)),
-    ("alias", Taken("TC", "alias", None, "507f191e81", None, 0)),
+    ("alias", Taken("TF", "alias", None, "507f191e81", None, "2015-02-23T22:28:55.111")),
     # B2B SaaS
     ("track", Taken("TGD", "track", "Account Created", P, ACCT, 0)),
     ("track", Taken("TGD", "track", "Account Deleted", P, ACCT, 0)),
@@ -77,7 +78,7 @@ TABLE: list[tuple[str, Taken | Refused | list[Taken | Refused]]] = [
     ("track", Taken("TGD", "track", "Trial Started", P, ACCT, 0)),
     ("track", Taken("TGD", "track", "Trial Ended", P, ACCT, 0)),
     # common fields: sent at …31.581, happened at …31.905
-    ("track", Taken("TGC", "track", "Report Submitted", Q, "12345", 324)),
+    ("track", Taken("TGF", "track", "Report Submitted", Q, "12345", "2015-12-10T04:08:31.905")),
     # copilot
     ("track", Taken("RD", "track", "Conversation Started", "123", None, 0)),
     ("track", Taken("RD", "track", "Message Sent", "123", None, 0)),
@@ -103,9 +104,9 @@ TABLE: list[tuple[str, Taken | Refused | list[Taken | Refused]]] = [
     ("track", Refused("RI", "missing_identity")),
     # group, identify
     ("group", Taken("TND", "group", None, None, INITECH, 0)),
-    ("group", Taken("TC", "group", None, Q, INITECH, 0)),
+    ("group", Taken("TF", "group", None, Q, INITECH, "2015-02-23T22:28:55.111")),
     ("identify", Taken("TD", "identify", None, Q, None, 0)),
-    ("identify", Taken("TC", "identify", None, Q, None, 0)),
+    ("identify", Taken("TF", "identify", None, Q, None, "2015-02-23T22:28:55.111")),
     # live chat
     ("track", Taken("RD", "track", "Live Chat Conversation Started", P, None, 0)),
     ("track", Taken("RD", "track", "Live Chat Message Sent", P, None, 0)),
@@ -126,12 +127,12 @@ TABLE: list[tuple[str, Taken | Refused | list[Taken | Refused]]] = [
     ("track", Taken("TD", "track", "Deep Link Clicked", P, None, 0)),
     # page, screen, track
     ("page", Refused("TI", "missing_identity")),
-    ("page", Taken("TC", "page", "Home", Q, None, 0)),
+    ("page", Taken("TF", "page", "Home", Q, None, "2015-02-23T22:28:55.111")),
     ("screen", Refused("TI", "missing_identity")),
-    ("screen", Taken("TC", "screen", "Home", Q, None, 0)),
+    ("screen", Taken("TF", "screen", "Home", Q, None, "2015-02-23T22:28:55.111")),
     ("track", Refused("TI", "missing_identity")),
     # originalTimestamp …01.152, sent at …01.169
-    ("track", Taken("TC", "track", "Course Clicked", "AiUGstSDIg", None, -17)),
+    ("track", Taken("TF", "track", "Course Clicked", "AiUGstSDIg", None, "2015-12-12T19:11:01.249")),
     # video
     ("track", Taken("RD", "track", "Video Playback Started", V, None, 0)),
     ("track", Taken("RD", "track", "Video Playback Paused", V, None, 0)),
