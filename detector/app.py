@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from fastapi import APIRouter, Query
 
-from contracts.messages import DeadLetter
 from detector.account_routes import add_account_routes
 from detector.command_routes import add_command_routes
 from detector.commander import Commander
@@ -19,6 +18,7 @@ from detector.rulebook_routes import add_rulebook_routes
 from detector.shapes import DeadLetterDetail, DeadLetterLine, DeadLetterList, LeadDetail, LeadList, iso
 from detector.store import DetectorStore
 from detector.store.leads import LeadFilter
+from detector.store.letters import StoredLetter
 from eventlog.port import Producer, TopicState
 from runtime.clock import Clock
 from runtime.web import ERROR_RESPONSES, ApiError, Authenticate, api_key_required
@@ -86,22 +86,25 @@ def _add_dead_letters(router: APIRouter, store: DetectorStore) -> None:
         """What could not be used, newest first."""
         rows = store.dead_letters.page(limit + 1, project, code, None if cursor is None else _number(cursor))
         following = str(rows[limit - 1].seq) if len(rows) > limit else None
-        return DeadLetterList(data=[DeadLetterLine(**_letter(row.letter)) for row in rows[:limit]], next=following)
+        return DeadLetterList(data=[DeadLetterLine(**_letter(row)) for row in rows[:limit]], next=following)
 
     @router.get("/deadletters/{letter_id}", tags=["dead letters"])
     def dead_letter(letter_id: str) -> DeadLetterDetail:
         """One of them, whole."""
-        letter = store.dead_letters.get(letter_id)
-        if letter is None:
+        found = store.dead_letters.get(letter_id)
+        if found is None:
             raise ApiError(
                 404, "dead_letter_not_found", f"There is no dead letter {letter_id}. `GET /v1/deadletters` lists them."
             )
-        return DeadLetterDetail(**_letter(letter), body=letter.body, truncated=letter.truncated, sha256=letter.sha256)
+        letter = found.letter
+        return DeadLetterDetail(**_letter(found), body=letter.body, truncated=letter.truncated, sha256=letter.sha256)
 
 
-def _letter(letter: DeadLetter) -> dict[str, Any]:
+def _letter(stored: StoredLetter) -> dict[str, Any]:
     names = ("id", "project", "code", "message", "field", "route", "key_id", "size")
-    return {name: getattr(letter, name) for name in names} | {"received_at": iso(letter.received_at)}
+    replayed_at = None if stored.replayed_at is None else iso(stored.replayed_at)
+    said = {name: getattr(stored.letter, name) for name in names}
+    return said | {"received_at": iso(stored.letter.received_at), "replayed_at": replayed_at}
 
 
 def _time(text: str) -> int:

@@ -200,6 +200,8 @@ class DeadLetterLine(BaseModel):
     key_id: str
     received_at: str
     size: int
+    replayed_at: str | None
+    """When its event was sent through once more, and has not failed since."""
 
 
 class DeadLetterList(BaseModel):

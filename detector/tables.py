@@ -199,6 +199,7 @@ dead_letters = sa.Table(
     sa.Column("topic", sa.Text, nullable=False),
     sa.Column("partition", sa.Integer, nullable=False),
     sa.Column("offset", sa.BigInteger, nullable=False),
+    sa.Column("replayed_at", sa.BigInteger),
     sa.Index("dead_letters_by_time", "received_at"),
     sa.Index("dead_letters_by_project", "project", "seq"),
     sa.Index("dead_letters_by_code", "code", "seq"),

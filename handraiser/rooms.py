@@ -24,6 +24,8 @@ from handraiser.backtest.routes import create_router as create_backtest_router
 from handraiser.errors import CommandError
 from handraiser.ground import Ground
 from handraiser.locks import only_one
+from handraiser.replaying import Replayer
+from handraiser.replaying import create_router as create_replay_router
 from ingest.batcher import Batcher
 from ingest.keys import KeyRing
 from ingest.spool import open_spools
@@ -110,6 +112,9 @@ class DetectorApi:
 
     def add_routes(self, app: FastAPI) -> None:
         app.include_router(create_backtest_router(self._backtests, self._keys.authenticate))
+        partitions = {name: state.partitions for name, state in self._ground.topics.items()}
+        replayer = Replayer(self.store, self._producer, self._keys.ring, partitions, self._clock)
+        app.include_router(create_replay_router(replayer, self._keys.authenticate))
         router = detector.app.create_router(
             self.store, self._producer, self._ground.topics, self._keys.authenticate, self._keys.project_exists, self._clock
         )

@@ -77,6 +77,10 @@ class KeyRing:
         key = self._write_keys.get(key_id(text, "wk") or "")
         return key if key is not None and matches(text, key.sha256) else None
 
+    def by_id(self, key_id: str) -> StoredWriteKey | None:
+        """The write key with this id, be it good or not any more."""
+        return self._write_keys.get(key_id)
+
     def api_key(self, text: str) -> bool:
         """Whether this is the text of an API key that is good now."""
         key = self._api_keys.get(key_id(text, "ak") or "")

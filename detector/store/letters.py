@@ -21,6 +21,7 @@ class StoredLetter:
 
     seq: int
     letter: DeadLetter
+    replayed_at: int | None = None
 
 
 class DeadLetters:
@@ -32,7 +33,7 @@ class DeadLetters:
     ) -> list[StoredLetter]:
         """Newest first; those with a `seq` below `before`."""
         c = tables.dead_letters.c
-        query = sa.select(c.seq, *_COLUMNS).order_by(c.seq.desc()).limit(limit)
+        query = sa.select(c.seq, *_COLUMNS, c.replayed_at).order_by(c.seq.desc()).limit(limit)
         for column, value in ((c.project, project), (c.code, code)):
             if value is not None:
                 query = query.where(column == value)
@@ -43,12 +44,32 @@ class DeadLetters:
     def since(self, seq: int, limit: int = 1000) -> list[StoredLetter]:
         """Those stored after `seq`, oldest first."""
         c = tables.dead_letters.c
-        return self._read(sa.select(c.seq, *_COLUMNS).where(c.seq > seq).order_by(c.seq).limit(limit))
+        return self._read(sa.select(c.seq, *_COLUMNS, c.replayed_at).where(c.seq > seq).order_by(c.seq).limit(limit))
 
-    def get(self, letter_id: str) -> DeadLetter | None:
+    def get(self, letter_id: str) -> StoredLetter | None:
         c = tables.dead_letters.c
-        found = self._read(sa.select(c.seq, *_COLUMNS).where(c.id == letter_id))
-        return found[0].letter if found else None
+        found = self._read(sa.select(c.seq, *_COLUMNS, c.replayed_at).where(c.id == letter_id))
+        return found[0] if found else None
+
+    def to_replay(self, project: str, code: str | None, ids: Sequence[str] | None, after: int, most: int) -> list[StoredLetter]:
+        """Those that were not replayed yet, with a `seq` beyond `after`, oldest first."""
+        c = tables.dead_letters.c
+        query = sa.select(c.seq, *_COLUMNS, c.replayed_at).where(c.project == project, c.replayed_at.is_(None), c.seq > after)
+        if code is not None:
+            query = query.where(c.code == code)
+        if ids is not None:
+            query = query.where(c.id.in_(ids))
+        return self._read(query.order_by(c.seq).limit(most))
+
+    def replayed(self, ids: Sequence[str], refused: Sequence[DeadLetter], now: int) -> None:
+        """The events of `ids` are in the log; `refused` are still none, for the reasons that they say."""
+        table = tables.dead_letters
+        with self._engine.begin() as tx:
+            if ids:
+                tx.execute(sa.update(table).where(table.c.id.in_(ids)).values(replayed_at=now))
+            for letter in refused:
+                why = {"code": letter.code, "message": letter.message, "field": letter.field}
+                tx.execute(sa.update(table).where(table.c.id == letter.id).values(why))
 
     def count(self, code: str, received_since: int) -> int:
         c = tables.dead_letters.c
@@ -66,10 +87,23 @@ class DeadLetters:
     def _read(self, query: sa.Select[Any]) -> list[StoredLetter]:
         with self._engine.connect() as tx:
             rows = tx.execute(query).all()
-        return [StoredLetter(row[0], DeadLetter(**dict(zip(_LETTER, row[1:], strict=True)))) for row in rows]
+        return [StoredLetter(row[0], DeadLetter(**dict(zip(_LETTER, row[1:-1], strict=True))), row[-1]) for row in rows]
+
+
+_AGAIN = (
+    "ON CONFLICT (id) DO UPDATE SET replayed_at = NULL, "
+    'topic = excluded.topic, partition = excluded.partition, "offset" = excluded."offset" '
+    "WHERE dead_letters.replayed_at IS NOT NULL AND "
+    '(dead_letters.topic, dead_letters.partition, dead_letters."offset") '
+    '<> (excluded.topic, excluded.partition, excluded."offset")'
+)
 
 
 def write_dead_letters(tx: sa.Connection, buried: Sequence[Buried]) -> None:
-    """Append; a letter that is already there is kept as it is (ingest may append one twice, and its id says so)."""
-    rows = [(*(getattr(b.letter, name) for name in _LETTER), b.partition.topic, b.partition.partition, b.offset) for b in buried]
-    insert(tx, tables.dead_letters, [*_LETTER, "topic", "partition", "offset"], rows, "ON CONFLICT (id) DO NOTHING")
+    """Append; a letter that is already there is kept as it is (ingest may append one twice, and its id says so).
+
+    One that was replayed, and comes of another record, has failed again.
+    """
+    once = {each.letter.id: each for each in buried}.values()
+    rows = [(*(getattr(b.letter, name) for name in _LETTER), b.partition.topic, b.partition.partition, b.offset) for b in once]
+    insert(tx, tables.dead_letters, [*_LETTER, "topic", "partition", "offset"], rows, _AGAIN)

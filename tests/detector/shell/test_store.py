@@ -152,7 +152,9 @@ def test_a_dead_letter_that_was_appended_twice_is_kept_once(store: DetectorStore
     store.commit(changes, NOON)
 
     assert [stored.letter for stored in store.dead_letters_since(0)] == [letter]
-    assert store.dead_letters.get("dead_1") == letter
+    found = store.dead_letters.get("dead_1")
+    assert found is not None
+    assert (found.letter, found.replayed_at) == (letter, None)
     assert store.dead_letters_since(1) == []
 
 

@@ -1,0 +1,102 @@
+"""Dead letters once more, through the product: what was mended goes through with its own id and time, once."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.messages import EVENTS, UNATTRIBUTED, UsageEvent
+from detector.shapes import iso
+from eventlog.log_embedded import EmbeddedLog
+from tests.ingest.served import Reader
+from tests.journey.product import Product, wait_until
+
+RULEBOOK = """\
+project: shop
+events: {pinged: Pinged}
+measures: {pings: {count: pinged}}
+plans: {free: {stage: free, price: 0}}
+no_plan: free
+lead_types: {pql: {to: sales, do: Call, answer_in: 1h}}
+rules:
+  pinging: {lead: pql, when: [pings >= 1], say: "{account} pinged"}
+"""
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Iterator[Product]:
+    product = Product(tmp_path / "data")
+    product.start()
+    yield product
+    product.close()
+
+
+def letters(product: Product, **filters: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = product.api("detector", "GET", "/v1/deadletters", params={"project": "shop", **filters})["data"]
+    return found
+
+
+def replay(product: Product, **which: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = product.api("detector", "POST", "/v1/deadletters/replay", json={"project": "shop", **which})
+    return answer
+
+
+def events(product: Product, topic: str) -> list[UsageEvent]:
+    reader = Reader(EmbeddedLog(product.data / "log.sqlite", lambda: 0), [topic])
+    try:
+        return [each for each in reader.read() if isinstance(each, UsageEvent)]
+    finally:
+        reader.close()
+
+
+def test_what_a_setting_mends_goes_through_with_its_own_time_and_id_once(product: Product) -> None:
+    key = product.create_project("shop")
+    product.apply(RULEBOOK)
+    product.api("ingest", "PATCH", "/v1/projects/shop", json={"posthog_group": "company"})
+    at = iso(int(time.time() * 1000) - 3_600_000)
+    event = {"event": "Pinged", "uuid": "u1", "timestamp": at, "properties": {"$groups": {"team": "bolt"}}}
+    hopeless = {"event": "Pinged", "uuid": "u2", "timestamp": "soon", "distinct_id": "ada"}
+    product.http.post(f"{product.url('ingest')}/batch", json={"api_key": key, "batch": [event, hopeless]})
+    wait_until("kept", lambda: len(letters(product)) == 2, 10)
+    (letter,) = letters(product, code="missing_identity")
+    assert replay(product) == {"replayed": 0, "refused": 2, "cut": 0, "next": None}
+
+    product.api("ingest", "PATCH", "/v1/projects/shop", json={"posthog_group": "team"})
+    assert replay(product) == {"replayed": 1, "refused": 1, "cut": 0, "next": None}
+    (lead,) = wait_until("a lead", lambda: product.leads("shop"), 10)
+    assert (lead["account"]["external_id"], lead["qualified_at"]) == ("bolt", at)
+    (got,) = events(product, EVENTS)
+    assert (got.id, iso(got.received_at)) == ("u1", letter["received_at"])
+    (mended,) = letters(product, code="missing_identity")
+    assert mended["replayed_at"] is not None
+    assert replay(product) == {"replayed": 0, "refused": 1, "cut": 0, "next": None}
+    assert len(events(product, EVENTS)) == 1
+    said = cli(product, "deadletters", "replay")
+    assert said.stdout == "0 replayed, 1 refused again, 0 not kept whole.\n"
+    assert "Pinged" in cli(product, "deadletters", "show", letter["id"]).stdout
+
+
+def test_what_found_no_account_looks_for_it_again_and_may_fail_again(product: Product) -> None:
+    key = product.create_project("shop")
+    product.apply(RULEBOOK)
+    for account in ("bolt", "acme"):
+        product.send(key, [{"type": "group", "userId": "ada", "groupId": account, "messageId": f"g-{account}"}])
+    product.send(key, [{"type": "track", "userId": "ada", "event": "Pinged", "messageId": "m1"}])
+    wait_until("two accounts", lambda: letters(product, code="ambiguous_account"), 10)
+    (letter,) = letters(product)
+    assert replay(product, ids=["dead_none"])["replayed"] == 0
+    assert replay(product, code="ambiguous_account") == {"replayed": 1, "refused": 0, "cut": 0, "next": None}
+    pinged = wait_until("twice", lambda: [e.id for e in events(product, UNATTRIBUTED) if e.name == "Pinged"] == ["m1", "m1"], 10)
+    assert pinged
+    wait_until("it has failed again", lambda: letters(product)[0]["replayed_at"] is None, 10)
+    assert [each["id"] for each in letters(product)] == [letter["id"]], "one letter"
+    assert replay(product, ids=[letter["id"]])["replayed"] == 1
+
+
+def cli(product: Product, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "handraiser", *words, "--data", str(product.data)]
+    return subprocess.run(command, env=product.environment, capture_output=True, text=True, check=True)
