@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query
 from detector.account_routes import add_account_routes
 from detector.command_routes import add_command_routes
 from detector.commander import Commander
-from detector.event_routes import add_event_routes
+from detector.event_routes import ArrivedNames, add_event_routes
 from detector.lead_views import detail, line
 from detector.rulebook_routes import add_rulebook_routes
 from detector.shapes import DeadLetterDetail, DeadLetterLine, DeadLetterList, LeadDetail, LeadList, iso
@@ -38,6 +38,7 @@ def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
     authenticate: Authenticate,
     project_exists: Callable[[str], bool],
     clock: Clock,
+    arrived: ArrivedNames = lambda _project: (),
 ) -> APIRouter:
     """Every route needs an API key. Routes are plain functions: the framework runs them, and the database, off its loop.
 
@@ -47,7 +48,7 @@ def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
     _add_leads(router, store)
     add_account_routes(router, store, clock)
     _add_dead_letters(router, store)
-    add_event_routes(router, store)
+    add_event_routes(router, store, arrived)
     add_command_routes(router, store, Commander(store, producer, topics), project_exists)
     add_rulebook_routes(router, store, producer, topics, project_exists, clock)
     return router

@@ -1,4 +1,7 @@
-"""Route of the event inventory: stored counts and the rulebook in force in; which events arrive, and what they are to it, out."""
+"""Route of the event inventory: counts and the rulebook in force in; which events arrive, and what they are to it, out."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from fastapi import APIRouter
 
@@ -16,14 +19,18 @@ NAMELESS = ("group", "identify", "alias")
 """What says something of an account or a person: every rulebook knows it."""
 
 
-def add_event_routes(router: APIRouter, store: DetectorStore) -> None:
+ArrivedNames: TypeAlias = Callable[[str], Sequence[EventName]]
+"""What ingest has counted of a project's events: attributed or not, copies too."""
+
+
+def add_event_routes(router: APIRouter, store: DetectorStore, arrived: ArrivedNames) -> None:
     """Add `GET /event-names` to `router`."""
     programs = Programs(store.rulebooks)
 
     @router.get("/event-names", tags=["events"])
     def event_names(project: str) -> EventNameList:
         """Every event that arrived, by name; whether a rule knows it; and which rules wait for one that never did."""
-        rows = store.event_names.all(project)
+        rows = _together(store.event_names.all(project), arrived(project))
         versions = store.rulebooks.adoption(EVENTS, project).get(project)
         program = None if versions is None else programs.get(project, max(versions.values()))
         return EventNameList(
@@ -31,6 +38,19 @@ def add_event_routes(router: APIRouter, store: DetectorStore) -> None:
             other=sum(row.number for row in rows if (row.type, row.name) == OTHERS),
             waiting=[] if program is None else _waiting(rows, program),
         )
+
+
+def _together(folded: Sequence[EventName], arrived: Sequence[EventName]) -> list[EventName]:
+    """By name; what was folded before ingest began to count was counted there only. The most frequent first."""
+    rows = {(row.type, row.name): row for row in folded}
+    for row in arrived:
+        known = rows.get((row.type, row.name), row)
+        rows[row.type, row.name] = row._replace(
+            number=max(row.number, known.number),
+            first_seen=min(row.first_seen, known.first_seen),
+            last_seen=max(row.last_seen, known.last_seen),
+        )
+    return sorted(rows.values(), key=lambda row: (-row.number, row.type, row.name))
 
 
 def _lines(rows: list[EventName], program: Program | None) -> list[EventNameLine]:

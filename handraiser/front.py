@@ -60,6 +60,7 @@ class Front:
         self._server = web_server(CorsAnswers(self.app))
         self._begin("serve", self._server.serve(sockets=[listener]))
         self._begin("keys", self.keys.ring.keep_fresh())
+        self._begin("arrivals", self.ingest.arrivals.keep_flushing())
         self._begin("notifier", self.notifier.run())
         self._begin("supervisor", self.supervisor.run())
         await self._detector_ready()

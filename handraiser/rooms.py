@@ -5,8 +5,10 @@ The only place where rooms are put together (docs/decisions/0001-composition-in-
 
 import asyncio
 import threading
+from contextlib import suppress
 from typing import Any
 
+import sqlalchemy as sa
 from fastapi import FastAPI
 
 import detector.app
@@ -18,6 +20,7 @@ import notifier.health
 from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
 from detector.health import HealthReporter
 from detector.store import DetectorStore
+from detector.store.event_names import EventName
 from eventlog.port import Producer
 from handraiser.backtest.jobs import Backtests
 from handraiser.backtest.routes import create_router as create_backtest_router
@@ -26,6 +29,7 @@ from handraiser.ground import Ground
 from handraiser.locks import only_one
 from handraiser.replaying import Replayer
 from handraiser.replaying import create_router as create_replay_router
+from ingest.arrivals import Arrivals
 from ingest.batcher import Batcher
 from ingest.keys import KeyRing
 from ingest.spool import open_spools
@@ -83,9 +87,10 @@ class IngestRoom:
         self._producer = SpoolingProducer(ground.log.producer, open_spools(ground.settings.data / SPOOL_FOLDER, ground.clock))
         self._producer.start()
         self.batcher = Batcher(self._producer, partitions)
+        self.arrivals = Arrivals(keys.store, ground.clock)
 
     def add_routes(self, app: FastAPI) -> None:
-        ingest.app.add_event_routes(app, self._keys.ring, self.batcher, self._clock)
+        ingest.app.add_event_routes(app, self._keys.ring, self.batcher, self.arrivals, self._clock)
         app.include_router(ingest.app.create_admin_router(self._keys.store, self._keys.ring, self._keys.authenticate))
 
     def check(self) -> dict[str, Any]:
@@ -94,6 +99,8 @@ class IngestRoom:
     async def close(self) -> None:
         await self.batcher.close()
         await asyncio.to_thread(self._producer.close)
+        with suppress(sa.exc.SQLAlchemyError):
+            await asyncio.to_thread(self.arrivals.flush)
 
 
 class DetectorApi:
@@ -116,10 +123,22 @@ class DetectorApi:
         replayer = Replayer(self.store, self._producer, self._keys.ring, partitions, self._clock)
         app.include_router(create_replay_router(replayer, self._keys.authenticate))
         router = detector.app.create_router(
-            self.store, self._producer, self._ground.topics, self._keys.authenticate, self._keys.project_exists, self._clock
+            self.store,
+            self._producer,
+            self._ground.topics,
+            self._keys.authenticate,
+            self._keys.project_exists,
+            self._clock,
+            self._arrived,
         )
         app.include_router(detector.rulebook_routes.create_schema_router())
         app.include_router(router)
+
+    def _arrived(self, project: str) -> list[EventName]:
+        return [
+            EventName(each.type, each.name, each.number, each.first_seen, each.last_seen)
+            for each in self._keys.store.arrived(project)
+        ]
 
     def check(self) -> dict[str, Any]:
         with self._one_asks:

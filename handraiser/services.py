@@ -98,7 +98,7 @@ async def _live(name: str, ground: Ground, keys: Keys, listener: socket.socket) 
 
 def _ingest(ground: Ground, keys: Keys) -> Service:
     room = IngestRoom(ground, keys)
-    return Service(room.add_routes, room.check, leave=[room.close])
+    return Service(room.add_routes, room.check, run=[room.arrivals.keep_flushing], leave=[room.close])
 
 
 def _detector(ground: Ground, keys: Keys) -> Service:

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from ingest import metrics
 from ingest.admin import create_admin_router
+from ingest.arrivals import Arrivals
 from ingest.batcher import Batcher, BusyError
 from ingest.core.rejection import RequestError
 from ingest.core.routes import ROUTES, Route
@@ -65,14 +66,19 @@ class _RawRoute(APIRoute):
         return endpoint
 
 
-def add_event_routes(
-    app: FastAPI, keys: KeyRing, batcher: Batcher, clock: Clock, new_id: Callable[[], str] | None = None
+def add_event_routes(  # noqa: PLR0913, PLR0917 - what its routes have to do with
+    app: FastAPI,
+    keys: KeyRing,
+    batcher: Batcher,
+    arrivals: Arrivals,
+    clock: Clock,
+    new_id: Callable[[], str] | None = None,
 ) -> None:
     """The event routes, with and without a trailing slash, the end of an import, and what SDKs ask for before they send.
 
     `new_id` gives a random id at each call.
     """
-    intake = Intake(keys, batcher, clock, new_id or _random_id)
+    intake = Intake(keys, batcher, arrivals, clock, new_id or _random_id)
     handlers = {path: _handler(intake, batcher, clock, route) for path, route in ROUTES.items()}
     router = _router(handlers)
     add_import_end(router, keys, batcher)

@@ -1,6 +1,7 @@
 """One HTTP request in; its events, and what was wrong with some, durably in the log before this returns."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from fastapi import Request
 from contracts.messages import EventType
 from ingest import metrics
 from ingest.access import IMPORT_HEADER, check_may_import, find_key
+from ingest.arrivals import Arrivals
 from ingest.batcher import Batcher, BusyError
+from ingest.core.arrived import Named, counted
 from ingest.core.browser_form import unwrapped
 from ingest.core.dialect import Answer, Sent
 from ingest.core.normalise import TYPES, Arrival, normalise
@@ -58,16 +61,24 @@ class Judged:
     rejected: Sequence[str]
     """Their codes."""
     traits_dropped: int
+    arrived: Counter[Named]
 
 
 class Intake:
     """`new_id` gives a random id at each call."""
 
-    def __init__(
-        self, keys: KeyRing, batcher: Batcher, clock: Clock, new_id: Callable[[], str], body_s_max: float = BODY_S_MAX
+    def __init__(  # noqa: PLR0913, PLR0917 - what a request has to do with
+        self,
+        keys: KeyRing,
+        batcher: Batcher,
+        arrivals: Arrivals,
+        clock: Clock,
+        new_id: Callable[[], str],
+        body_s_max: float = BODY_S_MAX,
     ) -> None:
         self._keys = keys
         self._batcher = batcher
+        self._arrivals = arrivals
         self._clock = clock
         self._new_id = new_id
         self._body_s_max = body_s_max
@@ -145,7 +156,9 @@ class Intake:
         letters = [dead_letter(rejection, origin, self._new_id()) for rejection in done.rejections]
         lines = place(done.events, letters, self._batcher.partitions)
         answer = route.dialect.answer(done.events, done.rejections)
-        return Judged(lines, answer, len(done.events), [each.code for each in done.rejections], done.traits_dropped)
+        return Judged(
+            lines, answer, len(done.events), [each.code for each in done.rejections], done.traits_dropped, counted(done.events)
+        )
 
     def _check_pace(self, key: StoredWriteKey, sent: Sent, route: Route) -> None:
         """Raises ApiError 429 (503 where that would lose events) `too_fast`."""
@@ -162,6 +175,7 @@ class Intake:
         work.accepted, work.rejected = judged.accepted, len(judged.rejected)
         self._batcher.traffic.record(self._clock(), work.accepted, work.rejected)
         metrics.EVENTS.inc(work.accepted)
+        self._arrivals.count(judged.arrived)
         if judged.traits_dropped:
             metrics.TRAITS_DROPPED.inc(judged.traits_dropped)
         for code in judged.rejected:

@@ -1,16 +1,19 @@
-"""Projects, write keys and API keys: the only toucher of ingest's tables. Blocks; async callers go through a thread."""
+"""Projects, keys, and which events arrive: the only toucher of ingest's tables. Blocks; async callers go through a thread."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from contracts.messages import Trust
+from ingest.core.arrived import Named
 from ingest.core.credential import NewKey
 from ingest.core.project import AS_MADE, ProjectSettings
-from ingest.tables import api_keys, projects, write_keys
+from ingest.tables import api_keys, arrived, projects, write_keys
 
 
 class ProjectExistsError(Exception):
@@ -65,6 +68,17 @@ class StoredApiKey:
     label: str
     created_at: int
     revoked_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """How often events of a name came, and when they did first and last. `name`: the empty text for what has none."""
+
+    type: str
+    name: str
+    number: int
+    first_seen: int
+    last_seen: int
 
 
 class IngestStore:
@@ -158,6 +172,27 @@ class IngestStore:
             changed = tx.execute(api_keys.update().where(mine).values(revoked_at=sa.func.coalesce(api_keys.c.revoked_at, now)))
         if changed.rowcount == 0:
             raise UnknownKeyError(key_id)
+
+    def arrived_names(self, of: Iterable[str]) -> set[Named]:
+        """Those of the projects `of` that have a row."""
+        query = sa.select(arrived.c.project, arrived.c.type, arrived.c.name).where(arrived.c.project.in_(list(of)))
+        with self._engine.connect() as tx:
+            return {Named(*row) for row in tx.execute(query)}
+
+    def add_arrived(self, counts: Counter[Named], now: int) -> None:
+        """Add to what is there."""
+        rows = [{**named._asdict(), "number": n, "first_seen": now, "last_seen": now} for named, n in sorted(counts.items())]
+        insert = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(arrived)
+        new = insert.excluded
+        with self._engine.begin() as tx:
+            more = {"number": arrived.c.number + new.number, "last_seen": new.last_seen}
+            tx.execute(insert.on_conflict_do_update(index_elements=["project", "type", "name"], set_=more), rows)
+
+    def arrived(self, project: str) -> list[Arrived]:
+        query = sa.select(arrived).where(arrived.c.project == project)
+        with self._engine.connect() as tx:
+            rows = tx.execute(query)
+            return [Arrived(row.type, row.name, row.number, row.first_seen, row.last_seen) for row in rows]
 
 
 def _settings(text: str) -> ProjectSettings:

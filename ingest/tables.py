@@ -1,4 +1,4 @@
-"""Ingest's tables: projects and their keys. Times are epoch ms; only `ingest.store` and the migrations read this."""
+"""Ingest's tables. Times are epoch ms; only `ingest.store` and the migrations read this."""
 
 import sqlalchemy as sa
 
@@ -36,4 +36,15 @@ api_keys = sa.Table(
     sa.Column("label", sa.Text, nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("revoked_at", sa.BigInteger),
+)
+
+arrived = sa.Table(
+    "arrived",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("type", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("first_seen", sa.BigInteger, nullable=False),
+    sa.Column("last_seen", sa.BigInteger, nullable=False),
 )

@@ -19,7 +19,7 @@ def events(project: Project = None, data: Data = None, json: Json = False) -> No
         print_json({"project": name, **answer})
         return
     if not answer["data"]:
-        say(f"No event of {name} has been folded yet.")
+        say(f"No event of {name} has arrived yet.")
         return
     print_table(
         ["EVENT", "TYPE", "COUNT", "FIRST SEEN", "LAST SEEN", "MAPPED"],

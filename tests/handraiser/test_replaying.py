@@ -100,3 +100,18 @@ def test_what_found_no_account_looks_for_it_again_and_may_fail_again(product: Pr
 def cli(product: Product, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "handraiser", *words, "--data", str(product.data)]
     return subprocess.run(command, env=product.environment, capture_output=True, text=True, check=True)
+
+
+def test_what_arrives_is_in_the_inventory_within_two_seconds_though_nobody_knows_whose_it_is(product: Product) -> None:
+    key = product.create_project("shop")
+    product.apply(RULEBOOK)
+    product.send(key, [{"type": "track", "anonymousId": "x", "event": "Pingd"}] * 3)
+    started = time.monotonic()
+
+    def row() -> Any:
+        rows = product.api("detector", "GET", "/v1/event-names", params={"project": "shop"})["data"]
+        return rows and rows[0]
+
+    seen = wait_until("counted", row, 10)
+    assert time.monotonic() - started < 2
+    assert (seen["name"], seen["count"], seen["mapped"], seen["suggestion"]) == ("Pingd", 3, False, "pinged")

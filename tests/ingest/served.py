@@ -15,6 +15,7 @@ from contracts.messages import DEAD_LETTERS, EVENTS, UNATTRIBUTED, DeadLetter, T
 from eventlog.log_embedded import EmbeddedLog
 from eventlog.port import Entry, Producer, Topic
 from ingest.app import add_event_routes, create_admin_router
+from ingest.arrivals import Arrivals
 from ingest.batcher import Batcher
 from ingest.core.credential import make_key
 from ingest.cors import CorsAnswers
@@ -87,6 +88,7 @@ class Served:
         self.store = IngestStore(self.engine)
         self.keys = KeyRing(self.store, lambda: self.now)
         self.batcher = Batcher(self.producer, {name: state.partitions for name, state in states.items()}, durable_s=30)
+        self.arrivals = Arrivals(self.store, lambda: self.now)
         self.store.create_project("acme", NOW)
         self.key = self._add_key("server")
         self.other_key = self._add_key("server")
@@ -107,7 +109,7 @@ class Served:
     def _app(self) -> FastAPI:
         app = FastAPI(redirect_slashes=False)
         install_error_answers(app)
-        add_event_routes(app, self.keys, self.batcher, lambda: self.now)
+        add_event_routes(app, self.keys, self.batcher, self.arrivals, lambda: self.now)
         app.include_router(create_admin_router(self.store, self.keys, self.keys.api_key, lambda: self.now))
         self.app = app
         return app

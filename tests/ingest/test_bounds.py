@@ -72,7 +72,7 @@ async def test_a_body_that_does_not_arrive_is_given_up(served: Served) -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    intake = Intake(served.keys, served.batcher, lambda: served.now, lambda: "id", body_s_max=0.01)
+    intake = Intake(served.keys, served.batcher, served.arrivals, lambda: served.now, lambda: "id", body_s_max=0.01)
     request = Request({"type": "http", "method": "POST", "headers": [], "query_string": b""}, receive)
     with pytest.raises(ApiError) as given_up:
         await intake.take(request, ROUTES["/v1/batch"], Work("/v1/batch"))

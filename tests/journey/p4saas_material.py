@@ -33,6 +33,7 @@ measures:
   exports_lately: {{count: export_data, window: {burst_window}s}}
 rules:
   limit: {{at: [80%, 100%], cooldown: {cooldown}s}}
+  limit-soon: {{when: [exports_lately < 0]}}   # the independent program has no forecast
   onboarded: {{when: [onboarding.done], cooldown: {cooldown}s}}
   burst:
     family: usage_growth
