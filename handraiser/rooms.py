@@ -25,6 +25,8 @@ from eventlog.port import Producer
 from handraiser.backtest.jobs import Backtests
 from handraiser.backtest.routes import create_router as create_backtest_router
 from handraiser.errors import CommandError
+from handraiser.event_path import EventPaths
+from handraiser.event_path import create_router as create_path_router
 from handraiser.ground import Ground
 from handraiser.locks import only_one
 from handraiser.replaying import Replayer
@@ -122,6 +124,8 @@ class DetectorApi:
         partitions = {name: state.partitions for name, state in self._ground.topics.items()}
         replayer = Replayer(self.store, self._producer, self._keys.ring, partitions, self._clock)
         app.include_router(create_replay_router(replayer, self._keys.authenticate))
+        paths = EventPaths(self._ground.log, self.store, open_database(self._ground.settings, "notifier"))
+        app.include_router(create_path_router(paths, self._keys.authenticate))
         router = detector.app.create_router(
             self.store,
             self._producer,

@@ -1,4 +1,4 @@
-"""Dead letters once more, through the product: what was mended goes through with its own id and time, once."""
+"""What became of one event: its way, its place in the inventory, and its dead letter replayed, through the product."""
 
 import subprocess
 import sys
@@ -14,6 +14,7 @@ from detector.shapes import iso
 from eventlog.log_embedded import EmbeddedLog
 from tests.ingest.served import Reader
 from tests.journey.product import Product, wait_until
+from tests.journey.receiver import Receiver
 
 RULEBOOK = """\
 project: shop
@@ -115,3 +116,34 @@ def test_what_arrives_is_in_the_inventory_within_two_seconds_though_nobody_knows
     seen = wait_until("counted", row, 10)
     assert time.monotonic() - started < 2
     assert (seen["name"], seen["count"], seen["mapped"], seen["suggestion"]) == ("Pingd", 3, False, "pinged")
+
+
+def codes(product: Product, message_id: str) -> list[str]:
+    path = product.api("detector", "GET", f"/v1/events/{message_id}", params={"project": "shop"})
+    return [step["code"] for step in path["steps"]]
+
+
+def test_the_way_of_one_event_is_told_from_request_to_webhook_or_to_the_reason(product: Product) -> None:
+    receiver = Receiver()
+    key = product.create_project("shop")
+    product.apply(RULEBOOK)
+    receiver.secret = product.add_endpoint("shop", receiver.url)
+    try:
+        group = {"type": "group", "userId": "ada", "groupId": "bolt", "messageId": "g1"}
+        ping = {"type": "track", "userId": "ada", "event": "Pinged", "messageId": "p1"}
+        product.send(key, [group, ping])
+        assert receiver.wait(lambda r: bool(r.messages), 20)
+        product.settle(20)
+        product.send(key, [ping, {**ping, "messageId": "p2", "event": "Other"}])
+        product.send(key, [{**ping, "userId": "eve", "messageId": "q1"}, {**ping, "messageId": "bad", "timestamp": "soon"}])
+        product.settle(20)
+        assert codes(product, "p1") == ["received", "copy", "attributed", "attributed", "lead.created", "delivery_delivered"]
+        assert codes(product, "p2") == ["received", "attributed", "no_lead_event"]
+        assert codes(product, "q1") == ["received", "waits_for_account"]
+        assert codes(product, "bad") == ["rejected"]
+        assert codes(product, "never/was@here") == ["not_found"]
+        said = cli(product, "event", "p1").stdout
+        assert "Pinged of person ada, no account named" in said
+        assert "Webhook to" in said
+    finally:
+        receiver.close()
