@@ -59,10 +59,8 @@ class EventPaths:
         looked = _Looked(self._log, project, message_id)
         steps = [*self._arrivals(looked), *self._outcome(looked)]
         if not steps:
-            newest = "" if looked.whole else f" among the newest {RECORDS_MAX:,} records of each topic"
-            steps = [
-                Step(code="not_found", at=None, text=f"No event with this id is in the log{newest}. Was it answered with 200?")
-            ]
+            where = "in the log" if looked.whole else f"among the newest {RECORDS_MAX:,} records of each topic"
+            steps = [Step(code="not_found", at=None, text=f"No event with this id is {where}. Was it answered with 200?")]
         return EventPath(id=message_id, project=project, steps=steps, looked_at=looked.records, whole=looked.whole)
 
     def _arrivals(self, looked: "_Looked") -> Iterator[Step]:
@@ -96,10 +94,7 @@ class EventPaths:
                 return
         positions = {standing.partition: standing.next_offset for standing in self._store.checkpoints.standings()}
         judged = [record for record, _ in looked.events if record.topic == EVENTS]
-        behind = [
-            record for record in judged if positions.get(TopicPartition(record.topic, record.partition), 0) <= record.offset
-        ]
-        if judged and len(behind) == len(judged):
+        if judged and all(positions.get(TopicPartition(each.topic, each.partition), 0) <= each.offset for each in judged):
             yield Step(code="waits_for_detector", at=None, text="The detector has not come to it yet: see its lag in /health.")
             return
         told = list(self._told(looked, accounts))
@@ -131,9 +126,7 @@ class EventPaths:
         for account in accounts:
             for lead in self._store.leads.newest(looked.project, account, LEADS_MAX):
                 for event in self._store.leads.events(lead.lead_id):
-                    cited = looked.message_id in {
-                        m for line in event.data.get("evidence", []) for m in line.get("message_ids", [])
-                    }
+                    cited = any(looked.message_id in line.get("message_ids", ()) for line in event.data.get("evidence", ()))
                     if cited or (event.place.topic, event.place.partition, event.place.offset) in places:
                         found.append(event)
         fates = notifier.store_deliveries.fates(self._deliveries, [event.id for event in found])

@@ -118,13 +118,14 @@ class DetectorApi:
         self._ends = ground.log.consumer(DETECTOR_TOPICS)
         self._one_asks = threading.Lock()
         self._backtests = Backtests(ground.settings.data)
+        self._deliveries = open_database(ground.settings, "notifier")
 
     def add_routes(self, app: FastAPI) -> None:
         app.include_router(create_backtest_router(self._backtests, self._keys.authenticate))
         partitions = {name: state.partitions for name, state in self._ground.topics.items()}
         replayer = Replayer(self.store, self._producer, self._keys.ring, partitions, self._clock)
         app.include_router(create_replay_router(replayer, self._keys.authenticate))
-        paths = EventPaths(self._ground.log, self.store, open_database(self._ground.settings, "notifier"))
+        paths = EventPaths(self._ground.log, self.store, self._deliveries)
         app.include_router(create_path_router(paths, self._keys.authenticate))
         router = detector.app.create_router(
             self.store,
@@ -151,6 +152,7 @@ class DetectorApi:
     def close(self) -> None:
         self._backtests.close()
         self._ends.close()
+        self._deliveries.dispose()
 
 
 class NotifierRoom:
