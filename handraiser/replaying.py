@@ -15,6 +15,7 @@ from contracts.codec import encode_event, encode_frames
 from contracts.messages import UNATTRIBUTED, DeadLetter, EventType, RecordKind, UsageEvent
 from contracts.partition import partition_of
 from detector.store import DetectorStore
+from detector.store.letters import StoredLetter
 from eventlog.port import Entry, LogError, Producer
 from ingest.core.envelope import Envelope
 from ingest.core.normalise import TYPES, Arrival, normalise
@@ -74,7 +75,7 @@ class Replayer:
         """Up to LETTERS_MAX of them. Raises LogError: none of these is replayed."""
         found = self._letters.to_replay(asked.project, asked.code, asked.ids, asked.cursor, LETTERS_MAX)
         lines: Lines = {}
-        done: list[str] = []
+        done: list[StoredLetter] = []
         refused: list[DeadLetter] = []
         cut = 0
         for stored in found:
@@ -85,7 +86,7 @@ class Replayer:
             if isinstance(outcome, DeadLetter):
                 refused.append(outcome)
             else:
-                done.append(stored.letter.id)
+                done.append(stored)
                 for target, of_target in outcome.items():
                     lines.setdefault(target, []).extend(of_target)
         entries = [

@@ -12,6 +12,7 @@ from detector.changes import Buried
 from detector.store.bulk import insert
 
 _LETTER = list(DeadLetter.__struct_fields__)
+_STATE = [tables.dead_letters.c[name] for name in ("replayed_at", "topic", "partition", "offset")]
 _COLUMNS = [tables.dead_letters.c[name] for name in _LETTER]
 
 
@@ -22,6 +23,8 @@ class StoredLetter:
     seq: int
     letter: DeadLetter
     replayed_at: int | None = None
+    place: tuple[str, int, int] = ("", -1, -1)
+    """Topic, partition and offset of the record that it came of last."""
 
 
 class DeadLetters:
@@ -33,7 +36,7 @@ class DeadLetters:
     ) -> list[StoredLetter]:
         """Newest first; those with a `seq` below `before`."""
         c = tables.dead_letters.c
-        query = sa.select(c.seq, *_COLUMNS, c.replayed_at).order_by(c.seq.desc()).limit(limit)
+        query = sa.select(c.seq, *_COLUMNS, *_STATE).order_by(c.seq.desc()).limit(limit)
         for column, value in ((c.project, project), (c.code, code)):
             if value is not None:
                 query = query.where(column == value)
@@ -44,29 +47,30 @@ class DeadLetters:
     def since(self, seq: int, limit: int = 1000) -> list[StoredLetter]:
         """Those stored after `seq`, oldest first."""
         c = tables.dead_letters.c
-        return self._read(sa.select(c.seq, *_COLUMNS, c.replayed_at).where(c.seq > seq).order_by(c.seq).limit(limit))
+        return self._read(sa.select(c.seq, *_COLUMNS, *_STATE).where(c.seq > seq).order_by(c.seq).limit(limit))
 
     def get(self, letter_id: str) -> StoredLetter | None:
         c = tables.dead_letters.c
-        found = self._read(sa.select(c.seq, *_COLUMNS, c.replayed_at).where(c.id == letter_id))
+        found = self._read(sa.select(c.seq, *_COLUMNS, *_STATE).where(c.id == letter_id))
         return found[0] if found else None
 
     def to_replay(self, project: str, code: str | None, ids: Sequence[str] | None, after: int, most: int) -> list[StoredLetter]:
         """Those that were not replayed yet, with a `seq` beyond `after`, oldest first."""
         c = tables.dead_letters.c
-        query = sa.select(c.seq, *_COLUMNS, c.replayed_at).where(c.project == project, c.replayed_at.is_(None), c.seq > after)
+        query = sa.select(c.seq, *_COLUMNS, *_STATE).where(c.project == project, c.replayed_at.is_(None), c.seq > after)
         if code is not None:
             query = query.where(c.code == code)
         if ids is not None:
             query = query.where(c.id.in_(ids))
         return self._read(query.order_by(c.seq).limit(most))
 
-    def replayed(self, ids: Sequence[str], refused: Sequence[DeadLetter], now: int) -> None:
-        """The events of `ids` are in the log; `refused` are still none, for the reasons that they say."""
+    def replayed(self, done: Sequence[StoredLetter], refused: Sequence[DeadLetter], now: int) -> None:
+        """The events of `done` are in the log, and may have failed again already; `refused` are still none, and say why."""
         table = tables.dead_letters
         with self._engine.begin() as tx:
-            if ids:
-                tx.execute(sa.update(table).where(table.c.id.in_(ids)).values(replayed_at=now))
+            for each in done:
+                mine = sa.tuple_(table.c.id, table.c.topic, table.c.partition, table.c.offset) == (each.letter.id, *each.place)
+                tx.execute(sa.update(table).where(mine).values(replayed_at=now))
             for letter in refused:
                 why = {"code": letter.code, "message": letter.message, "field": letter.field}
                 tx.execute(sa.update(table).where(table.c.id == letter.id).values(why))
@@ -87,14 +91,17 @@ class DeadLetters:
     def _read(self, query: sa.Select[Any]) -> list[StoredLetter]:
         with self._engine.connect() as tx:
             rows = tx.execute(query).all()
-        return [StoredLetter(row[0], DeadLetter(**dict(zip(_LETTER, row[1:-1], strict=True))), row[-1]) for row in rows]
+        letters = [DeadLetter(**dict(zip(_LETTER, row[1 : 1 + len(_LETTER)], strict=True))) for row in rows]
+        return [
+            StoredLetter(row.seq, letter, row.replayed_at, (row.topic, row.partition, row.offset))
+            for row, letter in zip(rows, letters, strict=True)
+        ]
 
 
 _AGAIN = (
     "ON CONFLICT (id) DO UPDATE SET replayed_at = NULL, "
     'topic = excluded.topic, partition = excluded.partition, "offset" = excluded."offset" '
-    "WHERE dead_letters.replayed_at IS NOT NULL AND "
-    '(dead_letters.topic, dead_letters.partition, dead_letters."offset") '
+    'WHERE (dead_letters.topic, dead_letters.partition, dead_letters."offset") '
     '<> (excluded.topic, excluded.partition, excluded."offset")'
 )
 
@@ -102,7 +109,7 @@ _AGAIN = (
 def write_dead_letters(tx: sa.Connection, buried: Sequence[Buried]) -> None:
     """Append; a letter that is already there is kept as it is (ingest may append one twice, and its id says so).
 
-    One that was replayed, and comes of another record, has failed again.
+    One that comes of another record has failed again.
     """
     once = {each.letter.id: each for each in buried}.values()
     rows = [(*(getattr(b.letter, name) for name in _LETTER), b.partition.topic, b.partition.partition, b.offset) for b in once]
