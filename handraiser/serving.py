@@ -4,23 +4,27 @@ import asyncio
 import errno
 import logging
 import os
+import resource
 import signal
 import socket
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from handraiser.errors import CommandError
+from handraiser.protocol import BoundedProtocol
 
 FINISH_S_MAX = 10
 """Requests that were begun get this long when the process is told to stop."""
 LEAVE_S = 25.0
 """Told to stop, a process leaves within this time, whatever hangs (a database, say). Service managers kill after 30 s."""
 BACKLOG = 2048
+KEEP_ALIVE_S = 75
+"""Longer than load balancers keep a connection that they may use again: 60 s, most of them."""
 
 logger = logging.getLogger("handraiser")
 
@@ -58,20 +62,29 @@ def port_of(listener: socket.socket) -> int:
 
 
 def web_server(app: ASGIApp) -> Server:
+    _allow_connections()
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # that it starts and stops is in our own lines
     config = uvicorn.Config(
         cast("Any", app),  # uvicorn has its own words for what Starlette calls an ASGIApp
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=FINISH_S_MAX,
     )
     return Server(config)
+
+
+def _allow_connections() -> None:
+    """As many open files as this user may have: each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # where the system says no after all, what there is must do
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

@@ -1,0 +1,151 @@
+"""Connections of strangers: slow, endless, malformed, idle by the thousand. The others are served meanwhile."""
+
+import json
+import resource
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from handraiser.protocol import HEAD_BYTES_MAX, HEADERS_S_MAX
+from tests.journey.product import Product
+
+IDLE = 10_000
+TRACK = b'{"userId":"ada","event":"Sent","messageId":"m"}'
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    product = Product(tmp_path_factory.mktemp("strangers") / "data")
+    product.start()
+    yield product
+    product.close()
+
+
+@pytest.fixture(scope="module")
+def key(product: Product) -> str:
+    return product.create_project("shop")
+
+
+def connect(product: Product) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", product.processes["up"].port), timeout=HEADERS_S_MAX + 10)
+
+
+def answer(connection: socket.socket) -> tuple[int, bytes]:
+    """Status and body of all that comes until the other side ends it."""
+    said = b""
+    while part := connection.recv(65536):
+        said += part
+    head, _, body = said.partition(b"\r\n\r\n")
+    return int(head.split()[1]), body
+
+
+def rss_mb(product: Product) -> float:
+    status = Path(f"/proc/{product.processes['up'].pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def is_served(product: Product, key: str) -> bool:
+    return product.send(key, [{"type": "track", "userId": "ada", "event": "Sent"}]).status_code == 200
+
+
+@pytest.mark.parametrize("first", [b"", b"POST /v1/track HTTP/1.1\r\nHost: x\r\nX-A"])
+def test_headers_that_do_not_come_are_given_up(product: Product, first: bytes) -> None:
+    with connect(product) as connection:
+        started = time.monotonic()
+        connection.sendall(first)
+        status, body = answer(connection)
+        assert (status, json.loads(body)["code"]) == (408, "headers_too_slow")
+        assert HEADERS_S_MAX - 1 < time.monotonic() - started < HEADERS_S_MAX + 5
+
+
+def test_headers_that_drip_get_no_more_time(product: Product, key: str) -> None:
+    with connect(product) as connection:
+        connection.sendall(b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n")  # a request before it: the clock begins anew, once
+        assert b"200" in connection.recv(65536)
+        started = time.monotonic()
+        connection.settimeout(0.5)
+        said = b""
+        while time.monotonic() - started < HEADERS_S_MAX + 5 and not said:
+            connection.sendall(b"G" if time.monotonic() - started < 0.2 else b"E")
+            try:
+                said = connection.recv(65536)
+            except TimeoutError:
+                continue
+        assert b"headers_too_slow" in said or b"invalid_http" in said
+        assert is_served(product, key)
+
+
+@pytest.mark.parametrize("shape", ["one long line", "many lines", "a long address"])
+def test_headers_are_bounded(product: Product, shape: str) -> None:
+    head = {
+        "one long line": b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 2 * HEAD_BYTES_MAX,
+        "many lines": b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: a\r\n" * HEAD_BYTES_MAX + b"\r\n",
+        "a long address": b"GET /" + b"a" * 2 * HEAD_BYTES_MAX + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    }[shape]
+    with connect(product) as connection:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(head)
+        try:
+            status, body = answer(connection)
+        except ConnectionResetError:  # the answer came while we were still sending
+            return
+        assert (status, json.loads(body)["code"]) == (431, "headers_too_big")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"NOT HTTP AT ALL\r\n\r\n",
+        b"POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+        b"POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n123456",
+        b"POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /v1/track HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST /v1/track HTTP/1.1\r\nHost : x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: a\x00b\r\n\r\n",
+        b"GET  HTTP/9.9\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_or_two_things_at_once_is_refused(product: Product, key: str, request_: bytes) -> None:
+    with connect(product) as connection:
+        connection.sendall(request_)
+        connection.shutdown(socket.SHUT_WR)
+        status, body = answer(connection)
+    assert 400 <= status < 500
+    assert b"HTTP/1.1 2" not in body, "nothing behind it is taken for a request"
+    assert is_served(product, key)
+
+
+def test_a_body_whose_other_half_never_comes_harms_nobody(product: Product, key: str) -> None:
+    with connect(product) as connection:
+        head = b"POST /v1/track HTTP/1.1\r\nHost: x\r\nX-Write-Key: %s\r\nContent-Length: 500\r\n\r\n" % key.encode()
+        connection.sendall(head + TRACK)
+        connection.shutdown(socket.SHUT_WR)
+        time.sleep(0.2)
+        assert is_served(product, key)
+
+
+@pytest.mark.timeout(180)
+def test_thousands_of_idle_connections_cost_little_and_end(product: Product, key: str) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    count = min(IDLE, hard - 1_000)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    before, idle = rss_mb(product), []
+    try:
+        for _ in range(count):
+            idle.append(socket.create_connection(("127.0.0.1", product.processes["up"].port), timeout=10))
+        assert is_served(product, key)
+        grown = rss_mb(product) - before
+        print(f"{count:,} idle connections: {grown:.0f} MB")
+        assert grown < 200
+        time.sleep(HEADERS_S_MAX + 3)
+        assert all(connection.recv(15).startswith(b"HTTP/1.1 408") for connection in idle[:: max(1, count // 50)])
+        assert is_served(product, key)
+    finally:
+        for connection in idle:
+            connection.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
