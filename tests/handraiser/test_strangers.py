@@ -101,7 +101,7 @@ def test_headers_are_bounded(product: Product, shape: str) -> None:
     [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"NOT HTTP AT ALL\r\n\r\n",
-        b"POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+        b"POST /v1/m HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
         b"POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n123456",
         b"POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
         b"POST /v1/track HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
@@ -134,10 +134,11 @@ def test_thousands_of_idle_connections_cost_little_and_end(product: Product, key
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     count = min(IDLE, hard - 1_000)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    before, idle = rss_mb(product), []
+    before = rss_mb(product)
+    idle: list[socket.socket] = []
     try:
-        for _ in range(count):
-            idle.append(socket.create_connection(("127.0.0.1", product.processes["up"].port), timeout=10))
+        address = "127.0.0.1", product.processes["up"].port
+        idle += [socket.create_connection(address, timeout=10) for _ in range(count)]
         assert is_served(product, key)
         grown = rss_mb(product) - before
         print(f"{count:,} idle connections: {grown:.0f} MB")
