@@ -11,8 +11,8 @@ import msgspec
 EVENTS = "events"
 """Usage events that name their account, keyed by account; rulebook records, ends of backfills, ends of imports."""
 UNATTRIBUTED = "unattributed"
-"""Usage events keyed by person: those without an account, and every group, identify and alias; rulebook records, ticks, ends of
-imports."""
+"""Usage events keyed by person: those without an account, and every group, identify and alias (that of a person and of an id
+that they left behind by each of both); rulebook records, ticks, ends of imports."""
 DEAD_LETTERS = "dead-letters"
 """What ingest could not use, kept whole; keyed by project."""
 LEAD_EVENTS = "lead-events"
@@ -44,6 +44,8 @@ class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     anonymous: str | None = None
     previous: str | None = None
     """The id that an alias leaves behind."""
+    link: str | None = None
+    """The person that `anonymous` turned out to be: of an identify or alias, in the copy of it that is keyed by that id."""
     original_timestamp: int | None = None
     """As the client said it. None: the client gave no time."""
     sent_at: int | None = None

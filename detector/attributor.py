@@ -1,10 +1,10 @@
 """Events of `unattributed` in; with their account they go out to `events`; memberships learnt, the rest held or buried."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from contracts.codec import encode_event, encode_frames
-from contracts.messages import EVENTS, RecordKind, UsageEvent
+from contracts.messages import EVENTS, UNATTRIBUTED, RecordKind, UsageEvent
 from contracts.partition import partition_of
 from detector.agenda import Agenda
 from detector.cache import Cache
@@ -14,12 +14,14 @@ from detector.core.attribution import (
     Forward,
     Hold,
     Person,
-    Refuse,
+    Relink,
+    Settled,
     attribute,
     expire_held,
     join,
     joins,
     learn_address,
+    learn_link,
     one_too_many,
     says_address,
     settle_held,
@@ -43,18 +45,18 @@ _Key = tuple[str, str]
 
 def _size(person: Person) -> int:
     held = sum(1_000 + len(h.event.properties) + len(h.event.traits) + len(h.event.context) for h in person.held.values())
-    return 400 + 120 * len(person.memberships) + 100 * len(person.domains) + held
+    return 400 + 120 * len(person.memberships) + 100 * (len(person.domains) + len(person.links)) + held
 
 
 class Attributor:
     """The shell around `detector.core.attribution`: loads people, applies decisions, collects what is to be written."""
 
-    def __init__(self, store: People, partitions: int, bytes_max: int = BYTES_MAX) -> None:
-        """`partitions`: of the topic `events`."""
+    def __init__(self, store: People, partitions: Mapping[str, int], bytes_max: int = BYTES_MAX) -> None:
+        """`partitions`: how many each topic has."""
         self._store = store
         self._partitions = partitions
         self._people: Cache[_Key, Person] = Cache(bytes_max, _size)
-        self._forwarded: dict[tuple[TopicPartition, int], list[bytes]] = defaultdict(list)
+        self._forwarded: dict[tuple[TopicPartition, TopicPartition], list[bytes]] = defaultdict(list)
 
     def acquire(self, partition: Partition) -> None:
         """Load who waits in the partition."""
@@ -75,6 +77,11 @@ class Attributor:
         """One event of the record at `offset`."""
         key = (event.project, who(event))
         person = self._person(key)
+        if event.link is not None:
+            if learn_link(person, event):
+                changes.links[key] = person.links
+                self._learnt(partition, offset, key, changes)
+            return
         ways = _ways(partition, event.project)
         if "domain" in ways and says_address(event) and learn_address(person, event):
             changes.domains[key] = person.domains
@@ -100,7 +107,7 @@ class Attributor:
             reach("attributor.forward.before")
         for (source, target), lines in self._forwarded.items():
             for value in encode_frames(RecordKind.EVENTS, lines):
-                changes.outbox.append(OutboxRow(source.topic, source.partition, EVENTS, target, value))
+                changes.outbox.append(OutboxRow(source.topic, source.partition, *target, value))
         self._forwarded = defaultdict(list)
         self._people.close()
 
@@ -139,7 +146,7 @@ class Attributor:
         for decision in settle_held(person, _ways(partition, key[0])):
             self._settled(partition, offset, decision, changes)
 
-    def _settled(self, partition: Partition, offset: int, decision: Forward | Refuse, changes: Changes) -> None:
+    def _settled(self, partition: Partition, offset: int, decision: Settled, changes: Changes) -> None:
         self._apply(partition, offset, decision, changes)
         _release(partition, decision.events[0] if isinstance(decision, Forward) else decision.event, changes)
 
@@ -152,14 +159,19 @@ class Attributor:
             changes.held[_held_key(event)] = HeldEvent(partition.at, who(event), decision.held.until, event)
         elif isinstance(decision, Forward):
             for event in decision.events:
-                target = partition_of(event.project, event.account or "", self._partitions)
-                line = encode_event(event)
-                changes.made += len(line)
-                self._forwarded[partition.at, target].append(line)
+                self._forward(partition, EVENTS, event, event.account or "", changes)
+        elif isinstance(decision, Relink):
+            self._forward(partition, UNATTRIBUTED, decision.event, who(decision.event), changes)
         else:
             letter = unusable(decision.event, decision.code, decision.message)
             changes.made += letter.size
             changes.dead_letters.append(Buried(letter, partition.at, offset))
+
+    def _forward(self, partition: Partition, topic: str, event: UsageEvent, key: str, changes: Changes) -> None:
+        line = encode_event(event)
+        changes.made += len(line)
+        target = TopicPartition(topic, partition_of(event.project, key, self._partitions[topic]))
+        self._forwarded[partition.at, target].append(line)
 
     def _schedule(self, partition: Partition, key: _Key, person: Person) -> None:
         due = person.due

@@ -145,6 +145,14 @@ class DomainsRow(NamedTuple):
     said: str
 
 
+class LinksRow(NamedTuple):
+    """`said`: JSON, [[time, person], …]."""
+
+    project: str
+    anonymous: str
+    said: str
+
+
 class MembershipRow(NamedTuple):
     project: str
     person: str
@@ -194,6 +202,8 @@ class Changes:
     memberships: dict[tuple[str, str, str], int] = field(default_factory=dict)
     domains: dict[tuple[str, str], list[tuple[int, str]]] = field(default_factory=dict)
     """(project, person) -> the domains of their e-mail addresses, by time."""
+    links: dict[tuple[str, str], list[tuple[int, str]]] = field(default_factory=dict)
+    """(project, anonymous id) -> the people that it turned out to be, by time."""
     held: dict[HeldKey, HeldEvent] = field(default_factory=dict)
     released: set[HeldKey] = field(default_factory=set)
     made: int = 0

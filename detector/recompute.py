@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from contracts.messages import EVENTS, Command, Place, UsageEvent
+from contracts.messages import EVENTS, UNATTRIBUTED, Command, Place, UsageEvent
 from detector.agenda import Key
 from detector.attributor import Attributor
 from detector.backfill import Backfill
@@ -105,7 +105,7 @@ class Recompute:
         `of_events`: how many partitions the topic has.
         """
         folding = Narrowed(scratch, seen_key, scope, of_events)
-        self._compute = Compute(programs, folding, Attributor(scratch.people, 1))
+        self._compute = Compute(programs, folding, Attributor(scratch.people, {EVENTS: 1, UNATTRIBUTED: 1}))
         self._backfilling = Backfilling(log, self._compute, lambda: 0)
         self._consumer = consumer
         self._scratch = scratch

@@ -256,6 +256,14 @@ email_domains = sa.Table(
     sa.Column("said", sa.Text, nullable=False),
 )
 
+links = sa.Table(
+    "links",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("anonymous", sa.Text, primary_key=True),
+    sa.Column("said", sa.Text, nullable=False),
+)
+
 held = sa.Table(
     "held",
     metadata,

@@ -88,7 +88,7 @@ class Worker:
             topics[LEAD_EVENTS].partitions,
             topics[EVENTS].partitions,
         )
-        attributor = Attributor(store.people, topics[EVENTS].partitions)
+        attributor = Attributor(store.people, {name: topic.partitions for name, topic in topics.items()})
         self._store = store
         self._producer = producer
         self._clock = clock

@@ -168,6 +168,7 @@ class _Looked:
         self.events: list[tuple[Record, UsageEvent]] = []
         self.letters: list[DeadLetter] = []
         self.records = 0
+        self._wanted = project, message_id
         self.whole = True
         self._needle = json.dumps(message_id, ensure_ascii=False)[1:-1].encode()
         in_text = json.dumps(json.dumps(message_id, ensure_ascii=False)[1:-1], ensure_ascii=False)[1:-1]
@@ -204,7 +205,7 @@ class _Looked:
         except UndecodableError:
             return
         for message in messages if isinstance(messages, list) else ():
-            if isinstance(message, UsageEvent) and (message.project, message.id) == (self.project, self.message_id):
+            if isinstance(message, UsageEvent) and (message.project, message.id, message.link) == (*self._wanted, None):
                 self.events.append((record, message))
             elif isinstance(message, DeadLetter) and message.project == self.project and _says(message, self.message_id):
                 self.letters.append(message)

@@ -4,6 +4,9 @@ The rule (docs/api.md, "Whose event"): an event belongs to the account that its 
 reaches HOLD_MS past the event, as far as a waiting event waits, so that it hardly matters which of the two arrived first.
 Where the rulebook says so (`account: [group, domain, person]`), whoever joined none belongs to the account of their e-mail's
 domain, or to one of their own. A way is taken at once if no way before it can still be found, else when the wait is over.
+
+What an anonymous id did belongs to the person that it turned out to be (`identify` and `alias` say so), by the same ten
+minutes: it goes out once more, under that person's name.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,6 +31,8 @@ ADDRESSES_MAX = 16
 """Of what was said of a person's e-mail, the newest."""
 ALONE = "person:"
 """Before a person's id, the id of an account of their own: ids of people and of accounts may be the same numbers."""
+LINKS_MAX = 16
+"""Of the people that an anonymous id turned out to be, the newest."""
 _EMAIL = "email"
 
 
@@ -44,11 +49,13 @@ class Person:
     """`memberships`: account -> time of the earliest `group`; `held`: message id -> what waits, in order of arrival.
 
     `domains`: (time, domain) of each e-mail address that was said, in order; "" for one that names no account.
+    `links`: of an anonymous id, (time, person) of who it turned out to be, in order.
     """
 
     memberships: dict[str, int] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=dict)
     domains: list[tuple[int, str]] = field(default_factory=list)
+    links: list[tuple[int, str]] = field(default_factory=list)
 
     @property
     def due(self) -> int | None:
@@ -61,6 +68,13 @@ class Forward:
     """These copies name their account now."""
 
     events: tuple[UsageEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Relink:
+    """It names its person now, and looks for that person's account."""
+
+    event: UsageEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +91,8 @@ class Hold:
     held: Held
 
 
-Decision: TypeAlias = Forward | Refuse | Hold | None
+Settled: TypeAlias = Forward | Relink | Refuse
+Decision: TypeAlias = Settled | Hold | None
 """None: a copy of an event that waits already."""
 
 
@@ -129,11 +144,25 @@ def learn_address(person: Person, event: UsageEvent) -> bool:
     said = (event.timestamp, "" if kind == "free_mail" else domain_of(address) or "")
     if kind is None or said in person.domains:
         return False
-    domains = sorted([*person.domains, said])
-    inside = zip(domains, domains[1:], domains[2:], strict=False)
-    repeated = {each for before, each, after in inside if before[1] == each[1] == after[1]}
-    person.domains = [each for each in domains if each not in repeated][-ADDRESSES_MAX:]
+    person.domains = _with(person.domains, said)[-ADDRESSES_MAX:]
     return True
+
+
+def learn_link(person: Person, event: UsageEvent) -> bool:
+    """What the event says of whose an anonymous id is. False: nothing new."""
+    said = (event.timestamp, event.link or "")
+    if said in person.links:
+        return False
+    person.links = _with(person.links, said)[-LINKS_MAX:]
+    return True
+
+
+def _with(known: list[tuple[int, str]], said: tuple[int, str]) -> list[tuple[int, str]]:
+    """In order of time. Of what was said three times in a row, the one in the middle matters to no moment, ever."""
+    all_ = sorted([*known, said])
+    inside = zip(all_, all_[1:], all_[2:], strict=False)
+    repeated = {each for before, each, after in inside if before[1] == each[1] == after[1]}
+    return [each for each in all_ if each not in repeated]
 
 
 def attribute(person: Person, event: UsageEvent, time: int, waiting: int = 0, ways: Sequence[Way] = ("group",)) -> Decision:
@@ -155,9 +184,9 @@ def attribute(person: Person, event: UsageEvent, time: int, waiting: int = 0, wa
     return Hold(held)
 
 
-def settle_held(person: Person, ways: Sequence[Way] = ("group",)) -> list[Forward | Refuse]:
+def settle_held(person: Person, ways: Sequence[Way] = ("group",)) -> list[Settled]:
     """After something was learnt: what can be settled of the waiting events, in order of arrival; it is removed."""
-    settled: list[Forward | Refuse] = []
+    settled: list[Settled] = []
     for id_, held in list(person.held.items()):
         decision = _settle(person, held.event, ways)
         if decision is not None:
@@ -166,17 +195,19 @@ def settle_held(person: Person, ways: Sequence[Way] = ("group",)) -> list[Forwar
     return settled
 
 
-def expire_held(
-    person: Person, time: int, most: int = HELD_PER_PERSON_MAX, ways: Sequence[Way] = ("group",)
-) -> list[Forward | Refuse]:
+def expire_held(person: Person, time: int, most: int = HELD_PER_PERSON_MAX, ways: Sequence[Way] = ("group",)) -> list[Settled]:
     """The first `most` that have waited until partition time `time`, in order of arrival; they are removed."""
     expired = [id_ for id_, held in person.held.items() if held.until <= time][:most]
     why = f"no group for this person came within {HOLD_MS // 60_000} minutes"
     return [_at_last(person, person.held.pop(id_).event, ways, why) for id_ in expired]
 
 
-def _settle(person: Person, event: UsageEvent, ways: Sequence[Way]) -> Forward | Refuse | None:
+def _settle(person: Person, event: UsageEvent, ways: Sequence[Way]) -> Settled | None:
     """At once; None: a better answer may still come."""
+    if event.person is None and not person.memberships:
+        somebody = _linked(person, event)
+        if somebody is not None:
+            return Relink(msgspec.structs.replace(event, person=somebody))
     for way in ways:
         found = _BY[way](person, event)
         if found is not None:
@@ -184,6 +215,13 @@ def _settle(person: Person, event: UsageEvent, ways: Sequence[Way]) -> Forward |
         if way != "domain" or _domain(person, event) is None:
             return None
     return None
+
+
+def _linked(person: Person, event: UsageEvent) -> str | None:
+    """Who the anonymous id was then: by the newest link before the event, else by the first one soon after it."""
+    before = [somebody for since, somebody in person.links if since <= event.timestamp]
+    after = [somebody for since, somebody in person.links if event.timestamp < since <= event.timestamp + HOLD_MS]
+    return before[-1] if before else next(iter(after), None)
 
 
 def _at_last(person: Person, event: UsageEvent, ways: Sequence[Way], why: str) -> Forward | Refuse:

@@ -62,7 +62,7 @@ class DetectorStore:
             write_due(tx, changes.due, changes.no_longer_due)
             write_leads(tx, changes.lead_events)
             write_commands(tx, changes.commands)
-            write_people(tx, changes.memberships, changes.domains, changes.held, changes.released)
+            write_people(tx, changes)
             write_outbox(tx, changes.outbox, now)
             write_seen(tx, changes.seen, changes.forget_seen)
             write_dead_letters(tx, changes.dead_letters)

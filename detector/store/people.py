@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from contracts.codec import decode, encode_event, encode_frames
 from contracts.messages import RecordKind, UsageEvent
 from detector import tables
-from detector.changes import DomainsRow, HeldEvent, HeldKey, MembershipRow
+from detector.changes import Changes, DomainsRow, HeldKey, LinksRow, MembershipRow
 from detector.core.attribution import Held, Person
 from detector.store.bulk import delete, for_each_dialect, insert, listed
 from eventlog.port import TopicPartition
@@ -40,7 +40,7 @@ class People:
         self._engine = engine
 
     def load(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Person]:
-        """(project, person) -> what is known; of those of whom something is. Three queries per project."""
+        """(project, person) -> what is known; of those of whom something is. Four queries per project."""
         by_project: dict[str, list[str]] = defaultdict(list)
         for project, person in wanted:
             by_project[project].append(person)
@@ -54,6 +54,8 @@ class People:
                     found.setdefault((project, person), Person()).memberships[account] = since
                 for person, said in tx.execute(_DOMAINS[tx.dialect.name], ours):
                     found.setdefault((project, person), Person()).domains = [(at, domain) for at, domain in json.loads(said)]
+                for anonymous, said in tx.execute(_LINKS[tx.dialect.name], ours):
+                    found.setdefault((project, anonymous), Person()).links = [(at, person) for at, person in json.loads(said)]
                 for person, id_, until, value in tx.execute(_HELD[tx.dialect.name], ours):
                     found.setdefault((project, person), Person()).held[id_] = Held(_event(value), until)
         return found
@@ -88,7 +90,7 @@ class People:
             return tx.execute(sa.select(sa.func.count()).select_from(tables.held)).scalar_one()
 
 
-_m, _e, _h = tables.memberships.c, tables.email_domains.c, tables.held.c
+_m, _e, _l, _h = tables.memberships.c, tables.email_domains.c, tables.links.c, tables.held.c
 _MEMBERSHIPS = for_each_dialect(
     lambda one_of: sa.select(_m.person, _m.account, _m.since).where(
         _m.project == sa.bindparam("project"), one_of(_m.person, "names")
@@ -96,6 +98,9 @@ _MEMBERSHIPS = for_each_dialect(
 )
 _DOMAINS = for_each_dialect(
     lambda one_of: sa.select(_e.person, _e.said).where(_e.project == sa.bindparam("project"), one_of(_e.person, "names"))
+)
+_LINKS = for_each_dialect(
+    lambda one_of: sa.select(_l.anonymous, _l.said).where(_l.project == sa.bindparam("project"), one_of(_l.anonymous, "names"))
 )
 _HELD = for_each_dialect(
     lambda one_of: (
@@ -106,26 +111,23 @@ _HELD = for_each_dialect(
 )
 
 
-def write_people(
-    tx: sa.Connection,
-    memberships: Mapping[tuple[str, str, str], int],
-    domains: Mapping[tuple[str, str], list[tuple[int, str]]],
-    held: Mapping[HeldKey, HeldEvent],
-    released: Iterable[HeldKey],
-) -> None:
+def write_people(tx: sa.Connection, changes: Changes) -> None:
     """Memberships keep their earliest time; events that no longer wait go, new ones come."""
     conflict = "ON CONFLICT (project, person, account) DO UPDATE SET since = excluded.since"
-    rows = [(*key, since) for key, since in memberships.items()]
+    rows = [(*key, since) for key, since in changes.memberships.items()]
     insert(tx, tables.memberships, MembershipRow._fields, rows, conflict)
-    said = [(*key, json.dumps(each)) for key, each in domains.items()]
+    said = [(*key, json.dumps(each)) for key, each in changes.domains.items()]
     conflict = "ON CONFLICT (project, person) DO UPDATE SET said = excluded.said"
     insert(tx, tables.email_domains, DomainsRow._fields, said, conflict)
-    delete(tx, tables.held, HeldKey._fields, list(released))
+    said = [(*key, json.dumps(each)) for key, each in changes.links.items()]
+    conflict = "ON CONFLICT (project, anonymous) DO UPDATE SET said = excluded.said"
+    insert(tx, tables.links, LinksRow._fields, said, conflict)
+    delete(tx, tables.held, HeldKey._fields, list(changes.released))
     insert(
         tx,
         tables.held,
         ("topic", "partition", "project", "person", "id", "until", "value"),
-        [(*w.partition, key.project, key.person, key.id, w.until, _value(w.event)) for key, w in held.items()],
+        [(*w.partition, key.project, key.person, key.id, w.until, _value(w.event)) for key, w in changes.held.items()],
     )
 
 

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import NamedTuple, TypeAlias
 
+from msgspec.structs import replace
+
 from contracts.codec import encode_event
-from contracts.messages import DEAD_LETTERS, EVENTS, UNATTRIBUTED, DeadLetter, RecordKind, UsageEvent
+from contracts.messages import DEAD_LETTERS, EMPTY_OBJECT, EVENTS, UNATTRIBUTED, DeadLetter, RecordKind, UsageEvent
 from contracts.partition import partition_of
 
 Partitions: TypeAlias = Mapping[str, int]
@@ -19,6 +21,7 @@ class Target(NamedTuple):
 
 
 Lines: TypeAlias = dict[Target, list[bytes]]
+_LINKING = frozenset({"identify", "alias"})
 _ABOUT_PEOPLE = frozenset({"identify", "group", "alias"})
 
 
@@ -37,10 +40,22 @@ def place(events: Iterable[UsageEvent], dead_letters: Iterable[DeadLetter], part
         if somebody is not None and (event.account is None or event.type in _ABOUT_PEOPLE):
             partition = partition_of(event.project, somebody, partitions[UNATTRIBUTED])
             lines.setdefault(_target(UNATTRIBUTED, partition), []).append(line)
+        left = event.previous or event.anonymous
+        if event.type in _LINKING and event.person is not None and left is not None and left != event.person:
+            partition = partition_of(event.project, left, partitions[UNATTRIBUTED])
+            lines.setdefault(_target(UNATTRIBUTED, partition), []).append(encode_event(_link(event, left)))
     for letter in dead_letters:
         partition = partition_of(letter.project, letter.project, partitions[DEAD_LETTERS])
         lines.setdefault(_target(DEAD_LETTERS, partition), []).append(encode_event(letter))
     return lines
+
+
+def _link(event: UsageEvent, left: str) -> UsageEvent:
+    """For those who know `left` only: whose it is from now on."""
+    return replace(
+        event, type="alias", person=None, anonymous=left, previous=None, account=None, link=event.person,
+        properties=EMPTY_OBJECT, traits=EMPTY_OBJECT, context=EMPTY_OBJECT,
+    )  # fmt: skip
 
 
 @cache

@@ -147,3 +147,18 @@ def test_the_way_of_one_event_is_told_from_request_to_webhook_or_to_the_reason(p
         assert "Webhook to" in said
     finally:
         receiver.close()
+
+
+def test_what_somebody_did_before_signing_in_counts_for_their_account_whichever_came_first(product: Product) -> None:
+    key = product.create_project("shop")
+    product.apply(RULEBOOK)
+    early, late = ({"type": "track", "anonymousId": "x", "event": "Pinged", "messageId": m} for m in ("early", "late"))
+    product.send(key, [early])
+    product.send(key, [{"type": "identify", "userId": "ada", "anonymousId": "x", "messageId": "i"}])
+    product.send(key, [late])
+    product.send(key, [{"type": "group", "userId": "ada", "groupId": "bolt", "messageId": "g"}])
+    product.settle(20)
+    wait_until("a lead", lambda: product.leads("shop"), 10)
+    pinged = {(event.id, event.account, event.person) for event in events(product, EVENTS) if event.name == "Pinged"}
+    assert pinged == {("early", "bolt", "ada"), ("late", "bolt", "ada")}
+    product.verify()

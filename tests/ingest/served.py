@@ -136,7 +136,8 @@ class Served:
 
     def usage_events(self) -> list[UsageEvent]:
         """Each usage event once, in whichever of the two topics it stands."""
-        found = {event.id: event for event in (*self.read(UNATTRIBUTED), *self.read(EVENTS))}
+        unattributed = [event for event in self.read(UNATTRIBUTED) if event.link is None]  # else it is told in another one
+        found = {event.id: event for event in (*unattributed, *self.read(EVENTS))}
         return list(found.values())
 
     def dead_letters(self) -> list[DeadLetter]:

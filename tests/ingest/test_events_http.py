@@ -395,3 +395,13 @@ async def test_the_openapi_document_names_the_routes(served: Served) -> None:
     assert set(document["paths"]["/v1/events"]["post"]["responses"]) == {
         *("200", "400", "401", "403", "408", "413", "429", "503")
     }
+
+
+async def test_whose_an_anonymous_id_is_is_told_where_its_events_are(served: Served) -> None:
+    identify = {"type": "identify", "messageId": "i", "userId": "ada", "anonymousId": "x", "traits": {"email": "a@b.de"}}
+    alias = {"type": "alias", "messageId": "a", "userId": "ada", "previousId": "y"}
+    nothing = {"type": "identify", "messageId": "n", "userId": "ada", "anonymousId": "ada"}
+    await served.post("batch", batch(identify, alias, nothing, {**TRACK, "anonymousId": "x"}))
+    links = {(event.id, event.anonymous, event.link) for event in served.read(UNATTRIBUTED) if event.link is not None}
+    assert links == {("i", "x", "ada"), ("a", "y", "ada")}
+    assert all(bytes(event.traits) == b"{}" for event in served.read(UNATTRIBUTED) if event.link is not None)

@@ -96,7 +96,9 @@ def arrived(product: Product, project: str) -> list[UsageEvent]:
     found: dict[str, list[UsageEvent]] = {}
     for topic in (EVENTS, UNATTRIBUTED):
         reader = Reader(log, [topic])
-        found[topic] = [each for each in reader.read() if isinstance(each, UsageEvent) and each.project == project]
+        found[topic] = [
+            each for each in reader.read() if isinstance(each, UsageEvent) and each.project == project and not each.link
+        ]
         reader.close()
     direct = [each for each in found[EVENTS] if not each.attributed]
     return direct + [each for each in found[UNATTRIBUTED] if each.id not in {known.id for known in direct}]

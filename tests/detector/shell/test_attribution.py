@@ -1,17 +1,22 @@
 """Whose event is it: memberships and events in any order."""
 
+import pytest
+
 from detector.core.attribution import (
     HELD_PER_PERSON_MAX,
     HOLD_MS,
+    LINKS_MAX,
     MEMBERSHIPS_MAX,
     Forward,
     Hold,
     Person,
     Refuse,
+    Relink,
     attribute,
     expire_held,
     join,
     joins,
+    learn_link,
     one_too_many,
     settle_held,
 )
@@ -123,3 +128,54 @@ def test_one_person_cannot_make_endless_events_wait() -> None:
 
     assert isinstance(decisions[-2], Hold)
     assert isinstance(decisions[-1], Refuse)
+
+
+def linked(*said: tuple[int, str]) -> Person:
+    person = Person()
+    for number, (at, somebody) in enumerate(said):
+        learn_link(person, usage_event(f"l{number}", "alias", at, person=None, anonymous="x", link=somebody))
+    return person
+
+
+@pytest.mark.parametrize(
+    ("at", "whose"),
+    [
+        (NOON - HOLD_MS - 1, None),
+        (NOON - HOLD_MS, "ada"),
+        (NOON - 1, "ada"),
+        (NOON, "ada"),
+        (NOON + 2 * HOLD_MS - 1, "ada"),
+        (NOON + 2 * HOLD_MS, "bo"),
+        (NOON + 9 * HOLD_MS, "bo"),
+    ],
+)
+def test_what_an_anonymous_id_did_is_its_persons_of_then(at: int, whose: str | None) -> None:
+    said = [(NOON + 2 * HOLD_MS, "bo"), (NOON, "ada")]
+    for order in (said, said[::-1]):
+        event = usage_event("m1", at=at, person=None, anonymous="x")
+        decision = attribute(linked(*order), event, at)
+        if whose is None:
+            assert isinstance(decision, Hold)
+        else:
+            assert isinstance(decision, Relink)
+            assert (decision.event.person, decision.event.anonymous, decision.event.id) == (whose, "x", "m1")
+
+
+def test_what_waits_under_an_anonymous_id_goes_out_when_it_is_known_whose_it_is() -> None:
+    person = Person()
+    assert isinstance(attribute(person, usage_event("m1", person=None, anonymous="x"), NOON), Hold)
+    assert learn_link(person, usage_event("l", "alias", NOON + 5, person=None, anonymous="x", link="ada"))
+    (settled,) = settle_held(person)
+    assert isinstance(settled, Relink)
+    assert person.held == {}
+
+
+def test_of_links_those_are_kept_that_may_matter() -> None:
+    person = linked((5, "ada"), (9, "ada"), (7, "bo"), (3, "ada"), (4, "ada"))
+    assert person.links == [(3, "ada"), (5, "ada"), (7, "bo"), (9, "ada")]
+    assert not learn_link(person, usage_event("l", "alias", 7, person=None, anonymous="x", link="bo"))
+    assert len(linked(*((n, f"p{n}") for n in range(LINKS_MAX + 5))).links) == LINKS_MAX
+
+
+def test_whoever_names_a_person_is_not_asked_for_another() -> None:
+    assert isinstance(attribute(linked((NOON, "ada")), usage_event("m1", person="bo", anonymous="x"), NOON), Hold)
