@@ -152,9 +152,8 @@ def read_posthog_event(body: bytes, project: ProjectSettings) -> WireEvent:
         groupId=_account(said.groups, project),
         properties=_kept(event.properties, said, project),
     )
-    traits = [raw for raw in (said.set_once, event.set_once, said.set_, event.set_) if raw is not NOTHING]
-    if traits:
-        wire.traits = traits[0] if len(traits) == 1 else _merged(traits)
+    if not (event.set_ is event.set_once is said.set_ is said.set_once is NOTHING):
+        wire.traits = _merged((said.set_once, event.set_once, said.set_, event.set_))
     _say_type(wire, event.event, said, project)
     return wire
 
@@ -193,30 +192,30 @@ def _account(groups: Mapping[str, str | int | None] | None, project: ProjectSett
         return None
     if project.posthog_group is not None:
         return groups.get(project.posthog_group)
-    for type_ in ACCOUNT_GROUPS:
-        if type_ in groups:
-            return groups[type_]
-    return next(iter(groups.values())) if len(groups) == 1 else None
+    if len(groups) == 1:
+        return next(iter(groups.values()))
+    return next((groups[type_] for type_ in ACCOUNT_GROUPS if type_ in groups), None)
 
 
 def _kept(properties: msgspec.Raw, said: _Properties, project: ProjectSettings) -> msgspec.Raw:
     """The properties without keys, without what is told by other fields, and without addresses unless the project keeps them."""
-    addresses = () if project.keep_addresses else (said.ip, said.raw_user_agent, said.user_agent)
-    if all(raw is NOTHING for raw in (said.token, said.api_key, said.set_, said.set_once, *addresses)):
+    personal = not (project.keep_addresses or said.ip is said.raw_user_agent is said.user_agent is NOTHING)
+    if not personal and said.token is said.api_key is said.set_ is said.set_once is NOTHING:
         return properties
     fields = _fields_decoder.decode(properties)
-    for name in (*_TOKENS, *_SETS, *(() if project.keep_addresses else _PERSONAL)):
+    for name in (*_TOKENS, *_SETS, *(_PERSONAL if personal else ())):
         fields.pop(name, None)
     return msgspec.Raw(_encoder.encode(fields))
 
 
 def _merged(objects: Sequence[msgspec.Raw]) -> msgspec.Raw:
-    """The later ones win."""
+    """Those that were given, in one; the later ones win."""
+    given = [raw for raw in objects if raw is not NOTHING and json_object(raw, "$set") is not EMPTY_OBJECT]
+    if len(given) < 2:
+        return given[0] if given else EMPTY_OBJECT
     fields: dict[str, msgspec.Raw] = {}
-    for raw in objects:
-        given = json_object(raw, "$set")
-        if given is not EMPTY_OBJECT:
-            fields |= _fields_decoder.decode(given)
+    for raw in given:
+        fields |= _fields_decoder.decode(raw)
     return msgspec.Raw(_encoder.encode(fields))
 
 
