@@ -104,4 +104,9 @@ def one_more_lead(shop: Shop) -> list[dict[str, Any]]:
 
 def test_every_place_is_some_tests() -> None:
     rooms = {room for rooms in ROOMS.values() for room in rooms}
-    assert {place.partition(".")[0] for place in POINTS} == rooms | {"import", "rulebook", "command"}
+    assert {place.partition(".")[0] for place in POINTS} == rooms | {
+        "import",
+        "rulebook",
+        "command",
+        "spool",
+    }  # the last: test_log_away.py

@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -190,15 +189,11 @@ FAULTS: Final[Mapping[str, Fault]] = {
 def outcome(sdk: Sdk, product: Product, fault: str, project: str, key: str) -> str:
     """A cell of the table."""
     wire = Wire(product.processes["up"].port, FAULTS[fault])
-    back = threading.Timer(AWAY_S, wire.come_back)
     if fault.startswith("away"):
-        wire.go_away()
-        back.start()
+        wire.go_away(AWAY_S)
     try:
         errors = run(sdk, wire, key, "one")
     finally:
-        if back.is_alive():
-            back.join()
         wire.close()
     events = [event for event in arrived(product, project) if event.name == "Campaign Sent"]
     tries = len(wire.posted())

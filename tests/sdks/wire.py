@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -49,7 +50,8 @@ class Wire:
         self._fault = fault
         self._events = 0
         self._turn = threading.Lock()
-        self._open: set[socket.socket] = set()
+        self._away_s: float | None = None
+        self._away_since: float | None = None
         self._server = self._listen(0)
         self.port: int = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -62,15 +64,15 @@ class Wire:
     def posted(self) -> list[Request]:
         return [each for each in self.requests if each.method == "POST"]
 
-    def go_away(self) -> None:
-        """Nobody listens, and open connections end."""
-        self._server.shutdown()
-        self._server.server_close()
-        for connection in list(self._open):
-            connection.close()
+    def go_away(self, seconds: float) -> None:
+        """From the first connection on, for so long, connections end at once with nothing said: as of a process that is gone."""
+        self._away_s = seconds
 
-    def come_back(self) -> None:
-        self._server = self._listen(self.port)
+    def _is_away(self) -> bool:
+        if self._away_s is None:
+            return False
+        self._away_since = self._away_since or time.monotonic()
+        return time.monotonic() - self._away_since < self._away_s
 
     def close(self) -> None:
         self._server.shutdown()
@@ -82,13 +84,12 @@ class Wire:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def setup(self) -> None:
-                super().setup()
-                wire._open.add(self.connection)
-
-            def finish(self) -> None:
-                wire._open.discard(self.connection)
-                super().finish()
+            def handle(self) -> None:
+                if wire._is_away():
+                    reset = struct.pack("ii", 1, 0)
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+                else:
+                    super().handle()
 
             def log_message(self, *_: Any) -> None:
                 """pytest's output is not the place."""
