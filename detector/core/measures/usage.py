@@ -8,6 +8,7 @@ from typing import Any
 from detector.core import words
 from detector.core.facts.series import DAY_MS, Series
 from detector.core.instants import NEVER
+from detector.core.measures.addons import ADDONS
 from detector.core.measures.forecast import full_at
 from detector.core.measures.keys import events_key
 from detector.core.measures.moment import Moment
@@ -15,7 +16,7 @@ from detector.core.measures.periods import BILLING, Periods, Resets
 from detector.core.measures.reader import Course
 from detector.core.measures.sink import Sink
 from detector.core.measures.use import WorstUse, use_of
-from detector.core.measures.warming import Begun, Facts, Warm, Warming, warming
+from detector.core.measures.warming import Begun, Facts, Partly, Warm, unsaid, warming
 from detector.core.overrides import override_at
 from detector.core.partly import at_least, is_partly, plain
 from detector.core.rulebook.model import Limit, Step, Type
@@ -44,15 +45,22 @@ class LimitReader:
     """
 
     def __init__(
-        self, limit: Limit, periods: Periods, only_if: Existence | None = None, begun: Mapping[str, Begun] | None = None
+        self,
+        limit: Limit,
+        periods: Periods,
+        only_if: Existence | None = None,
+        begun: Mapping[str, Begun] | None = None,
+        billing_day: str | None = None,
     ) -> None:
-        """`begun`: which facts began with an applied rulebook (see warming.py)."""
+        """`begun`: which facts began with an applied rulebook (see warming.py). `billing_day`: the trait that says it."""
         self.limit = limit
         self.refused_key = events_key(limit.refused)
         self._use = use_of(limit, periods)
         self.sinks = (self._use.sink, Sink(self.refused_key, limit.refused, "count"))
         self._only_if = only_if
         self._use_warms = warming(begun or {}, self._use)
+        self._day_unsaid = unsaid(begun or {}, billing_day if limit.period == BILLING else None)
+        self._addons_unsaid = unsaid(begun or {}, f"account.{ADDONS}")
         self._refusals_warm = warming(begun or {}, Facts(frozenset([self.refused_key])))
 
     @property
@@ -80,17 +88,19 @@ class LimitReader:
         return self._only_if is None or self._only_if.holds(moment) is True
 
     def used(self, moment: Moment) -> float | None:
+        if self._day_unsaid is not None and self._day_unsaid.is_partly(moment):
+            return None
         used = self._use.used(moment) if self.is_there(moment) else None
         return used if used is None or not self._is_partly(moment) else at_least(used)
 
     @property
-    def warming(self) -> tuple[Warming, ...]:
-        """Of its use, if that is."""
-        return () if self._use_warms is None else (self._use_warms,)
+    def warming(self) -> tuple[Partly, ...]:
+        """Of its use and of what is allowed, if these are."""
+        return tuple(each for each in (self._use_warms, self._day_unsaid, self._addons_unsaid) if each is not None)
 
     def warms(self, moment: Moment) -> Warm | None:
-        """Of its use: since when it is kept, while what came before may matter."""
-        return None if self._use_warms is None else self._use_warms.state(moment)
+        """Since when its use is kept, and what it goes by, while what came before may matter."""
+        return next((state for each in self.warming if (state := each.state(moment)) is not None), None)
 
     def refusals_warm(self, moment: Moment) -> Warm | None:
         """The same of its refusals."""
@@ -113,6 +123,8 @@ class LimitReader:
         said = override_at(moment.overrides, self.limit.name, moment.t)
         if said is not None:
             return said.allowed
+        if self._addons_unsaid is not None and self._addons_unsaid.is_partly(moment):
+            return None
         plan = moment.standing.plan
         return None if plan is None else plan.allows.get(self.limit.name)
 
@@ -155,7 +167,7 @@ class LimitReader:
     def _next(self, moment: Moment) -> int:
         refused = moment.facts.series(self.refused_key).next(moment.t)
         found = min(self._use.next(moment), refused, self.allowance_next(moment))
-        return found if self._use_warms is None else min(found, self._use_warms.turn(moment))
+        return min((found, *(each.turn(moment) for each in self.warming)))
 
     def data(self, moment: Moment, refused_window_ms: int) -> dict[str, Any]:
         """As receivers read it."""

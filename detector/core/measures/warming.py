@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from detector.core.facts.people import OWN
 from detector.core.instants import NEVER
 from detector.core.measures.moment import Moment
 
@@ -83,6 +84,41 @@ class Warming:
         if self._ever or not self.is_partly(moment):
             return NEVER
         return max(moment.t + 1, self._reader.reach_turn(moment, self.since))
+
+
+class Unsaid:
+    """A trait of the account that something goes by: of one that was there before it was kept, not known until it is said."""
+
+    def __init__(self, begun: Begun, trait: str) -> None:
+        self.since = begun.since
+        self._version, self._trait = begun.version, trait
+
+    def is_partly(self, moment: Moment) -> bool:
+        if moment.facts.came >= self._version:
+            return False
+        history = moment.facts.traits.history(OWN, self._trait)
+        entry = None if history is None else history.at(moment.t)
+        return entry is None or entry[0] <= self.since
+
+    def state(self, moment: Moment) -> Warm | None:
+        return Warm(self.since, NEVER) if self.is_partly(moment) else None
+
+    def turn(self, moment: Moment) -> int:
+        """When it is said next, of what is known."""
+        return moment.facts.traits.next(OWN, self._trait, moment.t)
+
+
+class Partly(Protocol):
+    """Warming, or Unsaid."""
+
+    def is_partly(self, moment: Moment) -> bool: ...
+    def state(self, moment: Moment) -> Warm | None: ...
+    def turn(self, moment: Moment) -> int: ...
+
+
+def unsaid(begun: Mapping[str, Begun], path: str | None) -> Unsaid | None:
+    """`path`: of the trait, `account.billing_day` say. None: it was always kept, or nothing goes by it."""
+    return None if path is None or path not in begun else Unsaid(begun[path], path.removeprefix("account."))
 
 
 def warming(begun: Mapping[str, Begun], reader: Reading, more: Collection[str] = ()) -> Warming | None:

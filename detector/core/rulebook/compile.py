@@ -1,6 +1,6 @@
 """A checked rulebook in, a Program out: fold functions by event name, and what is judged with a generated guard each."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ from detector.core.rulebook.judged import ACTING, Judged, Start
 from detector.core.rulebook.judged_limits import for_limits, names_for_limits
 from detector.core.rulebook.limit_values import limit_values
 from detector.core.rulebook.lines import Habits, line_of, shaken_by
+from detector.core.rulebook.measured import Calculated, Calendar
 from detector.core.rulebook.model import (
     Binary,
     Condition,
@@ -52,7 +53,7 @@ from detector.core.rulebook.values import (
     where_trials_end,
     would_lose,
 )
-from detector.core.rulebook.warm import warm_plan, warm_readers, warm_score, warm_state
+from detector.core.rulebook.warm import of_limits, unknown_while, warm_billed, warm_plan, warm_readers, warm_score, warm_state
 from detector.core.suppression import Ground, Suppression
 
 PERSON_TRAITS = frozenset(
@@ -135,6 +136,16 @@ def compile_rulebook(
     )
 
 
+def _by_billing_period(rulebook: Rulebook, names: Iterable[str]) -> Iterator[str]:
+    """Of the names of measures, those that may count by it: what is calculated, too, where anything does."""
+    measures = rulebook.measures
+    direct = {name for name, measure in measures.items() if getattr(measure, "window", None) == Calendar("billing period")}
+    for name in names:
+        base = name.partition(".")[0]
+        if base in direct or (direct and isinstance(measures.get(base), Calculated)):
+            yield name
+
+
 def _read(rulebook: Rulebook, known: Mapping[str, Span]) -> _Read:
     """Where something of it began later than the account may have, it is unknown as long as that matters."""
     begun = {key: Begun(each.version, each.since) for key, each in known.items() if each.is_partly}
@@ -156,17 +167,33 @@ def _read(rulebook: Rulebook, known: Mapping[str, Span]) -> _Read:
     if begun:
         values |= warm_readers(values, readers, begun, said) | warm_state(values, onboarding, features, begun)
         values |= warm_plan(values, begun[said]) if said in begun else {}
+    by_period = frozenset(_by_billing_period(rulebook, readers))
+    billed = warm_billed(by_period, begun, rulebook.billing_day)
+    values |= {name: unknown_while(values[name], [state]) for name, state in billed.items()}
     if ladder.timed:
         values = where_trials_end(values)
-    limits = {name: LimitReader(limit, periods, existence(limit, values), begun) for name, limit in rulebook.limits.items()}
-    of_limits = limit_values(limits.values())
-    values |= where_trials_end(of_limits) if ladder.timed else of_limits
+    partly = of_limits(begun, addons=bool(rulebook.addons)), rulebook.billing_day
+    limits = {name: LimitReader(limit, periods, existence(limit, values), *partly) for name, limit in rulebook.limits.items()}
+    named = limit_values(limits.values())
+    values |= where_trials_end(named) if ladder.timed else named
     values |= limits_by_name(values, limits)
     score = _score(rulebook, values, ladder)
     values |= score_values(score)
     if begun and rulebook.score is not None:
-        values |= warm_score(rulebook.score, values, readers, limits, begun)
-    sources = Sources(values, readers, onboarding, features, rulebook.limits, periods, rulebook.score, said)
+        values |= warm_score(rulebook.score, values, readers, limits, begun, billed)
+    sources = Sources(
+        values,
+        readers,
+        onboarding,
+        features,
+        rulebook.limits,
+        periods,
+        rulebook.score,
+        said,
+        billed=by_period,
+        billing_day=rulebook.billing_day,
+        addons=bool(rulebook.addons),
+    )
     return _Read(values, readers, limits, features, onboarding, score, ladder, sources)
 
 

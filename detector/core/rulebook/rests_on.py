@@ -13,11 +13,11 @@ from detector.core.rulebook.adoption import missing
 from detector.core.rulebook.judged import ACTING, Judged, Start
 from detector.core.rulebook.model import Limit, Score, Span
 from detector.core.rulebook.values import Value
-from detector.core.rulebook.warm import warm_plan, warm_readers, warm_score, warm_state
+from detector.core.rulebook.warm import of_limits, warm_billed, warm_plan, warm_readers, warm_score, warm_state
 
 
 class Sources(NamedTuple):
-    """Of the names of a rulebook. `said`: the key of what is said of the plan."""
+    """Of the names of a rulebook. `said`: the key of what is said of the plan. `billed`: names that count by billing period."""
 
     values: Mapping[str, Value]
     readers: Mapping[str, Reader]
@@ -27,6 +27,9 @@ class Sources(NamedTuple):
     periods: Periods
     score: Score | None
     said: str
+    billed: frozenset[str]
+    billing_day: str | None
+    addons: bool
 
 
 class Rests:
@@ -68,14 +71,20 @@ class _On:
 
     def __init__(self, keys: Collection[str], of: Sources) -> None:
         begun = {key: Begun(1, 0) for key in keys}
-        readers = {name: LimitReader(limit, of.periods, None, begun) for name, limit in of.limits.items()}
+        partly = of_limits(begun, addons=of.addons), of.billing_day
+        readers = {name: LimitReader(limit, of.periods, None, *partly) for name, limit in of.limits.items()}
+        billed = warm_billed(of.billed, begun, of.billing_day)
         self._keys, self._plan = frozenset(keys), of.said in begun
-        self._limits = {name for name, reader in readers.items() if any(sink.key in begun for sink in reader.sinks)}
-        names = {*warm_readers(of.values, of.readers, begun, of.said), *warm_state(of.values, of.onboarding, of.features, begun)}
+        self._limits = {name for name, reader in readers.items() if reader.warming or reader.refused_key in begun}
+        names = {
+            *billed,
+            *warm_readers(of.values, of.readers, begun, of.said),
+            *warm_state(of.values, of.onboarding, of.features, begun),
+        }
         # The newest value is known from the first one on that is kept, and yet it may be another one than it was.
         names |= {name for name, reader in of.readers.items() if any(sink.key in begun for sink in reader.sinks)}
         names |= warm_plan(of.values, begun[of.said]).keys() if self._plan else set()
-        names |= warm_score(of.score, of.values, of.readers, readers, begun).keys() if of.score is not None else set()
+        names |= warm_score(of.score, of.values, of.readers, readers, begun, billed).keys() if of.score is not None else set()
         self._names = names
 
     def has(self, key: str | None) -> bool:

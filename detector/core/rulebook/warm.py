@@ -9,20 +9,21 @@ from typing import Any
 from detector.core.facts.people import OWN
 from detector.core.facts.series import DAY_MS
 from detector.core.instants import NEVER
+from detector.core.measures.addons import ADDONS
 from detector.core.measures.keys import events_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.reader import Course, Reader
 from detector.core.measures.tenure import ACTIVE_KEY, quiet_since, stage_since
 from detector.core.measures.usage import LimitReader
-from detector.core.measures.warming import Begun, Facts, Reading, Warm, Warming, warming
+from detector.core.measures.warming import Begun, Facts, Partly, Reading, Unsaid, Warm, Warming, unsaid, warming
 from detector.core.partly import UNSURE, SomeOf, at_least
 from detector.core.rulebook.model import Points, Score
 from detector.core.rulebook.scoring import PARTS
 from detector.core.rulebook.tree_walk import names_in
 from detector.core.rulebook.values import Value, trait_value
 
-_OF_PLAN = ("plan", "stage", "trial.left", "trial.ends_on", "trial.quiet", "trial.would_lose", "customer_since")
+_OF_PLAN = ("plan", "stage", "trial.left", "trial.ends_on", "trial.quiet", "trial.would_lose")
 _LASTING = ("stage.for", "plan.for", "paying.for")
 
 
@@ -62,6 +63,7 @@ def warm_plan(values: Mapping[str, Value], begun: Begun) -> dict[str, Value]:
     """All that looks at the plan, where it began to be kept what is said of it."""
     found = {name: _of_plan(values[name], begun) for name in _OF_PLAN}
     found |= {name: _of_run(_of_plan(values[name], begun), begun) for name in _LASTING}
+    found["customer_since"] = _of_ever(values["customer_since"], begun)
     return found | {"plan.change": _of_change(values["plan.change"], begun)}
 
 
@@ -90,6 +92,14 @@ def _of_change(value: Value, begun: Begun) -> Value:
     )
 
 
+def _of_ever(value: Value, begun: Begun) -> Value:
+    """When something was so first, of which it is not known what was before: unknown for good."""
+    return value._replace(
+        read=lambda moment: None if moment.facts.came < begun.version else value.read(moment),
+        warms=lambda moment: None if moment.facts.came >= begun.version else _since(begun),
+    )
+
+
 def _since(begun: Begun) -> Warm:
     """Until something is said: nobody knows when."""
     return Warm(begun.since, NEVER)
@@ -112,21 +122,35 @@ def _of_run(value: Value, begun: Begun) -> Value:
     return value._replace(read=read, warms=warms)
 
 
-def warm_score(
+def of_limits(begun: Mapping[str, Begun], *, addons: bool) -> Mapping[str, Begun]:
+    """What began of all that limits look at: add-ons only where the rulebook has some."""
+    return begun if addons else {key: each for key, each in begun.items() if key != f"account.{ADDONS}"}
+
+
+def warm_billed(names: Iterable[str], begun: Mapping[str, Begun], billing_day: str | None) -> dict[str, Unsaid]:
+    """Those of `names`, which count by billing period, of accounts whose day may have been said before it was kept."""
+    day = unsaid(begun, billing_day)
+    return {} if day is None else dict.fromkeys(names, day)
+
+
+def warm_score(  # noqa: PLR0913, PLR0917 - all that a score looks at
     score: Score,
     values: Mapping[str, Value],
     readers: Mapping[str, Reader],
     limits: Mapping[str, LimitReader],
     begun: Mapping[str, Begun],
+    billed: Mapping[str, Unsaid],
 ) -> dict[str, Value]:
-    """The names of the score: unknown while anything that decides them is known in part."""
+    """The names of the score: unknown while anything that decides them is known in part. `billed`: see `warm_billed`."""
     found: dict[str, Value] = {}
     for name, parts in PARTS.items():
         lines = [line for part in parts for line in (score.fit if part == "fit" else score.behaviour)]
         paths = {each.path for line in lines if line.condition is not None for each in names_in(line.condition.expr)}
-        states = [state for line in lines if line.event.terms and (state := warming(begun, _counted(line))) is not None]
+        counted = (warming(begun, _counted(line)) for line in lines if line.event.terms)
+        states: list[Partly] = [state for state in counted if state is not None]
         states += [state for path in paths if path in readers and (state := warming(begun, readers[path])) is not None]
         states += [state for path in paths if path.startswith("limits.") for state in limits[path.split(".")[1]].warming]
+        states += [billed[path] for path in paths if path in billed]
         if states:
             found[name] = unknown_while(values[name], states)
     return found
@@ -141,7 +165,7 @@ def _counted(line: Points) -> Facts:
     return Facts(keys, lambda moment: moment.t - fades_ms + 1, lambda _moment, since: since + fades_ms)
 
 
-def unknown_while(value: Value, states: Iterable[Warming]) -> Value:
+def unknown_while(value: Value, states: Iterable[Partly]) -> Value:
     """A value of which nothing can be said as long as one of these is known in part."""
     states = tuple(states)
 
@@ -192,7 +216,7 @@ def _of_trait(path: str, begun: Begun) -> Value:
         found = value.read(moment)
         if moment.facts.came >= begun.version or (of_person and moment.person is None):
             return found
-        return found if found is not None and _said_at(moment, path) >= begun.since else UNSURE
+        return found if found is not None and _said_at(moment, path) > begun.since else UNSURE
 
     return value._replace(read=read, warms=lambda moment: _since(begun) if read(moment) is UNSURE else None)
 

@@ -261,3 +261,51 @@ def test_nothing_was_there_before_an_accounts_first_instant_that_could_be_taken_
     said = usage("m2", T0, kind="group", traits={"tier": "tried", "tier_since": T0 - 3_600_000})
     process(whole, account, said, place(T0))
     assert [signal.qualified_at for signal in account.ledger.rules["trying"].signals] == [T0]
+
+
+def warmed(rules: str, limits: str = "") -> tuple[Program, Account]:
+    """A rulebook that is the first, at T0 + 1 day, and an account of which something was said before that."""
+    text = f"""
+    project: acme-mail
+    billing_day: account.billed
+    addons: {{pack: {{price: 5, adds: {{contacts: 100}}}}}}
+    limits: {{contacts: {{last: properties.total, of: Counted}}{limits}}}
+    plans: {{free: {{stage: free, price: 0, allows: {{contacts: 100}}}}}}
+    no_plan: free
+    measures: {{mails: {{count: Emailed, window: billing period}}}}
+    lead_types: {{mql: {{to: sales, do: Call, answer_in: 1h}}}}
+    rules:
+      it: {{lead: mql, {rules}, on_enable: fire_all, say: x}}
+    """
+    whole = parse(text, bases()).rulebook
+    first = program("project: acme-mail\nplans: {free: {stage: free, price: 0}}\nno_plan: free\nrules: {}\n", 1)
+    account = Account.new("acme-mail", "acc_9")
+    process(first, account, usage("m1", T0, "Signed Up"), place(T0))
+    known = switched({}, Switch(None, compile_rulebook(whole, 2), T0 + DAY))
+    return compile_rulebook(whole, 2, filled(known, 2, T0 + DAY)), account  # the log begins there
+
+
+def rises(program: Program, account: Account, *events: Any) -> list[int]:
+    """On which days after T0 its rules rose."""
+    for event in events:
+        process(program, account, event, place(event.timestamp))
+    return [(signal.qualified_at - T0) // DAY for state in account.ledger.rules.values() for signal in state.signals]
+
+
+def said(number: int, day: int, **traits: Any) -> Any:
+    return usage(f"g{number}", T0 + day * DAY, kind="group", traits={"plan": "free", **traits})
+
+
+def test_what_counts_by_billing_period_is_unknown_until_the_day_is_said() -> None:
+    program, account = warmed('when: ["mails <= 1"]')
+    mailed = [usage(f"e{day}", T0 + day * DAY, "Emailed") for day in (40, 41)]
+    assert rises(program, account, said(1, 2), *mailed) == []
+    assert rises(program, account, said(2, 42, billed=8)) == [42], "8 July: nothing was sent in the period that begins"
+
+
+def test_what_a_limit_allows_is_unknown_until_its_addons_are_said() -> None:
+    program, account = warmed("each: limit, at: [80%]")
+    counted = [usage(f"c{day}", T0 + day * DAY, "Counted", properties={"total": 90}) for day in (3, 5, 9)]
+    assert rises(program, account, said(1, 2), counted[0]) == []
+    assert rises(program, account, said(2, 4, addons=["pack"]), counted[1]) == []
+    assert rises(program, account, said(3, 8, addons=[]), counted[2]) == [8]
