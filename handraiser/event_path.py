@@ -18,6 +18,7 @@ from contracts.messages import DEAD_LETTERS, EVENTS, UNATTRIBUTED, DeadLetter, U
 from detector.shapes import iso
 from detector.store import DetectorStore
 from eventlog.port import Log, Record, TopicPartition
+from handraiser.output import counted
 from runtime.web import ERROR_RESPONSES, Authenticate, api_key_required
 
 RECORDS_MAX: Final = 200_000
@@ -145,7 +146,7 @@ def _delivery(fate: notifier.store_deliveries.Fate) -> Step:
     return Step(
         code=f"delivery_{fate.status}",
         at=iso(fate.settled_at or fate.created_at),
-        text=f"Webhook to {fate.endpoint}: {fate.status}, {fate.tries} tries{why}.",
+        text=f"Webhook to {fate.endpoint}: {fate.status}, {counted(fate.tries, 'attempt')}{why}.",
         details={"endpoint": fate.endpoint, "tries": fate.tries},
     )
 
