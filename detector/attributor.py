@@ -148,7 +148,8 @@ class Attributor:
 
     def _settled(self, partition: Partition, offset: int, decision: Settled, changes: Changes) -> None:
         self._apply(partition, offset, decision, changes)
-        _release(partition, decision.events[0] if isinstance(decision, Forward) else decision.event, changes)
+        waited = decision.events[0] if isinstance(decision, Forward) else decision.event
+        _release(partition, decision.came if isinstance(decision, Relink) else waited, changes)
 
     def _apply(self, partition: Partition, offset: int, decision: Decision, changes: Changes) -> None:
         if decision is None:

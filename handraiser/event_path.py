@@ -17,9 +17,9 @@ from contracts.codec import UndecodableError, decode
 from contracts.messages import DEAD_LETTERS, EVENTS, UNATTRIBUTED, DeadLetter, UsageEvent
 from detector.shapes import iso
 from detector.store import DetectorStore
-from eventlog.port import Log, Record, TopicPartition
+from eventlog.port import Log, LogError, Record, TopicPartition
 from handraiser.output import counted
-from runtime.web import ERROR_RESPONSES, Authenticate, api_key_required
+from runtime.web import ERROR_RESPONSES, ApiError, Authenticate, ErrorBody, api_key_required
 
 RECORDS_MAX: Final = 200_000
 """Of each topic, the newest."""
@@ -116,9 +116,8 @@ class EventPaths:
                 text=f"It waits for the account of {who} until {until}: send `group` for {who}.",
             )  # fmt: skip
             return
-        for stored in self._store.dead_letters.page(1000, event.project):
-            if stored.letter.route is None and f'"id":{json.dumps(event.id)}' in stored.letter.body:
-                yield _buried(stored.letter)
+        for stored in self._store.dead_letters.of_detector(event.project, f'"id":{json.dumps(event.id, ensure_ascii=False)}'):
+            yield _buried(stored.letter)
 
     def _told(self, looked: "_Looked", accounts: set[str]) -> Iterator[Step]:
         """The lead events that one of its records made, and those that name it as evidence; what receivers got of them."""
@@ -224,9 +223,12 @@ def _says(letter: DeadLetter, message_id: str) -> bool:
 def create_router(paths: EventPaths, authenticate: Authenticate) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["events"], dependencies=[api_key_required(authenticate)], responses=ERROR_RESPONSES)
 
-    @router.get("/events/{message_id:path}")
+    @router.get("/events/{message_id:path}", responses={503: {"model": ErrorBody}})
     def event(message_id: str, project: str) -> EventPath:
         """One event's way, from its request to the webhook or to the reason why there is none."""
-        return paths.find(project, message_id)
+        try:
+            return paths.find(project, message_id)
+        except LogError as error:
+            raise ApiError(503, "log_busy", f"The log cannot be read just now: {error}", headers={"Retry-After": "5"}) from None
 
     return router

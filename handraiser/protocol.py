@@ -32,6 +32,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _parsed = 0
     _is_long = False
     _head_timer: asyncio.TimerHandle | None = None
+    _idle_timer: asyncio.TimerHandle | None = None
+    """Runs from the first byte that belongs to no request; uvicorn's own ends with any byte."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -42,6 +44,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._stop_idling()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -52,6 +55,9 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if not self._in_head:
             self._stop_timer()
+            # Before the first request there is no cycle, whatever its type says.
+            if self._idle_timer is None and getattr(self.cycle, "response_complete", True):
+                self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self.transport.close)
         elif self.transport.is_closing():
             pass
         elif self._raw > HEAD_BYTES_MAX:
@@ -60,6 +66,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._start_timer()
 
     def on_message_begin(self) -> None:
+        self._stop_idling()
         self._in_head, self._parsed = True, 0
         super().on_message_begin()
 
@@ -102,6 +109,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _stop_idling(self) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
 
     def _too_slow(self) -> None:
         self._head_timer = None

@@ -28,6 +28,8 @@ from runtime.web import ERROR_RESPONSES, ApiError, Authenticate, ErrorBody, api_
 
 LETTERS_MAX = 500
 """Of one request."""
+BYTES_MAX = 8 * 1024 * 1024
+"""Of their bodies, or it is one."""
 APPEND_S = 10.0
 _event_decoder = msgspec.json.Decoder(UsageEvent)
 
@@ -44,7 +46,7 @@ class ReplayAsked(BaseModel):
     ids: Annotated[list[Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]], Field(max_length=LETTERS_MAX)] | None = (
         None
     )
-    cursor: int = 0
+    cursor: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
 
 class Replayed(BaseModel):
@@ -73,7 +75,7 @@ class Replayer:
 
     def replay(self, asked: ReplayAsked) -> Replayed:
         """Up to LETTERS_MAX of them. Raises LogError: none of these is replayed."""
-        found = self._letters.to_replay(asked.project, asked.code, asked.ids, asked.cursor, LETTERS_MAX)
+        found, are_more = self._letters.to_replay(asked.project, asked.code, asked.ids, asked.cursor, LETTERS_MAX, BYTES_MAX)
         lines: Lines = {}
         done: list[StoredLetter] = []
         refused: list[DeadLetter] = []
@@ -97,7 +99,7 @@ class Replayer:
         if entries:
             self._producer.append(entries, APPEND_S)
         self._letters.replayed(done, refused, self._clock())
-        following = found[-1].seq if len(found) == LETTERS_MAX else None
+        following = found[-1].seq if found and are_more else None
         return Replayed(replayed=len(done), refused=len(refused), cut=cut, next=following)
 
     def _again(self, letter: DeadLetter) -> Lines | DeadLetter:

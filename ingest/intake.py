@@ -103,6 +103,7 @@ class Intake:
         headers = _headers(request)
         query = dict(request.query_params) if request.scope["query_string"] else {}
         address = (request.scope.get("client") or ("",))[0]
+        opened = unwrapped if route.dialect.forms else bytes
         encoding = headers.get("content-encoding", "")
         sent = await self._body(request, headers.get("content-length", ""), work)
         try:
@@ -114,11 +115,9 @@ class Intake:
             in_thread = asyncio.get_running_loop().run_in_executor
             return await in_thread(
                 self._readers,
-                lambda: self._judge(
-                    Sent(route.kind, unwrapped(plain_body(sent, encoding)), headers, query, address), route, work
-                ),
+                lambda: self._judge(Sent(route.kind, opened(plain_body(sent, encoding)), headers, query, address), route, work),
             )
-        return self._judge(Sent(route.kind, unwrapped(body), headers, query, address), route, work)
+        return self._judge(Sent(route.kind, opened(body), headers, query, address), route, work)
 
     async def _body(self, request: Request, length: str, work: Work) -> bytes:
         if length.isdecimal() and int(length[:20]) > REQUEST_BYTES_MAX:

@@ -5,6 +5,7 @@ file whole through crashes, full disks and cut writes.
 """
 
 import fcntl
+import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,6 +19,7 @@ SPOOL_BYTES_MAX = 1024 * 1024 * 1024
 FOLDERS_MAX = 256
 """Processes on one data folder, those whose spools are still to be adopted among them."""
 _FILE = "spool.sqlite"
+_log = logging.getLogger("ingest")
 _TABLE = """CREATE TABLE IF NOT EXISTS entries (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, topic TEXT NOT NULL, partition INTEGER NOT NULL,
     value BLOB NOT NULL)"""
@@ -115,13 +117,18 @@ def open_spools(root: Path, clock: Callable[[], int], bytes_max: int = SPOOL_BYT
             lock = _locked(folder)
             if lock is None:
                 continue
-            spool = Spool(folder, clock, bytes_max).hold(lock)
+            try:
+                spool = Spool(folder, clock, bytes_max).hold(lock)
+            except LogError as error:  # damaged, say: it is left as it is, and another is taken
+                _log.error("a spool cannot be opened", extra={"outcome": "disk", "folder": str(folder), "detail": str(error)})
+                os.close(lock)
+                continue
             if spools and not spool.bytes:
                 spool.close()  # its folder stays, for another process may be about to take it
             else:
                 spools.append(spool)
     if not spools:
-        raise LogError(f"{root} has {FOLDERS_MAX} folders, all in use: use another data folder.")
+        raise LogError(f"{root} has {FOLDERS_MAX} folders, all in use or damaged: use another data folder.")
     return spools
 
 

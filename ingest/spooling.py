@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from eventlog.port import Entry, LogError, Producer
 from ingest import metrics
-from ingest.spool import NOTHING, Spool
+from ingest.spool import NOTHING, Oldest, Spool
 from runtime.points import reach
 
 DRAIN_BYTES_MAX = 4 * 1024 * 1024
@@ -135,14 +135,27 @@ class SpoolingProducer:
         except LogError as error:
             self._failing = str(error)
             raise
+        except Exception as error:  # clients raise more than they say, and the spool is there for that
+            self._failing = repr(error)
+            raise LogError(self._failing) from error
         self._failing = None
+
+    def _oldest(self, spool: Spool) -> Oldest:
+        """What cannot be read any more is left where it is, and those behind it come. Raises LogError."""
+        try:
+            return spool.oldest(DRAIN_BYTES_MAX)
+        except LogError as error:
+            if spool is not self._own:
+                self._left.remove(spool)
+            _log.error("a spool cannot be read", extra={"outcome": "disk", "folder": str(spool.folder), "detail": str(error)})
+            raise
 
     def _drain_some(self) -> None:
         """Raises LogError."""
         started = time.perf_counter()
         with self._turn:
             spool = self._left[0] if self._left else None
-            oldest = spool.oldest(DRAIN_BYTES_MAX) if spool is not None else NOTHING
+            oldest = self._oldest(spool) if spool is not None else NOTHING
         self._to_log(oldest.entries, DRAIN_S_MAX)
         if spool is None:
             return

@@ -1,5 +1,6 @@
 """What every HTTP surface of ours has in common: the error body, who may ask, and how much one may send."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -16,6 +17,8 @@ Authenticate: TypeAlias = Callable[[str], bool]
 
 API_BODY_BYTES_MAX = 2 * 1024 * 1024
 """Of any request; routes may ask for less. A route that reads and bounds its body itself says so with `reads_own_body`."""
+API_BODY_S_MAX = 60.0
+"""How long it may take to arrive."""
 _READS_OWN_BODY = "handraiser.reads_own_body"
 
 
@@ -66,10 +69,17 @@ class BodyBound:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         size = 0
+        comes = True
+        until = asyncio.get_running_loop().time() + API_BODY_S_MAX
 
         async def bounded() -> Message:
-            nonlocal size
-            message = await receive()
+            nonlocal size, comes
+            try:
+                async with asyncio.timeout_at(until if comes and _READS_OWN_BODY not in scope else None):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408, f"The body was not here after {API_BODY_S_MAX:g} s. Send it again.") from None
+            comes = message.get("more_body", False)
             size += len(message.get("body", b""))
             if size > API_BODY_BYTES_MAX and _READS_OWN_BODY not in scope:
                 raise HTTPException(

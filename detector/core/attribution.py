@@ -72,9 +72,10 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class Relink:
-    """It names its person now, and looks for that person's account."""
+    """It names its person now, and looks for that person's account. `came`: as it came, and as it waits."""
 
     event: UsageEvent
+    came: UsageEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,7 @@ def _settle(person: Person, event: UsageEvent, ways: Sequence[Way]) -> Settled |
     if event.person is None and not person.memberships:
         somebody = _linked(person, event)
         if somebody is not None:
-            return Relink(msgspec.structs.replace(event, person=somebody))
+            return Relink(msgspec.structs.replace(event, person=somebody), event)
     for way in ways:
         found = _BY[way](person, event)
         if found is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import sqlalchemy as sa
@@ -54,15 +55,31 @@ class DeadLetters:
         found = self._read(sa.select(c.seq, *_COLUMNS, *_STATE).where(c.id == letter_id))
         return found[0] if found else None
 
-    def to_replay(self, project: str, code: str | None, ids: Sequence[str] | None, after: int, most: int) -> list[StoredLetter]:
-        """Those that were not replayed yet, with a `seq` beyond `after`, oldest first."""
+    def to_replay(  # noqa: PLR0913, PLR0917 - which, and how many
+        self, project: str, code: str | None, ids: Sequence[str] | None, after: int, most: int, bytes_max: int
+    ) -> tuple[list[StoredLetter], bool]:
+        """Those that were not replayed yet, with a `seq` beyond `after`, oldest first; `bytes_max` of bodies, or one.
+
+        And whether there are more.
+        """
         c = tables.dead_letters.c
-        query = sa.select(c.seq, *_COLUMNS, *_STATE).where(c.project == project, c.replayed_at.is_(None), c.seq > after)
+        query = sa.select(c.seq, sa.func.length(c.body)).where(c.project == project, c.replayed_at.is_(None), c.seq > after)
         if code is not None:
             query = query.where(c.code == code)
         if ids is not None:
             query = query.where(c.id.in_(ids))
-        return self._read(query.order_by(c.seq).limit(most))
+        with self._engine.connect() as tx:
+            sizes = tx.execute(query.order_by(c.seq).limit(most + 1)).all()
+        so_far = accumulate(size for _, size in sizes[:most])
+        fitting = max(sum(taken <= bytes_max for taken in so_far), 1)
+        seqs = [seq for seq, _ in sizes[:fitting]]
+        return self._read(sa.select(c.seq, *_COLUMNS, *_STATE).where(c.seq.in_(seqs)).order_by(c.seq)), fitting < len(sizes)
+
+    def of_detector(self, project: str, holds: str) -> list[StoredLetter]:
+        """Those of the detector's own whose body holds a text, the newest few."""
+        c = tables.dead_letters.c
+        mine = c.project == project, c.route.is_(None), c.body.contains(holds, autoescape=True)
+        return self._read(sa.select(c.seq, *_COLUMNS, *_STATE).where(*mine).order_by(c.seq.desc()).limit(5))
 
     def replayed(self, done: Sequence[StoredLetter], refused: Sequence[DeadLetter], now: int) -> None:
         """The events of `done` are in the log, and may have failed again already; `refused` are still none, and say why."""

@@ -9,12 +9,20 @@ from urllib.parse import unquote_to_bytes
 
 _FIELD = b"data="
 _JSON = (b"{", b"[")
+_BASE64 = ((b"%3D", b"="), (b"%3d", b"="), (b"%2F", b"/"), (b"%2f", b"/"))
+"""What is escaped of base64, but for the plus, which means something else in a form."""
+ESCAPES_MAX = 500_000
+"""Each becomes an object for a moment. Of base64 of 10 MiB one character in 64 is a plus."""
 
 
 def unwrapped(body: bytes) -> bytes:
     """What is no form and no base64 of JSON stays as it is, for the parser to judge."""
     if body.startswith(_FIELD):
         value, _, _ = body[len(_FIELD) :].partition(b"&")
+        for escape, plain in _BASE64:
+            value = value.replace(escape, plain)
+        if value.count(b"%") > ESCAPES_MAX:
+            return body
         body = unquote_to_bytes(value)
         if _is_json(body):
             return unquote_to_bytes(value.replace(b"+", b" "))  # a space, in a form; in base64 it is a plus

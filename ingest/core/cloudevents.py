@@ -110,7 +110,11 @@ def _from_headers(sent: Sent) -> msgspec.Raw:
 
 def _attributes(headers: Mapping[str, str]) -> Mapping[str, str]:
     """As the HTTP binding says them: `ce-` before the name, values in percent-encoding."""
-    return {name.removeprefix(_HEADER): unquote(value) for name, value in headers.items() if name.startswith(_HEADER)}
+    return {
+        name.removeprefix(_HEADER): unquote(value).replace("\0", "")
+        for name, value in headers.items()
+        if name.startswith(_HEADER)
+    }
 
 
 def _not_json(body: bytes) -> Mapping[str, Any]:

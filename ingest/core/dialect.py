@@ -51,3 +51,5 @@ class Dialect:
     too_fast: int
     """Status for a key, or an address, that sends more than it may."""
     words: Mapping[str, str] = field(default_factory=dict)
+    forms: bool = False
+    """Whether its clients put the JSON into a form, or base64."""

@@ -24,6 +24,8 @@ BROWSER_AGE_MS_MAX = 24 * 3_600_000
 """Older events are history, which a browser's key may not write. The detector's default lateness, so none decides anything."""
 TYPES: frozenset[str] = frozenset(get_args(EventType))
 _NO_TRAITS = (b"{}", b"null")
+_EACH_TRY = ("sentAt", "writeKey", "sent_at", "api_key", "token")
+"""What is no part of an event, and may be another at each try."""
 _TRAITED = frozenset({"identify", "group"})
 _fields_decoder = msgspec.json.Decoder(dict[str, Any])
 _ids_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -104,7 +106,8 @@ def _usage_event(body: bytes, shared: _Shared, done: Normalised) -> UsageEvent:
     # A call of CPython's with more than 15 names goes by way of a dictionary: with all 19 it takes five times as long.
     event = UsageEvent(
         project=arrival.project,
-        id=identifier(wire.messageId, "messageId") or _made_id(body, original, event_type, arrival),
+        id=identifier(wire.messageId, "messageId")
+        or _made_id(body, original, event_type, arrival, is_age=wire.ageMs is not None),
         type=event_type,
         timestamp=timestamp,
         received_at=arrival.received_at,
@@ -206,12 +209,12 @@ def _believed_traits(event_type: EventType, said: msgspec.Raw, done: Normalised)
     return believed
 
 
-def _made_id(body: bytes, original: int | None, event_type: EventType, arrival: Arrival) -> str:
+def _made_id(body: bytes, original: int | None, event_type: EventType, arrival: Arrival, *, is_age: bool) -> str:
     """With a time: a hash of the event, so that the same event sent again has the same id. SDKs renew `sentAt` at each try."""
-    if original is None:
+    if original is None or is_age:
         return arrival.new_id()
     fields = _fields_decoder.decode(body)
-    for name in ("sentAt", "writeKey"):
+    for name in _EACH_TRY:
         fields.pop(name, None)
     return hashlib.sha256(_canonical.encode([event_type, fields])).hexdigest()[:32]
 

@@ -301,9 +301,9 @@ def _answer_v1(events: Sequence[UsageEvent], rejections: Sequence[Rejection]) ->
 POSTHOG: Final = Dialect("posthog", read_posthog, read_posthog_event, _answer, too_big=413, busy=503, too_fast=429, words=_WORDS)
 """Node's halves a batch that gets 413."""
 POSTHOG_BROWSER: Final = Dialect(
-    "posthog", read_posthog, read_posthog_event, _answer, too_big=413, busy=503, too_fast=503, words=_WORDS
+    "posthog", read_posthog, read_posthog_event, _answer, too_big=413, busy=503, too_fast=503, words=_WORDS, forms=True
 )
 """posthog-js drops what gets a 429, or any other 4xx; after a 503 it comes again."""
 POSTHOG_V1: Final = Dialect(
-    "posthog", read_posthog, read_posthog_event, _answer_v1, too_big=413, busy=503, too_fast=429, words=_WORDS
+    "posthog", read_posthog, read_posthog_event, _answer_v1, too_big=413, busy=503, too_fast=429, words=_WORDS, forms=True
 )

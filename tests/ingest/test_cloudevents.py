@@ -106,6 +106,13 @@ async def test_headers_of_binary_mode_are_in_percent_encoding(served: Served) ->
     assert event.account == "Bäcker €"
 
 
+async def test_no_nul_comes_out_of_a_header(served: Served) -> None:
+    """PostgreSQL keeps none in a text."""
+    await post(served, b"{}", "application/json", **binary(**{"ce-subject": "bo%00lt", "ce-type": "%00Sent"}))
+    (event,) = served.usage_events()
+    assert (event.account, event.name) == ("bolt", "Sent")
+
+
 @pytest.mark.parametrize(
     ("said", "code", "field"),
     [

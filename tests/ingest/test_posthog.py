@@ -167,6 +167,24 @@ async def test_a_client_with_a_wrong_clock(served: Served) -> None:
     assert times == dict.fromkeys([UUID, "u2", "u3", "u4", "u5"], NOW - 1000)
 
 
+async def ids(served: Served, **envelope: Any) -> set[str]:
+    """The made ids of the same event without one, sent twice, with fields of its envelope that differ each time."""
+    one = {name: value for name, value in EVENT.items() if name != "uuid"}
+    for number in range(2):
+        varying = {name: value + number if isinstance(value, int) else f"{value}{number}Z" for name, value in envelope.items()}
+        response = await post(served, "/e/", {**one, "api_key": served.key, **varying})
+        assert response.status_code == 200
+    return {event.id for event in served.usage_events()}
+
+
+async def test_an_event_without_id_has_the_same_one_at_each_try(served: Served) -> None:
+    assert len(await ids(served, sent_at="2026-07-01T12:00:0")) == 1
+
+
+async def test_an_age_that_grows_says_nothing_about_which_event_it_is(served: Served) -> None:
+    assert len(await ids(served, offset=10)) == 2
+
+
 async def test_protocol_v1_answers_each_event(served: Served) -> None:
     bad = {**EVENT, "uuid": "bad", "distinct_id": [1]}
     response = await post(served, "/i/v1/analytics/events", {"batch": [EVENT, bad]}, authorization=f"Bearer {served.key}")

@@ -35,6 +35,7 @@ class Log:
         self.log = EmbeddedLog(path, clock)
         self.log.ensure_topics([Topic(EVENTS, 2, 3_600)])
         self.away = False
+        self.error: Exception = LogError("The log is away.")
         self.asked = 0
         self.producer = self.log.producer()
 
@@ -46,7 +47,7 @@ class Log:
     def append(self, entries: Sequence[Entry], timeout_s: float) -> None:
         self.asked += 1
         if self.away:
-            raise LogError("The log is away.")
+            raise self.error
         self.producer.append(entries, timeout_s)
 
     def close(self) -> None:
@@ -102,6 +103,19 @@ def test_what_the_log_does_not_take_waits_and_is_handed_over_in_order(log: Log, 
         producer.append([entry("e")], 1)
         assert (producer.spooling, producer.state().bytes, producer.state().failing) == (False, 0, None)
     assert log.values() == ["a", "b", "c", "d", "e"]
+
+
+def test_whatever_a_client_raises_is_a_log_that_is_away(log: Log, tmp_path: Path) -> None:
+    with spooling(log, tmp_path / "spool") as producer:
+        producer.append([entry("0")], 1)
+        log.away, log.error = True, RuntimeError("The client is closed.")
+        producer.append([entry("a")], 1)
+        assert producer.state().failing == "RuntimeError('The client is closed.')"
+        assert not producer.drain_once()
+        log.away = False
+        while producer.drain_once():
+            pass
+    assert log.values() == ["0", "a"]
 
 
 def test_a_thread_drains_by_itself(log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,3 +235,17 @@ def test_it_is_found_again_as_it_was(tmp_path: Path) -> None:
     again.drop(again.oldest(50))
     assert again.oldest(50).entries == [entry("b" * 100, 0)]
     again.close()
+
+
+def test_a_damaged_spool_is_left_as_it_is_and_another_is_taken(log: Log, tmp_path: Path) -> None:
+    root = tmp_path / "spool"
+    (root / "0").mkdir(parents=True)
+    (root / "0" / "spool.sqlite").write_bytes(b"no database at all" * 100)
+    log.away = True
+    with spooling(log, root) as producer:
+        producer.append([entry("a")], 1)
+        log.away = False
+        while producer.drain_once():
+            pass
+    assert log.values() == ["a"]
+    assert (root / "0" / "spool.sqlite").read_bytes() == b"no database at all" * 100

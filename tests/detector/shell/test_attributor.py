@@ -239,3 +239,20 @@ def test_a_project_cannot_make_endless_events_wait(world: World, monkeypatch: py
 
     assert [waiting.event.id for waiting in world.store.held_since(0)] == ["m0", "m1", "m4", "n0"]
     assert len(world.codes()) == 2
+
+
+def test_what_waited_under_an_anonymous_id_waits_no_more_when_it_is_known_whose_it_is(world: World) -> None:
+    world.arrive(usage_event("m1", name="Contact Count Changed", person=None, anonymous="x", properties={"total": 487}))
+    world.drain()
+    (waiting,) = world.store.held_since(0)
+    assert waiting.person == "x"
+
+    world.arrive(group("g1"), usage_event("l1", "alias", person=None, anonymous="x", link="ada"))
+    world.drain()
+
+    assert world.leads() == [("acme", "pql", "open")]
+    assert world.store.held_since(0) == []
+    world.restart()
+    world.now += 2 * HOLD_MS
+    world.drain()
+    assert world.codes() == []
