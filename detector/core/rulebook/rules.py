@@ -14,7 +14,7 @@ from detector.core.rulebook.problems import Report, closest
 from detector.core.rulebook.selectors import BUILTINS, Context, is_misspelt
 from detector.core.rulebook.steps import STEP, steps
 from detector.core.rulebook.templates import template
-from detector.core.rulebook.tree import At, Entry, Fields, Items, Node, Scalar
+from detector.core.rulebook.tree import At, Entry, Fields, Items, Node, Scalar, kind_of
 
 RULES_MAX: Final = 200
 CONDITIONS_MAX: Final = 32
@@ -144,7 +144,7 @@ def _leads_to(
     values: Mapping[str, Node], entry: Entry, what: str, lead_types: Collection[str], report: Report
 ) -> tuple[Family | None, str | None]:
     family = shapes.one_of(values["family"], f"the family of {what}", FAMILIES, (), report) if "family" in values else None
-    lead = shapes.one_of(values["lead"], f"the lead of {what}", lead_types, (), report) if "lead" in values else None
+    lead = _lead(values["lead"], what, lead_types, report) if "lead" in values else None
     if "family" not in values and "lead" not in values:
         remedy = "Add a family (the lead type then follows from the account's stage), or a lead type: lead: pql"
         report.refuse(entry.value.at, "missing", f"{what} has neither `family` nor `lead`", remedy)
@@ -154,6 +154,14 @@ def _leads_to(
                 message = f"{what} can lead to '{needed}', which is not in `lead_types`"
                 report.refuse(values["family"].at, "unknown_name", message, "Add `use: b2b-saas@1`, define it, or set `lead`")
     return cast("Family | None", family), lead
+
+
+def _lead(node: Node, what: str, lead_types: Collection[str], report: Report) -> str | None:
+    if lead_types:
+        return shapes.one_of(node, f"the lead of {what}", lead_types, (), report)
+    message = f"{what} leads to {kind_of(node)}, and there are no `lead_types`"
+    report.refuse(node.at, "unknown_name", message, "Add `use: b2b-saas@1`, or define it in `lead_types`")
+    return None
 
 
 def _check_form(values: Mapping[str, Node], entry: Entry, what: str, report: Report) -> None:
