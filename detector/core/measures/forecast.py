@@ -56,7 +56,9 @@ def full_in(limit: "LimitReader", moment: Moment) -> int | None:
 def drawn_until(limit: "LimitReader", moment: Moment) -> int:
     """Until then no event in order changes the answer; 0: nobody can tell."""
     midnight = moment.t - moment.t % DAY_MS
-    return 0 if limit.hangs_on_events else min(limit.allowance_next(moment), midnight + DAY_MS)
+    if limit.hangs_on_events or moment.t == midnight:  # of midnight itself more events may come
+        return 0
+    return min(limit.allowance_next(moment), midnight + DAY_MS)
 
 
 def next_full(limit: "LimitReader", moment: Moment) -> int:

@@ -8,6 +8,7 @@ from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.model import Condition, Rulebook
 from tests.detector.core.sample import RULEBOOK, at_least, is_text
 from tests.detector.core.story import Story, types
+from tests.detector.core.why.asking import BOOK, compiled
 
 
 def resting(emails: int) -> Story:
@@ -163,3 +164,16 @@ def wanting(*when: Condition) -> Rulebook:
     """`premium` is about something else."""
     rules = [replace(rule, when=when) if rule.name == "premium" else rule for rule in RULEBOOK.rules]
     return replace(RULEBOOK, rules=tuple(rules))
+
+
+def test_a_forecast_rests_until_tomorrow_but_not_from_what_else_happens_at_midnight() -> None:
+    """Somebody looks tomorrow, for terms change; the line is drawn through all of this midnight."""
+    book = BOOK.replace(
+        "emails: 10}, has: []}",
+        "emails: 10}, has: []}\n  - {from: 2026-05-29, stage: free, price: 0, allows: {contacts: 500, emails: 9}, has: []}",
+    )
+    book = book.replace("free: {", "free:\n  - {")
+    story = Story(compiled("  r: {lead: pql, each: limit, when: ['limit.full_in <= 4d'], say: x}", book=book))
+    story.plan("free", 0)
+    assert [story.happens("Email Sent", 1) for _ in range(6)] == [[]] * 6
+    assert types(story.happens("Email Sent", 1)) == [("lead.created", "pql")]
