@@ -77,6 +77,7 @@ class HealthReporter:
             if at not in standings or not standings[at].halted
         ]
         problems = _halts(halted) + _waits(waiting, now) + _outbox(figures["outbox_oldest_s"], now) + _additions(added)
+        problems += _full(self._store.dead_letters.full(now))
         down = any(problem["code"] in ("detector_halted", "detector_stalled") for problem in problems)
         status = "down" if down else "degraded" if problems else "ok"
         return {"status": status, **figures, "problems": problems}
@@ -152,6 +153,15 @@ def _additions(added: Sequence[TopicPartition]) -> list[dict[str, Any]]:
     what = f"{len(added)} partitions were added to topics after the first start ({places}): nothing is written or read there"
     do = "Nothing is lost, and nothing gained. The runbook's section partitions_added says how to get more."
     return [{"code": "partitions_added", "since": None, "what": what, "do": do}]
+
+
+def _full(projects: Sequence[str]) -> list[dict[str, Any]]:
+    if not projects:
+        return []
+    names = ", ".join(projects[:3]) + (" …" if len(projects) > 3 else "")
+    what = f"More dead letters came today than are kept of one project ({names}): the newest are in the log only"
+    do = "See what they say (`handraiser deadletters`) and mend it at the sender: the runbook's section dead_letters_full."
+    return [{"code": "dead_letters_full", "since": None, "what": what, "do": do}]
 
 
 def _problem(code: str, age_s: float, what: str, do: str, now: int) -> dict[str, Any]:

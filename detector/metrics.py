@@ -15,6 +15,9 @@ SILENT = Counter(
 LEAD_EVENTS = Counter("handraiser_detector_lead_events", "Lead events committed.")
 COMMANDS = Counter("handraiser_detector_commands", "Commands of sales committed, applied or refused.", ["status"])
 DEAD_LETTERS = Counter("handraiser_detector_dead_letters", "Dead letters committed, of ingest and detector.", ["code"])
+DEAD_LETTERS_BEYOND = Counter(
+    "handraiser_detector_dead_letters_beyond_limit", "Dead letters of these that only the log has: too many bytes for one day."
+)
 HELD = Counter("handraiser_detector_held_events", "Usage events that began to wait for their account.")
 LOST = Counter("handraiser_detector_partitions_lost", "Times a commit found its partition in other hands.")
 OWNED = Gauge("handraiser_detector_partitions_owned", "Partitions that this process reads.", ["topic"])

@@ -206,6 +206,15 @@ dead_letters = sa.Table(
     sqlite_autoincrement=True,
 )
 
+# How many bytes of dead letters came for a project, by the UTC day (days since 1970) that ingest received them on.
+dead_letter_days = sa.Table(
+    "dead_letter_days",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+)
+
 # Which events arrive: counts that are added to. A row for each partition, for its owner alone writes it.
 event_names = sa.Table(
     "event_names",

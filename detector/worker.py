@@ -246,7 +246,7 @@ class Worker:
         changes = batch.changes
         with metrics.COMMIT_SECONDS.time():
             reach("detector.commit.before")
-            self._store.commit(changes, self._clock())
+            metrics.DEAD_LETTERS_BEYOND.inc(self._store.commit(changes, self._clock()))
             reach("detector.commit.after")
             if changes.outbox:
                 self._publisher.expect()

@@ -46,8 +46,8 @@ class DetectorStore:
         self.people = People(engine)
         self.outbox = Outbox(engine)
 
-    def commit(self, changes: Changes, now: int) -> None:
-        """Write all of it, or nothing.
+    def commit(self, changes: Changes, now: int) -> int:
+        """Write all of it, or nothing; how many dead letters had no room (letters.py).
 
         Raises PartitionLostError or LeadEventConflictError with nothing written. After any other error it is not known
         whether it was written: acquire the partitions again, and their checkpoints tell.
@@ -65,9 +65,10 @@ class DetectorStore:
             write_people(tx, changes)
             write_outbox(tx, changes.outbox, now)
             write_seen(tx, changes.seen, changes.forget_seen)
-            write_dead_letters(tx, changes.dead_letters)
+            beyond = write_dead_letters(tx, changes.dead_letters)
             write_event_names(tx, changes.event_names)
             reach("detector.commit.written")
+        return beyond
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """One unmoving view, for `verify`."""

@@ -1,5 +1,6 @@
-"""Dead letters, of ingest and of the detector, in one table."""
+"""Dead letters, of ingest and of the detector, in one table; of each project so many bytes a day."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -10,7 +11,12 @@ import sqlalchemy as sa
 from contracts.messages import DeadLetter
 from detector import tables
 from detector.changes import Buried
-from detector.store.bulk import insert
+from detector.store.bulk import for_each_dialect, insert, listed
+
+DAY_BYTES_MAX = 64 * 1024 * 1024
+"""Of one project's letters that were received on one day (UTC), with LETTER_BYTES for each beside its body."""
+LETTER_BYTES = 512
+_DAY_MS = 86_400_000
 
 _LETTER = list(DeadLetter.__struct_fields__)
 _STATE = [tables.dead_letters.c[name] for name in ("replayed_at", "topic", "partition", "offset")]
@@ -102,8 +108,17 @@ class DeadLetters:
         """Delete up to `most` of those received before `before`, oldest first; how many there were."""
         c = tables.dead_letters.c
         oldest = sa.select(c.seq).where(c.received_at < before).order_by(c.received_at).limit(most)
+        days = tables.dead_letter_days
         with self._engine.begin() as tx:
+            tx.execute(sa.delete(days).where(days.c.day < before // _DAY_MS))
             return tx.execute(sa.delete(tables.dead_letters).where(c.seq.in_(oldest))).rowcount
+
+    def full(self, now: int) -> list[str]:
+        """The projects whose letters of today are too many to be kept here, all of them."""
+        c = tables.dead_letter_days.c
+        query = sa.select(c.project).where(c.day == now // _DAY_MS, c.bytes > DAY_BYTES_MAX).order_by(c.project)
+        with self._engine.connect() as tx:
+            return list(tx.execute(query).scalars())
 
     def _read(self, query: sa.Select[Any]) -> list[StoredLetter]:
         with self._engine.connect() as tx:
@@ -123,11 +138,55 @@ _AGAIN = (
 )
 
 
-def write_dead_letters(tx: sa.Connection, buried: Sequence[Buried]) -> None:
+_ADD = sa.text(
+    "INSERT INTO dead_letter_days (project, day, bytes) VALUES (:project, :day, :bytes) "
+    "ON CONFLICT (project, day) DO UPDATE SET bytes = dead_letter_days.bytes + excluded.bytes RETURNING bytes"
+)
+_known = for_each_dialect(lambda one_of: sa.select(tables.dead_letters.c.id).where(one_of(tables.dead_letters.c.id, "ids")))
+
+
+def write_dead_letters(tx: sa.Connection, buried: Sequence[Buried]) -> int:
     """Append; a letter that is already there is kept as it is (ingest may append one twice, and its id says so).
 
-    One that comes of another record has failed again.
+    One that comes of another record has failed again. Returns how many are not kept here, for their day has brought
+    DAY_BYTES_MAX before them: the log has them, as long as it has anything.
     """
-    once = {each.letter.id: each for each in buried}.values()
-    rows = [(*(getattr(b.letter, name) for name in _LETTER), b.partition.topic, b.partition.partition, b.offset) for b in once]
+    once = {each.letter.id: each for each in buried}
+    beyond = _beyond(tx, list(once.values()))
+    if beyond:
+        ids = [each.letter.id for each in beyond]
+        known = set(tx.execute(_known[tx.dialect.name], {"ids": listed(ids, tx)}).scalars())
+        beyond = [each for each in beyond if each.letter.id not in known]
+        for each in beyond:
+            del once[each.letter.id]
+    rows = [
+        (*(getattr(b.letter, name) for name in _LETTER), b.partition.topic, b.partition.partition, b.offset)
+        for b in once.values()
+    ]
     insert(tx, tables.dead_letters, [*_LETTER, "topic", "partition", "offset"], rows, _AGAIN)
+    return len(beyond)
+
+
+def _beyond(tx: sa.Connection, buried: Sequence[Buried]) -> list[Buried]:
+    """Count them all to their days; those that came when the day's room was taken."""
+    came = Counter[tuple[str, int]]()
+    for each in buried:
+        came[_day(each)] += _bytes(each)
+    taken: dict[tuple[str, int], int] = {}
+    for (project, day), number in sorted(came.items()):  # in one order, for others may add to the same days
+        total = tx.execute(_ADD, {"project": project, "day": day, "bytes": number}).scalar_one()
+        taken[project, day] = total - number
+    beyond = []
+    for each in buried:
+        taken[_day(each)] += _bytes(each)
+        if taken[_day(each)] > DAY_BYTES_MAX:
+            beyond.append(each)
+    return beyond
+
+
+def _day(buried: Buried) -> tuple[str, int]:
+    return buried.letter.project, buried.letter.received_at // _DAY_MS
+
+
+def _bytes(buried: Buried) -> int:
+    return LETTER_BYTES + len(buried.letter.body.encode())

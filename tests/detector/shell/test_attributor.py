@@ -159,9 +159,9 @@ def test_what_a_poll_grows_to_is_committed_in_parts(world: World, monkeypatch: p
     written: list[int] = []
     commit = world.store.commit
 
-    def watched(changes: Changes, now: int) -> None:
+    def watched(changes: Changes, now: int) -> int:
         written.append(sum(len(row.value) for row in changes.outbox))
-        commit(changes, now)
+        return commit(changes, now)
 
     monkeypatch.setattr(world.store, "commit", watched)
     for n in range(10):

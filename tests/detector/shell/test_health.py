@@ -1,7 +1,13 @@
 """Health is judged from the database and the log's ends, by another process than the detector's."""
 
+import pytest
+from prometheus_client import REGISTRY
+
+from contracts.codec import encode_event, encode_frames
+from contracts.messages import DeadLetter, RecordKind
 from detector.changes import Changes, Move
 from detector.health import HealthReporter
+from detector.store import letters
 from eventlog.port import Entry, TopicPartition
 from tests.detector.shell.samples import HOUR, MINUTE, usage_event
 from tests.detector.shell.world import World
@@ -103,3 +109,25 @@ def test_partitions_that_were_added_are_told_and_do_no_harm(world: World) -> Non
     assert (report["status"], report["partitions"]["total"], report["lag_events"]) == ("degraded", 3, 0)
     assert [problem["code"] for problem in report["problems"]] == ["partitions_added"]
     assert "(events/1)" in report["problems"][0]["what"]
+
+
+def test_more_dead_letters_than_a_day_keeps_are_a_problem_that_names_the_project(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(letters, "DAY_BYTES_MAX", 1000)
+    dead = [DeadLetter(id=f"dead_{n}", project="mail", received_at=world.now, code="no_type", message="…") for n in range(2)]
+    before = REGISTRY.get_sample_value("handraiser_detector_dead_letters_beyond_limit_total") or 0
+    world.producer.append(
+        [
+            Entry("dead-letters", 0, frame)
+            for frame in encode_frames(RecordKind.DEAD_LETTERS, [encode_event(each) for each in dead])
+        ],
+        5,
+    )
+    world.drain()
+
+    report = HealthReporter(world.store).report(ends(world), world.now)
+
+    assert (report["status"], [problem["code"] for problem in report["problems"]]) == ("degraded", ["dead_letters_full"])
+    assert "(mail)" in report["problems"][0]["what"]
+    assert REGISTRY.get_sample_value("handraiser_detector_dead_letters_beyond_limit_total") == before + 1

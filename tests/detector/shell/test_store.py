@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from contracts.messages import DEAD_LETTERS, EVENTS, DeadLetter
 from detector import tables
 from detector.changes import AccountRow, Buried, Changes, FactRow, HeldEvent, HeldKey, Move, OutboxRow, SeenRow
-from detector.store import DetectorStore, LeadEventConflictError, PartitionLostError, TopicMismatchError, outbox
+from detector.store import DetectorStore, LeadEventConflictError, PartitionLostError, TopicMismatchError, letters, outbox
 from detector.store.leads import LeadFilter
 from eventlog.port import Entry, TopicPartition, TopicState
 from tests.detector.shell.samples import EVENTS_0, NOON, UNATTRIBUTED_0, lead_event, usage_event
@@ -156,6 +156,58 @@ def test_a_dead_letter_that_was_appended_twice_is_kept_once(store: DetectorStore
     assert found is not None
     assert (found.letter, found.replayed_at) == (letter, None)
     assert store.dead_letters_since(1) == []
+
+
+def big_letter(n: int, project: str = "mail", received_at: int = NOON) -> Buried:
+    """Of MiB."""
+    body = "x" * (1024 * 1024 - letters.LETTER_BYTES)
+    letter = DeadLetter(id=f"dead_{n}", project=project, received_at=received_at, code="no_type", message="…", body=body)
+    return Buried(letter, TopicPartition(DEAD_LETTERS, 0), n)
+
+
+def test_a_day_keeps_so_many_bytes_of_dead_letters_of_each_project(store: DetectorStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(letters, "DAY_BYTES_MAX", 3 * 1024 * 1024)
+    tomorrow = NOON + 24 * 3_600_000
+
+    changes = moved(store)
+    changes.dead_letters = [big_letter(1), big_letter(2)]
+    assert store.commit(changes, NOON) == 0
+    assert store.dead_letters.full(NOON) == []
+
+    changes = moved(store, next_offset=2)
+    changes.dead_letters = [big_letter(3), big_letter(4), big_letter(5, "other"), big_letter(6, received_at=tomorrow)]
+    assert store.commit(changes, NOON) == 1
+
+    assert [stored.letter.id for stored in store.dead_letters_since(0)] == ["dead_1", "dead_2", "dead_3", "dead_5", "dead_6"]
+    assert store.dead_letters.full(NOON) == ["mail"]
+    assert store.dead_letters.full(tomorrow) == []
+
+
+def test_a_letter_that_failed_again_says_so_though_its_day_is_full(store: DetectorStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(letters, "DAY_BYTES_MAX", 2 * 1024 * 1024)
+    changes = moved(store)
+    changes.dead_letters = [big_letter(1), big_letter(2)]
+    store.commit(changes, NOON)
+    store.dead_letters.replayed(store.dead_letters_since(0), [], NOON + 1)
+
+    again = moved(store, next_offset=2)
+    again.dead_letters = [Buried(big_letter(1).letter, TopicPartition(UNATTRIBUTED_0.topic, 0), 7), big_letter(3)]
+    assert store.commit(again, NOON) == 1
+
+    assert [(stored.letter.id, stored.replayed_at) for stored in store.dead_letters_since(0)] == [
+        ("dead_1", None),
+        ("dead_2", NOON + 1),
+    ]
+
+
+def test_days_are_forgotten_with_their_letters(store: DetectorStore, engine: sa.Engine) -> None:
+    changes = moved(store)
+    changes.dead_letters = [big_letter(1), big_letter(2, received_at=NOON + 24 * 3_600_000)]
+    store.commit(changes, NOON)
+
+    store.dead_letters.sweep(NOON + 20 * 3_600_000, 10)
+
+    assert rows(engine, tables.dead_letter_days) == rows(engine, tables.dead_letters) == 1
 
 
 def test_the_outbox_gives_each_owner_its_own_rows_in_order(store: DetectorStore) -> None:

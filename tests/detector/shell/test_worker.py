@@ -263,9 +263,9 @@ def test_a_batch_holds_so_many_accounts_at_most(world: World, monkeypatch: pytes
     written: list[int] = []
     commit = world.store.commit
 
-    def watched(changes: Changes, now: int) -> None:
+    def watched(changes: Changes, now: int) -> int:
         written.append(len(changes.accounts))
-        commit(changes, now)
+        return commit(changes, now)
 
     monkeypatch.setattr(world.store, "commit", watched)
     for n in range(10):

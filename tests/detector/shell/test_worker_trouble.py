@@ -226,10 +226,10 @@ def test_a_record_that_the_database_refuses_stops_its_partition_alone_and_says_w
 ) -> None:
     commit = world.store.commit
 
-    def refuses_evil(changes: Changes, now: int) -> None:
+    def refuses_evil(changes: Changes, now: int) -> int:
         if any(row.account == "evil" for row in changes.accounts):
             raise DataError("INSERT", {}, Exception("text fields cannot contain NUL"))
-        commit(changes, now)
+        return commit(changes, now)
 
     monkeypatch.setattr(world.store, "commit", refuses_evil)
     for n, account in enumerate(("acme", "bolt", "evil", "cork")):
