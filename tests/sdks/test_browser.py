@@ -17,6 +17,7 @@ from contracts.messages import UsageEvent
 from tests.conftest import missing
 from tests.journey.product import Product
 from tests.sdks.install import HERE, node_sdk
+from tests.sdks.kept import keep
 from tests.sdks.test_sdks import arrived
 from tests.sdks.wire import Wire
 
@@ -77,7 +78,8 @@ def said(event: UsageEvent) -> Any:
 def test_what_a_page_says_arrives_once(sdk: str, product: Product, page: str) -> None:
     wire = Wire(product.processes["up"].port)
     try:
-        errors = browse(page, sdk, wire, browser_key(product, sdk))
+        key = browser_key(product, sdk)
+        errors = browse(page, sdk, wire, key)
     finally:
         wire.close()
     assert errors == [], [(request.method, request.path, request.answered) for request in wire.requests]
@@ -100,3 +102,4 @@ def test_what_a_page_says_arrives_once(sdk: str, product: Product, page: str) ->
     assert {request.answered for request in wire.requests} <= {200, 204}
     assert len(wire.posted()) <= 12
     assert any(request.method == "OPTIONS" for request in wire.requests) or sdk == "posthog"
+    keep(f"{sdk} in a page", key, wire.requests)

@@ -22,6 +22,7 @@ from eventlog.log_embedded import EmbeddedLog
 from tests.ingest.served import Reader
 from tests.journey.product import Product
 from tests.sdks.install import HERE, node_sdk, python_sdk
+from tests.sdks.kept import keep
 from tests.sdks.wire import Fault, Wire, refusal
 
 DOCS: Final = HERE.parents[1] / "docs" / "sdks.md"
@@ -166,6 +167,7 @@ def test_every_call_arrives_once_as_it_was_meant(sdk: Sdk, product: Product) -> 
             assert before - 2_000 <= event.timestamp <= int(time.time() * 1000) + 2_000
     assert {request.answered for request in wire.posted()} <= {200, 204}
     assert len(wire.posted()) <= len(wanted)
+    keep(sdk.name, key, wire.requests)
 
 
 def always(status: int, retry_after_s: int | None = None) -> Fault:

@@ -16,9 +16,9 @@ _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`answered`: the status; `by_us`: ingest has not seen it."""
+    """`received_at`: epoch ms; `answered`: the status; `by_us`: ingest has not seen it."""
 
-    at: float
+    received_at: int
     method: str
     path: str
     headers: dict[str, str]
@@ -110,13 +110,13 @@ class Wire:
         return Handler
 
     def _answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
-        refused = None
+        refused, received_at = None, time.time_ns() // 1_000_000
         if method == "POST" and not path.startswith(("/flags", "/decide", "/v1/m")):
             with self._turn:
                 refused = self._fault(self._events)
                 self._events += 1
         answer = refused or self._forward(method, path, headers, body)
-        self.requests.append(Request(time.monotonic(), method, path, headers, body, answer[0], refused is not None))
+        self.requests.append(Request(received_at, method, path, headers, body, answer[0], refused is not None))
         return answer
 
     def _forward(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
