@@ -381,7 +381,7 @@ class Judgement:
 
     def reconsider(self, since: int, late_ms: int = 0) -> None:
         """Late events of `since` or later may show who was to be left alone."""
-        self._changes += reconsidered(self._program, self._account.ledger, self.at, since, late_ms)
+        self._changes += list(reconsidered(self._program, self._account.ledger, self.at, since, late_ms, self._changes))
 
     def scheduled(self) -> None:
         """After timers: the next one."""

@@ -3,7 +3,7 @@
 It is kept in the ledger and counts all the same: its cooldown runs, and so the signals do not depend on who may be told.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -33,20 +33,24 @@ def why_left_alone(program: Program, ledger: Ledger, person: str | None, moment:
     return "suppressed" if program.suppression.why(moment, person) is not None else None
 
 
-def reconsidered(program: Program, ledger: Ledger, at: Callable[[int], Moment], since: int, late_ms: int = 0) -> Iterator[Change]:
+def reconsidered(  # noqa: PLR0913, PLR0917 - what is known, and what is new of it
+    program: Program, ledger: Ledger, at: Callable[[int], Moment], since: int, late_ms: int, changes: Iterable[Change]
+) -> Iterator[Change]:
     """What late events, of `since` or later, show to have been suppressed and was told, or the other way round.
 
     A signal stays told while one of its instants is not suppressed: where it came, where it rose, where it was asked for again.
-    `late_ms`: how late they are; for some rules that may be too late. Nobody's finished work is touched.
+    `late_ms`: how late they are; for some rules that may be too late. Nobody's finished work is touched. `changes`: what they
+    made of signals, which may have lost the very instant that was not suppressed.
     """
     if not program.suppression.grounds:
         return
+    others = {id(change.signal) for change in changes}
     for name, judged in program.judged.items():
         state = ledger.rules.get(name)
         for signal in state.signals if state is not None and late_ms <= judged.rule.lateness_ms else ():
             asked_again = signal.told_at if judged.asked_key is not None else signal.qualified_at
             instants = sorted({signal.qualified_at, signal.changed_at, asked_again} - {-1})
-            if instants[-1] < since or signal.version != program.version:
+            if (instants[-1] < since and id(signal) not in others) or signal.version != program.version:
                 continue
             free = [t for t in instants if not _is_suppressed(program, judged, at(t))]
             lead = ledger.lead(signal.lead_id)
