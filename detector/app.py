@@ -59,8 +59,10 @@ def _add_leads(router: APIRouter, store: DetectorStore) -> None:
     def leads(
         project: str | None = None,
         status: Status | None = None,
-        updated_since: Annotated[str | None, Query(description="ISO 8601; leads changed at or after it.")] = None,
-        cursor: Annotated[str | None, Query(description="`next` of the answer before.")] = None,
+        updated_since: Annotated[
+            str | None, Query(description="ISO 8601; leads changed at or after it.", json_schema_extra={"format": "date-time"})
+        ] = None,
+        cursor: Annotated[str | None, _next(rf"\d{{1,{CURSOR_DIGITS_MAX}}}\..+")] = None,
         limit: Limit = 100,
     ) -> LeadList:
         """Leads by time of their last change, oldest first, so that reading on misses nothing."""
@@ -82,7 +84,10 @@ def _add_leads(router: APIRouter, store: DetectorStore) -> None:
 def _add_dead_letters(router: APIRouter, store: DetectorStore) -> None:
     @router.get("/deadletters", tags=["dead letters"])
     def dead_letters(
-        project: str | None = None, code: str | None = None, cursor: str | None = None, limit: Limit = 100
+        project: str | None = None,
+        code: str | None = None,
+        cursor: Annotated[str | None, _next(rf"\d{{1,{CURSOR_DIGITS_MAX}}}")] = None,
+        limit: Limit = 100,
     ) -> DeadLetterList:
         """What could not be used, newest first."""
         rows = store.dead_letters.page(limit + 1, project, code, None if cursor is None else _number(cursor))
@@ -121,6 +126,11 @@ def _after(cursor: str | None) -> tuple[int, str] | None:
         return None
     time, _, lead_id = cursor.partition(".")
     return _number(time if lead_id else ""), lead_id
+
+
+def _next(pattern: str) -> Any:
+    """A cursor. Another one is refused by _number, with words of ours."""
+    return Query(description="`next` of the answer before.", json_schema_extra={"pattern": f"^{pattern}$"})
 
 
 def _number(text: str) -> int:

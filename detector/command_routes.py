@@ -65,7 +65,7 @@ def _add_leads(router: APIRouter, store: DetectorStore, commander: Commander) ->
     @router.post("/leads/{lead_id}/snooze", tags=["leads"], response_model=CommandAnswer, responses=_RESPONSES)
     async def snooze(lead_id: str, said: Snooze, key: _Key = None) -> JSONResponse:
         """Hear nothing of a lead's further signals until a time; they are kept with it."""
-        until = None if said.until is None else round(said.until.timestamp() * 1000)
+        until = None if said.until is None else max(0, round(said.until.timestamp() * 1000))
         return await tell(lead_id, "snooze", {"until": until}, key)
 
     @router.post("/leads/{lead_id}/owner", tags=["leads"], response_model=CommandAnswer, responses=_RESPONSES)
@@ -78,7 +78,7 @@ def _add_accounts(router: APIRouter, commander: Commander, project_exists: Calla
     async def tell(project: str, account: str, name: str, arguments: dict[str, Any], key: str | None) -> JSONResponse:
         if not await asyncio.to_thread(project_exists, project):
             message = f"There is no project {project!r}. `GET /v1/projects` lists them."
-            raise ApiError(422, "no_project", message)
+            raise ApiError(404, "project_not_found", message)
         told = _command(project, account, name, account, arguments, key)
         return _answer(told.id, await commander.tell(told))
 

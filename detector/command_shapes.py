@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, Self, TypeAlias
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 Reported: TypeAlias = Literal["accepted", "opportunity", "won", "lost", "rejected", "recycled"]
 
@@ -16,7 +16,9 @@ class Outcome(_Told):
 
     status: Reported
     reason: str | None = Field(default=None, max_length=1000)
-    amount: float | None = Field(default=None, ge=0, le=1e15, allow_inf_nan=False, description="In the rulebook's currency.")
+    amount: float | None = Field(
+        default=None, ge=0, le=1e15, allow_inf_nan=False, strict=True, description="In the rulebook's currency."
+    )
     by: str | None = Field(default=None, max_length=254, description="Who reports it.")
 
 
@@ -31,9 +33,20 @@ class Owner(_Told):
 class Override(_Told):
     """What one account is allowed of one limit, whatever its plan says."""
 
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["allowed"], "properties": {"remove": {"const": False}}},
+                {"required": ["remove"], "properties": {"remove": {"const": True}}, "not": {"required": ["allowed"]}},
+            ]
+        },
+    )
     limit: str = Field(min_length=1, max_length=1024)
-    allowed: float | None = Field(default=None, ge=0, le=1e15, allow_inf_nan=False, description="Null: there is no cap.")
-    remove: bool = Field(default=False, description="What the plan allows counts again.")
+    allowed: float | None = Field(
+        default=None, ge=0, le=1e15, allow_inf_nan=False, strict=True, description="Null: there is no cap."
+    )
+    remove: bool = Field(default=False, strict=True, description="What the plan allows counts again.")
 
     @model_validator(mode="after")
     def _says_one(self) -> Self:
@@ -45,7 +58,7 @@ class Override(_Told):
 
 class OptOut(_Told):
     person: str | None = Field(default=None, min_length=1, max_length=1024, description="Its id; without one: the whole account.")
-    opted_out: bool
+    opted_out: StrictBool
 
 
 class CommandAnswer(BaseModel):

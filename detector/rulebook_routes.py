@@ -96,7 +96,12 @@ def add_rulebook_routes(  # noqa: PLR0913, PLR0917 - what the routes stand on
         "/rulebooks",
         tags=["rulebooks"],
         openapi_extra=_REQUEST_BODY,
-        responses={413: {"model": ErrorBody}, 422: {"model": RulebookProblems}, 503: {"model": ErrorBody}},
+        responses={
+            404: {"model": ErrorBody},
+            413: {"model": ErrorBody},
+            422: {"model": RulebookProblems},
+            503: {"model": ErrorBody},
+        },
         response_model=AppliedRulebook,
     )
     def apply(sent: Annotated[_Sent, Depends(_sent)]) -> AppliedRulebook | JSONResponse:
@@ -112,7 +117,9 @@ def add_rulebook_routes(  # noqa: PLR0913, PLR0917 - what the routes stand on
         if sent.project is not None and sent.project != project:
             raise ApiError(422, "another_project", f"The rulebook says `project: {project}`, the request says {sent.project}.")
         if not project_exists(project):
-            raise ApiError(422, "no_project", f"There is no project '{project}'. Make it: handraiser projects create {project}")
+            raise ApiError(
+                404, "project_not_found", f"There is no project '{project}'. Make it: handraiser projects create {project}"
+            )
         stored = adopt(store, producer, topics, sent.body, parsed, clock())
         return AppliedRulebook(**_line(stored), asleep=[_problem(problem) for problem in parsed.asleep])
 

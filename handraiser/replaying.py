@@ -24,7 +24,7 @@ from ingest.core.rejection import Rejection
 from ingest.core.routes import ROUTES
 from ingest.keys import KeyRing
 from runtime.clock import Clock
-from runtime.web import ERROR_RESPONSES, ApiError, Authenticate, ErrorBody, api_key_required
+from runtime.web import ERROR_RESPONSES, WHOLE, ApiError, Authenticate, ErrorBody, api_key_required
 
 LETTERS_MAX = 500
 """Of one request."""
@@ -46,7 +46,7 @@ class ReplayAsked(BaseModel):
     ids: Annotated[list[Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]], Field(max_length=LETTERS_MAX)] | None = (
         None
     )
-    cursor: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    cursor: Annotated[int, Field(ge=0, lt=10**18), WHOLE] = 0
 
 
 class Replayed(BaseModel):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, TypeAlias
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from contracts.messages import Trust
 from ingest.core.credential import make_key
@@ -15,7 +15,7 @@ from ingest.core.project import Subject
 from ingest.keys import KeyRing
 from ingest.store import IngestStore, Project, ProjectExistsError, StoredWriteKey, UnknownKeyError, UnknownProjectError
 from runtime.clock import Clock, wall_clock
-from runtime.web import ERROR_RESPONSES, ApiError, Authenticate, ErrorBody, api_key_required
+from runtime.web import ERROR_RESPONSES, WHOLE, ApiError, Authenticate, ErrorBody, api_key_required
 
 NAME_LENGTH_MAX = 64
 LABEL_LENGTH_MAX = 200
@@ -26,7 +26,7 @@ SECONDS_MAX = 10 * 366 * 86_400
 BROWSER_ADDRESS_EVENTS_PER_S = 100
 """A browser's key is everybody's: nobody alone may use it up."""
 Names: TypeAlias = Annotated[list[Annotated[str, Field(max_length=200, pattern=_NO_CONTROLS)]], Field(max_length=NAMES_MAX)]
-Rate: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
+Rate: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000), WHOLE]
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 
 
@@ -34,7 +34,7 @@ class NewProject(BaseModel):
     """`name`: lower-case letters, digits and single hyphens, as in `acme-mail`."""
 
     model_config = ConfigDict(extra="forbid")
-    name: str
+    name: str = Field(json_schema_extra={"pattern": f"^{_SLUG.pattern}$", "maxLength": NAME_LENGTH_MAX})
 
 
 class ProjectChange(BaseModel):
@@ -46,7 +46,7 @@ class ProjectChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
     cloudevents_subject: Subject = "account"
     posthog_group: Annotated[str, Field(min_length=1, max_length=200, pattern=_NO_CONTROLS)] | None = None
-    keep_addresses: bool = False
+    keep_addresses: StrictBool = False
     properties: Names | None = None
     traits: Names | None = None
 
@@ -74,8 +74,8 @@ class NewWriteKey(BaseModel):
     project: str = Field(max_length=NAME_LENGTH_MAX, pattern=_NO_CONTROLS)
     trust: Trust = "server"
     label: str = Field(default="", max_length=LABEL_LENGTH_MAX, pattern=_NO_CONTROLS)
-    may_import: bool = False
-    expires_in_s: Annotated[int, Field(ge=1, le=SECONDS_MAX)] | None = None
+    may_import: StrictBool = False
+    expires_in_s: Annotated[int, Field(ge=1, le=SECONDS_MAX), WHOLE] | None = None
     events_per_s: Rate | None = None
     address_events_per_s: Rate | None = None
 
@@ -84,7 +84,7 @@ class Rotation(BaseModel):
     """`overlap_s`: for so many seconds the old key goes on working; a day if nothing is said."""
 
     model_config = ConfigDict(extra="forbid")
-    overlap_s: Annotated[int, Field(ge=0, le=SECONDS_MAX)] = 86_400
+    overlap_s: Annotated[int, Field(ge=0, le=SECONDS_MAX), WHOLE] = 86_400
 
 
 class WriteKeyView(BaseModel):
@@ -158,7 +158,7 @@ def _add_projects(router: APIRouter, store: IngestStore, keys: KeyRing, clock: C
         try:
             project = await asyncio.to_thread(store.set_project, name, changes)
         except UnknownProjectError:
-            raise ApiError(404, "unknown_project", f"There is no project '{name}'. GET /v1/projects lists them.") from None
+            raise ApiError(404, "project_not_found", f"There is no project '{name}'. GET /v1/projects lists them.") from None
         await asyncio.to_thread(keys.refresh)
         return _project(project)
 
@@ -197,7 +197,7 @@ def _add_keys(router: APIRouter, store: IngestStore, keys: KeyRing, clock: Clock
             stored = await asyncio.to_thread(store.create_write_key, wanted)
         except UnknownProjectError:
             raise ApiError(
-                404, "unknown_project", f"There is no project '{new.project}'. Create it first: POST /v1/projects."
+                404, "project_not_found", f"There is no project '{new.project}'. Create it first: POST /v1/projects."
             ) from None
         await asyncio.to_thread(keys.refresh)
         return WriteKeyOnce(**_key(stored).model_dump(), key=key.text)

@@ -16,6 +16,7 @@ from ingest import metrics
 from ingest.admin import create_admin_router
 from ingest.arrivals import Arrivals
 from ingest.batcher import Batcher, BusyError
+from ingest.core.envelope import EVENTS_MAX
 from ingest.core.rejection import RequestError
 from ingest.core.routes import ROUTES, Route
 from ingest.core.segment import SEGMENT
@@ -158,9 +159,6 @@ def _described(path: str, route: Route) -> dict[str, Any]:
     """What the OpenAPI document says about a route: the body is read raw, so FastAPI cannot know."""
     dialect = route.dialect
     statuses = {400, 401, 403, 408, dialect.too_big, dialect.busy, dialect.too_fast}
-    shape: dict[str, Any] = {"type": "object"}
-    if dialect is not SEGMENT:
-        shape = {"oneOf": [{"type": "array", "items": {"type": "object"}}, {"type": "object"}]}
     responses: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in sorted(statuses)}
     if dialect.name == "cloudevents":
         responses[204] = {"description": "Every event is accepted, and durable."}
@@ -169,5 +167,18 @@ def _described(path: str, route: Route) -> dict[str, Any]:
         "responses": responses,
         "summary": "Send events" if route.kind == "batch" else f"Send one {route.kind} event",
         "description": "" if path == route.path else f"The same as POST {route.path}.",
-        "openapi_extra": {"requestBody": {"required": True, "content": {"application/json": {"schema": shape}}}},
+        "openapi_extra": {"requestBody": {"required": True, "content": {"application/json": {"schema": _shape(route)}}}},
     }
+
+
+def _shape(route: Route) -> dict[str, Any]:
+    """Of the body. What an event must have is not said here: one that lacks it is answered for alone."""
+    one, some = {"type": "object"}, {"type": "array", "maxItems": EVENTS_MAX}
+    batch = {"type": "object", "required": ["batch"], "properties": {"batch": some}}
+    if route.kind != "batch":
+        return one
+    if route.dialect is SEGMENT:
+        return batch
+    if route.dialect.name == "posthog":
+        return {"anyOf": [batch, some, {"type": "object", "required": ["event"]}]}
+    return {"anyOf": [some, one]}

@@ -101,7 +101,9 @@ def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
     async def add_endpoint(new: NewEndpoint) -> EndpointCreated:
         if not await asyncio.to_thread(project_exists, new.project):
             raise ApiError(
-                422, "no_project", f"There is no project '{new.project}'. Make it: handraiser projects create {new.project}"
+                404,
+                "project_not_found",
+                f"There is no project '{new.project}'. Make it: handraiser projects create {new.project}",
             )
         target = await _usable_target(new.url, policy, notifier)
         filters = Filters(types=tuple(new.types), lead_types=tuple(new.lead_types), to=tuple(new.to))

@@ -7,8 +7,9 @@ from typing import Any, TypeAlias
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Authenticate: TypeAlias = Callable[[str], bool]
@@ -20,6 +21,16 @@ API_BODY_BYTES_MAX = 2 * 1024 * 1024
 API_BODY_S_MAX = 60.0
 """How long it may take to arrive."""
 _READS_OWN_BODY = "handraiser.reads_own_body"
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("write a number")  # noqa: TRY004 - what pydantic takes for a refusal
+    return value
+
+
+WHOLE = BeforeValidator(_number)
+"""Of an `int`: as JSON has it, 2.0 too; but true is not 1, and "1" is not either."""
 
 
 class ErrorBody(BaseModel):
@@ -106,7 +117,8 @@ class NoNul:
             await self._app(scope, receive, send)
 
 
-_CODES = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "request_too_big"}
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_CODES = {401: "unauthorized", 404: "not_found", 413: "request_too_big"}
 
 
 def install_error_answers(app: FastAPI) -> None:
@@ -120,8 +132,13 @@ def install_error_answers(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
         if error.status_code == 400:  # FastAPI's answer to bytes that are not UTF-8; elsewhere it says 422
             return error_response(422, "invalid_request", "The body is not JSON in UTF-8.")
+        if error.status_code == 405:
+            return _not_allowed(request)
         code = _CODES.get(error.status_code, "http_error")
-        return error_response(error.status_code, code, _http_message(request, error), headers=error.headers)
+        # Starlette says `Not Found`; we say what to do.
+        found = error.status_code != 404
+        message = error.detail if found else "There is nothing at this path. /openapi.json lists what there is."
+        return error_response(error.status_code, code, message, headers=error.headers)
 
     async def invalid(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type only
@@ -141,13 +158,14 @@ def install_error_answers(app: FastAPI) -> None:
     app.add_middleware(NoNul)
 
 
-def _http_message(request: Request, error: HTTPException) -> str:
-    """Starlette says `Not Found` and `Method Not Allowed`; we say what to do."""
-    if error.status_code == 404:
-        return "There is nothing at this path. /openapi.json lists what there is."
-    if error.status_code == 405:
-        return f"{request.method} is not answered here: use {(error.headers or {}).get('Allow', 'another method')}."
-    return error.detail
+def _not_allowed(request: Request) -> JSONResponse:
+    """Starlette names the methods of the first route of that path; a path of ours may have two."""
+    routes, scope = request.app.routes, request.scope
+    answered = [name for name in _METHODS if any(each.matches({**scope, "method": name})[0] is Match.FULL for each in routes)]
+    methods = ", ".join(answered)
+    return error_response(
+        405, "method_not_allowed", f"{request.method} is not answered here: use {methods}.", headers={"Allow": methods}
+    )
 
 
 def api_key_required(authenticate: Authenticate) -> Any:

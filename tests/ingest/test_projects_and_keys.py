@@ -135,7 +135,7 @@ async def test_a_revoked_key_is_refused_at_once_and_revoking_again_changes_nothi
         ("POST", "/v1/projects", {"name": "a\n"}, 422, "invalid_project_name"),
         ("POST", "/v1/projects", {}, 422, "invalid_request"),
         ("POST", "/v1/projects", {"name": "b", "plan": "free"}, 422, "invalid_request"),
-        ("POST", "/v1/keys", {"project": "nobody"}, 404, "unknown_project"),
+        ("POST", "/v1/keys", {"project": "nobody"}, 404, "project_not_found"),
         ("POST", "/v1/keys", {"project": "acme", "trust": "full"}, 422, "invalid_request"),
         ("POST", "/v1/keys", {"project": "acme", "label": "a\0b"}, 422, "invalid_request"),
         ("POST", "/v1/keys", {"project": "acme", "trust": "browser", "may_import": True}, 422, "browser_key_may_not_import"),
@@ -144,11 +144,15 @@ async def test_a_revoked_key_is_refused_at_once_and_revoking_again_changes_nothi
         ("POST", "/v1/keys", {"\ud800": 1}, 422, "invalid_request"),
         ("GET", "/v1/keys?project=%00", None, 422, "invalid_request"),
         ("DELETE", "/v1/keys/%00", None, 422, "invalid_request"),
-        ("PATCH", "/v1/projects/nobody", {"keep_addresses": True}, 404, "unknown_project"),
+        ("PATCH", "/v1/projects/nobody", {"keep_addresses": True}, 404, "project_not_found"),
         ("PATCH", "/v1/projects/acme", {"keep_address": True}, 422, "invalid_request"),
         ("PATCH", "/v1/projects/acme", {"cloudevents_subject": "house"}, 422, "invalid_request"),
         ("POST", "/v1/keys", {"project": "acme", "expires_in_s": 0}, 422, "invalid_request"),
+        ("PATCH", "/v1/projects/acme", {"keep_addresses": 0}, 422, "invalid_request"),
         ("POST", "/v1/keys", {"project": "acme", "events_per_s": 0}, 422, "invalid_request"),
+        ("POST", "/v1/keys", {"project": "acme", "events_per_s": True}, 422, "invalid_request"),
+        ("POST", "/v1/keys", {"project": "acme", "events_per_s": "5"}, 422, "invalid_request"),
+        ("POST", "/v1/keys", {"project": "acme", "events_per_s": 1.5}, 422, "invalid_request"),
         ("POST", "/v1/keys/none/rotate", {}, 404, "unknown_key"),
         ("DELETE", "/v1/keys/%ED%A0%80", None, 404, "unknown_key"),
         ("DELETE", "/v1/keys/nothing", None, 404, "unknown_key"),
@@ -304,3 +308,9 @@ def test_a_key_is_its_prefix_id_and_secret() -> None:
     prefix, key_id, secret = key.text.split("_")
     assert (prefix, key_id, len(key_id), len(secret)) == ("wk", key.id, 8, 32)
     assert key.text not in repr(key.sha256)
+
+
+async def test_what_a_path_is_not_asked_for_is_told_all_that_it_is(served: Served) -> None:
+    response = await served.client.put("/v1/projects", headers=bearer(served))
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, POST")
+    assert "use GET, POST" in response.json()["message"]

@@ -71,7 +71,7 @@ async def test_every_route_wants_an_api_key(client: httpx.AsyncClient, method: s
 
 async def test_an_endpoint_of_a_project_that_is_not_there_says_how_to_make_it(client: httpx.AsyncClient) -> None:
     answer = await client.post("/v1/endpoints", json=NEW | {"project": "acme"})
-    assert (answer.status_code, answer.json()["code"]) == (422, "no_project")
+    assert (answer.status_code, answer.json()["code"]) == (404, "project_not_found")
     assert "handraiser projects create acme" in answer.json()["message"]
     assert (await client.get("/v1/endpoints")).json()["data"] == []
 

@@ -179,7 +179,7 @@ def test_what_is_no_rulebook_at_all_is_refused(api: Api, sent: dict[str, Any], s
 def test_a_rulebook_of_a_project_that_is_not_there_says_how_to_make_it(api: Api, world: World) -> None:
     answer = api.post("/v1/rulebooks", json={"body": CRM.replace("project: crm", "project: nobodys")})
 
-    assert (answer.status_code, answer.json()["code"]) == (422, "no_project")
+    assert (answer.status_code, answer.json()["code"]) == (404, "project_not_found")
     assert "handraiser projects create nobodys" in answer.json()["message"]
     assert world.store.rulebooks.newest("nobodys") is None
 

@@ -102,7 +102,6 @@ def test_an_account_gets_an_override_and_an_opt_out_also_before_it_is_heard_of(a
 
 
 CANNOT_BE_MEANT: list[tuple[str, dict[str, Any], str]] = [
-    ("/v1/accounts/acme/opt-out?project=nobodys", {"opted_out": True}, "no_project"),
     ("/v1/accounts/a%00b/opt-out?project=mail", {"opted_out": True}, "invalid_request"),
     ("/v1/accounts/acme/opt-out?project=mail", {"opted_out": True, "persn": "ada"}, "invalid_request"),
     ("/v1/accounts/acme/opt-out", {"opted_out": True}, "invalid_request"),
@@ -115,6 +114,13 @@ CANNOT_BE_MEANT: list[tuple[str, dict[str, Any], str]] = [
     ("/v1/leads/ld_x/snooze", {"until": "2026-06-01T00:00:00"}, "invalid_request"),
     ("/v1/leads/ld_x/owner", {"email": "jo"}, "invalid_request"),
 ]
+
+
+def test_an_account_of_no_project_is_told_nothing(api: Api, world: World) -> None:
+    end = len(world.records(EVENTS))
+    refused = api.post("/v1/accounts/acme/opt-out?project=nobodys", json={"opted_out": True})
+    assert (refused.status_code, refused.json()["code"]) == (404, "project_not_found")
+    assert len(world.records(EVENTS)) == end
 
 
 def test_what_cannot_be_meant_is_refused_before_it_is_in_the_log(api: Api, world: World) -> None:
