@@ -191,6 +191,11 @@ def test_an_ingest_that_starts_while_broker_and_database_are_away_takes_events(
         shop.product.restart("ingest")
         shop.send()
         assert shop.owed == [], shop.product.printed()
+        ingest.terminate()
+        assert ingest.ended() == 0, "told to leave, it leaves what it has spooled to its successor"
+        shop.product.restart("ingest")
+        shop.send()
+        assert shop.owed == [], shop.product.printed()
         own_postgres.start_again()
         own_kafka.start_again()
         shop.check()
