@@ -24,6 +24,7 @@ ACCOUNT_GROUPS: Final = ("company", "organization", "account", "workspace", "tea
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _PERSONAL: Final = ("$ip", "$raw_user_agent", "$user_agent")
 _TOKENS: Final = ("token", "api_key")
+_NO_OPTIONS: Final = (b"null", b"{}")
 _SETS: Final = ("$set", "$set_once")
 
 
@@ -135,7 +136,7 @@ def read_posthog_event(body: bytes, project: ProjectSettings) -> WireEvent:
     try:
         event = _event_decoder.decode(body)
         said = _properties_decoder.decode(json_object(event.properties, "properties"))
-        options = None if event.options is NOTHING else _options_decoder.decode(event.options)
+        options = None if bytes(event.options) in _NO_OPTIONS else _options_decoder.decode(event.options)
     except msgspec.ValidationError as error:
         raise _wrong_type(body, str(error)) from None
     if not event.event or event.event.isspace():
@@ -160,6 +161,9 @@ def read_posthog_event(body: bytes, project: ProjectSettings) -> WireEvent:
 
 def _say_type(wire: WireEvent, name: str, said: _Properties, project: ProjectSettings) -> None:
     """Segment's type for PostHog's own events; whatever else happened is a track."""
+    if not name.startswith("$"):
+        wire.type, wire.event = "track", name
+        return
     match name:
         case "$identify" | "$set" | "$set_once":
             wire.type = "identify"

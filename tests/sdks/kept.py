@@ -15,7 +15,7 @@ _OURS: Final = {"host", "content-length", "connection", "keep-alive", "accept-en
 
 
 def keep(name: str, key: str, requests: Iterable[Request]) -> None:
-    """With HANDRAISER_WRITE_REQUESTS=1: those that carry events, with the key of a test that is over."""
+    """With HANDRAISER_WRITE_REQUESTS=1: what was posted, with the key of a test that is over."""
     if not os.environ.get("HANDRAISER_WRITE_REQUESTS"):
         return
     FOLDER.mkdir(exist_ok=True)
