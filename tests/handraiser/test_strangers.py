@@ -1,17 +1,23 @@
 """Connections of strangers: slow, endless, malformed, idle by the thousand. The others are served meanwhile."""
 
 import asyncio
+import base64
+import gzip
 import json
 import resource
 import socket
 import time
+import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import uvicorn
+import zstandard
 
 from handraiser.protocol import HEAD_BYTES_MAX, HEADERS_S_MAX, BoundedProtocol
 from tests.journey.product import Product
@@ -49,6 +55,12 @@ def answer(connection: socket.socket) -> tuple[int, bytes]:
 def rss_mb(product: Product) -> float:
     status = Path(f"/proc/{product.processes['up'].pid}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def peak_mb(product: Product) -> float:
+    """Since it started."""
+    status = Path(f"/proc/{product.processes['up'].pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def is_served(product: Product, key: str) -> bool:
@@ -181,3 +193,31 @@ def test_thousands_of_idle_connections_cost_little_and_end(product: Product, key
         for connection in idle:
             connection.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+HUGE = b"[" + b"0," * (50 * 1024 * 1024)
+BOMBS = {
+    "gzip": gzip.compress(HUGE),
+    "zstd": zstandard.compress(HUGE),
+    "deflate": zlib.compress(HUGE),
+    "": b'{"batch":[' + b"0," * (5 * 1024 * 1024 - 100) + b"0]}",
+}
+
+
+@pytest.mark.timeout(240)
+def test_bombs_from_many_at_once_are_answered_and_memory_stays_bounded(product: Product, key: str) -> None:
+    """100 MiB each when they are decompressed, or ten million events: all refused, while others are served."""
+
+    def throw(encoding: str) -> int:
+        basic = base64.b64encode(f"{key}:".encode()).decode()
+        headers = {"authorization": f"Basic {basic}", "content-encoding": encoding}
+        return httpx.post(product.url("ingest") + "/v1/batch", content=BOMBS[encoding], headers=headers, timeout=120).status_code
+
+    before = rss_mb(product)
+    with ThreadPoolExecutor(16) as pool:
+        thrown = [pool.submit(throw, encoding) for _ in range(12) for encoding in BOMBS]
+        while not all(each.done() for each in thrown):
+            assert is_served(product, key)
+    print(f"from {before:.0f} MB to a peak of {peak_mb(product):.0f} MB")
+    assert {each.result() for each in thrown} <= {400, 413, 429, 503}
+    assert peak_mb(product) < before + 350
