@@ -22,6 +22,8 @@ LABEL_LENGTH_MAX = 200
 _NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
 """PostgreSQL takes no NUL in a text; the others would break our lines."""
 NAMES_MAX = 500
+EVENT_BYTES_MOST = 768 * 1024
+"""That a project may allow itself: with what we add, and as a dead letter, it fits a record of the log (2 MiB)."""
 SECONDS_MAX = 10 * 366 * 86_400
 BROWSER_ADDRESS_EVENTS_PER_S = 100
 """A browser's key is everybody's: nobody alone may use it up."""
@@ -47,6 +49,7 @@ class ProjectChange(BaseModel):
     cloudevents_subject: Subject = "account"
     posthog_group: Annotated[str, Field(min_length=1, max_length=200, pattern=_NO_CONTROLS)] | None = None
     keep_addresses: StrictBool = False
+    event_bytes_max: Annotated[int, Field(ge=1024, le=EVENT_BYTES_MOST), WHOLE] = 256 * 1024
     properties: Names | None = None
     traits: Names | None = None
 
@@ -59,6 +62,7 @@ class ProjectView(BaseModel):
     cloudevents_subject: Subject
     posthog_group: str | None
     keep_addresses: bool
+    event_bytes_max: int
     properties: list[str] | None
     traits: list[str] | None
 
@@ -249,6 +253,7 @@ def _project(project: Project) -> ProjectView:
         cloudevents_subject=settings.cloudevents_subject,
         posthog_group=settings.posthog_group,
         keep_addresses=settings.keep_addresses,
+        event_bytes_max=settings.event_bytes_max,
         properties=None if settings.properties is None else sorted(settings.properties),
         traits=None if settings.traits is None else sorted(settings.traits),
     )

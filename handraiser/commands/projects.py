@@ -81,6 +81,9 @@ def set_(  # noqa: PLR0913, PLR0917 - one for each setting
     keep_addresses: Annotated[
         bool | None, typer.Option("--keep-addresses/--drop-addresses", help="IP addresses and user agents.")
     ] = None,
+    event_bytes_max: Annotated[
+        int | None, typer.Option(metavar="BYTES", help="How large an event may be: 262144 as made, 786432 at most.")
+    ] = None,
     properties: Annotated[
         str | None, typer.Option(metavar="NAME,…", help="Keep only these properties; all: every one.", show_default=False)
     ] = None,
@@ -89,7 +92,11 @@ def set_(  # noqa: PLR0913, PLR0917 - one for each setting
     json: Json = False,
 ) -> None:
     """Say how a project's events are read, and what of them is kept, from now on. Without options: shows it."""
-    change: dict[str, Any] = {"cloudevents_subject": cloudevents_subject, "keep_addresses": keep_addresses}
+    change: dict[str, Any] = {
+        "cloudevents_subject": cloudevents_subject,
+        "keep_addresses": keep_addresses,
+        "event_bytes_max": event_bytes_max,
+    }
     change = {field: value for field, value in change.items() if value is not None}
     change |= {} if posthog_group is None else {"posthog_group": posthog_group or None}
     for field, names in (("properties", properties), ("traits", traits)):

@@ -61,7 +61,7 @@ def read_cloudevent(body: bytes, project: ProjectSettings) -> WireEvent:
     Raises EventError: `event_too_big`, `too_deep`, `not_an_object`, `missing_attribute`, `invalid_id`, `invalid_timestamp`,
     `invalid_field`.
     """
-    check_bounds(body)
+    check_bounds(body, project.event_bytes_max)
     try:
         event = _event_decoder.decode(body)
     except msgspec.ValidationError as error:

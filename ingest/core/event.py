@@ -9,7 +9,6 @@ from ingest.core.envelope import NOTHING
 from ingest.core.project import ProjectSettings
 from ingest.core.rejection import EventError
 
-EVENT_BYTES_MAX = 256 * 1024
 LEVELS_MAX = 64
 """Nested objects and arrays, the event itself being the first."""
 TEXT_BYTES_MAX = 1024
@@ -49,24 +48,24 @@ _IDS = ("userId", "anonymousId", "groupId", "previousId", "messageId")
 _TIMES = ("timestamp", "originalTimestamp")
 
 
-def read_event(body: bytes, _project: ProjectSettings) -> WireEvent:
+def read_event(body: bytes, project: ProjectSettings) -> WireEvent:
     """Decode one event in Segment's shape.
 
     Raises EventError: `event_too_big`, `too_deep`, `not_an_object`, `invalid_id`, `invalid_timestamp`, `invalid_field`.
     """
-    check_bounds(body)
+    check_bounds(body, project.event_bytes_max)
     try:
         return _decoder.decode(body)
     except msgspec.ValidationError as error:
         raise _wrong_type(str(error)) from None
 
 
-def check_bounds(body: bytes) -> None:
+def check_bounds(body: bytes, bytes_max: int) -> None:
     """Raises EventError `event_too_big`, `too_deep`."""
-    if len(body) > EVENT_BYTES_MAX:
+    if len(body) > bytes_max:
         raise EventError(
             "event_too_big",
-            f"An event may hold {EVENT_BYTES_MAX // 1024} KiB; this one has {len(body):,} bytes. Send less of it.",
+            f"An event may hold {bytes_max // 1024} KiB; this one has {len(body):,} bytes. Send less of it.",
         )
     check_levels(body)
 

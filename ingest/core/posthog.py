@@ -132,7 +132,7 @@ def read_posthog_event(body: bytes, project: ProjectSettings) -> WireEvent:
     Raises EventError: `event_too_big`, `too_deep`, `not_an_object`, `missing_event`, `invalid_id`, `invalid_timestamp`,
     `invalid_field`.
     """
-    check_bounds(body)
+    check_bounds(body, project.event_bytes_max)
     try:
         event = _event_decoder.decode(body)
         said = _properties_decoder.decode(json_object(event.properties, "properties"))

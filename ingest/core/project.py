@@ -17,6 +17,8 @@ class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     else the only one."""
     keep_addresses: bool = False
     """Whether IP addresses and user agents are kept."""
+    event_bytes_max: int = 256 * 1024
+    """Of one event, as it is sent, decompressed."""
     properties: frozenset[str] | None = None
     """The names of properties that are kept; None: all."""
     traits: frozenset[str] | None = None

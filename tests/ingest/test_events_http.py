@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from contracts.codec import encode_event
 from contracts.messages import EVENTS, UNATTRIBUTED
+from eventlog.log_kafka import RECORD_BYTES_MAX
 from eventlog.port import LogError
 from tests.ingest.served import NOW, Served
 
@@ -282,6 +284,35 @@ async def test_the_body_of_a_huge_rejected_event_is_kept_by_head_hash_and_size(s
     (letter,) = served.dead_letters()
     assert (letter.truncated, letter.size, len(letter.body)) == (True, len(event), 768 * 1024)
     assert len(letter.sha256 or "") == 64
+
+
+@pytest.mark.parametrize(
+    ("route", "event"),
+    [
+        ("/v1/track", {**TRACK, "event": "Sent"}),
+        ("/capture", {"event": "Sent", "distinct_id": "ada", "uuid": "u1"}),
+        ("/api/v1/events", {"specversion": "1.0", "id": "1", "source": "/s", "type": "Sent", "subject": "bolt"}),
+    ],
+)
+async def test_a_project_may_allow_itself_larger_events(served: Served, route: str, event: dict[str, Any]) -> None:
+    """The text is twice as long once more in JSON, as in a dead letter."""
+    field = "data" if "specversion" in event else "properties"
+    large = {**event, field: {"x": '"' * 380_000}}
+    headers = {"authorization": f"Bearer {served.key}", "content-type": "application/cloudevents+json"}
+    assert (await served.client.post(route, json=large, headers=headers)).status_code in {200, 413}
+    assert served.usage_events() == []
+
+    served.store.set_project("acme", {"event_bytes_max": 768 * 1024})
+    served.keys.refresh()
+    await served.client.post(route, json=large, headers=headers)
+    await served.client.post(route, json={**large, "type" if "specversion" in event else "event": ""}, headers=headers)
+
+    (kept,) = served.usage_events()
+    assert json.loads(bytes(kept.properties))["x"] == '"' * 380_000
+    letters = served.dead_letters()
+    assert [letter.code for letter in letters[:1]] == ["event_too_big"]
+    assert not any(letter.truncated for letter in letters)
+    assert max(len(encode_event(letter)) for letter in letters) < RECORD_BYTES_MAX
 
 
 async def test_the_key_can_come_in_five_ways(served: Served) -> None:

@@ -32,6 +32,7 @@ TRACK = {"type": "track", "userId": "ada", "event": "Sent"}
 
 AS_MADE = {
     "created_at": "2026-09-21T14:13:20.000Z", "cloudevents_subject": "account", "posthog_group": None, "keep_addresses": False,
+    "event_bytes_max": 262_144,
     "properties": None, "traits": None,
 }  # fmt: skip
 
@@ -149,6 +150,7 @@ async def test_a_revoked_key_is_refused_at_once_and_revoking_again_changes_nothi
         ("PATCH", "/v1/projects/acme", {"cloudevents_subject": "house"}, 422, "invalid_request"),
         ("POST", "/v1/keys", {"project": "acme", "expires_in_s": 0}, 422, "invalid_request"),
         ("PATCH", "/v1/projects/acme", {"keep_addresses": 0}, 422, "invalid_request"),
+        ("PATCH", "/v1/projects/acme", {"event_bytes_max": 768 * 1024 + 1}, 422, "invalid_request"),
         ("POST", "/v1/keys", {"project": "acme", "events_per_s": 0}, 422, "invalid_request"),
         ("POST", "/v1/keys", {"project": "acme", "events_per_s": True}, 422, "invalid_request"),
         ("POST", "/v1/keys", {"project": "acme", "events_per_s": "5"}, 422, "invalid_request"),
