@@ -20,10 +20,9 @@ from detector.store import DetectorStore
 from detector.store.leads import LeadFilter
 from detector.store.letters import StoredLetter
 from eventlog.port import Producer, TopicState
+from runtime import cursors
 from runtime.clock import Clock
 from runtime.web import ERROR_RESPONSES, ApiError, Authenticate, api_key_required
-
-CURSOR_DIGITS_MAX = 18
 
 Status: TypeAlias = Literal[
     "open", "accepted", "opportunity", "won", "lost", "rejected", "recycled", "expired", "superseded", "retracted"
@@ -62,12 +61,12 @@ def _add_leads(router: APIRouter, store: DetectorStore) -> None:
         updated_since: Annotated[
             str | None, Query(description="ISO 8601; leads changed at or after it.", json_schema_extra={"format": "date-time"})
         ] = None,
-        cursor: Annotated[str | None, _next(rf"\d{{1,{CURSOR_DIGITS_MAX}}}\..+")] = None,
+        cursor: Annotated[str | None, cursors.cursor(cursors.PLACE)] = None,
         limit: Limit = 100,
     ) -> LeadList:
         """Leads by time of their last change, oldest first, so that reading on misses nothing."""
         since = None if updated_since is None else _time(updated_since)
-        wanted = LeadFilter(project=project, status=status, updated_since=since, after=_after(cursor))
+        wanted = LeadFilter(project=project, status=status, updated_since=since, after=cursors.place_of(cursor))
         rows = store.leads.page(wanted, limit + 1)
         following = f"{rows[limit - 1].updated_at}.{rows[limit - 1].lead_id}" if len(rows) > limit else None
         return LeadList(data=[line(row) for row in rows[:limit]], next=following)
@@ -86,11 +85,11 @@ def _add_dead_letters(router: APIRouter, store: DetectorStore) -> None:
     def dead_letters(
         project: str | None = None,
         code: str | None = None,
-        cursor: Annotated[str | None, _next(rf"\d{{1,{CURSOR_DIGITS_MAX}}}")] = None,
+        cursor: Annotated[str | None, cursors.cursor(cursors.NUMBER)] = None,
         limit: Limit = 100,
     ) -> DeadLetterList:
         """What could not be used, newest first."""
-        rows = store.dead_letters.page(limit + 1, project, code, None if cursor is None else _number(cursor))
+        rows = store.dead_letters.page(limit + 1, project, code, None if cursor is None else cursors.number_of(cursor))
         following = str(rows[limit - 1].seq) if len(rows) > limit else None
         return DeadLetterList(data=[DeadLetterLine(**_letter(row)) for row in rows[:limit]], next=following)
 
@@ -119,22 +118,3 @@ def _time(text: str) -> int:
     except ValueError:
         raise ApiError(422, "invalid_time", f"updated_since is '{text}'; write it like 2026-05-01T00:00:00Z.") from None
     return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
-
-
-def _after(cursor: str | None) -> tuple[int, str] | None:
-    if cursor is None:
-        return None
-    time, _, lead_id = cursor.partition(".")
-    return _number(time if lead_id else ""), lead_id
-
-
-def _next(pattern: str) -> Any:
-    """A cursor. Another one is refused by _number, with words of ours."""
-    return Query(description="`next` of the answer before.", json_schema_extra={"pattern": f"^{pattern}$"})
-
-
-def _number(text: str) -> int:
-    """Of a cursor: one that a database can compare."""
-    if text.isdecimal() and len(text) <= CURSOR_DIGITS_MAX:
-        return int(text)
-    raise ApiError(422, "invalid_cursor", "cursor is not the `next` of an answer; leave it out to begin at the first page.")

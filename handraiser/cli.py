@@ -10,6 +10,7 @@ from eventlog.port import LogError
 from handraiser import VERSION
 from handraiser.commands import (
     deadletters,
+    deliveries,
     endpoints,
     events,
     importing,
@@ -39,6 +40,7 @@ for noun, text, group in (
     ("projects", "SaaS products; each has its write keys and its rulebook.", projects.app),
     ("keys", "Write keys: they only send events.", keys.app),
     ("endpoints", "Where leads are sent, as signed webhooks.", endpoints.app),
+    ("deliveries", "What was sent where, and what came of it.", deliveries.app),
     ("rules", "The rulebook: check a file, test it, compare it, apply it.", rules.app),
     ("leads", "The leads there are.", leads.app),
     ("deadletters", "Events that could not be used, with the reason.", deadletters.app),

@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-import notifier.store_deliveries
 from contracts.codec import UndecodableError, decode
 from contracts.messages import DEAD_LETTERS, EVENTS, UNATTRIBUTED, DeadLetter, UsageEvent
 from detector.shapes import iso
 from detector.store import DetectorStore
 from eventlog.port import Log, LogError, Record, TopicPartition
 from handraiser.output import counted
+from notifier.store_history import Delivery, History
 from runtime.web import ERROR_RESPONSES, ApiError, Authenticate, ErrorBody, api_key_required
 
 RECORDS_MAX: Final = 200_000
@@ -53,7 +53,7 @@ class EventPaths:
     def __init__(self, log: Log, store: DetectorStore, deliveries: sa.Engine) -> None:
         self._log = log
         self._store = store
-        self._deliveries = deliveries
+        self._deliveries = History(deliveries)
 
     def find(self, project: str, message_id: str) -> EventPath:
         """Blocks, for LOOK_S_MAX and a little at most. Raises LogError."""
@@ -129,24 +129,24 @@ class EventPaths:
                     cited = any(looked.message_id in line.get("message_ids", ()) for line in event.data.get("evidence", ()))
                     if cited or (event.place.topic, event.place.partition, event.place.offset) in places:
                         found.append(event)
-        fates = notifier.store_deliveries.fates(self._deliveries, [event.id for event in found])
+        deliveries = self._deliveries.of_lead_events([event.id for event in found])
         for event in sorted(found, key=lambda each: (each.timestamp, each.id)):
             yield Step(
                 code=event.type, at=iso(event.timestamp), text=f"{event.type}: {event.data.get('summary', '')}",
                 details={"lead_id": event.data["lead_id"], "lead_event_id": event.id, "account": event.account},
             )  # fmt: skip
-            for fate in fates:
-                if fate.lead_event_id == event.id:
-                    yield _delivery(fate)
+            for delivery in deliveries:
+                if delivery.lead_event_id == event.id:
+                    yield _delivered(delivery)
 
 
-def _delivery(fate: notifier.store_deliveries.Fate) -> Step:
-    why = f": {fate.last_error}" if fate.last_error and fate.status != "delivered" else ""
+def _delivered(delivery: Delivery) -> Step:
+    why = f": {delivery.last_error}" if delivery.last_error and delivery.status != "delivered" else ""
     return Step(
-        code=f"delivery_{fate.status}",
-        at=iso(fate.settled_at or fate.created_at),
-        text=f"Webhook to {fate.endpoint}: {fate.status}, {counted(fate.tries, 'attempt')}{why}.",
-        details={"endpoint": fate.endpoint, "tries": fate.tries},
+        code=f"delivery_{delivery.status}",
+        at=iso(delivery.settled_at or delivery.created_at),
+        text=f"Webhook to {delivery.endpoint}: {delivery.status}, {counted(delivery.tries, 'attempt')}{why}.",
+        details={"endpoint": delivery.endpoint, "tries": delivery.tries},
     )
 
 

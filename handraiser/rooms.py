@@ -16,6 +16,7 @@ import detector.rulebook_routes
 import ingest.app
 import ingest.health
 import notifier.app
+import notifier.delivery_routes
 import notifier.health
 from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
 from detector.health import HealthReporter
@@ -185,6 +186,7 @@ class NotifierRoom:
             self.store, self.notifier, self._keys.authenticate, self._policy, self._keys.project_exists, self._clock
         )
         app.include_router(router)
+        app.include_router(notifier.delivery_routes.create_router(self.store, self._keys.authenticate))
 
     def check(self) -> dict[str, Any]:
         with self._one_asks:

@@ -1,4 +1,4 @@
-"""The notifier's rows: endpoints, the checkpoint of what was taken in, and (through `store_deliveries`) deliveries and attempts.
+"""The notifier's rows: endpoints, the checkpoint of what was taken in, and (through `store_…`) deliveries and attempts.
 
 Every writing transaction begins with a write, because on SQLite a read before it would run outside the transaction.
 """
@@ -19,6 +19,7 @@ from notifier.core.matching import Filters, Subscription
 from notifier.core.signing import KEY_BYTES, secret_of
 from notifier.core.urls import Target
 from notifier.store_deliveries import Deliveries
+from notifier.store_history import History
 from notifier.tables import deliveries, endpoints, notifier_checkpoints
 from notifier.vault import Vault
 from runtime.points import reach
@@ -88,6 +89,7 @@ class NotifierStore:
         # SQLite has one writer, and waits for it by sleeping: threads of one process queue here instead
         self._one_writer = threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
         self.deliveries = Deliveries(engine, self.writing, self.opened)
+        self.history = History(engine)
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -242,6 +244,7 @@ def _delivery_row(new: NewDelivery, now: int) -> dict[str, object]:
         "id": f"dl_{secrets.token_hex(10)}",
         "endpoint_id": new.endpoint_id,
         "lead_event_id": new.event.id,
+        "lead_id": new.event.data.get("lead_id"),
         "type": new.event.type,
         "body": new.body,
         "status": Status.PENDING,

@@ -291,29 +291,3 @@ def _hold_if_disabled(tx: sa.Connection, claim: Claim) -> None:
             )
             .values(status=Status.HELD, due_at=None)
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What became of one lead event at one endpoint. Times in epoch ms."""
-
-    lead_event_id: str
-    endpoint: str
-    status: str
-    tries: int
-    created_at: int
-    settled_at: int | None
-    last_error: str | None
-
-
-def fates(engine: sa.Engine, lead_event_ids: Sequence[str]) -> list[Fate]:
-    """Of these lead events, in the order in which their deliveries were opened."""
-    d = deliveries.c
-    query = (
-        sa.select(d.lead_event_id, endpoints.c.name, d.status, d.tries, d.created_at, d.settled_at, d.last_error)
-        .join(endpoints, endpoints.c.id == d.endpoint_id)
-        .where(d.lead_event_id.in_(lead_event_ids))
-        .order_by(d.created_at, d.id)
-    )
-    with engine.connect() as tx:
-        return [Fate(*row) for row in tx.execute(query)]

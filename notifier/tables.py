@@ -32,6 +32,7 @@ deliveries = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("endpoint_id", sa.Text, sa.ForeignKey("endpoints.id"), nullable=False),
     sa.Column("lead_event_id", sa.Text, nullable=False),
+    sa.Column("lead_id", sa.Text),
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False, comment="frozen: stored = signed = sent"),
     sa.Column("status", sa.Text, nullable=False),
@@ -44,6 +45,10 @@ deliveries = sa.Table(
     sa.UniqueConstraint("endpoint_id", "lead_event_id", name="uq_deliveries_endpoint_lead_event"),
     sa.Index("ix_deliveries_due", "endpoint_id", "due_at"),
     sa.Index("ix_deliveries_status", "status", "created_at"),
+    sa.Index("ix_deliveries_created", "created_at"),
+    sa.Index("ix_deliveries_endpoint", "endpoint_id", "created_at"),
+    sa.Index("ix_deliveries_lead_event", "lead_event_id"),
+    sa.Index("ix_deliveries_lead", "lead_id"),
 )
 
 attempts = sa.Table(

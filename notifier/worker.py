@@ -243,7 +243,5 @@ class Notifier:
 
 
 def _outcome(state: str, answer: Answer) -> Outcome:
-    advice = None if answer.error is None else remedy(answer.error, answer.status)
-    if advice is not None and answer.error is ErrorKind.ADDRESS_REFUSED:
-        advice = f"{advice} It is {answer.detail}."
+    advice = None if answer.error is None else remedy(answer.error, answer.status, answer.detail)
     return Outcome(str(state), answer.status, answer.ms, answer.error, advice)

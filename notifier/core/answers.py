@@ -74,8 +74,10 @@ REMEDIES = {
 }
 
 
-def remedy(error: ErrorKind, status: int | None) -> str:
-    """One sentence for the receiver's owner: what to do."""
+def remedy(error: ErrorKind, status: int | None, detail: str = "") -> str:
+    """What to do, for the receiver's owner. `detail`: the answer's."""
+    if error is ErrorKind.ADDRESS_REFUSED and detail:
+        return f"{REMEDIES[error]} It is {detail}."
     if error is not ErrorKind.HTTP_STATUS:
         return REMEDIES[error]
     if status in (401, 403):

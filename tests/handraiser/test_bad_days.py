@@ -213,7 +213,7 @@ def test_a_rulebook_with_mistakes_names_line_and_remedy(tmp_path: Path) -> None:
 
 def test_every_command_has_help() -> None:
     services = ("up", "ingest", "detector", "notifier", "migrate")
-    names = (*services, "try", "catch", "projects", "keys", "endpoints", "rules", "leads", "deadletters")
+    names = (*services, "try", "catch", "projects", "keys", "endpoints", "deliveries", "rules", "leads", "deadletters")
     listed = command("--help").stdout
     for name in names:
         assert f"  {name} " in listed, name

@@ -101,7 +101,7 @@ def test_secrets_are_readable_by_their_owner_only(trial: Running) -> None:
 
 def test_every_list_command_prints_a_table_and_one_json_document(trial: Running) -> None:
     until("a lead", lambda: trial.api.get("/v1/leads").json()["data"], 30)
-    for noun in ("projects", "keys", "endpoints", "leads", "deadletters"):
+    for noun in ("projects", "keys", "endpoints", "deliveries", "leads", "deadletters"):
         table = trial.handraiser(noun, "list")
         assert table.returncode == 0, table.stderr
         assert isinstance(trial.json(noun, "list")["data"], list), noun

@@ -1,6 +1,7 @@
 """The migrations make exactly the tables that the rooms work with, on SQLite and on PostgreSQL."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -60,6 +61,32 @@ def test_a_table_that_the_migrations_lack_is_noticed(settings: Settings) -> None
 def test_migrating_twice_changes_nothing(settings: Settings) -> None:
     first = migrate(settings)
     assert migrate(settings) == first == dict.fromkeys(migrations.ROOMS, migrations.expected())
+
+
+def test_deliveries_from_before_know_their_lead(settings: Settings) -> None:
+    migrate(settings)
+    engine = open_database(settings, "notifier")
+    endpoint: dict[str, Any] = {
+        "id": "ep_1",
+        "project": "p",
+        "name": "n",
+        "site": "s",
+        "url": b"",
+        "secrets": b"",
+        "format": "standard",
+    }
+    endpoint |= {"filters": "{}", "status": "enabled", "created_at": 0, "paused_until": 0, "failures": 0}
+    row = {"endpoint_id": "ep_1", "type": "lead.created", "status": "delivered", "tries": 1, "fence": 1, "created_at": 0}
+    bodies = [b'{"data":{"lead_id":"ld_1","summary":"\xc3\xa9\\u0000"}}', b'{"data":{}}']
+    script = ScriptDirectory(str(Path(migrations.__file__).parent)).get_revision("0016").module
+    with engine.begin() as tx:
+        tx.execute(notifier.tables.endpoints.insert().values(endpoint))
+        rows = [row | {"id": f"dl_{n}", "lead_event_id": f"le_{n}", "body": body} for n, body in enumerate(bodies)]
+        tx.execute(notifier.tables.deliveries.insert(), rows)
+        script.know_their_lead(tx)
+    with engine.connect() as tx:
+        assert list(tx.scalars(sa.text("SELECT lead_id FROM deliveries ORDER BY id"))) == ["ld_1", None]
+    engine.dispose()
 
 
 def test_no_table_of_two_rooms_has_the_same_name() -> None:

@@ -15,6 +15,8 @@ from notifier.vault import Vault, new_master_key
 from runtime.clock import wall_clock
 from runtime.database import open_database
 from runtime.settings import Settings
+from tests.notifier.bench import Bench
+from tests.notifier.receiver import receiving
 
 LeadEvents = Callable[..., LeadEvent]
 
@@ -83,3 +85,9 @@ def lead_event(clock: StandingClock) -> LeadEvents:
         return LeadEvent(**fields | changes)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+async def bench(store: NotifierStore, engine: sa.Engine, clock: StandingClock, sender: Sender) -> AsyncIterator[Bench]:
+    async with receiving() as receiver:
+        yield Bench(store, engine, clock, sender, receiver)

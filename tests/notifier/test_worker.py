@@ -3,85 +3,20 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from contracts.messages import LeadEvent
 from notifier import health
-from notifier.core.addresses import policy_for
 from notifier.core.answers import Answer, ErrorKind
 from notifier.core.delivery import TRY_DELAYS_S, Settled, Status
-from notifier.core.matching import Filters
-from notifier.core.urls import parse_url
-from notifier.intake import Intake
 from notifier.sender import Sender
-from notifier.store import Endpoint, NotifierStore
 from notifier.store_deliveries import LEASE_MS, Ended
-from notifier.tables import attempts, deliveries
-from notifier.worker import SEND_WITHIN_MS, Notifier, Outcome
+from notifier.worker import SEND_WITHIN_MS, Notifier
 from tests.notifier import receiver as moods
-from tests.notifier.conftest import LeadEvents, StandingClock
-from tests.notifier.memory_log import KNOWN, MemoryConsumer, MemoryLog
-from tests.notifier.receiver import Receiver, in_turn, receiving, says
-
-DEVELOPMENT = policy_for(production=False)
-
-
-@dataclass
-class Bench:
-    """A notifier with its store, log, clock and one receiver."""
-
-    store: NotifierStore
-    engine: sa.Engine
-    clock: StandingClock
-    sender: Sender
-    receiver: Receiver
-    log: MemoryConsumer = field(default_factory=MemoryConsumer)
-    told: list[tuple[dict[str, Any], str, Outcome]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.notifier = self.another()
-
-    def another(self) -> Notifier:
-        """A worker more, on the same deliveries."""
-        return Notifier(
-            self.store,
-            self.sender,
-            self.clock,
-            lambda *told: self.told.append(told),
-            intake=Intake(MemoryLog(), self.log, KNOWN, self.store, self.clock, base_url="https://handraiser.example"),
-            jitter=lambda: 0.0,
-        )
-
-    def endpoint(self, path: str = "/hook", name: str = "crm", receiver: Receiver | None = None) -> tuple[Endpoint, str]:
-        target = parse_url((receiver or self.receiver).url(path), DEVELOPMENT)
-        return self.store.add_endpoint("acme-mail", name, target, Filters(), self.clock())
-
-    async def deliver(self, *events: LeadEvent) -> int:
-        self.log.append(*events)
-        return await self.notifier.run_once()
-
-    def delivery(self) -> Any:
-        with self.engine.connect() as tx:
-            return tx.execute(sa.select(deliveries)).one()
-
-    def attempts(self) -> list[Any]:
-        with self.engine.connect() as tx:
-            return list(tx.execute(sa.select(attempts).order_by(attempts.c.number)))
-
-    def statuses(self) -> list[str]:
-        with self.engine.connect() as tx:
-            return list(tx.scalars(sa.select(deliveries.c.status).order_by(deliveries.c.lead_event_id)))
-
-
-@pytest.fixture
-async def bench(store: NotifierStore, engine: sa.Engine, clock: StandingClock, sender: Sender) -> AsyncIterator[Bench]:
-    async with receiving() as receiver:
-        yield Bench(store, engine, clock, sender, receiver)
+from tests.notifier.bench import DEVELOPMENT, Bench
+from tests.notifier.conftest import LeadEvents
+from tests.notifier.receiver import in_turn, receiving, says
 
 
 async def test_a_lead_event_arrives_once_as_a_verified_webhook(bench: Bench, lead_event: LeadEvents) -> None:

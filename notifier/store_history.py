@@ -1,0 +1,105 @@
+"""What became of deliveries: which ones in; they, and their attempts, out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from notifier.tables import attempts, deliveries, endpoints
+
+ATTEMPTS_MAX = 100
+"""Of one delivery that are shown: a Retry-After costs no try, so there may be very many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One lead event at one endpoint (`endpoint`: its name). Times are epoch milliseconds."""
+
+    id: str
+    endpoint_id: str
+    endpoint: str
+    lead_event_id: str
+    lead_id: str | None
+    type: str
+    status: str
+    tries: int
+    created_at: int
+    due_at: int | None
+    settled_at: int | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One HTTP try, as `core.answers.Answer` tells it. `outcome`: unknown, delivered or failed."""
+
+    number: int
+    started_at: int
+    finished_at: int | None
+    outcome: str
+    status: int | None
+    error: str | None
+    detail: str | None
+    address: str | None
+    dns_ms: int | None
+    connect_ms: int | None
+    headers_ms: int | None
+    ms: int | None
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """What is None is not asked for. `before`: `created_at` and id of the last one that was read."""
+
+    endpoint_id: str | None = None
+    status: str | None = None
+    lead_event_id: str | None = None
+    lead_id: str | None = None
+    before: tuple[int, str] | None = None
+
+
+class History:
+    """Part of NotifierStore: `store.history`."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def page(self, wanted: DeliveryFilter, limit: int) -> list[Delivery]:
+        """Newest first."""
+        with self._engine.connect() as tx:
+            return [Delivery(*row) for row in tx.execute(page_query(wanted, limit))]
+
+    def get(self, delivery_id: str) -> Delivery | None:
+        with self._engine.connect() as tx:
+            row = tx.execute(_DELIVERY.where(_d.id == delivery_id)).one_or_none()
+        return None if row is None else Delivery(*row)
+
+    def attempts(self, delivery_id: str) -> list[Attempt]:
+        """The newest ATTEMPTS_MAX, the oldest of them first."""
+        query = _ATTEMPT.where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.number.desc()).limit(ATTEMPTS_MAX)
+        with self._engine.connect() as tx:
+            return [Attempt(*row) for row in tx.execute(query)][::-1]
+
+    def of_lead_events(self, ids: Sequence[str]) -> list[Delivery]:
+        """Those of these lead events, in the order in which they were opened."""
+        with self._engine.connect() as tx:
+            query = _DELIVERY.where(_d.lead_event_id.in_(ids)).order_by(_d.created_at, _d.id)
+            return [Delivery(*row) for row in tx.execute(query)]
+
+
+_d = deliveries.c
+_NAME = sa.select(endpoints.c.name).where(endpoints.c.id == _d.endpoint_id).scalar_subquery()
+_DELIVERY = sa.select(*(_NAME if name == "endpoint" else _d[name] for name in Delivery.__dataclass_fields__))
+_ATTEMPT = sa.select(*(attempts.c[name] for name in Attempt.__dataclass_fields__))
+
+
+def page_query(wanted: DeliveryFilter, limit: int) -> sa.Select[Any]:
+    """What `page` asks."""
+    query = _DELIVERY.order_by(_d.created_at.desc(), _d.id.desc()).limit(limit)
+    for name in ("endpoint_id", "status", "lead_event_id", "lead_id"):
+        value = getattr(wanted, name)
+        if value is not None:
+            query = query.where(_d[name] == value)
+    return query if wanted.before is None else query.where(sa.tuple_(_d.created_at, _d.id) < wanted.before)
