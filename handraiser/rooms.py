@@ -18,6 +18,7 @@ import ingest.health
 import notifier.app
 import notifier.delivery_routes
 import notifier.health
+import notifier.replay_routes
 from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
 from detector.health import HealthReporter
 from detector.store import DetectorStore
@@ -187,6 +188,7 @@ class NotifierRoom:
         )
         app.include_router(router)
         app.include_router(notifier.delivery_routes.create_router(self.store, self._keys.authenticate))
+        app.include_router(notifier.replay_routes.create_router(self.store, self.notifier, self._keys.authenticate, self._clock))
 
     def check(self) -> dict[str, Any]:
         with self._one_asks:

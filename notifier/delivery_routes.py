@@ -89,14 +89,14 @@ def create_router(store: NotifierStore, authenticate: Authenticate) -> APIRouter
     async def get_delivery(delivery_id: str) -> DeliveryDetail:
         delivery = await asyncio.to_thread(store.history.get, delivery_id)
         if delivery is None:
-            raise _unknown(delivery_id)
+            raise unknown(delivery_id)
         attempts = await asyncio.to_thread(store.history.attempts, delivery_id)
         return DeliveryDetail(**_line(delivery).model_dump(), attempts=[_attempt(each) for each in attempts])
 
     return router
 
 
-def _unknown(delivery_id: str) -> ApiError:
+def unknown(delivery_id: str) -> ApiError:
     return ApiError(404, "delivery_not_found", f"There is no delivery '{delivery_id}'. GET /v1/deliveries lists them.")
 
 

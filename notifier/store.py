@@ -20,6 +20,7 @@ from notifier.core.signing import KEY_BYTES, secret_of
 from notifier.core.urls import Target
 from notifier.store_deliveries import Deliveries
 from notifier.store_history import History
+from notifier.store_replay import Replays
 from notifier.tables import deliveries, endpoints, notifier_checkpoints
 from notifier.vault import Vault
 from runtime.points import reach
@@ -90,6 +91,7 @@ class NotifierStore:
         self._one_writer = threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
         self.deliveries = Deliveries(engine, self.writing, self.opened)
         self.history = History(engine)
+        self.replays = Replays(engine, self.writing)
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -175,7 +177,7 @@ class NotifierStore:
         return True
 
     def enable_endpoint(self, endpoint_id: str, now: int) -> bool:
-        """Switch a disabled endpoint on again: what was held is due at once. False: there is none."""
+        """Switch a disabled endpoint on again: what was held is due at once, with fresh tries. False: there is none."""
         with self.writing() as tx:
             enabled = tx.execute(
                 endpoints.update()
@@ -185,7 +187,7 @@ class NotifierStore:
             tx.execute(
                 deliveries.update()
                 .where(deliveries.c.endpoint_id == endpoint_id, deliveries.c.status == Status.HELD)
-                .values(status=Status.WAITING, due_at=now)
+                .values(status=Status.WAITING, due_at=now, tries=0, tries_since=now)
             )
         return enabled.rowcount == 1
 

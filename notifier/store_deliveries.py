@@ -35,7 +35,8 @@ class Claim:
     body: bytes
     tries: int
     fence: int
-    created_at: int
+    since: int
+    """When it was made, or its tries began anew."""
     lease_until: int
     attempt_id: str
 
@@ -124,7 +125,7 @@ class Deliveries:
             body=row.body,
             tries=row.tries,
             fence=row.fence,
-            created_at=row.created_at,
+            since=row.created_at if row.tries_since is None else row.tries_since,
             lease_until=lease_until,
             attempt_id=f"at_{secrets.token_hex(10)}",
         )
@@ -145,8 +146,10 @@ class Deliveries:
         """Counts for health: open and held deliveries, the dead of a day, first tries of the last minutes."""
         table = deliveries
         open_ = table.c.status.in_((Status.PENDING, Status.WAITING, Status.SENDING))
+        # one that was replayed since has had its first try before
+        began = sa.case((table.c.tries_since <= attempts.c.started_at, table.c.tries_since), else_=table.c.created_at)
         first = (
-            sa.select(attempts.c.started_at - table.c.created_at)
+            sa.select(attempts.c.started_at - began)
             .join(table, table.c.id == attempts.c.delivery_id)
             .where(attempts.c.number == 1, attempts.c.started_at > now - FIRST_TRY_SPAN_MS)
             .order_by(attempts.c.started_at.desc())

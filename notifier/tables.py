@@ -38,6 +38,7 @@ deliveries = sa.Table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("due_at", sa.BigInteger, comment="when it may be taken; while sending, the lease's end; NULL: it may not"),
     sa.Column("tries", sa.Integer, nullable=False, comment="tries spent"),
+    sa.Column("tries_since", sa.BigInteger, comment="when it was replayed or let go, and its tries began anew; NULL: created_at"),
     sa.Column("fence", sa.BigInteger, nullable=False, comment="grows with each claim; numbers the attempts"),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("settled_at", sa.BigInteger, comment="when it became delivered or dead"),

@@ -178,7 +178,7 @@ class Notifier:
             self._free(claim)
         else:
             now = self._clock()
-            self._ended.append(Ended(claim, answer, settle(claim.created_at, claim.tries, answer, now, self._jitter()), now))
+            self._ended.append(Ended(claim, answer, settle(claim.since, claim.tries, answer, now, self._jitter()), now))
         self._wake.set()
 
     async def _send(self, claim: Claim) -> Answer | None:
@@ -220,7 +220,7 @@ class Notifier:
         DELIVERIES.labels(outcome.state).inc()
         ATTEMPT_SECONDS.observe(answer.ms / 1000)
         if claim.fence == 1:
-            FIRST_TRY_SECONDS.observe((ended.at - claim.created_at) / 1000)
+            FIRST_TRY_SECONDS.observe((ended.at - claim.since) / 1000)
         logger.info(
             "webhook attempt",
             extra={

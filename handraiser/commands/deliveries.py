@@ -1,4 +1,4 @@
-"""`handraiser deliveries list|show`."""
+"""`handraiser deliveries list|show|replay`."""
 
 from enum import StrEnum
 from typing import Annotated, Any, TypeAlias
@@ -21,6 +21,14 @@ class Status(StrEnum):
     DELIVERED = "delivered"
     HELD = "held"
     DEAD = "dead"
+
+
+class Over(StrEnum):
+    """How one stands that can be replayed."""
+
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    HELD = "held"
 
 
 Endpoint: TypeAlias = Annotated[
@@ -78,3 +86,33 @@ def show(
         for more in (attempt["remedy"], attempt["body"]):
             if more:
                 say(f"     {' '.join(more.split())[:200]}")
+
+
+@app.command()
+def replay(  # noqa: PLR0913, PLR0917 - one option each
+    deliveries: Annotated[list[str] | None, typer.Argument(metavar="[DELIVERY…]", help="These only: dl_….")] = None,
+    endpoint: Annotated[str | None, typer.Option(metavar="ENDPOINT", help="All to it: ep_….", show_default=False)] = None,
+    since: Annotated[str | None, typer.Option("--from", metavar="T", help="2026-05-01T08:00:00Z.", show_default=False)] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="T", help="To before then.", show_default=False)] = None,
+    status: Annotated[Over | None, typer.Option(help="Of an endpoint's, only these.", show_default=False)] = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Send again what was delivered, is dead or held: the same id and bytes, with fresh tries. What waits already is left."""
+    by_endpoint = None not in {endpoint, since, until}
+    if by_endpoint == bool(deliveries) or (not by_endpoint and {endpoint, since, until, status} != {None}):
+        raise typer.BadParameter("name deliveries, or an endpoint with --from and --to.")
+    replayed = 0
+    with server(data) as client:
+        for delivery in deliveries or []:
+            replayed += client.post(path_of("deliveries", delivery, "replay"))["replayed"]
+        asked = {"from": since, "to": until, "status": status, "cursor": None}
+        while by_endpoint:
+            answer = client.post(path_of("endpoints", str(endpoint), "replay"), asked)
+            replayed += answer["replayed"]
+            asked["cursor"] = answer["next"]
+            by_endpoint = answer["next"] is not None
+    if json:
+        print_json({"replayed": replayed})
+    else:
+        say(f"{replayed:,} replayed.")

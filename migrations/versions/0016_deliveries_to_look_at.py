@@ -1,4 +1,4 @@
-"""Deliveries to look at: by time, endpoint, lead event and lead."""
+"""Deliveries to look at, by time, endpoint, lead event and lead; and since when their tries count."""
 
 import json
 
@@ -15,6 +15,14 @@ deliveries = sa.table("deliveries", sa.column("id"), sa.column("body"), sa.colum
 def upgrade(room: str) -> None:
     if room == "notifier":
         op.add_column("deliveries", sa.Column("lead_id", sa.Text()))
+        op.add_column(
+            "deliveries",
+            sa.Column(
+                "tries_since",
+                sa.BigInteger(),
+                comment="when it was replayed or let go, and its tries began anew; NULL: created_at",
+            ),
+        )
         know_their_lead(op.get_bind())
         op.create_index("ix_deliveries_created", "deliveries", ["created_at"])
         op.create_index("ix_deliveries_endpoint", "deliveries", ["endpoint_id", "created_at"])

@@ -46,8 +46,8 @@ class Settled:
     """Why the endpoint is to be disabled; its deliveries are then held."""
 
 
-def settle(created_at: int, tries: int, answer: Answer, now: int, jitter: float) -> Settled:
-    """What becomes of a delivery made at `created_at` that had spent `tries` before this answer; `jitter` in 0 … 1."""
+def settle(since: int, tries: int, answer: Answer, now: int, jitter: float) -> Settled:
+    """What becomes of a delivery that had spent `tries` since `since` before this answer; `jitter` in 0 … 1."""
     if answer.delivered:
         return Settled(Status.DELIVERED, tries + 1)
     if answer.error is ErrorKind.GONE:
@@ -56,7 +56,7 @@ def settle(created_at: int, tries: int, answer: Answer, now: int, jitter: float)
         return Settled(Status.DEAD, tries + 1)
     pause_ms = retry_after_ms(answer.retry_after, now)
     spent = tries if pause_ms is not None else tries + 1
-    age = now - created_at
+    age = now - since
     if age >= DEAD_AFTER_MS or (spent >= len(TRY_DELAYS_S) and age >= DEAD_NEVER_BEFORE_MS):
         return Settled(Status.DEAD, spent)
     if pause_ms is not None:

@@ -8,16 +8,15 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 
-from notifier.core.matching import Filters
-from notifier.core.urls import parse_url
 from notifier.delivery_routes import ANSWER_BYTES_MAX, create_router
 from notifier.store import NotifierStore
 from notifier.store_history import ATTEMPTS_MAX, DeliveryFilter, page_query
-from notifier.tables import attempts, deliveries
+from notifier.tables import attempts
 from runtime.web import install_error_answers
 from tests.notifier import receiver as moods
-from tests.notifier.bench import DEVELOPMENT, Bench
+from tests.notifier.bench import Bench
 from tests.notifier.conftest import LeadEvents
+from tests.notifier.plans import fill, plan_of
 from tests.notifier.receiver import in_turn, says
 
 KEY = {"authorization": "Bearer ak_good"}
@@ -145,32 +144,9 @@ async def test_of_very_many_attempts_the_newest_are_shown(bench: Bench, lead_eve
 def test_no_list_reads_the_whole_table(store: NotifierStore, engine: sa.Engine, wanted: DeliveryFilter, index: str) -> None:
     endpoint_id = fill(store, engine)
     asked = wanted if wanted.endpoint_id is None else replace(wanted, endpoint_id=endpoint_id)
-    query = page_query(asked, 11).compile(engine, compile_kwargs={"literal_binds": True})
-    explain = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
-    with engine.connect() as tx:
-        plan = "\n".join(str(row[-1]) for row in tx.exec_driver_sql(f"{explain} {query}"))
+    plan = plan_of(page_query(asked, 11), engine)
     assert index in plan
     assert "Seq Scan on deliveries" not in plan
     if index in {"ix_deliveries_created", "ix_deliveries_endpoint", "ix_deliveries_status"}:
         assert "->  Sort " not in plan
         assert "B-TREE FOR ORDER BY" not in plan
-
-
-def fill(store: NotifierStore, engine: sa.Engine) -> str:
-    """5,000 deliveries, 1 in 100 dead, of 500 leads, to 50 endpoints; one of these."""
-    ids = [
-        store.add_endpoint("acme-mail", f"crm {n}", parse_url("https://8.8.8.8/", DEVELOPMENT), Filters(), n)[0].id
-        for n in range(50)
-    ]
-    row = {"type": "lead.updated", "body": b"{}", "tries": 1, "fence": 1}
-    rows = [
-        row
-        | {"id": f"dl_{n:020x}", "endpoint_id": ids[n % 50], "lead_event_id": f"le_{n:020x}", "lead_id": f"ld_{n % 500}"}
-        | {"status": "dead" if n % 100 == 0 else "delivered", "created_at": n, "settled_at": n}
-        for n in range(5_000)
-    ]
-    with engine.begin() as tx:
-        tx.execute(deliveries.insert(), rows)
-    with engine.begin() as tx:
-        tx.exec_driver_sql("ANALYZE deliveries")
-    return ids[0]
