@@ -142,6 +142,16 @@ class Deliveries:
             reach("notifier.settle.written")
         return ours
 
+    def sweep(self, before: int, most: int) -> bool:
+        """Delete up to `most` of those settled before `before`, the oldest first, and up to `most` attempts; False: that was all.
+
+        A delivery goes with its last attempt. Others may sweep meanwhile.
+        """
+        bounds = {"before": before, "most": most}
+        with self._writing() as tx:
+            of_old = tx.execute(_SWEEP_ATTEMPTS, bounds).rowcount
+            return max(of_old, tx.execute(_SWEEP, bounds).rowcount) == most
+
     def figures(self, now: int) -> Figures:
         """Counts for health: open and held deliveries, the dead of a day, first tries of the last minutes."""
         table = deliveries
@@ -230,6 +240,16 @@ def _attempt_end(ended: Ended) -> dict[str, object]:
     }
 
 
+_old = (
+    sa.select(deliveries.c.id)
+    .where(deliveries.c.settled_at < sa.bindparam("before"))
+    .order_by(deliveries.c.settled_at)
+    .limit(sa.bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_of_old = sa.select(attempts.c.id).where(attempts.c.delivery_id.in_(_old)).limit(sa.bindparam("most"))
+_SWEEP_ATTEMPTS = attempts.delete().where(attempts.c.id.in_(_of_old))
+_SWEEP = deliveries.delete().where(deliveries.c.id.in_(_old), ~sa.exists().where(attempts.c.delivery_id == deliveries.c.id))
 _MOVE_ON = (
     deliveries.update()
     .where(

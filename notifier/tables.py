@@ -50,6 +50,7 @@ deliveries = sa.Table(
     sa.Index("ix_deliveries_endpoint", "endpoint_id", "created_at"),
     sa.Index("ix_deliveries_lead_event", "lead_event_id"),
     sa.Index("ix_deliveries_lead", "lead_id"),
+    sa.Index("ix_deliveries_settled", "settled_at"),
 )
 
 attempts = sa.Table(

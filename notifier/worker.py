@@ -30,6 +30,12 @@ IN_FLIGHT_MAX = 256
 IDLE_S_MAX = 5.0
 """Another process may enable an endpoint, or leave a lease behind: look at least this often."""
 RETRY_S = 1.0
+KEPT_MS = 30 * 24 * 3600 * 1000
+"""How long what was delivered, and what is dead, can be looked at and replayed."""
+SWEEP_MAX = 1_000
+SWEEP_MS = 3600 * 1000
+SWEEP_AGAIN_MS = 1_000
+"""Between two sweeps of what is old: as a rule, and while there are more than one takes."""
 SEND_WITHIN_MS = 24_000
 """A claim is only sent while at least this much of its lease is left: longer than an attempt and its settling."""
 
@@ -76,6 +82,7 @@ class Notifier:
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._stopping = False
+        self._sweep_at = 0
 
     async def run_once(self) -> int:
         """One pass: what the log has is taken in, what is due is sent and settled; how many attempts that were."""
@@ -89,6 +96,7 @@ class Notifier:
                 for task in done:
                     task.result()  # what ends an attempt before its answer ends the pass
             await self._settle_ended()
+        await self._sweep()
         return begun
 
     async def run(self) -> None:
@@ -141,6 +149,7 @@ class Notifier:
         try:
             await self._settle_ended()
             next_at = await self._start_due()
+            await self._sweep()
         except SQLAlchemyError as error:  # a pool that has no connection left, too
             logger.warning("the database cannot be used, trying again", extra={"error": str(getattr(error, "orig", error))[:500]})
             return RETRY_S
@@ -206,6 +215,13 @@ class Notifier:
                 self._tell(each, is_ours)
             except Exception:
                 logger.exception("a settled attempt could not be told")
+
+    async def _sweep(self) -> None:
+        """Deliveries that are over for KEPT_MS go, so many at a time."""
+        now = self._clock()
+        if now >= self._sweep_at:
+            more = await asyncio.to_thread(self._store.deliveries.sweep, now - KEPT_MS, SWEEP_MAX)
+            self._sweep_at = now + (SWEEP_AGAIN_MS if more else SWEEP_MS)
 
     def _free(self, claim: Claim) -> None:
         self._in_flight[claim.endpoint_id] -= 1

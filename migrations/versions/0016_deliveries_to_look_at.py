@@ -28,6 +28,7 @@ def upgrade(room: str) -> None:
         op.create_index("ix_deliveries_endpoint", "deliveries", ["endpoint_id", "created_at"])
         op.create_index("ix_deliveries_lead_event", "deliveries", ["lead_event_id"])
         op.create_index("ix_deliveries_lead", "deliveries", ["lead_id"])
+        op.create_index("ix_deliveries_settled", "deliveries", ["settled_at"])
 
 
 def know_their_lead(tx: sa.Connection) -> None:
