@@ -19,6 +19,7 @@ import notifier.app
 import notifier.delivery_routes
 import notifier.health
 import notifier.replay_routes
+import notifier.secret_routes
 from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
 from detector.health import HealthReporter
 from detector.store import DetectorStore
@@ -166,7 +167,7 @@ class NotifierRoom:
         self._lock = only_one(ground.settings, "notifier")
         self.store = NotifierStore(ground.database("notifier"), vault)
         try:
-            self.store.check_master_key()
+            self.store.secrets.check_master_key()
         except MasterKeyError as error:
             raise CommandError("master_key", str(error)) from error
         if self._lock is not None:  # whatever was being sent here was so by a process that is gone
@@ -189,6 +190,7 @@ class NotifierRoom:
         app.include_router(router)
         app.include_router(notifier.delivery_routes.create_router(self.store, self._keys.authenticate))
         app.include_router(notifier.replay_routes.create_router(self.store, self.notifier, self._keys.authenticate, self._clock))
+        app.include_router(notifier.secret_routes.create_router(self.store, self._keys.authenticate, self._clock))
 
     def check(self) -> dict[str, Any]:
         with self._one_asks:

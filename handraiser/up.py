@@ -134,8 +134,8 @@ class Process:
     async def _trial(self, front: Front) -> Trial:
         async with self._api(front) as api:
             trial = await set_up(api, self._folder, f"{self.url}/catcher")
-        opened = await asyncio.to_thread(front.notifier.store.opened_endpoint, trial.endpoint_id)
-        front.catching[:] = opened[1] if opened else []
+        opened = await asyncio.to_thread(front.notifier.store.secrets.opened_endpoint, trial.endpoint_id, wall_clock())
+        front.catching[:] = opened.secrets if opened else []
         return trial
 
     async def _show(self, front: Front, trial: Trial | None, shared: bool) -> None:

@@ -18,11 +18,14 @@ def report(store: NotifierStore, ends: Mapping[TopicPartition, int], now: int, h
     """
     taken_in = store.checkpoints(LEAD_EVENTS)
     lags = (end - (taken_in[at.partition].next_offset if at.partition in taken_in else 0) for at, end in ends.items())
-    figures = store.deliveries.figures(now)
+    figures = store.history.figures(now)
     endpoints = store.endpoints()
     disabled = [each for each in endpoints if each.status == DISABLED]
     failing = [each for each in endpoints if each.status != DISABLED and each.failures > 0]
-    problems = [_failing(each) for each in failing] + [_disabled(each) for each in disabled]
+    unopened = [each for each in endpoints if each.status != DISABLED and each.id in store.deliveries.unopened]
+    problems = (
+        [_sealed(each) for each in unopened] + [_failing(each) for each in failing] + [_disabled(each) for each in disabled]
+    )
     if halted is not None:
         do = "Follow the runbook's section intake_halted, then start the notifier again."
         problems.insert(0, {"code": "intake_halted", "since": None, "what": halted.removesuffix("."), "do": do})
@@ -51,6 +54,15 @@ def _failing(endpoint: Endpoint) -> dict[str, Any]:
         "since": None if endpoint.failing_since is None else iso(endpoint.failing_since),
         "what": f"{endpoint.id} ({endpoint.site}) {what}",
         "do": remedy(error, endpoint.last_status),
+    }
+
+
+def _sealed(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "code": "endpoint_sealed",
+        "since": None,
+        "what": f"{endpoint.id} ({endpoint.site}) is sealed with a master key that this process does not have",
+        "do": "Add that key to HANDRAISER_MASTER_KEY, after a comma, and start this process again; its leads wait.",
     }
 
 

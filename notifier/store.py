@@ -16,11 +16,11 @@ from contracts.messages import LeadEvent
 from eventlog.port import TopicPartition
 from notifier.core.delivery import Status
 from notifier.core.matching import Filters, Subscription
-from notifier.core.signing import KEY_BYTES, secret_of
 from notifier.core.urls import Target
 from notifier.store_deliveries import Deliveries
 from notifier.store_history import History
 from notifier.store_replay import Replays
+from notifier.store_secrets import Secrets
 from notifier.tables import deliveries, endpoints, notifier_checkpoints
 from notifier.vault import Vault
 from runtime.points import reach
@@ -31,12 +31,6 @@ NO_DUE = None
 
 class CheckpointMovedError(Exception):
     """Another process has taken in records of this partition meanwhile: nothing of ours was written."""
-
-
-class _Secret(msgspec.Struct, frozen=True):
-    """One signing secret of an endpoint; a struct, so that rotation can add when it ends."""
-
-    secret: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +80,10 @@ class NotifierStore:
 
     def __init__(self, engine: sa.Engine, vault: Vault) -> None:
         self._engine = engine
-        self._vault = vault
         # SQLite has one writer, and waits for it by sleeping: threads of one process queue here instead
         self._one_writer = threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
-        self.deliveries = Deliveries(engine, self.writing, self.opened)
+        self.secrets = Secrets(engine, self.writing, vault)
+        self.deliveries = Deliveries(engine, self.writing, self.secrets.opened)
         self.history = History(engine)
         self.replays = Replays(engine, self.writing)
 
@@ -99,31 +93,16 @@ class NotifierStore:
         with self._one_writer, self._engine.begin() as tx:
             yield tx
 
-    def opened(self, url: bytes, sealed: bytes) -> tuple[str, list[str]]:
-        """An endpoint's URL and secrets in clear. Raises MasterKeyError."""
-        kept = msgspec.json.decode(self._vault.open(sealed), type=list[_Secret])
-        return self._vault.open(url), [each.secret for each in kept]
-
-    def check_master_key(self) -> None:
-        """Raises MasterKeyError if what is stored was sealed with another key. For the start of a process."""
-        with self._engine.connect() as tx:
-            row = tx.execute(
-                sa.select(endpoints.c.url, endpoints.c.secrets).where(endpoints.c.status != DELETED).limit(1)
-            ).first()
-        if row is not None:
-            self.opened(row.url, row.secrets)
-
     def add_endpoint(self, project: str, name: str, target: Target, filters: Filters, now: int) -> tuple[Endpoint, str]:
         """The new endpoint, enabled, and its secret, which is told this once."""
-        secret = secret_of(secrets.token_bytes(KEY_BYTES))
+        sealed, secret = self.secrets.make(target.url)
         endpoint_id = f"ep_{secrets.token_hex(8)}"
         row = {
             "id": endpoint_id,
             "project": project,
             "name": name,
             "site": target.site,
-            "url": self._vault.seal(target.url),
-            "secrets": self._vault.seal(msgspec.json.encode([_Secret(secret)]).decode()),
+            **sealed,
             "format": "standard",
             "filters": msgspec.json.encode(filters).decode(),
             "status": ENABLED,
@@ -148,13 +127,6 @@ class NotifierStore:
         with self._engine.connect() as tx:
             row = tx.execute(query).first()
         return None if row is None else _endpoint(row)
-
-    def opened_endpoint(self, endpoint_id: str) -> tuple[str, list[str]] | None:
-        """URL and secrets of an endpoint, whatever its state but deleted. Raises MasterKeyError."""
-        query = sa.select(endpoints.c.url, endpoints.c.secrets)
-        with self._engine.connect() as tx:
-            row = tx.execute(query.where(endpoints.c.id == endpoint_id, endpoints.c.status != DELETED)).first()
-        return None if row is None else self.opened(row.url, row.secrets)
 
     def delete_endpoint(self, endpoint_id: str, now: int) -> bool:
         """Forget URL and secrets; what was still to be delivered there is dead, and says why. False: there is none."""

@@ -1,23 +1,26 @@
-"""Deliveries and attempts as rows: claimed by compare-and-swap with a lease and a fence, settled, counted."""
+"""Deliveries and attempts as rows: claimed by compare-and-swap with a lease and a fence, settled, and swept."""
 
+import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
 from notifier.core.answers import Answer
 from notifier.core.delivery import Settled, Status
+from notifier.store_secrets import Opened
 from notifier.tables import attempts, deliveries, endpoints
+from notifier.vault import MasterKeyError
 from runtime.points import reach
 
 LEASE_MS = 30_000
 """Longer than the longest attempt (about 21 s) and its settling: only a dead worker's lease ends."""
 IN_FLIGHT_PER_ENDPOINT = 4
-FIRST_TRY_SPAN_MS = 5 * 60_000
-FIRST_TRIES_MAX = 1000
-DAY_MS = 24 * 3600 * 1000
+
+logger = logging.getLogger("notifier")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +62,18 @@ class Claimed:
     next_at: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What health and metrics say. Times in milliseconds."""
-
-    pending: int
-    oldest_pending_at: int | None
-    held: int
-    dead_24h: int
-    first_tries_ms: list[int]
-
-
-Opened = Callable[[bytes, bytes], tuple[str, list[str]]]
+Open = Callable[[sa.Row[Any], int], Opened]
 
 
 class Deliveries:
     """Part of NotifierStore: `store.deliveries`."""
 
-    def __init__(self, engine: sa.Engine, writing: Callable[[], AbstractContextManager[sa.Connection]], opened: Opened) -> None:
+    def __init__(self, engine: sa.Engine, writing: Callable[[], AbstractContextManager[sa.Connection]], open_: Open) -> None:
         self._engine = engine
         self._writing = writing
-        self._opened = opened
+        self._open = open_
+        self.unopened: set[str] = set()
+        """Endpoints that were sealed with a master key that we do not have: their deliveries are left to those who have it."""
 
     def end_leases(self, now: int) -> None:
         """Make due at once what a killed notifier was sending. For the start of the only one there is; fences keep it safe."""
@@ -93,42 +87,36 @@ class Deliveries:
             queues = tx.execute(_QUEUES).all()
             free = [row for row in queues if in_flight.get(row.id, 0) < IN_FLIGHT_PER_ENDPOINT]
             candidates: list[str] = []
+            opened: dict[str, tuple[sa.Row[Any], Opened]] = {}
             for row in sorted((row for row in free if row.due_at <= now), key=lambda row: row.due_at):
                 slots = min(IN_FLIGHT_PER_ENDPOINT - in_flight.get(row.id, 0), limit - len(candidates))
-                if slots > 0:
+                if slots > 0 and (clear := self._opened(row, now)) is not None:
+                    opened[row.id] = (row, clear)
                     candidates += tx.scalars(_DUE, {"endpoint_id": row.id, "now": now, "slots": slots})
-        claims = self._take(candidates, {row.id: row for row in queues}, now) if candidates else []
-        return Claimed(claims, min((row.due_at for row in free), default=None))
+        claims = self._take(candidates, opened, now) if candidates else []
+        return Claimed(claims, min((row.due_at for row in free if row.id not in self.unopened), default=None))
 
-    def _take(self, candidates: Sequence[str], queues: Mapping[str, sa.Row[tuple[object, ...]]], now: int) -> list[Claim]:
+    def _opened(self, row: sa.Row[Any], now: int) -> Opened | None:
+        try:
+            opened = self._open(row, now)
+        except MasterKeyError as error:
+            if row.id not in self.unopened:
+                logger.error("an endpoint cannot be opened", extra={"endpoint_id": row.id, "reason": str(error)})  # noqa: TRY400
+            self.unopened.add(row.id)
+            return None
+        self.unopened.discard(row.id)
+        return opened
+
+    def _take(self, candidates: Sequence[str], opened: Mapping[str, tuple[sa.Row[Any], Opened]], now: int) -> list[Claim]:
         """The swap: whoever still finds a candidate due owns it. Its attempt row is committed before any byte leaves."""
         lease_until = now + LEASE_MS
         with self._writing() as tx:
             rows = tx.execute(_TAKE, {"candidates": candidates, "now": now, "lease_until": lease_until}).all()
-            claims = [self._claim(row, queues[row.endpoint_id], lease_until) for row in rows]
+            claims = [_claim(row, *opened[row.endpoint_id], lease_until) for row in rows]
             if claims:
                 reach("notifier.claim.swapped")
                 tx.execute(attempts.insert(), [_attempt_row(claim, now) for claim in claims])
         return claims
-
-    def _claim(self, row: sa.Row[tuple[object, ...]], queue: sa.Row[tuple[object, ...]], lease_until: int) -> Claim:
-        url, keys = self._opened(queue.url, queue.secrets)
-        return Claim(
-            delivery_id=row.id,
-            endpoint_id=queue.id,
-            endpoint_name=queue.name,
-            site=queue.site,
-            lead_event_id=row.lead_event_id,
-            type=row.type,
-            url=url,
-            secrets=keys,
-            body=row.body,
-            tries=row.tries,
-            fence=row.fence,
-            since=row.created_at if row.tries_since is None else row.tries_since,
-            lease_until=lease_until,
-            attempt_id=f"at_{secrets.token_hex(10)}",
-        )
 
     def settle(self, ended: Sequence[Ended]) -> list[bool]:
         """Close attempts and move their deliveries and endpoints on. False: its lease was lost, only the attempt is closed."""
@@ -151,25 +139,6 @@ class Deliveries:
         with self._writing() as tx:
             of_old = tx.execute(_SWEEP_ATTEMPTS, bounds).rowcount
             return max(of_old, tx.execute(_SWEEP, bounds).rowcount) == most
-
-    def figures(self, now: int) -> Figures:
-        """Counts for health: open and held deliveries, the dead of a day, first tries of the last minutes."""
-        table = deliveries
-        open_ = table.c.status.in_((Status.PENDING, Status.WAITING, Status.SENDING))
-        # one that was replayed since has had its first try before
-        began = sa.case((table.c.tries_since <= attempts.c.started_at, table.c.tries_since), else_=table.c.created_at)
-        first = (
-            sa.select(attempts.c.started_at - began)
-            .join(table, table.c.id == attempts.c.delivery_id)
-            .where(attempts.c.number == 1, attempts.c.started_at > now - FIRST_TRY_SPAN_MS)
-            .order_by(attempts.c.started_at.desc())
-            .limit(FIRST_TRIES_MAX)
-        )
-        dead = sa.select(sa.func.count()).where(table.c.status == Status.DEAD, table.c.settled_at > now - DAY_MS)
-        with self._engine.connect() as tx:
-            pending, oldest = tx.execute(sa.select(sa.func.count(), sa.func.min(table.c.created_at)).where(open_)).one()
-            held = tx.scalar(sa.select(sa.func.count()).where(table.c.status == Status.HELD))
-            return Figures(pending, oldest, held or 0, tx.scalar(dead) or 0, list(tx.scalars(first)))
 
 
 _next = sa.select(sa.func.min(deliveries.c.due_at)).where(deliveries.c.endpoint_id == endpoints.c.id).scalar_subquery()
@@ -207,6 +176,25 @@ _TAKE = (
     .values(status=Status.SENDING, due_at=sa.bindparam("lease_until"), fence=deliveries.c.fence + 1)
     .returning(*deliveries.c)
 )
+
+
+def _claim(row: sa.Row[Any], queue: sa.Row[Any], opened: Opened, lease_until: int) -> Claim:
+    return Claim(
+        delivery_id=row.id,
+        endpoint_id=queue.id,
+        endpoint_name=queue.name,
+        site=queue.site,
+        lead_event_id=row.lead_event_id,
+        type=row.type,
+        url=opened.url,
+        secrets=opened.secrets,
+        body=row.body,
+        tries=row.tries,
+        fence=row.fence,
+        since=row.created_at if row.tries_since is None else row.tries_since,
+        lease_until=lease_until,
+        attempt_id=f"at_{secrets.token_hex(10)}",
+    )
 
 
 def _attempt_row(claim: Claim, now: int) -> dict[str, object]:

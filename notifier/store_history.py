@@ -1,4 +1,4 @@
-"""What became of deliveries: which ones in; they, and their attempts, out."""
+"""What became of deliveries: which ones in; they, their attempts, and figures of all, out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from notifier.core.delivery import Status
 from notifier.tables import attempts, deliveries, endpoints
 
 ATTEMPTS_MAX = 100
 """Of one delivery that are shown: a Retry-After costs no try, so there may be very many."""
+FIRST_TRY_SPAN_MS = 5 * 60_000
+FIRST_TRIES_MAX = 1000
+DAY_MS = 24 * 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,17 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Figures:
+    """What health and metrics say. Times in milliseconds."""
+
+    pending: int
+    oldest_pending_at: int | None
+    held: int
+    dead_24h: int
+    first_tries_ms: list[int]
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryFilter:
     """What is None is not asked for. `before`: `created_at` and id of the last one that was read."""
 
@@ -87,6 +102,25 @@ class History:
         with self._engine.connect() as tx:
             query = _DELIVERY.where(_d.lead_event_id.in_(ids)).order_by(_d.created_at, _d.id)
             return [Delivery(*row) for row in tx.execute(query)]
+
+    def figures(self, now: int) -> Figures:
+        """Counts for health: open and held deliveries, the dead of a day, first tries of the last minutes."""
+        table = deliveries
+        open_ = table.c.status.in_((Status.PENDING, Status.WAITING, Status.SENDING))
+        # one that was replayed since has had its first try before
+        began = sa.case((table.c.tries_since <= attempts.c.started_at, table.c.tries_since), else_=table.c.created_at)
+        first = (
+            sa.select(attempts.c.started_at - began)
+            .join(table, table.c.id == attempts.c.delivery_id)
+            .where(attempts.c.number == 1, attempts.c.started_at > now - FIRST_TRY_SPAN_MS)
+            .order_by(attempts.c.started_at.desc())
+            .limit(FIRST_TRIES_MAX)
+        )
+        dead = sa.select(sa.func.count()).where(table.c.status == Status.DEAD, table.c.settled_at > now - DAY_MS)
+        with self._engine.connect() as tx:
+            pending, oldest = tx.execute(sa.select(sa.func.count(), sa.func.min(table.c.created_at)).where(open_)).one()
+            held = tx.scalar(sa.select(sa.func.count()).where(table.c.status == Status.HELD))
+            return Figures(pending, oldest, held or 0, tx.scalar(dead) or 0, list(tx.scalars(first)))
 
 
 _d = deliveries.c

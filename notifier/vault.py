@@ -1,6 +1,6 @@
-"""Text that must not lie in the database in clear comes in; what is stored goes out, and back. Fernet, one master key."""
+"""Text that must not lie in the database in clear comes in; what is stored goes out, and back. Fernet, one master key or more."""
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 
 class MasterKeyError(Exception):
@@ -13,30 +13,47 @@ def new_master_key() -> str:
 
 
 class Vault:
-    """Seals and opens with one master key. Raises MasterKeyError for a key that is none."""
+    """Seals with the first of the master keys, and opens with any. Raises MasterKeyError for a key that is none."""
 
-    def __init__(self, master_key: str | None) -> None:
-        if not master_key:
+    def __init__(self, master_keys: str | None) -> None:
+        """`master_keys`: with commas between them, the newest first."""
+        if not master_keys:
             raise MasterKeyError(
                 "There is no master key, and endpoints' secrets are encrypted with it. Set HANDRAISER_MASTER_KEY; make one with: "
                 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
             )
         try:
-            self._fernet = Fernet(master_key)
+            keys = [Fernet(key.strip()) for key in master_keys.split(",")]
         except ValueError:
             raise MasterKeyError(
-                "HANDRAISER_MASTER_KEY is not a key: it must be the url-safe base64 of 32 bytes (44 characters)."
+                "HANDRAISER_MASTER_KEY is not a key: it must be the url-safe base64 of 32 bytes (44 characters), or several of "
+                "these with commas between them, the newest first."
             ) from None
+        self._newest = keys[0]
+        self._all = MultiFernet(keys)
 
     def seal(self, text: str) -> bytes:
-        return self._fernet.encrypt(text.encode())
+        return self._newest.encrypt(text.encode())
 
     def open(self, sealed: bytes) -> str:
         """Raises MasterKeyError if another key sealed it."""
         try:
-            return self._fernet.decrypt(sealed).decode()
+            return self._all.decrypt(sealed).decode()
         except InvalidToken:
             raise MasterKeyError(
-                "The endpoints' secrets were encrypted with another master key. Set HANDRAISER_MASTER_KEY to the one that was "
-                "in use; if it is lost, delete the endpoints and make them again."
+                "The endpoints' secrets were encrypted with another master key. Add the one that was in use to "
+                "HANDRAISER_MASTER_KEY, after a comma (docs/runbook.md, Changing the master key); if it is lost, delete the "
+                "endpoints and make them again."
             ) from None
+
+    def is_newest(self, sealed: bytes) -> bool:
+        """Whether the first of the keys sealed it."""
+        try:
+            self._newest.decrypt(sealed)
+        except InvalidToken:
+            return False
+        return True
+
+    def reseal(self, sealed: bytes) -> bytes:
+        """The same, sealed with the first of the keys. Raises MasterKeyError if another key sealed it."""
+        return self.seal(self.open(sealed))

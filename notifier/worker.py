@@ -124,15 +124,16 @@ class Notifier:
 
     async def test(self, endpoint_id: str) -> Outcome | None:
         """Send `endpoint.test` the way every webhook goes; nothing is stored. None: there is no such endpoint."""
-        opened = await asyncio.to_thread(self._store.opened_endpoint, endpoint_id)
+        now = self._clock()
+        opened = await asyncio.to_thread(self._store.secrets.opened_endpoint, endpoint_id, now)
         endpoint = await asyncio.to_thread(self._store.endpoint, endpoint_id)
         if opened is None or endpoint is None:
             return None
-        url, keys = opened
-        now = self._clock()
         webhook_id = f"test_{secrets.token_hex(10)}"
         body = endpoint_test(webhook_id, endpoint.project, endpoint_id, now)
-        answer = await self.sender.send(endpoint_id, url, signed_headers(keys, webhook_id, now // 1000, body), body)
+        answer = await self.sender.send(
+            endpoint_id, opened.url, signed_headers(opened.secrets, webhook_id, now // 1000, body), body
+        )
         return _outcome("delivered" if answer.delivered else "failed", answer)
 
     def _start_intake(self, loop: asyncio.AbstractEventLoop) -> threading.Thread | None:

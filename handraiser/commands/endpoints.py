@@ -1,4 +1,4 @@
-"""`handraiser endpoints add|list|test|enable|remove`."""
+"""`handraiser endpoints add|list|test|enable|rotate|remove|reseal`."""
 
 from typing import Annotated, Any
 
@@ -6,9 +6,10 @@ import typer
 
 from handraiser.client import path_of
 from handraiser.options import Data, Json, Project, server
-from handraiser.output import note, print_fields, print_json, print_table, say
+from handraiser.output import counted, note, print_fields, print_json, print_table, say
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+HOUR_S = 3_600
 EndpointId = Annotated[str, typer.Argument(metavar="ENDPOINT", help="ep_…")]
 
 
@@ -85,3 +86,31 @@ def remove(endpoint: EndpointId, data: Data = None, json: Json = False) -> None:
         print_json(answer or {"id": endpoint, "removed": True})
     else:
         say(f"Endpoint {endpoint} is removed.")
+
+
+@app.command()
+def rotate(
+    endpoint: EndpointId,
+    overlap: Annotated[int, typer.Option(metavar="HOURS", min=0, max=720, help="So long the old secret signs too.")] = 24,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Give an endpoint a new signing secret. It is shown this once."""
+    with server(data) as client:
+        rotated = client.post(path_of("endpoints", endpoint, "rotate"), {"overlap_s": overlap * HOUR_S})
+    if json:
+        print_json(rotated)
+        return
+    print_fields([("endpoint", rotated["id"]), ("secret", rotated["secret"])])
+    note(f"The secret is shown once: give it to the receiver. The old one signs too until {rotated['old_until']}.")
+
+
+@app.command()
+def reseal(data: Data = None, json: Json = False) -> None:
+    """Encrypt again, with the server's newest master key, what an older one encrypted."""
+    with server(data) as client:
+        answer = client.post("/v1/reseal")
+    if json:
+        print_json(answer)
+    else:
+        say(f"{counted(answer['resealed'], 'endpoint')} resealed: nothing is encrypted with an older master key any more.")

@@ -129,6 +129,9 @@ def test_keys_and_endpoints_are_made_and_taken_back(trial: Running) -> None:
     assert refused.returncode == 1
     assert "Not taken" in refused.stdout
     assert trial.json("endpoints", "enable", endpoint["id"])["status"] == "enabled"
+    rotated = trial.json("endpoints", "rotate", endpoint["id"], "--overlap", "1")
+    assert (rotated["id"], rotated["secret"] == endpoint["secret"]) == (endpoint["id"], False)
+    assert trial.json("endpoints", "reseal") == {"resealed": 0}
     assert trial.json("endpoints", "remove", endpoint["id"])["removed"] is True
 
 

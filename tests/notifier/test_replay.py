@@ -120,10 +120,10 @@ async def test_a_replayed_delivery_is_no_first_try(bench: Bench, client: httpx.A
     before = first_tries()
     bench.clock.pass_(60)
     await replay(client, bench)
-    assert bench.store.deliveries.figures(bench.clock.now).first_tries_ms == [0]
+    assert bench.store.history.figures(bench.clock.now).first_tries_ms == [0]
     await bench.notifier.run_once()
     assert first_tries() == before
-    assert bench.store.deliveries.figures(bench.clock.now).first_tries_ms == [0]
+    assert bench.store.history.figures(bench.clock.now).first_tries_ms == [0]
 
 
 async def test_a_held_one_that_was_never_tried_counts_from_when_its_endpoint_was_enabled(
@@ -141,7 +141,7 @@ async def test_a_held_one_that_was_never_tried_counts_from_when_its_endpoint_was
     while await bench.notifier.run_once():
         pass
     assert bench.statuses() == ["delivered"] * 6
-    assert bench.store.deliveries.figures(bench.clock.now).first_tries_ms == [0, 0]
+    assert bench.store.history.figures(bench.clock.now).first_tries_ms == [0, 0]
 
 
 async def test_what_was_held_for_long_is_not_dead_at_its_first_failure(bench: Bench, lead_event: LeadEvents) -> None:
