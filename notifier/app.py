@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from notifier.core.addresses import Policy
+from notifier.core.headers import HEADERS_MAX, HeaderRefusedError, extra_headers
 from notifier.core.matching import Filters
 from notifier.core.payload import iso
 from notifier.core.urls import Target, UrlRefusedError, parse_url
@@ -36,6 +37,9 @@ class NewEndpoint(BaseModel):
     to: list[Literal["sales", "success", "marketing", "product"]] = Field(
         [], max_length=4, description="Only leads for these teams; empty: all but those for the product itself."
     )
+    headers: dict[str, str] = Field(
+        {}, max_length=HEADERS_MAX, description="Sent with each webhook, for a gateway; the answers tell their names only."
+    )
 
 
 class EndpointOut(BaseModel):
@@ -45,6 +49,7 @@ class EndpointOut(BaseModel):
     project: str
     name: str
     url: str
+    headers: list[str] = Field(description="Names of the extra headers.")
     format: str
     types: list[str]
     lead_types: list[str]
@@ -108,7 +113,7 @@ def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
         target = await _usable_target(new.url, policy, notifier)
         filters = Filters(types=tuple(new.types), lead_types=tuple(new.lead_types), to=tuple(new.to))
         endpoint, secret = await asyncio.to_thread(
-            store.add_endpoint, new.project, new.name or target.host, target, filters, clock()
+            store.add_endpoint, new.project, new.name or target.host, target, filters, clock(), _usable_headers(new.headers)
         )
         return EndpointCreated(**_shown(endpoint).model_dump(), secret=secret)
 
@@ -160,6 +165,13 @@ async def _usable_target(url: str, policy: Policy, notifier: Notifier) -> Target
     return target
 
 
+def _usable_headers(headers: dict[str, str]) -> dict[str, str]:
+    try:
+        return extra_headers(headers)
+    except HeaderRefusedError as error:
+        raise ApiError(422, "header_refused", str(error)) from error
+
+
 def _unknown(endpoint_id: str) -> ApiError:
     return ApiError(404, "not_found", f"There is no endpoint '{endpoint_id}'. GET /v1/endpoints lists them.")
 
@@ -173,6 +185,7 @@ def _shown(endpoint: Endpoint) -> EndpointOut:
         project=endpoint.project,
         name=endpoint.name,
         url=endpoint.site,
+        headers=list(endpoint.header_names),
         format=endpoint.format,
         types=list(endpoint.filters.types),
         lead_types=list(endpoint.filters.lead_types),

@@ -284,7 +284,7 @@ def _request(target: Target, headers: Mapping[str, str], body: bytes, progress: 
     return httpcore.Request(
         "POST",
         httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path),
-        headers=list((ours | dict(headers)).items()),
+        headers=list((dict(headers) | ours).items()),
         content=body,
         extensions={"trace": progress.trace},
     )

@@ -5,9 +5,10 @@ Every writing transaction begins with a write, because on SQLite a read before i
 
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 import sqlalchemy as sa
@@ -27,6 +28,7 @@ from runtime.points import reach
 
 ENABLED, DISABLED, DELETED = "enabled", "disabled", "deleted"
 NO_DUE = None
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class CheckpointMovedError(Exception):
@@ -41,6 +43,7 @@ class Endpoint:
     project: str
     name: str
     site: str
+    header_names: tuple[str, ...]
     format: str
     filters: Filters
     status: str
@@ -93,9 +96,11 @@ class NotifierStore:
         with self._one_writer, self._engine.begin() as tx:
             yield tx
 
-    def add_endpoint(self, project: str, name: str, target: Target, filters: Filters, now: int) -> tuple[Endpoint, str]:
+    def add_endpoint(  # noqa: PLR0913, PLR0917 - what an endpoint is made of
+        self, project: str, name: str, target: Target, filters: Filters, now: int, headers: Mapping[str, str] = NO_HEADERS
+    ) -> tuple[Endpoint, str]:
         """The new endpoint, enabled, and its secret, which is told this once."""
-        sealed, secret = self.secrets.make(target.url)
+        sealed, secret = self.secrets.make(target.url, headers)
         endpoint_id = f"ep_{secrets.token_hex(8)}"
         row = {
             "id": endpoint_id,
@@ -103,6 +108,7 @@ class NotifierStore:
             "name": name,
             "site": target.site,
             **sealed,
+            "header_names": msgspec.json.encode(sorted(headers)).decode() if headers else None,
             "format": "standard",
             "filters": msgspec.json.encode(filters).decode(),
             "status": ENABLED,
@@ -134,7 +140,7 @@ class NotifierStore:
             gone = tx.execute(
                 endpoints.update()
                 .where(endpoints.c.id == endpoint_id, endpoints.c.status != DELETED)
-                .values(status=DELETED, url=b"", secrets=b"")
+                .values(status=DELETED, url=b"", secrets=b"", headers=None)
             )
             if gone.rowcount == 0:
                 return False
@@ -186,7 +192,7 @@ class NotifierStore:
         return len(new)
 
 
-_ENDPOINT = sa.select(*(column for column in endpoints.c if column.name not in ("url", "secrets")))
+_ENDPOINT = sa.select(*(column for column in endpoints.c if column.name not in ("url", "secrets", "headers")))
 _ENABLED = _ENDPOINT.where(endpoints.c.status == ENABLED)
 _c = notifier_checkpoints.c
 _CHECKPOINTS = sa.select(notifier_checkpoints).where(_c.topic == sa.bindparam("topic"))
@@ -202,7 +208,8 @@ _PLANNED = sa.select(deliveries.c.endpoint_id, deliveries.c.lead_event_id).where
 
 
 def _endpoint(row: sa.Row[tuple[object, ...]]) -> Endpoint:
-    return Endpoint(**row._asdict() | {"filters": _filters(row.filters)})
+    names = () if row.header_names is None else msgspec.json.decode(row.header_names, type=tuple[str, ...])
+    return Endpoint(**row._asdict() | {"filters": _filters(row.filters), "header_names": names})
 
 
 def _subscription(row: sa.Row[tuple[object, ...]]) -> Subscription:

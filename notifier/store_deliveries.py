@@ -35,6 +35,7 @@ class Claim:
     type: str
     url: str
     secrets: Sequence[str]
+    headers: dict[str, str]
     body: bytes
     tries: int
     fence: int
@@ -149,6 +150,7 @@ _queues = (
         endpoints.c.site,
         endpoints.c.url,
         endpoints.c.secrets,
+        endpoints.c.headers,
         sa.case((_next < endpoints.c.paused_until, endpoints.c.paused_until), else_=_next).label("due_at"),
     )
     .where(endpoints.c.status == "enabled")
@@ -188,6 +190,7 @@ def _claim(row: sa.Row[Any], queue: sa.Row[Any], opened: Opened, lease_until: in
         type=row.type,
         url=opened.url,
         secrets=opened.secrets,
+        headers=opened.headers,
         body=row.body,
         tries=row.tries,
         fence=row.fence,

@@ -1,7 +1,7 @@
-"""What must not lie in the database in clear, an endpoint's URL and signing secrets, comes in; it goes out sealed, and back."""
+"""What of an endpoint must not lie in clear, its URL, secrets and extra headers, comes in; it goes out sealed, and back."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +34,7 @@ class Opened:
 
     url: str
     secrets: list[str]
+    headers: dict[str, str]
 
 
 class Secrets:
@@ -44,14 +45,16 @@ class Secrets:
         self._writing = writing
         self._vault = vault
 
-    def make(self, url: str) -> tuple[dict[str, bytes], str]:
+    def make(self, url: str, headers: Mapping[str, str]) -> tuple[dict[str, bytes | None], str]:
         """The sealed columns of a new endpoint, and its secret."""
         secret = secret_of(secrets.token_bytes(KEY_BYTES))
-        return {"url": self._vault.seal(url), "secrets": self._seal([_Secret(secret)])}, secret
+        sealed = {"url": self._vault.seal(url), "secrets": self._seal([_Secret(secret)])}
+        return {**sealed, "headers": self._seal(headers) if headers else None}, secret
 
     def opened(self, row: sa.Row[Any], now: int) -> Opened:
         """Of a row that has the sealed columns. Raises MasterKeyError."""
-        return Opened(self._vault.open(row.url), [each.secret for each in self._secrets(row.secrets, now)])
+        headers = {} if row.headers is None else msgspec.json.decode(self._vault.open(row.headers), type=dict[str, str])
+        return Opened(self._vault.open(row.url), [each.secret for each in self._secrets(row.secrets, now)], headers)
 
     def opened_endpoint(self, endpoint_id: str, now: int) -> Opened | None:
         """Of an endpoint, whatever its state but deleted. Raises MasterKeyError."""
@@ -100,7 +103,7 @@ class Secrets:
 
     def _resealed(self, row: sa.Row[Any]) -> dict[str, bytes]:
         sealed = {name: getattr(row, name) for name in _COLUMNS}
-        return {name: self._vault.reseal(text) for name, text in sealed.items() if not self._vault.is_newest(text)}
+        return {name: self._vault.reseal(text) for name, text in sealed.items() if text and not self._vault.is_newest(text)}
 
     def _swap(self, row: sa.Row[Any], changes: dict[str, bytes]) -> bool:
         """Unless somebody else has changed them meanwhile."""
@@ -116,9 +119,9 @@ class Secrets:
         kept = msgspec.json.decode(self._vault.open(sealed), type=list[_Secret])
         return [each for each in kept if each.ends_at is None or now < each.ends_at]
 
-    def _seal(self, kept: list[_Secret]) -> bytes:
+    def _seal(self, kept: object) -> bytes:
         return self._vault.seal(msgspec.json.encode(kept).decode())
 
 
-_COLUMNS = ("url", "secrets")
+_COLUMNS = ("url", "secrets", "headers")
 _SEALED = sa.select(endpoints.c.id, *(endpoints.c[name] for name in _COLUMNS)).where(endpoints.c.status != "deleted")

@@ -13,6 +13,8 @@ endpoints = sa.Table(
     sa.Column("site", sa.Text, nullable=False, comment="scheme and host: what may be shown and logged"),
     sa.Column("url", sa.LargeBinary, nullable=False, comment="encrypted"),
     sa.Column("secrets", sa.LargeBinary, nullable=False, comment="encrypted JSON list, the newest first"),
+    sa.Column("headers", sa.LargeBinary, comment="encrypted JSON object; NULL: none"),
+    sa.Column("header_names", sa.Text, comment="JSON list: what may be shown; NULL: none"),
     sa.Column("format", sa.Text, nullable=False),
     sa.Column("filters", sa.Text, nullable=False, comment="JSON"),
     sa.Column("status", sa.Text, nullable=False, comment="enabled, disabled or deleted"),

@@ -8,7 +8,7 @@ import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import msgspec
@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from notifier.core.answers import Answer, ErrorKind, remedy
 from notifier.core.delivery import settle
+from notifier.core.headers import hide
 from notifier.core.payload import endpoint_test
 from notifier.core.signing import signed_headers
 from notifier.intake import Intake
@@ -131,9 +132,8 @@ class Notifier:
             return None
         webhook_id = f"test_{secrets.token_hex(10)}"
         body = endpoint_test(webhook_id, endpoint.project, endpoint_id, now)
-        answer = await self.sender.send(
-            endpoint_id, opened.url, signed_headers(opened.secrets, webhook_id, now // 1000, body), body
-        )
+        headers = opened.headers | signed_headers(opened.secrets, webhook_id, now // 1000, body)
+        answer = await self.sender.send(endpoint_id, opened.url, headers, body)
         return _outcome("delivered" if answer.delivered else "failed", answer)
 
     def _start_intake(self, loop: asyncio.AbstractEventLoop) -> threading.Thread | None:
@@ -198,9 +198,9 @@ class Notifier:
             return None
         reach("notifier.claim.after")
         headers = signed_headers(claim.secrets, claim.lead_event_id, now // 1000, claim.body)
-        answer = await self.sender.send(claim.endpoint_id, claim.url, headers, claim.body)
+        answer = await self.sender.send(claim.endpoint_id, claim.url, claim.headers | headers, claim.body)
         reach("notifier.settle.before")
-        return answer
+        return replace(answer, body=hide(answer.body, claim.headers))
 
     async def _settle_ended(self) -> None:
         """One commit for all attempts that ended during the one before. If it fails they stay, for the next pass."""

@@ -14,16 +14,20 @@ EndpointId = Annotated[str, typer.Argument(metavar="ENDPOINT", help="ep_…")]
 
 
 @app.command()
-def add(
+def add(  # noqa: PLR0913, PLR0917 - one for each property of an endpoint
     url: Annotated[str, typer.Argument(help="https://… (http and this machine too, outside production)")],
     project: Project = None,
     name: Annotated[str | None, typer.Option(help="What to call it in messages; else its host.", show_default=False)] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(metavar="NAME:VALUE", help="An extra header, for a gateway; may be repeated.")
+    ] = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
     """Send the project's leads to URL from now on. The signing secret is shown this once."""
+    headers = _headers(header or [])
     with server(data) as client:
-        body: dict[str, Any] = {"project": client.only_project(project), "url": url}
+        body: dict[str, Any] = {"project": client.only_project(project), "url": url, "headers": headers}
         if name:
             body["name"] = name
         endpoint = client.post("/v1/endpoints", body)
@@ -32,6 +36,14 @@ def add(
         return
     print_fields([("endpoint", endpoint["id"]), ("secret", endpoint["secret"])])
     note(f"The secret is shown once: give it to the receiver. Next: handraiser endpoints test {endpoint['id']}")
+
+
+def _headers(texts: list[str]) -> dict[str, str]:
+    """No message has one in it: they may be secrets."""
+    headers = {name.strip(): value.strip() for name, colon, value in (text.partition(":") for text in texts) if colon}
+    if len(headers) < len(texts):
+        raise typer.BadParameter('a header is a name of its own, a colon and a value: --header "X-Gateway-Key: …".')
+    return headers
 
 
 @app.command("list")

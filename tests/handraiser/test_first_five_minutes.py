@@ -123,7 +123,11 @@ def test_keys_and_endpoints_are_made_and_taken_back(trial: Running) -> None:
     assert key["key"].startswith(f"wk_{key['id']}_")
     assert trial.handraiser("keys", "revoke", key["id"]).returncode == 0
     assert trial.http.post("/v1/batch", json={"batch": []}, auth=(key["key"], "")).status_code == 401
-    endpoint = trial.json("endpoints", "add", "http://127.0.0.1:1/nowhere")
+    endpoint = trial.json("endpoints", "add", "http://127.0.0.1:1/nowhere", "--header", "X-Key: a:b", "--header", "X-More:c")
+    assert endpoint["headers"] == ["x-key", "x-more"]
+    for headers in (("--header", "secret"), ("--header", "X-Key: secret", "--header", "X-Key: secret")):
+        wrong = trial.handraiser("endpoints", "add", "http://127.0.0.1:1/nowhere", *headers)
+        assert (wrong.returncode, "secret" in wrong.stderr) == (2, False)
     assert endpoint["secret"].startswith("whsec_")
     refused = trial.handraiser("endpoints", "test", endpoint["id"])
     assert refused.returncode == 1

@@ -101,6 +101,17 @@ async def test_an_endpoint_tells_its_secret_once_and_its_path_never(client: http
     assert (await client.get("/v1/endpoints")).json() == {"data": [], "next": None}
 
 
+async def test_an_endpoint_tells_the_names_of_its_extra_headers_and_never_their_values(client: httpx.AsyncClient) -> None:
+    made = await client.post("/v1/endpoints", json=NEW | {"headers": {"X-Gateway-Key": "tok-0123456789"}})
+    assert (made.status_code, made.json()["headers"]) == (201, ["x-gateway-key"])
+    refused = await client.post("/v1/endpoints", json=NEW | {"headers": {"X-Gateway-Key": "tok-0123456789\r\nx: y"}})
+    assert (refused.status_code, refused.json()["code"]) == (422, "header_refused")
+    too_many = await client.post("/v1/endpoints", json=NEW | {"headers": {f"x-{n}": "tok-0123456789" for n in range(11)}})
+    assert (too_many.status_code, too_many.json()["code"]) == (422, "invalid_request")
+    for answer in (made, refused, too_many, await client.get("/v1/endpoints")):
+        assert "tok-0123456789" not in answer.text
+
+
 @pytest.mark.parametrize(
     ("url", "code", "says_"),
     [
