@@ -5,6 +5,7 @@ from prometheus_client import Counter, Gauge, Histogram
 ATTEMPTS = Counter("handraiser_notifier_attempts_total", "Webhook attempts, by how they ended", ["outcome"])
 DELIVERIES = Counter("handraiser_notifier_deliveries_total", "Deliveries after an attempt, by their state", ["status"])
 OPENED = Counter("handraiser_notifier_opened_total", "Deliveries opened from lead events")
+DISABLED = Counter("handraiser_notifier_endpoints_disabled_total", "Endpoints that were disabled, by why", ["reason"])
 REPLAYED = Counter("handraiser_notifier_replayed_total", "Deliveries that were made due again")
 IN_FLIGHT = Gauge("handraiser_notifier_in_flight", "Attempts under way")
 ATTEMPT_SECONDS = Histogram(

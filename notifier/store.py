@@ -20,6 +20,7 @@ from notifier.core.matching import Filters, Subscription
 from notifier.core.urls import Target
 from notifier.store_deliveries import Deliveries
 from notifier.store_history import History
+from notifier.store_opening import opened
 from notifier.store_replay import Replays
 from notifier.store_secrets import Secrets
 from notifier.tables import deliveries, endpoints, notifier_checkpoints
@@ -188,7 +189,7 @@ class NotifierStore:
             known = _known(tx, planned)
             new = [each for each in planned if (each.endpoint_id, each.event.id) not in known]
             if new:
-                tx.execute(deliveries.insert(), [_delivery_row(each, now) for each in new])
+                tx.execute(deliveries.insert(), [_row(each, now) for each in new])
         return len(new)
 
 
@@ -220,20 +221,8 @@ def _filters(text: str) -> Filters:
     return msgspec.json.decode(text, type=Filters)
 
 
-def _delivery_row(new: NewDelivery, now: int) -> dict[str, object]:
-    return {
-        "id": f"dl_{secrets.token_hex(10)}",
-        "endpoint_id": new.endpoint_id,
-        "lead_event_id": new.event.id,
-        "lead_id": new.event.data.get("lead_id"),
-        "type": new.event.type,
-        "body": new.body,
-        "status": Status.PENDING,
-        "due_at": now,
-        "tries": 0,
-        "fence": 0,
-        "created_at": now,
-    }
+def _row(new: NewDelivery, now: int) -> dict[str, object]:
+    return opened(new.endpoint_id, new.event.id, new.event.data.get("lead_id"), new.event.type, new.body, now)
 
 
 def _known(tx: sa.Connection, planned: Sequence[NewDelivery]) -> set[tuple[str, str]]:

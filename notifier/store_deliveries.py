@@ -9,8 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from notifier.core.answers import Answer
+from notifier.core.answers import Answer, ErrorKind
 from notifier.core.delivery import Settled, Status
+from notifier.core.disabling import Reason
+from notifier.store_disabling import disable_or_not, hold
 from notifier.store_secrets import Opened
 from notifier.tables import attempts, deliveries, endpoints
 from notifier.vault import MasterKeyError
@@ -53,6 +55,14 @@ class Ended:
     answer: Answer
     settled: Settled
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How a delivery stands after an attempt, and why that disabled its endpoint; None: it did not."""
+
+    status: Status
+    disabled: Reason | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +129,17 @@ class Deliveries:
                 tx.execute(attempts.insert(), [_attempt_row(claim, now) for claim in claims])
         return claims
 
-    def settle(self, ended: Sequence[Ended]) -> list[bool]:
-        """Close attempts and move their deliveries and endpoints on. False: its lease was lost, only the attempt is closed."""
+    def settle(self, ended: Sequence[Ended]) -> list[Moved | None]:
+        """Close attempts and move their deliveries and endpoints on. None: its lease was lost, only the attempt is closed."""
         # several workers settle several endpoints each: all in one order, or they wait for one another
         in_order = sorted(range(len(ended)), key=lambda n: (ended[n].claim.endpoint_id, ended[n].claim.delivery_id))
-        ours = [False] * len(ended)
+        moved: list[Moved | None] = [None] * len(ended)
         with self._writing() as tx:
             tx.execute(_CLOSE_ATTEMPT, [_attempt_end(each) for each in ended])
             for n in in_order:
-                ours[n] = _move_on(tx, ended[n])
+                moved[n] = _move_on(tx, ended[n])
             reach("notifier.settle.written")
-        return ours
+        return moved
 
     def sweep(self, before: int, most: int) -> bool:
         """Delete up to `most` of those settled before `before`, the oldest first, and up to `most` attempts; False: that was all.
@@ -252,7 +262,7 @@ _MOVE_ON = (
 )
 
 
-def _move_on(tx: sa.Connection, ended: Ended) -> bool:
+def _move_on(tx: sa.Connection, ended: Ended) -> Moved | None:
     claim, settled = ended.claim, ended.settled
     moved = tx.execute(
         _MOVE_ON,
@@ -266,12 +276,11 @@ def _move_on(tx: sa.Connection, ended: Ended) -> bool:
             "settled_at": ended.at if settled.status in (Status.DELIVERED, Status.DEAD) else None,
         },
     )
-    if moved.rowcount == 1:
-        _settle_endpoint(tx, ended)
-    return moved.rowcount == 1
+    return _settle_endpoint(tx, ended) if moved.rowcount == 1 else None
 
 
-def _settle_endpoint(tx: sa.Connection, ended: Ended) -> None:
+def _settle_endpoint(tx: sa.Connection, ended: Ended) -> Moved:
+    """Its row, and what follows from its being disabled: also by another attempt, while this one was under way."""
     claim, answer, settled, now = ended.claim, ended.answer, ended.settled, ended.at
     table = endpoints
     change: dict[str, object]
@@ -285,23 +294,18 @@ def _settle_endpoint(tx: sa.Connection, ended: Ended) -> None:
         }
     if settled.pause_until is not None:
         change["paused_until"] = settled.pause_until
-    if settled.disable is not None:
-        change |= {"status": "disabled", "disabled_reason": settled.disable}
-    mine = table.c.id == claim.endpoint_id
-    tx.execute(table.update().where(mine, table.c.status != "deleted").values(change | {"last_status": answer.status}))
-    if not answer.delivered:
-        _hold_if_disabled(tx, claim)
+    mine = (table.c.id == claim.endpoint_id, table.c.status != "deleted")
+    changed = table.update().where(*mine).values(change | {"last_status": answer.status}).returning(*_SHOWN)
+    row = tx.execute(changed).one_or_none()
+    if row is None or answer.delivered:
+        return Moved(settled.status, None)
+    disabled = disable_or_not(tx, row, claim.delivery_id, answer.error is ErrorKind.GONE, now)
+    if disabled is None and row.status == "enabled":
+        return Moved(settled.status, None)
+    if settled.status is Status.DEAD and answer.error is not ErrorKind.TOO_LARGE:
+        tx.execute(deliveries.update().where(deliveries.c.id == claim.delivery_id).values(status=Status.HELD, settled_at=None))
+    hold(tx, claim.endpoint_id)
+    return Moved(settled.status if answer.error is ErrorKind.TOO_LARGE else Status.HELD, disabled)
 
 
-def _hold_if_disabled(tx: sa.Connection, claim: Claim) -> None:
-    """What waits for a disabled endpoint is held: also a delivery that was under way while another one disabled it."""
-    status = tx.scalar(sa.select(endpoints.c.status).where(endpoints.c.id == claim.endpoint_id))
-    if status == "disabled":
-        tx.execute(
-            deliveries.update()
-            .where(
-                deliveries.c.endpoint_id == claim.endpoint_id,
-                deliveries.c.status.in_((Status.PENDING, Status.WAITING)),
-            )
-            .values(status=Status.HELD, due_at=None)
-        )
+_SHOWN = [endpoints.c[name] for name in ("id", "project", "name", "status", "failures", "failing_since")]

@@ -20,10 +20,10 @@ from notifier.core.headers import hide
 from notifier.core.payload import endpoint_test
 from notifier.core.signing import signed_headers
 from notifier.intake import Intake
-from notifier.metrics import ATTEMPT_SECONDS, ATTEMPTS, DELIVERIES, FIRST_TRY_SECONDS, IN_FLIGHT
+from notifier.metrics import ATTEMPT_SECONDS, ATTEMPTS, DELIVERIES, DISABLED, FIRST_TRY_SECONDS, IN_FLIGHT
 from notifier.sender import Sender
 from notifier.store import NotifierStore
-from notifier.store_deliveries import Claim, Ended
+from notifier.store_deliveries import Claim, Ended, Moved
 from runtime.clock import Clock
 from runtime.points import reach
 
@@ -207,13 +207,13 @@ class Notifier:
         ended = list(self._ended)
         if not ended:
             return
-        ours = await asyncio.to_thread(self._store.deliveries.settle, ended)
+        moved = await asyncio.to_thread(self._store.deliveries.settle, ended)
         reach("notifier.settle.after")
         del self._ended[: len(ended)]
-        for each, is_ours in zip(ended, ours, strict=True):
+        for each, as_moved in zip(ended, moved, strict=True):
             self._free(each.claim)
             try:
-                self._tell(each, is_ours)
+                self._tell(each, as_moved)
             except Exception:
                 logger.exception("a settled attempt could not be told")
 
@@ -229,10 +229,10 @@ class Notifier:
         if not self._in_flight[claim.endpoint_id]:
             del self._in_flight[claim.endpoint_id]
 
-    def _tell(self, ended: Ended, ours: bool) -> None:
+    def _tell(self, ended: Ended, moved: Moved | None) -> None:
         """One log line, the metrics, and whoever listens."""
         claim, answer, settled = ended.claim, ended.answer, ended.settled
-        outcome = _outcome(settled.status if ours else "lease_lost", answer)
+        outcome = _outcome("lease_lost" if moved is None else moved.status, answer)
         ATTEMPTS.labels("delivered" if answer.delivered else str(answer.error)).inc()
         DELIVERIES.labels(outcome.state).inc()
         ATTEMPT_SECONDS.observe(answer.ms / 1000)
@@ -255,7 +255,10 @@ class Notifier:
                 "next_at": settled.next_at,
             },
         )
-        if ours and self._on_settled is not None:
+        if moved is not None and moved.disabled is not None:
+            DISABLED.labels(moved.disabled).inc()
+            logger.warning("endpoint disabled", extra={"endpoint_id": claim.endpoint_id, "reason": moved.disabled})
+        if moved is not None and self._on_settled is not None:
             self._on_settled(msgspec.json.decode(claim.body), claim.endpoint_name, outcome)
 
 

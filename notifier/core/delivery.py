@@ -42,8 +42,6 @@ class Settled:
     """When a waiting delivery is tried again."""
     pause_until: int | None = None
     """The endpoint asked for silence until then (Retry-After)."""
-    disable: str | None = None
-    """Why the endpoint is to be disabled; its deliveries are then held."""
 
 
 def settle(since: int, tries: int, answer: Answer, now: int, jitter: float) -> Settled:
@@ -51,7 +49,7 @@ def settle(since: int, tries: int, answer: Answer, now: int, jitter: float) -> S
     if answer.delivered:
         return Settled(Status.DELIVERED, tries + 1)
     if answer.error is ErrorKind.GONE:
-        return Settled(Status.HELD, tries, disable=ErrorKind.GONE.value)
+        return Settled(Status.HELD, tries)
     if answer.error is ErrorKind.TOO_LARGE:
         return Settled(Status.DEAD, tries + 1)
     pause_ms = retry_after_ms(answer.retry_after, now)

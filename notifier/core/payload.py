@@ -54,6 +54,29 @@ def endpoint_test(webhook_id: str, project: str, endpoint_id: str, now: int) -> 
     )
 
 
+def endpoint_disabled(  # noqa: PLR0913, PLR0917 - what it says
+    webhook_id: str, project: str, endpoint_id: str, name: str, reason: str, failing_since: int, now: int
+) -> bytes:
+    """The body of an `endpoint.disabled`, which the project's other endpoints get."""
+    return msgspec.json.encode(
+        {
+            "id": webhook_id,
+            "schema": 1,
+            "type": "endpoint.disabled",
+            "timestamp": iso(now),
+            "project": project,
+            "mode": "live",
+            "data": {
+                "endpoint_id": endpoint_id,
+                "name": name,
+                "reason": reason,
+                "failing_since": iso(failing_since),
+                "message": f"Leads for {name} are held, not lost. To send them: handraiser endpoints enable {endpoint_id}",
+            },
+        }
+    )
+
+
 def iso(at: int) -> str:
     """Epoch milliseconds as ISO 8601 in UTC, with milliseconds and `Z`."""
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

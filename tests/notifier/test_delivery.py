@@ -37,12 +37,12 @@ def test_anything_else_is_tried_again(status: int) -> None:
 
 
 def test_410_disables_the_endpoint_holds_the_delivery_and_spends_no_try() -> None:
-    assert settle(T0, 3, said(410), T0, 0.0) == Settled(Status.HELD, 3, disable="gone")
+    assert settle(T0, 3, said(410), T0, 0.0) == Settled(Status.HELD, 3)
 
 
 def test_413_is_dead_for_that_message_alone() -> None:
     settled = settle(T0, 0, said(413, retry_after="5"), T0, 0.0)
-    assert (settled.status, settled.disable, settled.pause_until) == (Status.DEAD, None, None)
+    assert (settled.status, settled.pause_until) == (Status.DEAD, None)
 
 
 @given(st.lists(st.floats(0, 1), min_size=20, max_size=20))

@@ -11,7 +11,7 @@ from notifier import health
 from notifier.core.answers import Answer, ErrorKind
 from notifier.core.delivery import TRY_DELAYS_S, Settled, Status
 from notifier.sender import Sender
-from notifier.store_deliveries import LEASE_MS, Ended
+from notifier.store_deliveries import LEASE_MS, Ended, Moved
 from notifier.worker import SEND_WITHIN_MS, Notifier
 from tests.notifier import receiver as moods
 from tests.notifier.bench import DEVELOPMENT, Bench
@@ -180,7 +180,7 @@ async def test_the_only_notifier_sends_again_at_once_what_a_killed_one_was_sendi
     bench.store.deliveries.end_leases(bench.clock.now)
     assert await bench.another().run_once() == 1
     late = Ended(claim, Answer(error=ErrorKind.CLOSED), Settled(Status.DEAD, 1), bench.clock.now)
-    assert bench.store.deliveries.settle([late]) == [False]  # should it not be dead after all
+    assert bench.store.deliveries.settle([late]) == [None]  # should it not be dead after all
     assert bench.delivery().status == Status.DELIVERED
 
 
@@ -193,7 +193,10 @@ async def test_what_ended_meanwhile_is_settled_in_one_commit(bench: Bench, lead_
     commits: list[str] = []
     sa.event.listen(bench.engine, "commit", lambda _: commits.append("commit"))
     delivered = Settled(Status.DELIVERED, 1)
-    assert bench.store.deliveries.settle([Ended(claim, Answer(200), delivered, 7) for claim in claims]) == [True] * 4
+    assert (
+        bench.store.deliveries.settle([Ended(claim, Answer(200), delivered, 7) for claim in claims])
+        == [Moved(Status.DELIVERED, None)] * 4
+    )
     assert commits == ["commit"]
     assert bench.statuses() == ["delivered"] * 4
     assert [each.last_success_at for each in bench.store.endpoints()] == [7, 7]

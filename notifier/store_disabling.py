@@ -1,0 +1,66 @@
+"""A failed attempt comes in; its endpoint is disabled if that was one too many, what waits for it held, and others told of it."""
+
+import secrets
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from notifier.core.delivery import Status
+from notifier.core.disabling import DISABLED_TYPE, Reason, has_failed_for_long, hears
+from notifier.core.matching import Filters
+from notifier.core.payload import endpoint_disabled
+from notifier.store_opening import opened
+from notifier.tables import attempts, deliveries, endpoints
+
+
+def disable_or_not(tx: sa.Connection, endpoint: sa.Row[Any], delivery_id: str, is_gone: bool, now: int) -> Reason | None:
+    """`endpoint`: its row after the failure, locked by this transaction. Why it is disabled from now on; None: it is not."""
+    if endpoint.status != "enabled":
+        return None
+    if is_gone:
+        reason = Reason.GONE
+    elif has_failed_for_long(endpoint.failing_since, endpoint.failures, now) and _another_failed(tx, endpoint, delivery_id):
+        reason = Reason.FAILING
+    else:
+        return None
+    tx.execute(endpoints.update().where(_e.id == endpoint.id).values(status="disabled", disabled_reason=reason))
+    _tell(tx, endpoint, reason, now)
+    return reason
+
+
+def hold(tx: sa.Connection, endpoint_id: str) -> None:
+    """What waits for a disabled endpoint is held."""
+    waits = _d.status.in_((Status.PENDING, Status.WAITING))
+    tx.execute(deliveries.update().where(_d.endpoint_id == endpoint_id, waits).values(status=Status.HELD, due_at=None))
+
+
+_e, _d, _a = endpoints.c, deliveries.c, attempts.c
+
+
+def _another_failed(tx: sa.Connection, endpoint: sa.Row[Any], delivery_id: str) -> bool:
+    failed = (
+        sa.select(_d.id)
+        .join(attempts, _a.delivery_id == _d.id)
+        .where(
+            _d.endpoint_id == endpoint.id,
+            _d.id != delivery_id,
+            _a.outcome == "failed",
+            _a.finished_at >= endpoint.failing_since,
+        )
+        .limit(1)
+    )
+    return tx.execute(failed).first() is not None
+
+
+def _tell(tx: sa.Connection, endpoint: sa.Row[Any], reason: Reason, now: int) -> None:
+    message_id = f"ed_{secrets.token_hex(10)}"
+    body = endpoint_disabled(message_id, endpoint.project, endpoint.id, endpoint.name, reason, endpoint.failing_since, now)
+    others = sa.select(_e.id, _e.format, _e.filters).where(_e.project == endpoint.project, _e.status == "enabled")
+    rows = [
+        opened(row.id, message_id, None, DISABLED_TYPE, body, now)
+        for row in tx.execute(others)
+        if hears(msgspec.json.decode(row.filters, type=Filters).types, row.format)
+    ]
+    if rows:
+        tx.execute(deliveries.insert(), rows)
