@@ -18,6 +18,7 @@ import ingest.health
 import notifier.app
 import notifier.health
 from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
+from detector.commander import Commander
 from detector.health import HealthReporter
 from detector.store import DetectorStore
 from detector.store.event_names import EventName
@@ -28,6 +29,7 @@ from handraiser.errors import CommandError
 from handraiser.event_path import EventPaths
 from handraiser.event_path import create_router as create_path_router
 from handraiser.ground import Ground
+from handraiser.leadpages.routes import create_router as create_lead_pages
 from handraiser.locks import only_one
 from handraiser.replaying import Replayer
 from handraiser.replaying import create_router as create_replay_router
@@ -38,6 +40,7 @@ from ingest.spool import open_spools
 from ingest.spooling import SpoolingProducer
 from ingest.store import IngestStore
 from notifier.core.addresses import policy_for
+from notifier.core.links import Links
 from notifier.intake import Intake
 from notifier.sender import Sender
 from notifier.store import NotifierStore
@@ -108,7 +111,9 @@ class IngestRoom:
 class DetectorApi:
     """The detector's routes and its health, from what it has stored: no work of its own."""
 
-    def __init__(self, ground: Ground, keys: Keys, producer: Producer) -> None:
+    def __init__(self, ground: Ground, keys: Keys, producer: Producer, links: Links | None = None) -> None:
+        """`links`: what those in leads' messages are signed with; None: there are none."""
+        self._links = links
         self.store = DetectorStore(ground.database("detector"))
         self._ground = ground
         self._producer = producer
@@ -136,6 +141,9 @@ class DetectorApi:
             self._clock,
             self._arrived,
         )
+        if self._links is not None:
+            commander = Commander(self.store, self._producer, self._ground.topics)
+            app.include_router(create_lead_pages(self._links, self.store, commander, self._clock))
         app.include_router(detector.rulebook_routes.create_schema_router())
         app.include_router(router)
 

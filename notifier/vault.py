@@ -21,6 +21,7 @@ class Vault:
                 "There is no master key, and endpoints' secrets are encrypted with it. Set HANDRAISER_MASTER_KEY; make one with: "
                 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
             )
+        self.key = master_key
         try:
             self._fernet = Fernet(master_key)
         except ValueError:
