@@ -45,7 +45,9 @@ class Shop:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     product = Product(tmp_path_factory.mktemp("leadpages") / "data")
     product.start()
-    yield Shop(product)
+    shop = Shop(product)
+    yield shop
+    shop.http.close()
     product.close()
 
 
