@@ -31,6 +31,7 @@ class NewEndpoint(BaseModel):
     name: str | None = Field(
         None, min_length=1, max_length=100, pattern=_NO_NUL, description="For people; without one, the host."
     )
+    format: Literal["standard", "flat", "slack"] = Field("standard", description="How the body is written.")
     types: list[TypePattern] = Field(["*"], min_length=1, max_length=50, description="Lead event types, or patterns `lead.*`.")
     lead_types: list[str] = Field([], max_length=50, description="Only these lead types; empty: all.")
     to: list[Literal["sales", "success", "marketing", "product"]] = Field(
@@ -108,7 +109,7 @@ def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
         target = await _usable_target(new.url, policy, notifier)
         filters = Filters(types=tuple(new.types), lead_types=tuple(new.lead_types), to=tuple(new.to))
         endpoint, secret = await asyncio.to_thread(
-            store.add_endpoint, new.project, new.name or target.host, target, filters, clock()
+            store.add_endpoint, new.project, new.name or target.host, target, filters, clock(), format_=new.format
         )
         return EndpointCreated(**_shown(endpoint).model_dump(), secret=secret)
 

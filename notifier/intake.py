@@ -14,8 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from contracts.codec import UndecodableError, decode
 from contracts.messages import LEAD_EVENTS, LeadEvent
 from eventlog.port import Consumer, Log, LogError, OffsetOutOfRangeError, Record, TopicPartition, TopicState
+from notifier.core.formats import FORMATS
 from notifier.core.matching import Subscription, matching
-from notifier.core.payload import FORMATS
+from notifier.core.payload import lead_message
 from notifier.metrics import OPENED
 from notifier.store import Checkpoint, CheckpointMovedError, NewDelivery, NotifierStore
 from runtime.clock import Clock
@@ -143,7 +144,9 @@ class Intake:
     def _open(self, at: TopicPartition, events: Sequence[LeadEvent], next_offset: int) -> int:
         def plan(subscriptions: Sequence[Subscription]) -> list[NewDelivery]:
             return [
-                NewDelivery(subscription.endpoint_id, event, FORMATS[subscription.format](event, self._base_url))
+                NewDelivery(
+                    subscription.endpoint_id, event, FORMATS[subscription.format].body(lead_message(event), self._base_url)
+                )
                 for subscription, event in matching(subscriptions, events)
             ]
 

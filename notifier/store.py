@@ -109,7 +109,9 @@ class NotifierStore:
         if row is not None:
             self.opened(row.url, row.secrets)
 
-    def add_endpoint(self, project: str, name: str, target: Target, filters: Filters, now: int) -> tuple[Endpoint, str]:
+    def add_endpoint(  # noqa: PLR0913 - what an endpoint is
+        self, project: str, name: str, target: Target, filters: Filters, now: int, *, format_: str = "standard"
+    ) -> tuple[Endpoint, str]:
         """The new endpoint, enabled, and its secret, which is told this once."""
         secret = secret_of(secrets.token_bytes(KEY_BYTES))
         endpoint_id = f"ep_{secrets.token_hex(8)}"
@@ -120,7 +122,7 @@ class NotifierStore:
             "site": target.site,
             "url": self._vault.seal(target.url),
             "secrets": self._vault.seal(msgspec.json.encode([_Secret(secret)]).decode()),
-            "format": "standard",
+            "format": format_,
             "filters": msgspec.json.encode(filters).decode(),
             "status": ENABLED,
             "created_at": now,

@@ -9,12 +9,15 @@ import sqlalchemy as sa
 
 from notifier.core.answers import Answer
 from notifier.core.delivery import Settled, Status
+from notifier.core.formats import FORMATS
 from notifier.tables import attempts, deliveries, endpoints
 from runtime.points import reach
 
 LEASE_MS = 30_000
 """Longer than the longest attempt (about 21 s) and its settling: only a dead worker's lease ends."""
 IN_FLIGHT_PER_ENDPOINT = 4
+PACE_MS = 1000
+"""Between two requests of a paced format to one endpoint, whoever sends them."""
 FIRST_TRY_SPAN_MS = 5 * 60_000
 FIRST_TRIES_MAX = 1000
 DAY_MS = 24 * 3600 * 1000
@@ -28,6 +31,7 @@ class Claim:
     endpoint_id: str
     endpoint_name: str
     site: str
+    format: str
     lead_event_id: str
     type: str
     url: str
@@ -90,20 +94,28 @@ class Deliveries:
         """Up to `limit` due deliveries, each endpoint at most up to its slots; `in_flight` counts ours per endpoint."""
         with self._engine.connect() as tx:
             queues = tx.execute(_QUEUES).all()
-            free = [row for row in queues if in_flight.get(row.id, 0) < IN_FLIGHT_PER_ENDPOINT]
-            candidates: list[str] = []
+            free = [row for row in queues if in_flight.get(row.id, 0) < _slots(row)]
+            candidates: dict[str, str] = {}
             for row in sorted((row for row in free if row.due_at <= now), key=lambda row: row.due_at):
-                slots = min(IN_FLIGHT_PER_ENDPOINT - in_flight.get(row.id, 0), limit - len(candidates))
+                slots = min(_slots(row) - in_flight.get(row.id, 0), limit - len(candidates))
                 if slots > 0:
-                    candidates += tx.scalars(_DUE, {"endpoint_id": row.id, "now": now, "slots": slots})
+                    due = tx.scalars(_DUE, {"endpoint_id": row.id, "now": now, "slots": slots})
+                    candidates |= dict.fromkeys(due, row.id)
         claims = self._take(candidates, {row.id: row for row in queues}, now) if candidates else []
         return Claimed(claims, min((row.due_at for row in free), default=None))
 
-    def _take(self, candidates: Sequence[str], queues: Mapping[str, sa.Row[tuple[object, ...]]], now: int) -> list[Claim]:
-        """The swap: whoever still finds a candidate due owns it. Its attempt row is committed before any byte leaves."""
+    def _take(self, candidates: Mapping[str, str], queues: Mapping[str, sa.Row[tuple[object, ...]]], now: int) -> list[Claim]:
+        """The swap: whoever still finds a candidate due owns it. Its attempt row is committed before any byte leaves.
+
+        `candidates`: delivery -> endpoint. Of a paced endpoint, whoever has its turn takes one.
+        """
         lease_until = now + LEASE_MS
+        paced = {endpoint for endpoint in candidates.values() if FORMATS[queues[endpoint].format].paced}
         with self._writing() as tx:
-            rows = tx.execute(_TAKE, {"candidates": candidates, "now": now, "lease_until": lease_until}).all()
+            if paced:
+                paced -= set(tx.scalars(_TURN, {"paced": sorted(paced), "now": now, "next": now + PACE_MS}))
+            ours = [delivery for delivery, endpoint in candidates.items() if endpoint not in paced]
+            rows = tx.execute(_TAKE, {"candidates": ours, "now": now, "lease_until": lease_until}).all()
             claims = [self._claim(row, queues[row.endpoint_id], lease_until) for row in rows]
             if claims:
                 reach("notifier.claim.swapped")
@@ -117,6 +129,7 @@ class Deliveries:
             endpoint_id=queue.id,
             endpoint_name=queue.name,
             site=queue.site,
+            format=queue.format,
             lead_event_id=row.lead_event_id,
             type=row.type,
             url=url,
@@ -165,6 +178,7 @@ _queues = (
         endpoints.c.id,
         endpoints.c.name,
         endpoints.c.site,
+        endpoints.c.format,
         endpoints.c.url,
         endpoints.c.secrets,
         sa.case((_next < endpoints.c.paused_until, endpoints.c.paused_until), else_=_next).label("due_at"),
@@ -183,6 +197,17 @@ _DUE = (
 
 
 # other workers' rows are passed over, not waited for (SQLite, with its one writer, ignores the lock clause)
+_waiting_turn = (
+    sa.select(endpoints.c.id)
+    .where(endpoints.c.id.in_(sa.bindparam("paced", expanding=True)), endpoints.c.paused_until <= sa.bindparam("now"))
+    .with_for_update(skip_locked=True, key_share=True)
+)
+_TURN = (
+    endpoints.update()
+    .where(endpoints.c.id.in_(_waiting_turn), endpoints.c.paused_until <= sa.bindparam("now"))
+    .values(paused_until=sa.bindparam("next"))
+    .returning(endpoints.c.id)
+)
 _due = (
     sa.select(deliveries.c.id)
     .where(deliveries.c.id.in_(sa.bindparam("candidates", expanding=True)), deliveries.c.due_at <= sa.bindparam("now"))
@@ -194,6 +219,10 @@ _TAKE = (
     .values(status=Status.SENDING, due_at=sa.bindparam("lease_until"), fence=deliveries.c.fence + 1)
     .returning(*deliveries.c)
 )
+
+
+def _slots(queue: sa.Row[tuple[object, ...]]) -> int:
+    return 1 if FORMATS[queue.format].paced else IN_FLIGHT_PER_ENDPOINT
 
 
 def _attempt_row(claim: Claim, now: int) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """`handraiser endpoints add|list|test|enable|remove`."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -13,16 +13,20 @@ EndpointId = Annotated[str, typer.Argument(metavar="ENDPOINT", help="ep_…")]
 
 
 @app.command()
-def add(
+def add(  # noqa: PLR0913, PLR0917 - the options of a command
     url: Annotated[str, typer.Argument(help="https://… (http and this machine too, outside production)")],
     project: Project = None,
     name: Annotated[str | None, typer.Option(help="What to call it in messages; else its host.", show_default=False)] = None,
+    format_: Annotated[
+        Literal["standard", "flat", "slack"],
+        typer.Option("--format", help="flat: for no-code hooks; slack: an incoming webhook."),
+    ] = "standard",
     data: Data = None,
     json: Json = False,
 ) -> None:
     """Send the project's leads to URL from now on. The signing secret is shown this once."""
     with server(data) as client:
-        body: dict[str, Any] = {"project": client.only_project(project), "url": url}
+        body: dict[str, Any] = {"project": client.only_project(project), "url": url, "format": format_}
         if name:
             body["name"] = name
         endpoint = client.post("/v1/endpoints", body)

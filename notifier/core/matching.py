@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from contracts.messages import LeadEvent
+from notifier.core.formats import FORMATS
 
 PRODUCT = "product"
 """The team that is no people: the product, which mails at 80 % what sales is to hear at 100 %."""
@@ -46,7 +47,7 @@ def matching(subscriptions: Sequence[Subscription], events: Iterable[LeadEvent])
 
 
 def wants(subscription: Subscription, event: LeadEvent) -> bool:
-    """Live events of its own project that somebody is to hear of, made since the endpoint was, that its filters let through."""
+    """Live events of its own project for somebody's ears, made since the endpoint was, that filters and format let through."""
     filters = subscription.filters
     return (
         event.project == subscription.project
@@ -56,6 +57,7 @@ def wants(subscription: Subscription, event: LeadEvent) -> bool:
         and any(type_matches(pattern, event.type) for pattern in filters.types)
         and (not filters.lead_types or event.data.get("lead_type") in filters.lead_types)
         and _for_team(filters.to, event.data.get("to"))
+        and FORMATS[subscription.format].tells(event.type, event.data)
     )
 
 

@@ -101,6 +101,12 @@ async def test_an_endpoint_tells_its_secret_once_and_its_path_never(client: http
     assert (await client.get("/v1/endpoints")).json() == {"data": [], "next": None}
 
 
+async def test_an_endpoint_has_the_format_that_was_asked_for(client: httpx.AsyncClient) -> None:
+    made = [await client.post("/v1/endpoints", json=NEW | asked) for asked in ({}, {"format": "flat"}, {"format": "slack"})]
+    assert [answer.json()["format"] for answer in made] == ["standard", "flat", "slack"]
+    assert (await client.post("/v1/endpoints", json=NEW | {"format": "xml"})).status_code == 422
+
+
 @pytest.mark.parametrize(
     ("url", "code", "says_"),
     [

@@ -57,9 +57,11 @@ class Bench:
             jitter=lambda: 0.0,
         )
 
-    def endpoint(self, path: str = "/hook", name: str = "crm", receiver: Receiver | None = None) -> tuple[Endpoint, str]:
+    def endpoint(
+        self, path: str = "/hook", name: str = "crm", receiver: Receiver | None = None, format_: str = "standard"
+    ) -> tuple[Endpoint, str]:
         target = parse_url((receiver or self.receiver).url(path), DEVELOPMENT)
-        return self.store.add_endpoint("acme-mail", name, target, Filters(), self.clock())
+        return self.store.add_endpoint("acme-mail", name, target, Filters(), self.clock(), format_=format_)
 
     async def deliver(self, *events: LeadEvent) -> int:
         self.log.append(*events)
@@ -68,6 +70,10 @@ class Bench:
     def delivery(self) -> Any:
         with self.engine.connect() as tx:
             return tx.execute(sa.select(deliveries)).one()
+
+    def delivery_of(self, number: int) -> Any:
+        with self.engine.connect() as tx:
+            return tx.execute(sa.select(deliveries).where(deliveries.c.lead_event_id == f"le_{number:020x}")).one()
 
     def attempts(self) -> list[Any]:
         with self.engine.connect() as tx:
@@ -464,6 +470,50 @@ async def test_no_secret_or_path_is_in_the_database_or_the_log(
     for hidden in (secret, secret.removeprefix("whsec_"), "secret-part", master_key):
         assert hidden not in logged
         assert hidden.encode() not in database_bytes(bench.engine)
+
+
+async def test_an_endpoint_gets_its_own_format_tests_too_and_its_line_tells_only_the_type(
+    bench: Bench, lead_event: LeadEvents
+) -> None:
+    endpoint, secret = bench.endpoint(format_="flat")
+    await bench.deliver(lead_event())
+    await bench.notifier.test(endpoint.id)
+    lead, test = (each.verified(secret) for each in bench.receiver.received)
+    assert (lead["id"], lead["lead_id"], lead["revision"]) == (lead_event().id, lead_event().data["lead_id"], 1)
+    assert (test["type"], list(test)) == ("endpoint.test", list(lead))
+    assert [payload for payload, *_ in bench.told] == [{"type": "lead.created"}]
+
+
+async def test_slack_gets_one_message_a_second_and_one_at_a_time(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint(format_="slack")
+    assert await bench.deliver(*(lead_event(number) for number in range(1, 4))) == 1
+    assert await bench.notifier.run_once() == 0
+    bench.clock.pass_(0.999)
+    assert [await bench.notifier.run_once(), await bench.another().run_once()] == [0, 0]
+    bench.clock.pass_(0.001)
+    assert [await bench.another().run_once(), await bench.notifier.run_once()] == [1, 0]
+    claimed = bench.store.deliveries.claim(bench.clock.now + 1000, dict.fromkeys([bench.delivery_of(3).endpoint_id], 1), 256)
+    assert claimed.claims == []
+    bench.clock.pass_(1)
+    assert await bench.notifier.run_once() == 1
+    assert bench.statuses() == [Status.DELIVERED] * 3
+
+
+async def test_slack_hears_no_lead_event_that_is_not_worth_a_message(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint(format_="slack")
+    owner = {"field": "owner", "rule": None, "old": None, "new": "rep@mail.example"}
+    assert await bench.deliver(lead_event(1, type="lead.updated", data={"changes": [owner]}), lead_event(2)) == 1
+    assert bench.delivery().lead_event_id == lead_event(2).id
+
+
+async def test_a_pace_never_shortens_what_slack_asked_for(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint(format_="slack")
+    bench.receiver.behave = in_turn(says(429, retry_after="30"), says(200))
+    await bench.deliver(lead_event(1), lead_event(2))
+    bench.clock.pass_(29.9)
+    assert await bench.notifier.run_once() == 0
+    bench.clock.pass_(0.1)
+    assert await bench.notifier.run_once() == 1
 
 
 def database_bytes(engine: sa.Engine) -> bytes:

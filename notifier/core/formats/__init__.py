@@ -1,0 +1,24 @@
+"""What receivers are told comes in; the bytes that one gets go out, one file for each format. They are made once and kept."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from notifier.core.formats.flat import flat
+from notifier.core.formats.slack import is_material, slack
+from notifier.core.formats.standard import standard
+from notifier.core.payload import Message
+
+
+class Format(NamedTuple):
+    """`body` takes our base URL, too. `tells` (type, `data`): whether its readers hear of such a lead event at all.
+
+    `paced`: one request at a time, and at most one a second.
+    """
+
+    body: Callable[[Message, str | None], bytes]
+    tells: Callable[[str, dict[str, Any]], bool] = lambda _type, _data: True
+    paced: bool = False
+
+
+FORMATS = {"standard": Format(standard), "flat": Format(flat), "slack": Format(slack, is_material, paced=True)}
+"""By the name that an endpoint carries."""
