@@ -32,6 +32,7 @@ class NewEndpoint(BaseModel):
         None, min_length=1, max_length=100, pattern=_NO_NUL, description="For people; without one, the host."
     )
     format: Literal["standard", "flat", "slack"] = Field("standard", description="How the body is written.")
+    pii: Literal["full", "minimal"] = Field("full", description="minimal: without who anybody is; ids stay.")
     types: list[TypePattern] = Field(["*"], min_length=1, max_length=50, description="Lead event types, or patterns `lead.*`.")
     lead_types: list[str] = Field([], max_length=50, description="Only these lead types; empty: all.")
     to: list[Literal["sales", "success", "marketing", "product"]] = Field(
@@ -47,6 +48,7 @@ class EndpointOut(BaseModel):
     name: str
     url: str
     format: str
+    pii: str
     types: list[str]
     lead_types: list[str]
     to: list[str]
@@ -108,8 +110,9 @@ def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
             )
         target = await _usable_target(new.url, policy, notifier)
         filters = Filters(types=tuple(new.types), lead_types=tuple(new.lead_types), to=tuple(new.to))
+        name = new.name or target.host
         endpoint, secret = await asyncio.to_thread(
-            store.add_endpoint, new.project, new.name or target.host, target, filters, clock(), format_=new.format
+            store.add_endpoint, new.project, name, target, filters, clock(), format_=new.format, pii=new.pii
         )
         return EndpointCreated(**_shown(endpoint).model_dump(), secret=secret)
 
@@ -175,6 +178,7 @@ def _shown(endpoint: Endpoint) -> EndpointOut:
         name=endpoint.name,
         url=endpoint.site,
         format=endpoint.format,
+        pii=endpoint.pii,
         types=list(endpoint.filters.types),
         lead_types=list(endpoint.filters.lead_types),
         to=list(endpoint.filters.to),

@@ -46,6 +46,7 @@ class Endpoint:
     name: str
     site: str
     format: str
+    pii: str
     filters: Filters
     status: str
     disabled_reason: str | None
@@ -110,7 +111,7 @@ class NotifierStore:
             self.opened(row.url, row.secrets)
 
     def add_endpoint(  # noqa: PLR0913 - what an endpoint is
-        self, project: str, name: str, target: Target, filters: Filters, now: int, *, format_: str = "standard"
+        self, project: str, name: str, target: Target, filters: Filters, now: int, *, format_: str = "standard", pii: str = "full"
     ) -> tuple[Endpoint, str]:
         """The new endpoint, enabled, and its secret, which is told this once."""
         secret = secret_of(secrets.token_bytes(KEY_BYTES))
@@ -123,6 +124,7 @@ class NotifierStore:
             "url": self._vault.seal(target.url),
             "secrets": self._vault.seal(msgspec.json.encode([_Secret(secret)]).decode()),
             "format": format_,
+            "pii": pii,
             "filters": msgspec.json.encode(filters).decode(),
             "status": ENABLED,
             "created_at": now,
@@ -232,7 +234,7 @@ def _endpoint(row: sa.Row[tuple[object, ...]]) -> Endpoint:
 
 
 def _subscription(row: sa.Row[tuple[object, ...]]) -> Subscription:
-    return Subscription(row.id, row.project, row.format, _filters(row.filters), row.created_at)
+    return Subscription(row.id, row.project, row.format, _filters(row.filters), row.created_at, row.pii)
 
 
 def _filters(text: str) -> Filters:

@@ -14,6 +14,7 @@ endpoints = sa.Table(
     sa.Column("url", sa.LargeBinary, nullable=False, comment="encrypted"),
     sa.Column("secrets", sa.LargeBinary, nullable=False, comment="encrypted JSON list, the newest first"),
     sa.Column("format", sa.Text, nullable=False),
+    sa.Column("pii", sa.Text, nullable=False, server_default="full", comment="full or minimal"),
     sa.Column("filters", sa.Text, nullable=False, comment="JSON"),
     sa.Column("status", sa.Text, nullable=False, comment="enabled, disabled or deleted"),
     sa.Column("disabled_reason", sa.Text),

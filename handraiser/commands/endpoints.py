@@ -21,12 +21,13 @@ def add(  # noqa: PLR0913, PLR0917 - the options of a command
         Literal["standard", "flat", "slack"],
         typer.Option("--format", help="flat: for no-code hooks; slack: an incoming webhook."),
     ] = "standard",
+    pii: Annotated[Literal["full", "minimal"], typer.Option(help="minimal: without who anybody is; ids stay.")] = "full",
     data: Data = None,
     json: Json = False,
 ) -> None:
     """Send the project's leads to URL from now on. The signing secret is shown this once."""
     with server(data) as client:
-        body: dict[str, Any] = {"project": client.only_project(project), "url": url, "format": format_}
+        body: dict[str, Any] = {"project": client.only_project(project), "url": url, "format": format_, "pii": pii}
         if name:
             body["name"] = name
         endpoint = client.post("/v1/endpoints", body)

@@ -34,6 +34,7 @@ class Subscription:
     format: str
     filters: Filters
     since: int
+    pii: str = "full"
 
 
 def matching(subscriptions: Sequence[Subscription], events: Iterable[LeadEvent]) -> list[tuple[Subscription, LeadEvent]]:

@@ -1,11 +1,9 @@
-"""A lead event comes in; what receivers are told of it goes out, before any format, with what reads it for all formats."""
+"""What receivers are told, before any format, and what reads it for all formats: `data` comes in, parts of it go out."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-
-from contracts.messages import LeadEvent
 
 BODY_BYTES_MAX = 64 * 1024 - 1
 """A body is under 64 KiB: what no-code hooks and CRMs take."""
@@ -23,11 +21,6 @@ class Message(msgspec.Struct, frozen=True):
     project: str
     mode: str
     data: dict[str, Any]
-
-
-def lead_message(event: LeadEvent) -> Message:
-    """The lead, complete."""
-    return Message(event.id, event.schema, event.type, event.timestamp, event.project, event.mode, event.data)
 
 
 def endpoint_test(webhook_id: str, project: str, endpoint_id: str, now: int) -> Message:

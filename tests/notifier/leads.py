@@ -121,7 +121,7 @@ FULL: dict[str, Any] = LEAD | {
             "unit": None,
             "used": 487,
             "allowed": 500,
-            "full_on": "2026-05-15T00:00:00.000Z",
+            "full_on": "2026-05-15",
             "resets_at": None,
             "refused_7d": 3,
         },

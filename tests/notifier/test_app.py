@@ -107,6 +107,12 @@ async def test_an_endpoint_has_the_format_that_was_asked_for(client: httpx.Async
     assert (await client.post("/v1/endpoints", json=NEW | {"format": "xml"})).status_code == 422
 
 
+async def test_an_endpoint_gets_as_much_of_who_somebody_is_as_was_asked_for(client: httpx.AsyncClient) -> None:
+    made = [await client.post("/v1/endpoints", json=NEW | asked) for asked in ({}, {"pii": "minimal"})]
+    assert [answer.json()["pii"] for answer in made] == ["full", "minimal"]
+    assert (await client.post("/v1/endpoints", json=NEW | {"pii": "none"})).status_code == 422
+
+
 @pytest.mark.parametrize(
     ("url", "code", "says_"),
     [

@@ -1,11 +1,13 @@
-"""What receivers are told comes in; the bytes that one gets go out, one file for each format. They are made once and kept."""
+"""A lead event comes in; the bytes that a receiver gets go out, one file for each format. They are made once and kept."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from contracts.messages import LeadEvent
 from notifier.core.formats.flat import flat
 from notifier.core.formats.slack import is_material, slack
 from notifier.core.formats.standard import standard
+from notifier.core.minimal import minimal
 from notifier.core.payload import Message
 
 
@@ -22,3 +24,10 @@ class Format(NamedTuple):
 
 FORMATS = {"standard": Format(standard), "flat": Format(flat), "slack": Format(slack, is_material, paced=True)}
 """By the name that an endpoint carries."""
+
+
+def lead_body(event: LeadEvent, format_: str, pii: str, base_url: str | None) -> bytes:
+    """What an endpoint with this format and `pii` gets of it."""
+    data = event.data if pii == "full" else minimal(event.data)
+    message = Message(event.id, event.schema, event.type, event.timestamp, event.project, event.mode, data)
+    return FORMATS[format_].body(message, base_url)
