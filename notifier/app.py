@@ -19,6 +19,7 @@ from runtime.web import ERROR_RESPONSES, ApiError, Authenticate, api_key_require
 EndpointId = Annotated[str, Path(examples=["ep_0123456789abcdef"])]
 _NO_NUL = r"^[^\x00]*$"
 TypePattern = Annotated[str, Field(pattern=r"^([a-z_]+\.)*(\*|[a-z_]+)$", examples=["lead.*", "lead.created"])]
+Step = Annotated[str, Field(pattern=r"^(refused|[0-9]+(\.[0-9]+)?%)$", examples=["100%", "refused"])]
 
 
 class NewEndpoint(BaseModel):
@@ -38,6 +39,11 @@ class NewEndpoint(BaseModel):
     to: list[Literal["sales", "success", "marketing", "product"]] = Field(
         [], max_length=4, description="Only leads for these teams; empty: all but those for the product itself."
     )
+    temperature: list[Literal["cold", "warm", "hot"]] = Field([], max_length=3, description="Only leads that are it; empty: all.")
+    segments: list[str] = Field([], max_length=50, description="Only leads in any of these segments; empty: all.")
+    steps: list[Step] = Field(
+        [], max_length=50, description="Only lead events that tell of a signal with one of these steps; empty: all."
+    )
 
 
 class EndpointOut(BaseModel):
@@ -52,6 +58,9 @@ class EndpointOut(BaseModel):
     types: list[str]
     lead_types: list[str]
     to: list[str]
+    temperature: list[str]
+    segments: list[str]
+    steps: list[str]
     status: str = Field(description="enabled or disabled")
     disabled_reason: str | None
     created_at: str
@@ -109,7 +118,14 @@ def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
                 f"There is no project '{new.project}'. Make it: handraiser projects create {new.project}",
             )
         target = await _usable_target(new.url, policy, notifier)
-        filters = Filters(types=tuple(new.types), lead_types=tuple(new.lead_types), to=tuple(new.to))
+        filters = Filters(
+            types=tuple(new.types),
+            lead_types=tuple(new.lead_types),
+            to=tuple(new.to),
+            temperature=tuple(new.temperature),
+            segments=tuple(new.segments),
+            steps=tuple(new.steps),
+        )
         name = new.name or target.host
         endpoint, secret = await asyncio.to_thread(
             store.add_endpoint, new.project, name, target, filters, clock(), format_=new.format, pii=new.pii
@@ -182,6 +198,9 @@ def _shown(endpoint: Endpoint) -> EndpointOut:
         types=list(endpoint.filters.types),
         lead_types=list(endpoint.filters.lead_types),
         to=list(endpoint.filters.to),
+        temperature=list(endpoint.filters.temperature),
+        segments=list(endpoint.filters.segments),
+        steps=list(endpoint.filters.steps),
         status=endpoint.status,
         disabled_reason=endpoint.disabled_reason,
         created_at=iso(endpoint.created_at),
