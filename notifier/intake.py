@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from contracts.codec import UndecodableError, decode
 from contracts.messages import LEAD_EVENTS, LeadEvent
 from eventlog.port import Consumer, Log, LogError, OffsetOutOfRangeError, Record, TopicPartition, TopicState
-from notifier.core.formats import lead_body
+from notifier.core.formats import FORMATS, lead_body
 from notifier.core.matching import Subscription, matching
 from notifier.metrics import OPENED
 from notifier.store import Checkpoint, CheckpointMovedError, NewDelivery, NotifierStore
@@ -143,7 +143,12 @@ class Intake:
     def _open(self, at: TopicPartition, events: Sequence[LeadEvent], next_offset: int) -> int:
         def plan(subscriptions: Sequence[Subscription]) -> list[NewDelivery]:
             return [
-                NewDelivery(each.endpoint_id, event, lead_body(event, each.format, each.pii, self._base_url))
+                NewDelivery(
+                    each.endpoint_id,
+                    event,
+                    lead_body(event, each.format, each.pii, self._base_url),
+                    latest_only=FORMATS[each.format].paced,
+                )
                 for each, event in matching(subscriptions, events)
             ]
 

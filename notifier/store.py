@@ -69,11 +69,12 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A lead event and the bytes of it that one endpoint is to get."""
+    """A lead event and the bytes of it that one endpoint is to get. `latest_only`: not if a newer revision of its lead is."""
 
     endpoint_id: str
     event: LeadEvent
     body: bytes
+    latest_only: bool = False
 
 
 Plan = Callable[[Sequence[Subscription]], Sequence[NewDelivery]]
@@ -253,6 +254,9 @@ def _delivery_row(new: NewDelivery, now: int) -> dict[str, object]:
         "tries": 0,
         "fence": 0,
         "created_at": now,
+        "lead_event_at": new.event.timestamp,
+        "lead_id": new.event.data.get("lead_id") if new.latest_only else None,
+        "revision": new.event.data.get("revision") if new.latest_only else None,
     }
 
 

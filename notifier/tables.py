@@ -42,9 +42,20 @@ deliveries = sa.Table(
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("settled_at", sa.BigInteger, comment="when it became delivered or dead"),
     sa.Column("last_error", sa.Text),
+    sa.Column("lead_event_at", sa.BigInteger, comment="the lead event's own time"),
+    sa.Column("lead_id", sa.Text, comment="NULL where every revision is sent"),
+    sa.Column("revision", sa.BigInteger),
     sa.UniqueConstraint("endpoint_id", "lead_event_id", name="uq_deliveries_endpoint_lead_event"),
     sa.Index("ix_deliveries_due", "endpoint_id", "due_at"),
     sa.Index("ix_deliveries_status", "status", "created_at"),
+    sa.Index(
+        "ix_deliveries_lead",
+        "endpoint_id",
+        "lead_id",
+        "revision",
+        postgresql_where=sa.text("lead_id IS NOT NULL"),
+        sqlite_where=sa.text("lead_id IS NOT NULL"),
+    ),
 )
 
 attempts = sa.Table(

@@ -161,6 +161,9 @@ class Notifier:
         if room == 0:
             return None
         claimed = await asyncio.to_thread(self._store.deliveries.claim, self._clock(), dict(self._in_flight), room)
+        if claimed.skipped:
+            DELIVERIES.labels("skipped").inc(claimed.skipped)
+            logger.info("deliveries skipped for newer revisions", extra={"deliveries": claimed.skipped})
         for claim in claimed.claims:
             self._in_flight[claim.endpoint_id] += 1
             task = asyncio.create_task(self._deliver(claim))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifier.core.formats.slack import is_material, slack
+from notifier.core.formats.slack import is_material, late, slack
 from notifier.core.payload import endpoint_test
 from tests.notifier.leads import AT, FULL, LEAD, json_values, message
 
@@ -122,6 +122,14 @@ def test_an_escape_is_never_cut_in_two() -> None:
         title = sent(LEAD | {"lead_type": "x" * length + "&" * 20})["blocks"][0]["text"]["text"]
         assert re.sub(r"&amp;", "", title).count("&") == 0
         assert title.endswith("…")
+
+
+def test_a_message_that_is_late_says_below_its_title_how_late_and_once_only() -> None:
+    body = slack(message(FULL), None)
+    assert late(body, 5 * 60_000 - 1) == body
+    told = json.loads(late(late(body, 400_000), 6 * 3_600_000))
+    assert told["blocks"].pop(1)["elements"][0]["text"] == "Delayed 6 h: this is how things stood then"
+    assert told == json.loads(body)
 
 
 @pytest.mark.parametrize(

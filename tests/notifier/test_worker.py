@@ -506,6 +506,47 @@ async def test_slack_hears_no_lead_event_that_is_not_worth_a_message(bench: Benc
     assert bench.delivery().lead_event_id == lead_event(2).id
 
 
+async def test_after_an_outage_slack_gets_the_latest_revision_of_each_lead_and_how_late_it_is(
+    bench: Bench, lead_event: LeadEvents
+) -> None:
+    bench.endpoint(format_="slack")
+    bench.receiver.behave = says(503)
+    one, other = ({"lead_id": lead, "lead_type": "pql"} for lead in ("ld_1", "ld_2"))
+    first = [lead_event(1, data=one | {"revision": 1}), lead_event(2, data=other | {"revision": 1})]
+    await bench.deliver(*first)
+    bench.clock.pass_(2 * 3600)
+    bench.receiver.behave = says(200)
+    won = lead_event(3, type="lead.won", timestamp=bench.clock.now, data=one | {"revision": 2})
+    assert await bench.deliver(won) == 1
+    bench.clock.pass_(1)
+    assert await bench.notifier.run_once() == 1
+    assert bench.statuses() == [Status.SKIPPED, Status.DELIVERED, Status.DELIVERED]
+    skipped = bench.delivery_of(1)
+    assert (skipped.due_at, skipped.last_error) == (None, "newer_revision")
+    assert skipped.settled_at is not None
+    late, fresh = bench.delivery_of(2).body, bench.delivery_of(3).body
+    assert [b"Delayed 2 h" in body for body in (late, fresh)] == [True, False]
+    assert {each.body for each in bench.receiver.received[-2:]} == {late, fresh}
+
+
+async def test_slack_never_hears_of_a_lead_as_it_was_before_what_it_heard_last(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint(format_="slack")
+    bench.receiver.behave = in_turn(says(500), says(200))
+    await bench.deliver(lead_event(1))
+    bench.clock.pass_(1)
+    assert await bench.deliver(lead_event(2, data=lead_event(1).data | {"revision": 2})) == 1
+    bench.clock.pass_(60)
+    assert await bench.notifier.run_once() == 0
+    assert bench.statuses() == [Status.SKIPPED, Status.DELIVERED]
+
+
+async def test_a_receiver_of_another_format_gets_every_revision(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint(format_="flat")
+    assert await bench.deliver(*(lead_event(n, data=lead_event(1).data | {"revision": n}) for n in (1, 2, 3))) == 3
+    bench.clock.pass_(3600)
+    assert bench.statuses() == [Status.DELIVERED] * 3
+
+
 async def test_a_pace_never_shortens_what_slack_asked_for(bench: Bench, lead_event: LeadEvents) -> None:
     bench.endpoint(format_="slack")
     bench.receiver.behave = in_turn(says(429, retry_after="30"), says(200))

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from contracts.messages import LeadEvent
 from notifier.core.formats.flat import flat
-from notifier.core.formats.slack import is_material, slack
+from notifier.core.formats.slack import is_material, late, slack
 from notifier.core.formats.standard import standard
 from notifier.core.minimal import minimal
 from notifier.core.payload import Message
@@ -14,15 +14,17 @@ from notifier.core.payload import Message
 class Format(NamedTuple):
     """`body` takes our base URL, too. `tells` (type, `data`): whether its readers hear of such a lead event at all.
 
-    `paced`: one request at a time, and at most one a second.
+    `paced`: one request at a time, at most one a second, and of what waits only the latest revision of each lead. `late` takes a
+    body and how many milliseconds after its lead event it goes out, and says so in it.
     """
 
     body: Callable[[Message, str | None], bytes]
     tells: Callable[[str, dict[str, Any]], bool] = lambda _type, _data: True
     paced: bool = False
+    late: Callable[[bytes, int], bytes] | None = None
 
 
-FORMATS = {"standard": Format(standard), "flat": Format(flat), "slack": Format(slack, is_material, paced=True)}
+FORMATS = {"standard": Format(standard), "flat": Format(flat), "slack": Format(slack, is_material, paced=True, late=late)}
 """By the name that an endpoint carries."""
 
 

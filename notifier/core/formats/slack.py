@@ -20,6 +20,8 @@ TITLE_MAX, SUMMARY_MAX, LINE_MAX = 70, 1000, 500
 PARTS_MAX = 6
 """Of one line: more is not read in 30 seconds."""
 URL_MAX = 600
+LATE_MS = 5 * 60_000
+_LATE = "delayed"
 TEMPERATURES = ("cold", "warm", "hot")
 _SIGNS = {"hot": "🔥", "warm": "🌤", "cold": "🧊"}
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -44,6 +46,17 @@ def slack(message: Message, _base_url: str | None) -> bytes:
         blocks += _lines([("Said", _said(data))]) + _foot(data, ("lead",), "")
     text = _escaped(f"{title}: {summary}", SUMMARY_MAX)
     return msgspec.json.encode({"text": text, "mrkdwn": False, "unfurl_links": False, "unfurl_media": False, "blocks": blocks})
+
+
+def late(body: bytes, ms: int) -> bytes:
+    """The message with a line below its title that says how late it is; from a few minutes on, and anew with each try."""
+    if ms < LATE_MS:
+        return body
+    message = msgspec.json.decode(body)
+    said = _plain(f"Delayed {_span(ms / 1000)}: this is how things stood then", LINE_MAX)
+    title, *rest = [block for block in message["blocks"] if block.get("block_id") != _LATE]
+    blocks = [title, {"type": "context", "block_id": _LATE, "elements": [said]}, *rest]
+    return msgspec.json.encode(message | {"blocks": blocks})
 
 
 def is_material(type_: str, data: dict[str, Any]) -> bool:
