@@ -65,6 +65,10 @@ def portable(value: Any) -> Any:
     return value
 
 
+def days(number: object) -> str:
+    return f"{number} day" if number == 1 else f"{number} days"
+
+
 def cut(text: str, chars_max: int) -> str:
     """With an ellipsis where its end is missing."""
     return text if len(text) <= chars_max else text[: chars_max - 1] + "…"

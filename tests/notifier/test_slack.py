@@ -64,6 +64,18 @@ def test_an_update_says_in_its_title_what_is_new(changes: list[dict[str, Any]], 
     assert sent(FULL | {"changes": changes}, "lead.updated")["blocks"][0]["text"]["text"] == f"🔥 PQL · hot 87 · {says}"
 
 
+def test_numbers_read_as_people_write_them() -> None:
+    person = FULL["people"][0] | {"last_seen": "2026-05-13T14:03:00.000Z"}
+    features = [{"name": "reports", "days": 1, "in_plan": None}]
+    score = {"total": 45.27, "fit": 15, "behaviour": 30.27}
+    body = sent(FULL | {"people": [person], "features": features, "score": score})
+    told = lines(body)
+    assert body["blocks"][0]["text"]["text"] == "🔥 PQL · hot 45"
+    assert "· active just now ·" in told["Who"]
+    assert "· reports on 1 day ·" in told["Why"]
+    assert body["blocks"][-1]["elements"][-1]["text"] == "45.27 = fit 15 + behaviour 30.27"
+
+
 def test_who_opted_out_is_not_to_be_contacted() -> None:
     assert lines(sent(FULL | {"people": FULL["people"][1:]}))["Care"].startswith("opted out: do not contact this person")
 
@@ -114,7 +126,7 @@ def test_what_others_wrote_is_plain_text_and_escaped(evil: str) -> None:
 
 
 def test_a_text_cannot_leave_its_line_or_turn_it_around() -> None:
-    assert lines(sent(FULL | {"recommended_action": "one\n\ntwo\r\x00three\u202e"}))["Offer"].startswith("one two three ·")
+    assert lines(sent(FULL | {"recommended_action": "one\n\ntwo\r\x00three\u202e"}))["Offer"].endswith("· one two three")
 
 
 def test_an_escape_is_never_cut_in_two() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from notifier.core.payload import BODY_BYTES_MAX, Message, cut, iso, links, part, parts, portable
+from notifier.core.payload import BODY_BYTES_MAX, Message, cut, days, iso, links, part, parts, portable
 
 UNKNOWN = "Unknown"
 
@@ -70,7 +70,7 @@ def _told(message: Message, found: dict[str, Any]) -> dict[str, str | int | floa
         "onboarding_of": onboarding.get("of"),
         "onboarding_missing": onboarding.get("missing"),
         "features": _joined(
-            f"{_text(each.get('name'))} on {_text(each.get('days'))} days{' (not in the plan)' * (each.get('in_plan') is False)}"
+            f"{_text(each.get('name'))} on {days(each.get('days'))}{' (not in the plan)' * (each.get('in_plan') is False)}"
             for each in parts(data, "features")
         ),
         **{f"offer_{key}": offer.get(key) for key in ("name", "price_now", "price_next", "currency", "per", "covers")},

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from notifier.core.payload import Message, part, parts
+from notifier.core.payload import Message, days, part, parts
 
 TITLE_MAX, SUMMARY_MAX, LINE_MAX = 70, 1000, 500
 """Under half of Slack's 150 and 3000, which may count in UTF-16; an escaped character counts with all of its escape."""
@@ -96,7 +96,7 @@ def _title(message: Message) -> str:
         return "Test from Handraiser"
     data = message.data
     temperature, total = data.get("temperature"), part(data, "score").get("total")
-    heat = " ".join(filter(None, (_text(temperature), _number(total))))
+    heat = " ".join(filter(None, (_text(temperature), _number(round(total) if isinstance(total, float) else total))))
     if message.type not in _TOLD:
         return _dotted((_label(data), message.type.removeprefix("lead.")))
     sign = _SIGNS.get(_text(temperature), "✋")
@@ -145,7 +145,8 @@ def _who(data: dict[str, Any], at: datetime) -> str:
     name = " ".join(filter(None, (_text(person.get("first_name")), _text(person.get("last_name")))))
     titled = ", ".join(filter(None, (name or _text(person.get("external_id")), _text(person.get("title")))))
     seen = _time(person.get("last_seen"))
-    active = f"active {_span((at - seen).total_seconds())} ago" if seen is not None and seen <= at else None
+    seconds = (at - seen).total_seconds() if seen is not None and seen <= at else None
+    active = None if seconds is None else f"active {_span(seconds)} ago" if seconds >= 60 else "active just now"
     return _dotted((titled, person.get("email"), active, _local(person.get("timezone"), at)))
 
 
@@ -159,7 +160,7 @@ def _local(zone: object, at: datetime) -> str | None:
 
 def _why(data: dict[str, Any]) -> str:
     summary = data.get("summary")
-    told = [_step(each.get("step")) if each.get("text") == summary else each.get("text") for each in _signals(data)]
+    told = [_crossed(each.get("step")) if each.get("text") == summary else each.get("text") for each in _signals(data)]
     full = [
         f"{_text(each.get('limit'))} full about {at:%a %d %b}"
         for each in parts(data, "usage")
@@ -171,7 +172,7 @@ def _why(data: dict[str, Any]) -> str:
         if (times := _number(each.get("refused_7d"))) not in ("", "0")
     ]
     reached = [
-        f"{name} on {_number(each.get('days'))} days{' (not in the plan)' * (each.get('in_plan') is False)}"
+        f"{name} on {days(each.get('days'))}{' (not in the plan)' * (each.get('in_plan') is False)}"
         for each in parts(data, "features")
         if (name := _text(each.get("name"))) not in " ".join(map(_text, told))
     ]
@@ -188,7 +189,7 @@ def _offer(data: dict[str, Any]) -> str:
     covers = offer.get("covers")
     listed = ", ".join(map(_text, covers[:PARTS_MAX])) if isinstance(covers, list) else ""
     plan = ": ".join(filter(None, (", ".join(filter(None, (name, costs))), listed)))
-    return _dotted((_text(data.get("recommended_action")).removesuffix("."), plan))
+    return _dotted((plan, _text(data.get("recommended_action")).removesuffix(".")))
 
 
 def _care(data: dict[str, Any]) -> str:
@@ -274,6 +275,11 @@ def _number(value: object) -> str:
 
 def _step(step: object) -> str:
     return f"{step} step" if isinstance(step, str) and step.endswith("%") else _text(step)
+
+
+def _crossed(step: object) -> str:
+    said = _step(step)
+    return f"{said} crossed" if said.endswith(" step") else said
 
 
 def _time(value: object) -> datetime | None:
