@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -497,6 +498,19 @@ async def test_slack_gets_one_message_a_second_and_one_at_a_time(bench: Bench, l
     bench.clock.pass_(1)
     assert await bench.notifier.run_once() == 1
     assert bench.statuses() == [Status.DELIVERED] * 3
+
+
+def test_of_many_notifiers_that_look_at_once_one_has_slacks_turn(
+    store: NotifierStore, clock: StandingClock, lead_event: LeadEvents
+) -> None:
+    log = MemoryConsumer()
+    target = parse_url("http://127.0.0.1:9/hook", DEVELOPMENT)
+    store.add_endpoint("acme-mail", "#sales", target, Filters(), clock(), format_="slack")
+    log.append(*(lead_event(number) for number in range(1, 9)))
+    assert Intake(MemoryLog(), log, KNOWN, store, clock).run_once(0) == 8
+    with ThreadPoolExecutor(4) as pool:
+        claimed = list(pool.map(lambda _: store.deliveries.claim(clock(), {}, 256), range(8)))
+    assert sum(len(each.claims) for each in claimed) == 1
 
 
 async def test_slack_hears_no_lead_event_that_is_not_worth_a_message(bench: Bench, lead_event: LeadEvents) -> None:

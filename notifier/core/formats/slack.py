@@ -232,9 +232,10 @@ def _foot(data: dict[str, Any], keys: Iterable[str], score: str) -> list[dict[st
 
 def _link(url: object, words: str) -> str | None:
     """Only http and https, and nothing in it that could end the link."""
-    if not isinstance(url, str) or not re.fullmatch(r"https?://[^\s<>|]+", url) or len(url) > URL_MAX:
+    if not isinstance(url, str) or not re.fullmatch(r"https?://[^\s<>|]+", url):
         return None
-    return f"<{url.replace('&', '&amp;')}|{words}>"
+    escaped = url.replace("&", "&amp;")
+    return f"<{escaped}|{words}>" if len(escaped) <= URL_MAX else None
 
 
 def _lines(lines: Iterable[tuple[str, str | dict[str, Any] | None]]) -> list[dict[str, Any]]:
