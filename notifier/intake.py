@@ -14,8 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from contracts.codec import UndecodableError, decode
 from contracts.messages import LEAD_EVENTS, LeadEvent
 from eventlog.port import Consumer, Log, LogError, OffsetOutOfRangeError, Record, TopicPartition, TopicState
+from notifier.core.formats import FORMATS, lead_body
 from notifier.core.matching import Subscription, matching
-from notifier.core.payload import FORMATS
 from notifier.metrics import OPENED
 from notifier.store import Checkpoint, CheckpointMovedError, NewDelivery, NotifierStore
 from runtime.clock import Clock
@@ -143,8 +143,13 @@ class Intake:
     def _open(self, at: TopicPartition, events: Sequence[LeadEvent], next_offset: int) -> int:
         def plan(subscriptions: Sequence[Subscription]) -> list[NewDelivery]:
             return [
-                NewDelivery(subscription.endpoint_id, event, FORMATS[subscription.format](event, self._base_url))
-                for subscription, event in matching(subscriptions, events)
+                NewDelivery(
+                    each.endpoint_id,
+                    event,
+                    lead_body(event, each.format, each.pii, self._base_url),
+                    latest_only=FORMATS[each.format].paced,
+                )
+                for each, event in matching(subscriptions, events)
             ]
 
         checkpoint = self._at[at]

@@ -46,6 +46,7 @@ class Endpoint:
     name: str
     site: str
     format: str
+    pii: str
     filters: Filters
     status: str
     disabled_reason: str | None
@@ -68,11 +69,12 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A lead event and the bytes of it that one endpoint is to get."""
+    """A lead event and the bytes of it that one endpoint is to get. `latest_only`: not if a newer revision of its lead is."""
 
     endpoint_id: str
     event: LeadEvent
     body: bytes
+    latest_only: bool = False
 
 
 Plan = Callable[[Sequence[Subscription]], Sequence[NewDelivery]]
@@ -109,7 +111,9 @@ class NotifierStore:
         if row is not None:
             self.opened(row.url, row.secrets)
 
-    def add_endpoint(self, project: str, name: str, target: Target, filters: Filters, now: int) -> tuple[Endpoint, str]:
+    def add_endpoint(  # noqa: PLR0913 - what an endpoint is
+        self, project: str, name: str, target: Target, filters: Filters, now: int, *, format_: str = "standard", pii: str = "full"
+    ) -> tuple[Endpoint, str]:
         """The new endpoint, enabled, and its secret, which is told this once."""
         secret = secret_of(secrets.token_bytes(KEY_BYTES))
         endpoint_id = f"ep_{secrets.token_hex(8)}"
@@ -120,7 +124,8 @@ class NotifierStore:
             "site": target.site,
             "url": self._vault.seal(target.url),
             "secrets": self._vault.seal(msgspec.json.encode([_Secret(secret)]).decode()),
-            "format": "standard",
+            "format": format_,
+            "pii": pii,
             "filters": msgspec.json.encode(filters).decode(),
             "status": ENABLED,
             "created_at": now,
@@ -230,7 +235,7 @@ def _endpoint(row: sa.Row[tuple[object, ...]]) -> Endpoint:
 
 
 def _subscription(row: sa.Row[tuple[object, ...]]) -> Subscription:
-    return Subscription(row.id, row.project, row.format, _filters(row.filters), row.created_at)
+    return Subscription(row.id, row.project, row.format, _filters(row.filters), row.created_at, row.pii)
 
 
 def _filters(text: str) -> Filters:
@@ -249,6 +254,9 @@ def _delivery_row(new: NewDelivery, now: int) -> dict[str, object]:
         "tries": 0,
         "fence": 0,
         "created_at": now,
+        "lead_event_at": new.event.timestamp,
+        "lead_id": new.event.data.get("lead_id") if new.latest_only else None,
+        "revision": new.event.data.get("revision") if new.latest_only else None,
     }
 
 

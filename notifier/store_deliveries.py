@@ -9,12 +9,15 @@ import sqlalchemy as sa
 
 from notifier.core.answers import Answer
 from notifier.core.delivery import Settled, Status
+from notifier.core.formats import FORMATS
 from notifier.tables import attempts, deliveries, endpoints
 from runtime.points import reach
 
 LEASE_MS = 30_000
 """Longer than the longest attempt (about 21 s) and its settling: only a dead worker's lease ends."""
 IN_FLIGHT_PER_ENDPOINT = 4
+PACE_MS = 1000
+"""Between two requests of a paced format to one endpoint, whoever sends them."""
 FIRST_TRY_SPAN_MS = 5 * 60_000
 FIRST_TRIES_MAX = 1000
 DAY_MS = 24 * 3600 * 1000
@@ -28,6 +31,7 @@ class Claim:
     endpoint_id: str
     endpoint_name: str
     site: str
+    format: str
     lead_event_id: str
     type: str
     url: str
@@ -52,10 +56,14 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a worker got, and when (epoch milliseconds, None: nothing waits) the next delivery is due."""
+    """What a worker got, and when (epoch milliseconds, None: nothing waits) the next delivery is due.
+
+    `skipped`: how many were found that a newer revision of their lead makes needless.
+    """
 
     claims: list[Claim]
     next_at: int | None
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,42 +98,67 @@ class Deliveries:
         """Up to `limit` due deliveries, each endpoint at most up to its slots; `in_flight` counts ours per endpoint."""
         with self._engine.connect() as tx:
             queues = tx.execute(_QUEUES).all()
-            free = [row for row in queues if in_flight.get(row.id, 0) < IN_FLIGHT_PER_ENDPOINT]
-            candidates: list[str] = []
+        free = [row for row in queues if in_flight.get(row.id, 0) < _slots(row)]
+        skipped = self._skip([row.id for row in free if row.due_at <= now and FORMATS[row.format].paced], now)
+        candidates: dict[str, str] = {}
+        with self._engine.connect() as tx:
             for row in sorted((row for row in free if row.due_at <= now), key=lambda row: row.due_at):
-                slots = min(IN_FLIGHT_PER_ENDPOINT - in_flight.get(row.id, 0), limit - len(candidates))
+                slots = min(_slots(row) - in_flight.get(row.id, 0), limit - len(candidates))
                 if slots > 0:
-                    candidates += tx.scalars(_DUE, {"endpoint_id": row.id, "now": now, "slots": slots})
+                    due = tx.scalars(_DUE, {"endpoint_id": row.id, "now": now, "slots": slots})
+                    candidates |= dict.fromkeys(due, row.id)
         claims = self._take(candidates, {row.id: row for row in queues}, now) if candidates else []
-        return Claimed(claims, min((row.due_at for row in free), default=None))
+        return Claimed(claims, min((row.due_at for row in free), default=None), skipped)
 
-    def _take(self, candidates: Sequence[str], queues: Mapping[str, sa.Row[tuple[object, ...]]], now: int) -> list[Claim]:
-        """The swap: whoever still finds a candidate due owns it. Its attempt row is committed before any byte leaves."""
-        lease_until = now + LEASE_MS
+    def _skip(self, paced: Sequence[str], now: int) -> int:
+        """Settle, of these endpoints' due deliveries, those whose lead has a newer revision there, without sending them."""
+        if not paced:
+            return 0
         with self._writing() as tx:
-            rows = tx.execute(_TAKE, {"candidates": candidates, "now": now, "lease_until": lease_until}).all()
-            claims = [self._claim(row, queues[row.endpoint_id], lease_until) for row in rows]
+            return tx.execute(_SKIP, {"paced": paced, "now": now}).rowcount
+
+    def _take(self, candidates: Mapping[str, str], queues: Mapping[str, sa.Row[tuple[object, ...]]], now: int) -> list[Claim]:
+        """The swap: whoever still finds a candidate due owns it. Its attempt row is committed before any byte leaves.
+
+        `candidates`: delivery -> endpoint. Of a paced endpoint, whoever has its turn takes one.
+        """
+        lease_until = now + LEASE_MS
+        paced = {endpoint for endpoint in candidates.values() if FORMATS[queues[endpoint].format].paced}
+        with self._writing() as tx:
+            if paced:
+                paced -= set(tx.scalars(_TURN, {"paced": sorted(paced), "now": now, "next": now + PACE_MS}))
+            ours = [delivery for delivery, endpoint in candidates.items() if endpoint not in paced]
+            rows = tx.execute(_TAKE, {"candidates": ours, "now": now, "lease_until": lease_until}).all()
+            claims = [self._claim(row, queues[row.endpoint_id], now) for row in rows]
+            late = [
+                {"delivery": claim.delivery_id, "late": claim.body}
+                for claim, row in zip(claims, rows, strict=True)
+                if claim.body != row.body
+            ]
+            if late:
+                tx.execute(_FREEZE_AGAIN, late)
             if claims:
                 reach("notifier.claim.swapped")
                 tx.execute(attempts.insert(), [_attempt_row(claim, now) for claim in claims])
         return claims
 
-    def _claim(self, row: sa.Row[tuple[object, ...]], queue: sa.Row[tuple[object, ...]], lease_until: int) -> Claim:
+    def _claim(self, row: sa.Row[tuple[object, ...]], queue: sa.Row[tuple[object, ...]], now: int) -> Claim:
         url, keys = self._opened(queue.url, queue.secrets)
         return Claim(
             delivery_id=row.id,
             endpoint_id=queue.id,
             endpoint_name=queue.name,
             site=queue.site,
+            format=queue.format,
             lead_event_id=row.lead_event_id,
             type=row.type,
             url=url,
             secrets=keys,
-            body=row.body,
+            body=_body(row, queue, now),
             tries=row.tries,
             fence=row.fence,
             created_at=row.created_at,
-            lease_until=lease_until,
+            lease_until=now + LEASE_MS,
             attempt_id=f"at_{secrets.token_hex(10)}",
         )
 
@@ -165,6 +198,7 @@ _queues = (
         endpoints.c.id,
         endpoints.c.name,
         endpoints.c.site,
+        endpoints.c.format,
         endpoints.c.url,
         endpoints.c.secrets,
         sa.case((_next < endpoints.c.paused_until, endpoints.c.paused_until), else_=_next).label("due_at"),
@@ -183,6 +217,38 @@ _DUE = (
 
 
 # other workers' rows are passed over, not waited for (SQLite, with its one writer, ignores the lock clause)
+_newer = deliveries.alias("newer")
+_needless = (
+    sa.select(deliveries.c.id)
+    .where(
+        deliveries.c.endpoint_id.in_(sa.bindparam("paced", expanding=True)),
+        deliveries.c.due_at <= sa.bindparam("now"),
+        deliveries.c.status.in_((Status.PENDING, Status.WAITING)),
+        sa.exists().where(
+            _newer.c.endpoint_id == deliveries.c.endpoint_id,
+            _newer.c.lead_id == deliveries.c.lead_id,
+            _newer.c.revision > deliveries.c.revision,
+            _newer.c.status.in_((Status.PENDING, Status.WAITING, Status.SENDING, Status.DELIVERED)),
+        ),
+    )
+    .with_for_update(skip_locked=True)
+)
+_SKIP = (
+    deliveries.update()
+    .where(deliveries.c.id.in_(_needless))
+    .values(status=Status.SKIPPED, due_at=None, settled_at=sa.bindparam("now"), last_error="newer_revision")
+)
+_waiting_turn = (
+    sa.select(endpoints.c.id)
+    .where(endpoints.c.id.in_(sa.bindparam("paced", expanding=True)), endpoints.c.paused_until <= sa.bindparam("now"))
+    .with_for_update(skip_locked=True, key_share=True)
+)
+_TURN = (
+    endpoints.update()
+    .where(endpoints.c.id.in_(_waiting_turn), endpoints.c.paused_until <= sa.bindparam("now"))
+    .values(paused_until=sa.bindparam("next"))
+    .returning(endpoints.c.id)
+)
 _due = (
     sa.select(deliveries.c.id)
     .where(deliveries.c.id.in_(sa.bindparam("candidates", expanding=True)), deliveries.c.due_at <= sa.bindparam("now"))
@@ -194,6 +260,20 @@ _TAKE = (
     .values(status=Status.SENDING, due_at=sa.bindparam("lease_until"), fence=deliveries.c.fence + 1)
     .returning(*deliveries.c)
 )
+
+
+_FREEZE_AGAIN = deliveries.update().where(deliveries.c.id == sa.bindparam("delivery")).values(body=sa.bindparam("late"))
+
+
+def _body(row: sa.Row[tuple[object, ...]], queue: sa.Row[tuple[object, ...]], now: int) -> bytes:
+    """As it was frozen; in a format that says so, with how late it is."""
+    late = FORMATS[queue.format].late
+    body: bytes = row.body
+    return body if late is None or row.lead_event_at is None else late(body, now - row.lead_event_at)
+
+
+def _slots(queue: sa.Row[tuple[object, ...]]) -> int:
+    return 1 if FORMATS[queue.format].paced else IN_FLIGHT_PER_ENDPOINT
 
 
 def _attempt_row(claim: Claim, now: int) -> dict[str, object]:

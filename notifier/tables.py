@@ -14,6 +14,7 @@ endpoints = sa.Table(
     sa.Column("url", sa.LargeBinary, nullable=False, comment="encrypted"),
     sa.Column("secrets", sa.LargeBinary, nullable=False, comment="encrypted JSON list, the newest first"),
     sa.Column("format", sa.Text, nullable=False),
+    sa.Column("pii", sa.Text, nullable=False, server_default="full", comment="full or minimal"),
     sa.Column("filters", sa.Text, nullable=False, comment="JSON"),
     sa.Column("status", sa.Text, nullable=False, comment="enabled, disabled or deleted"),
     sa.Column("disabled_reason", sa.Text),
@@ -41,9 +42,20 @@ deliveries = sa.Table(
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("settled_at", sa.BigInteger, comment="when it became delivered or dead"),
     sa.Column("last_error", sa.Text),
+    sa.Column("lead_event_at", sa.BigInteger, comment="the lead event's own time"),
+    sa.Column("lead_id", sa.Text, comment="NULL where every revision is sent"),
+    sa.Column("revision", sa.BigInteger),
     sa.UniqueConstraint("endpoint_id", "lead_event_id", name="uq_deliveries_endpoint_lead_event"),
     sa.Index("ix_deliveries_due", "endpoint_id", "due_at"),
     sa.Index("ix_deliveries_status", "status", "created_at"),
+    sa.Index(
+        "ix_deliveries_lead",
+        "endpoint_id",
+        "lead_id",
+        "revision",
+        postgresql_where=sa.text("lead_id IS NOT NULL"),
+        sqlite_where=sa.text("lead_id IS NOT NULL"),
+    ),
 )
 
 attempts = sa.Table(

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from notifier.core.answers import Answer, ErrorKind, remedy
 from notifier.core.delivery import settle
+from notifier.core.formats import FORMATS
 from notifier.core.payload import endpoint_test
 from notifier.core.signing import signed_headers
 from notifier.intake import Intake
@@ -48,7 +49,8 @@ class Outcome:
 
 
 OnSettled: TypeAlias = Callable[[dict[str, Any], str, Outcome], None]
-"""Called after each settled attempt with the payload, the endpoint's name and the outcome."""
+"""Called after each settled attempt with the payload (its type alone, if its format is not `standard`), the endpoint's name
+and the outcome."""
 
 
 class Notifier:
@@ -123,7 +125,7 @@ class Notifier:
         url, keys = opened
         now = self._clock()
         webhook_id = f"test_{secrets.token_hex(10)}"
-        body = endpoint_test(webhook_id, endpoint.project, endpoint_id, now)
+        body = FORMATS[endpoint.format].body(endpoint_test(webhook_id, endpoint.project, endpoint_id, now), None)
         answer = await self.sender.send(endpoint_id, url, signed_headers(keys, webhook_id, now // 1000, body), body)
         return _outcome("delivered" if answer.delivered else "failed", answer)
 
@@ -159,6 +161,9 @@ class Notifier:
         if room == 0:
             return None
         claimed = await asyncio.to_thread(self._store.deliveries.claim, self._clock(), dict(self._in_flight), room)
+        if claimed.skipped:
+            DELIVERIES.labels("skipped").inc(claimed.skipped)
+            logger.info("deliveries skipped for newer revisions", extra={"deliveries": claimed.skipped})
         for claim in claimed.claims:
             self._in_flight[claim.endpoint_id] += 1
             task = asyncio.create_task(self._deliver(claim))
@@ -239,7 +244,8 @@ class Notifier:
             },
         )
         if ours and self._on_settled is not None:
-            self._on_settled(msgspec.json.decode(claim.body), claim.endpoint_name, outcome)
+            payload = msgspec.json.decode(claim.body) if claim.format == "standard" else {"type": claim.type}
+            self._on_settled(payload, claim.endpoint_name, outcome)
 
 
 def _outcome(state: str, answer: Answer) -> Outcome:

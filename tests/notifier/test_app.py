@@ -77,9 +77,8 @@ async def test_an_endpoint_of_a_project_that_is_not_there_says_how_to_make_it(cl
 
 
 async def test_an_endpoint_tells_its_secret_once_and_its_path_never(client: httpx.AsyncClient) -> None:
-    made = await client.post(
-        "/v1/endpoints", json=NEW | {"types": ["lead.*"], "lead_types": ["pql"], "to": ["product"], "name": "CRM"}
-    )
+    only = {"lead_types": ["pql"], "to": ["product"], "temperature": ["hot"], "segments": ["smb"], "steps": ["100%", "refused"]}
+    made = await client.post("/v1/endpoints", json=NEW | {"types": ["lead.*"], "name": "CRM", **only})
     assert made.status_code == 201
     assert made.json()["secret"].startswith("whsec_")
     endpoint_id = made.json()["id"]
@@ -87,18 +86,24 @@ async def test_an_endpoint_tells_its_secret_once_and_its_path_never(client: http
     assert listed.json() == {"data": [one.json()], "next": None}
     shown = one.json()
     assert shown | {"secret": made.json()["secret"]} == made.json()
-    assert (shown["url"], shown["name"], shown["types"], shown["lead_types"], shown["to"], shown["status"]) == (
-        "https://8.8.8.8",
-        "CRM",
-        ["lead.*"],
-        ["pql"],
-        ["product"],
-        "enabled",
-    )
+    assert (shown["url"], shown["name"], shown["types"], shown["status"]) == ("https://8.8.8.8", "CRM", ["lead.*"], "enabled")
+    assert {key: shown[key] for key in only} == only
     assert "secret" not in listed.text
     assert (await client.delete(f"/v1/endpoints/{endpoint_id}")).status_code == 204
     assert (await client.get(f"/v1/endpoints/{endpoint_id}")).status_code == 404
     assert (await client.get("/v1/endpoints")).json() == {"data": [], "next": None}
+
+
+async def test_an_endpoint_has_the_format_that_was_asked_for(client: httpx.AsyncClient) -> None:
+    made = [await client.post("/v1/endpoints", json=NEW | asked) for asked in ({}, {"format": "flat"}, {"format": "slack"})]
+    assert [answer.json()["format"] for answer in made] == ["standard", "flat", "slack"]
+    assert (await client.post("/v1/endpoints", json=NEW | {"format": "xml"})).status_code == 422
+
+
+async def test_an_endpoint_gets_as_much_of_who_somebody_is_as_was_asked_for(client: httpx.AsyncClient) -> None:
+    made = [await client.post("/v1/endpoints", json=NEW | asked) for asked in ({}, {"pii": "minimal"})]
+    assert [answer.json()["pii"] for answer in made] == ["full", "minimal"]
+    assert (await client.post("/v1/endpoints", json=NEW | {"pii": "none"})).status_code == 422
 
 
 @pytest.mark.parametrize(
@@ -125,7 +130,17 @@ async def test_a_url_that_may_not_be_is_refused_with_the_reason(
 
 @pytest.mark.parametrize(
     "change",
-    [{"types": []}, {"types": ["lead.*.x"]}, {"unknown": 1}, {"project": ""}, {"url": None}, {"name": "a\0"}, {"project": "a\0"}],
+    [
+        {"types": []},
+        {"types": ["lead.*.x"]},
+        {"unknown": 1},
+        {"project": ""},
+        {"url": None},
+        {"name": "a\0"},
+        {"project": "a\0"},
+        {"temperature": ["tepid"]},
+        {"steps": ["80"]},
+    ],
 )
 async def test_a_request_of_another_shape_is_refused(client: httpx.AsyncClient, change: dict[str, object]) -> None:
     answer = await client.post("/v1/endpoints", json=NEW | change)
