@@ -47,7 +47,7 @@ class Front:
         self.ingest = IngestRoom(ground, keys)
         self.links = Links(vault.key, ground.settings.public_url or url, ground.clock)
         self.detector = DetectorApi(ground, keys, self._producer, self.links)
-        self.notifier = NotifierRoom(ground, keys, vault, url, on_settled)
+        self.notifier = NotifierRoom(ground, keys, vault, self.links, on_settled)
         self.supervisor = Supervisor(detector_command(ground.settings.data), os.environ)
         self.catching: list[str] = []
         """Secrets of the catcher: none but in a trial."""

@@ -167,7 +167,7 @@ class NotifierRoom:
     """Lead events in, signed webhooks out."""
 
     def __init__(
-        self, ground: Ground, keys: Keys, vault: Vault, base_url: str | None = None, on_settled: OnSettled | None = None
+        self, ground: Ground, keys: Keys, vault: Vault, links: Links | None = None, on_settled: OnSettled | None = None
     ) -> None:
         self._lock = only_one(ground.settings, "notifier")
         self.store = NotifierStore(ground.database("notifier"), vault)
@@ -184,7 +184,7 @@ class NotifierRoom:
         self._ends = ground.log.consumer([LEAD_EVENTS])
         self._one_asks = threading.Lock()
         topic = ground.topics[LEAD_EVENTS]
-        self.intake = Intake(ground.log, self._consumer, topic, self.store, ground.clock, base_url=base_url)
+        self.intake = Intake(ground.log, self._consumer, topic, self.store, ground.clock, links=links)
         self._sender = Sender(self._policy)
         self.notifier = Notifier(self.store, self._sender, ground.clock, on_settled, intake=self.intake)
 

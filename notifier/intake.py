@@ -15,6 +15,7 @@ from contracts.codec import UndecodableError, decode
 from contracts.messages import LEAD_EVENTS, LeadEvent
 from eventlog.port import Consumer, Log, LogError, OffsetOutOfRangeError, Record, TopicPartition, TopicState
 from notifier.core.formats import FORMATS, lead_body
+from notifier.core.links import Links
 from notifier.core.matching import Subscription, matching
 from notifier.metrics import OPENED
 from notifier.store import Checkpoint, CheckpointMovedError, NewDelivery, NotifierStore
@@ -32,7 +33,7 @@ class Intake:
     """Reads on from the stored checkpoints what its group leaves to it. One thread at a time, except `stop`."""
 
     def __init__(  # noqa: PLR0913 - here log and database meet
-        self, log: Log, consumer: Consumer, topic: TopicState, store: NotifierStore, clock: Clock, *, base_url: str | None = None
+        self, log: Log, consumer: Consumer, topic: TopicState, store: NotifierStore, clock: Clock, *, links: Links | None = None
     ) -> None:
         """`topic`: `lead-events` as the database knows it."""
         self._log = log
@@ -40,7 +41,7 @@ class Intake:
         self._topic = topic
         self._store = store
         self._clock = clock
-        self._base_url = base_url
+        self._links = links
         self._at: dict[TopicPartition, Checkpoint] = {}
         self._generation: int | None = None
         self._stopped: dict[TopicPartition, str] = {}
@@ -146,7 +147,7 @@ class Intake:
                 NewDelivery(
                     each.endpoint_id,
                     event,
-                    lead_body(event, each.format, each.pii, self._base_url),
+                    lead_body(event, each.format, each.pii, self._links),
                     latest_only=FORMATS[each.format].paced,
                 )
                 for each, event in matching(subscriptions, events)

@@ -125,7 +125,7 @@ class Notifier:
         url, keys = opened
         now = self._clock()
         webhook_id = f"test_{secrets.token_hex(10)}"
-        body = FORMATS[endpoint.format].body(endpoint_test(webhook_id, endpoint.project, endpoint_id, now), None)
+        body = FORMATS[endpoint.format].body(endpoint_test(webhook_id, endpoint.project, endpoint_id, now))
         answer = await self.sender.send(endpoint_id, url, signed_headers(keys, webhook_id, now // 1000, body), body)
         return _outcome("delivered" if answer.delivered else "failed", answer)
 

@@ -8,14 +8,15 @@ from typing import Any
 from notifier.core.payload import part, parts
 
 _STAYS = (
-    *("lead_id", "revision", "status", "lead_type", "to", "temperature", "answer_by", "snoozed_until", "takes_over", "disputed"),
-    *("score", "usage", "onboarding", "features", "offer", "segments", "history", "qualified_at", "links"),
+    *("lead_id", "revision", "status", "lead_type", "to", "temperature", "answer_by", "snoozed_until", "overdue"),
+    *("takes_over", "disputed", "score", "usage", "onboarding", "features", "offer", "segments", "history", "qualified_at"),
+    "links",
 )
 _OF_SIGNALS = ("signal_id", "rule", "rulebook_version", "step", "at")
 _OF_EVIDENCE = ("rule", "condition", "window", "message_ids")
 _OF_ACCOUNT = ("external_id", "plan", "stage", "customer_since", "trial_ends_at")
 _OF_PEOPLE = ("role", "external_id", "last_seen", "may_contact")
-_CHANGES = ("signal", "step", "temperature", "status", "snoozed_until", "disputed", "qualified_at", "amount")
+_CHANGES = ("signal", "step", "temperature", "status", "snoozed_until", "overdue", "disputed", "qualified_at", "amount")
 """Fields of which `changes` keep old and new; of the others (`owner`, `reason`, `by`) only that they changed."""
 
 

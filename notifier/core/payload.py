@@ -29,14 +29,6 @@ def endpoint_test(webhook_id: str, project: str, endpoint_id: str, now: int) -> 
     return Message(webhook_id, 1, "endpoint.test", now, project, "live", said)
 
 
-def links(data: dict[str, Any], base_url: str | None) -> dict[str, Any]:
-    """The lead's links; one to the lead itself is made from `base_url` (ours) where there is none."""
-    found = part(data, "links")
-    if base_url and found and found.get("lead") is None and isinstance(data.get("lead_id"), str):
-        return found | {"lead": f"{base_url.rstrip('/')}/v1/leads/{data['lead_id']}"}
-    return found
-
-
 def part(of: dict[str, Any], key: str) -> dict[str, Any]:
     """An object in it; {} where there is none."""
     value = of.get(key)

@@ -11,6 +11,7 @@ import pytest
 from notifier.core.links import DAYS, LinkError, Links
 from runtime.clock import wall_clock
 from tests.journey.product import Product
+from tests.journey.receiver import Receiver
 from tests.journey.test_journey import RULEBOOK, contacts
 
 DAY_MS = 86_400_000
@@ -53,6 +54,21 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 def text(answer: httpx.Response) -> str:
     return html.unescape(re.sub(r"<[^>]+>|\s+", " ", answer.text.partition("<body>")[2]))
+
+
+def test_a_message_has_the_links_of_its_lead(shop: Shop) -> None:
+    receiver = Receiver()
+    try:
+        receiver.secret = shop.product.add_endpoint("shop", receiver.url)
+        lead = shop.lead("told-of")
+        assert receiver.wait(lambda r: any(each["data"]["lead_id"] == lead for each in r.messages), 20)
+        (links,) = [each["data"]["links"] for each in receiver.messages if each["data"]["lead_id"] == lead]
+        assert shop.http.post(links["accept"]).status_code == 200
+        assert shop.stands(lead)["status"] == "accepted"
+        assert receiver.wait(lambda r: r.messages[-1]["type"] == "lead.accepted", 20)
+        assert [name for name, link in receiver.messages[-1]["data"]["links"].items() if link] == ["lead", "reject", "snooze"]
+    finally:
+        receiver.close()
 
 
 def test_looking_changes_nothing_however_often_and_whoever_looks(shop: Shop) -> None:

@@ -16,6 +16,7 @@ LEAD: dict[str, Any] = {
     "temperature": None,
     "answer_by": None,
     "snoozed_until": None,
+    "overdue": False,
     "takes_over": None,
     "disputed": False,
     "changes": [],

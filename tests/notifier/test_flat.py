@@ -19,20 +19,20 @@ TEST = endpoint_test("test_0123456789abcdef0123", "acme-mail", "ep_0123456789abc
 
 
 def sent(data: dict[str, Any], type_: str = "lead.created") -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(flat(message(data, type_), None))
+    body: dict[str, Any] = json.loads(flat(message(data, type_)))
     return body
 
 
 def test_a_lead_event_becomes_exactly_these_bytes() -> None:
-    assert flat(message(FULL), "http://localhost:8080") == (GOLDEN / "webhook_flat_lead_created.json").read_bytes()
+    assert flat(message(FULL)) == (GOLDEN / "webhook_flat_lead_created.json").read_bytes()
 
 
 def test_a_test_message_is_exactly_these_bytes() -> None:
-    assert flat(TEST, None) == (GOLDEN / "webhook_flat_endpoint_test.json").read_bytes()
+    assert flat(TEST) == (GOLDEN / "webhook_flat_endpoint_test.json").read_bytes()
 
 
 def test_every_message_has_the_same_keys_and_the_guide_has_them_all() -> None:
-    keys = list(json.loads(flat(TEST, None)))
+    keys = list(json.loads(flat(TEST)))
     assert list(sent(LEAD)) == list(sent(FULL)) == list(sent({})) == keys
     guide = (ROOT / "docs" / "webhooks.md").read_text()
     table = guide[guide.index("### Keys of `flat`") :].partition("\n## ")[0]
@@ -80,7 +80,7 @@ def test_what_changed_is_one_text() -> None:
 @given(data=st.dictionaries(st.sampled_from([*FULL, "x"]), json_values), times=st.sampled_from([1, 50, 400]))
 def test_whatever_a_lead_holds_it_is_one_level_of_texts_and_numbers_under_64_kib(data: dict[str, Any], times: int) -> None:
     big = FULL | {"signals": FULL["signals"] * times, "told_us": {"€" * times: "€" * (100 * times)}} | data
-    body = flat(message(big), "http://x")
+    body = flat(message(big))
     assert len(body) <= BODY_BYTES_MAX
     told = json.loads(body)
     assert {type(value) for value in told.values()} <= {str, int, float}

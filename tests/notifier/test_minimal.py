@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from contracts.messages import LeadEvent, Place
 from notifier.core.formats import FORMATS, lead_body
+from notifier.core.links import Links
 from notifier.core.minimal import minimal
 from tests.notifier.leads import AT, FULL, LEAD, json_values
 
@@ -25,6 +26,9 @@ WHOLE = FULL | {
 WHO = re.compile(r"Ada|\bLo\b|Bo van Dyk|Acme|acme\.io|Head of|Berlin|rep@|spreadsheets|goal|google|walk-through")
 
 
+LINKS = Links("key", "https://leads.example.com", lambda: AT)
+
+
 def event(data: dict[str, Any], type_: str = "lead.created") -> LeadEvent:
     place = Place(topic="events", partition=0, offset=7, time=AT)
     return LeadEvent(
@@ -36,7 +40,7 @@ def event(data: dict[str, Any], type_: str = "lead.created") -> LeadEvent:
 @pytest.mark.parametrize("type_", ["lead.created", "lead.updated", "lead.lost"])
 def test_nothing_of_who_somebody_is_leaves_in_any_format(format_: str, type_: str) -> None:
     assert WHO.search(lead_body(event(WHOLE, type_), format_, "full", None).decode())
-    assert not WHO.search(lead_body(event(WHOLE, type_), format_, "minimal", None).decode())
+    assert not WHO.search(lead_body(event(WHOLE, type_), format_, "minimal", LINKS).decode())
 
 
 def test_ids_numbers_and_the_rulebooks_words_stay() -> None:
@@ -102,4 +106,4 @@ def test_the_guide_says_precisely_what_stays() -> None:
 @given(data=st.dictionaries(st.sampled_from(sorted(WHOLE)), json_values))
 def test_whatever_a_lead_event_holds_less_of_it_can_be_told(data: dict[str, Any]) -> None:
     for format_ in FORMATS:
-        lead_body(event(data), format_, "minimal", "https://x")
+        lead_body(event(data), format_, "minimal", LINKS)

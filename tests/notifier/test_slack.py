@@ -21,7 +21,7 @@ OWNER = {"field": "owner", "rule": None, "old": None, "new": "rep@mail.example"}
 
 
 def sent(data: dict[str, Any], type_: str = "lead.created") -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(slack(message(data, type_), None))
+    body: dict[str, Any] = json.loads(slack(message(data, type_)))
     return body
 
 
@@ -37,7 +37,7 @@ def lines(body: dict[str, Any]) -> dict[str, str]:
 
 
 def test_a_new_lead_is_exactly_these_bytes() -> None:
-    assert slack(message(FULL), "http://localhost:8080") == (GOLDEN / "webhook_slack_lead_created.json").read_bytes()
+    assert slack(message(FULL)) == (GOLDEN / "webhook_slack_lead_created.json").read_bytes()
 
 
 def test_a_win_is_exactly_these_bytes() -> None:
@@ -45,11 +45,11 @@ def test_a_win_is_exactly_these_bytes() -> None:
         {"field": field, "rule": None, "old": None, "new": new} for field, new in (("amount", 240), ("by", "rep@mail.example"))
     ]
     won = message(FULL | {"status": "won", "changes": said}, "lead.won")
-    assert slack(won, None) == (GOLDEN / "webhook_slack_lead_won.json").read_bytes()
+    assert slack(won) == (GOLDEN / "webhook_slack_lead_won.json").read_bytes()
 
 
 def test_a_test_message_is_exactly_these_bytes() -> None:
-    assert slack(TEST, None) == (GOLDEN / "webhook_slack_endpoint_test.json").read_bytes()
+    assert slack(TEST) == (GOLDEN / "webhook_slack_endpoint_test.json").read_bytes()
 
 
 def test_a_lead_of_which_little_is_known_says_only_what_is() -> None:
@@ -139,7 +139,7 @@ def test_an_escape_is_never_cut_in_two() -> None:
 
 
 def test_a_message_that_is_late_says_below_its_title_how_late_and_once_only() -> None:
-    body = slack(message(FULL), None)
+    body = slack(message(FULL))
     assert late(body, 5 * 60_000 - 1) == body
     told = json.loads(late(late(body, 400_000), 6 * 3_600_000))
     assert told["blocks"].pop(1)["elements"][0]["text"] == "Delayed 6 h: this is how things stood then"

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.messages import LeadEvent, Place
+from notifier.core.formats import lead_body
 from notifier.core.formats.standard import standard
+from notifier.core.links import Links
 from notifier.core.payload import BODY_BYTES_MAX, endpoint_test
 from tests.notifier.leads import AT, LEAD, json_values, message
 
@@ -16,21 +19,28 @@ GOLDEN = Path(__file__).parent.parent / "golden"
 
 
 def test_a_lead_event_becomes_exactly_these_bytes() -> None:
-    assert standard(message(LEAD), "http://localhost:8080") == (GOLDEN / "webhook_lead_created.json").read_bytes()
+    assert standard(message(LEAD)) == (GOLDEN / "webhook_lead_created.json").read_bytes()
 
 
 def test_a_test_message_is_exactly_these_bytes() -> None:
     made = endpoint_test("test_0123456789abcdef0123", "acme-mail", "ep_0123456789abcdef", AT)
-    assert standard(made, None) == (GOLDEN / "webhook_endpoint_test.json").read_bytes()
+    assert standard(made) == (GOLDEN / "webhook_endpoint_test.json").read_bytes()
 
 
-def test_without_a_base_url_the_link_stays_null() -> None:
-    assert json.loads(standard(message(LEAD), None))["data"]["links"]["lead"] is None
+def test_links_are_made_for_the_lead_as_it_stands_and_for_nobody_who_is_not_to_know_who_it_is() -> None:
+    links = Links("key", "https://leads.example.com", lambda: AT)
+    place = Place(topic="events", partition=0, offset=7, time=AT)
 
+    def made(status: str, pii: str, by: Links | None) -> dict[str, Any]:
+        event = LeadEvent(
+            id="le_1", project="p", account="a", type="lead.x", timestamp=AT, rulebook_version=1, place=place,
+            data=LEAD | {"status": status},
+        )  # fmt: skip
+        found: dict[str, Any] = json.loads(lead_body(event, "standard", pii, by))["data"]["links"]
+        return found
 
-def test_a_link_that_is_already_there_stays() -> None:
-    data = LEAD | {"links": {"lead": "https://console.example/l/1"}}
-    assert json.loads(standard(message(data), "http://x"))["data"]["links"]["lead"] == "https://console.example/l/1"
+    assert made("accepted", "full", links) == links.of(LEAD["lead_id"], "accepted")
+    assert set(made("open", "full", None).values()) == set(made("open", "minimal", links).values()) == {None}
 
 
 @pytest.mark.parametrize(
@@ -44,18 +54,18 @@ def test_a_link_that_is_already_there_stays() -> None:
     ],
 )
 def test_integers_beyond_2_to_53_travel_as_strings(number: object, wire: str) -> None:
-    assert f'"data":{{"deep":[{{"n":{wire}}}]}}'.encode() in standard(message({"deep": [{"n": number}]}), None)
+    assert f'"data":{{"deep":[{{"n":{wire}}}]}}'.encode() in standard(message({"deep": [{"n": number}]}))
 
 
 def test_the_lead_event_itself_is_not_changed() -> None:
     before = json.dumps(LEAD)
-    standard(message(LEAD), "http://x")
+    standard(message(LEAD))
     assert json.dumps(LEAD) == before
 
 
 def test_of_too_much_evidence_the_deciding_message_ids_stay_and_all_else_is_whole() -> None:
     evidence = [LEAD["evidence"][0] | {"message_ids": [f"message-{number:060}" for number in range(11)]} for _ in range(150)]
-    sent = json.loads(standard(message(LEAD | {"evidence": evidence}), None))["data"]
+    sent = json.loads(standard(message(LEAD | {"evidence": evidence})))["data"]
     assert len(sent["evidence"]) == 150
     assert {tuple(each["message_ids"]) for each in sent["evidence"]} == {(f"message-{0:060}",)}
     assert sent["account"] == LEAD["account"]
@@ -71,7 +81,7 @@ def test_whatever_a_lead_holds_its_body_stays_under_64_kib(data: dict[str, Any],
         "text": "€" * (100 * times),
         "keys": {f"{'k' * 200}{number}": number for number in range(times)},
     }
-    body = standard(message(big), "http://x")
+    body = standard(message(big))
     assert len(body) <= BODY_BYTES_MAX < 64 * 1024
     sent = json.loads(body)
     assert (sent["id"], sent["data"]["lead_id"], sent["data"]["revision"]) == ("le_9a8b7c6d5e4f30212345", "ld_1", 2)

@@ -16,6 +16,7 @@ from notifier import health
 from notifier.core.addresses import policy_for
 from notifier.core.answers import Answer, ErrorKind
 from notifier.core.delivery import TRY_DELAYS_S, Settled, Status
+from notifier.core.links import Links
 from notifier.core.matching import Filters
 from notifier.core.urls import parse_url
 from notifier.intake import Intake
@@ -45,6 +46,7 @@ class Bench:
     told: list[tuple[dict[str, Any], str, Outcome]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.links = Links("key", "https://leads.example.com", self.clock)
         self.notifier = self.another()
 
     def another(self) -> Notifier:
@@ -54,7 +56,9 @@ class Bench:
             self.sender,
             self.clock,
             lambda *told: self.told.append(told),
-            intake=Intake(MemoryLog(), self.log, KNOWN, self.store, self.clock, base_url="https://handraiser.example"),
+            intake=Intake(
+                MemoryLog(), self.log, KNOWN, self.store, self.clock, links=Links("key", "https://leads.example.com", self.clock)
+            ),
             jitter=lambda: 0.0,
         )
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 
-from notifier.core.payload import BODY_BYTES_MAX, Message, cut, days, iso, links, part, parts, portable
+from notifier.core.payload import BODY_BYTES_MAX, Message, cut, days, iso, part, parts, portable
 
 UNKNOWN = "Unknown"
 
 
-def flat(message: Message, base_url: str | None) -> bytes:
+def flat(message: Message) -> bytes:
     """An `endpoint.test` has every key too, so that a hook's fields can be mapped before the first lead."""
-    told = _told(message, links(message.data, base_url))
+    told = _told(message)
     body = msgspec.json.encode(told)
     text_max = 4096
     while len(body) > BODY_BYTES_MAX:
@@ -26,7 +26,7 @@ def flat(message: Message, base_url: str | None) -> bytes:
     return body
 
 
-def _told(message: Message, found: dict[str, Any]) -> dict[str, str | int | float]:
+def _told(message: Message) -> dict[str, str | int | float]:
     data = message.data
     account, score, offer, onboarding = (part(data, name) for name in ("account", "score", "offer", "onboarding"))
     history = part(data, "history")
@@ -39,7 +39,7 @@ def _told(message: Message, found: dict[str, Any]) -> dict[str, str | int | floa
         "project": message.project,
         "mode": message.mode,
         **{key: data.get(key) for key in ("lead_id", "revision", "status", "lead_type", "to", "temperature", "answer_by")},
-        **{key: data.get(key) for key in ("snoozed_until", "takes_over", "disputed")},
+        **{key: data.get(key) for key in ("snoozed_until", "overdue", "takes_over", "disputed")},
         "changes": _joined(_change(each) for each in parts(data, "changes")),
         "score": score.get("total"),
         "score_fit": score.get("fit"),
@@ -80,7 +80,7 @@ def _told(message: Message, found: dict[str, Any]) -> dict[str, str | int | floa
         "last_outcome": history.get("last_outcome"),
         "crm": data.get("crm"),
         "qualified_at": data.get("qualified_at"),
-        **{f"link_{key}": found.get(key) for key in ("lead", "accept", "reject", "snooze")},
+        **{f"link_{key}": part(data, "links").get(key) for key in ("lead", "accept", "reject", "snooze")},
     }
     return {key: _value(value) for key, value in told.items()}
 

@@ -31,8 +31,7 @@ _LINKS = {"accept": "Take it", "reject": "Not a fit", "snooze": "Snooze", "lead"
 _TOLD = ("lead.created", "lead.updated")
 
 
-def slack(message: Message, _base_url: str | None) -> bytes:
-    """Links are those that the lead event has: our API's address of a lead is for programs, so no base URL makes one."""
+def slack(message: Message) -> bytes:
     data = message.data
     title = _title(message)
     summary = _summary(data)

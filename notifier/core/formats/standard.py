@@ -4,15 +4,11 @@ from typing import Any
 
 import msgspec
 
-from notifier.core.payload import BODY_BYTES_MAX, Message, cut, iso, links, portable
+from notifier.core.payload import BODY_BYTES_MAX, Message, cut, iso, portable
 
 
-def standard(message: Message, base_url: str | None) -> bytes:
-    """`base_url` (ours) makes `links.lead`."""
-    data = portable(message.data)
-    if isinstance(data.get("links"), dict):
-        data["links"] = links(data, base_url)
-    return _fitted(msgspec.structs.asdict(message) | {"timestamp": iso(message.timestamp), "data": data})
+def standard(message: Message) -> bytes:
+    return _fitted(msgspec.structs.asdict(message) | {"timestamp": iso(message.timestamp), "data": portable(message.data)})
 
 
 def _fitted(envelope: dict[str, Any]) -> bytes:
