@@ -14,6 +14,7 @@ from detector.command_routes import add_command_routes
 from detector.commander import Commander
 from detector.event_routes import ArrivedNames, add_event_routes
 from detector.lead_views import detail, line
+from detector.report_routes import add_report_route
 from detector.rulebook_routes import add_rulebook_routes
 from detector.shapes import DeadLetterDetail, DeadLetterLine, DeadLetterList, LeadDetail, LeadList, iso
 from detector.store import DetectorStore
@@ -44,6 +45,7 @@ def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
     Only those of commands are not: they wait, and waiting must not cost a thread.
     """
     router = APIRouter(prefix="/v1", dependencies=[api_key_required(authenticate)], responses=ERROR_RESPONSES)
+    add_report_route(router, store)
     _add_leads(router, store)
     add_account_routes(router, store, clock)
     _add_dead_letters(router, store)

@@ -1,18 +1,15 @@
 """Routes of what sales tells: outcome, snooze, owner, override, opt-out in; what became of it, or that it is in the log, out."""
 
 import asyncio
-import secrets
 from collections.abc import Callable
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Header, Path
 from fastapi.responses import JSONResponse
 
-from contracts.messages import Command
 from detector.changes import CommandRow
 from detector.command_shapes import CommandAnswer, CommandView, OptOut, Outcome, Override, Owner, Snooze
-from detector.commander import Commander, result_of
-from detector.core.ids import command_id
+from detector.commander import Commander, new_command, result_of
 from detector.shapes import iso
 from detector.store import DetectorStore
 from runtime.web import ApiError, ErrorBody
@@ -54,7 +51,7 @@ def _add_leads(router: APIRouter, store: DetectorStore, commander: Commander) ->
         lead = await asyncio.to_thread(store.leads.get, lead_id)
         if lead is None:
             raise ApiError(404, "lead_not_found", f"There is no lead {lead_id!r}. `GET /v1/leads` lists them.")
-        told = _command(lead.project, lead.account, name, lead_id, {"lead": lead_id, **arguments}, key)
+        told = new_command(lead.project, lead.account, name, lead_id, {"lead": lead_id, **arguments}, key)
         return _answer(told.id, await commander.tell(told))
 
     @router.post("/leads/{lead_id}/outcome", tags=["leads"], response_model=CommandAnswer, responses=_RESPONSES)
@@ -79,7 +76,7 @@ def _add_accounts(router: APIRouter, commander: Commander, project_exists: Calla
         if not await asyncio.to_thread(project_exists, project):
             message = f"There is no project {project!r}. `GET /v1/projects` lists them."
             raise ApiError(404, "project_not_found", message)
-        told = _command(project, account, name, account, arguments, key)
+        told = new_command(project, account, name, account, arguments, key)
         return _answer(told.id, await commander.tell(told))
 
     @router.post("/accounts/{external_id:path}/overrides", tags=["accounts"], response_model=CommandAnswer, responses=_RESPONSES)
@@ -91,13 +88,6 @@ def _add_accounts(router: APIRouter, commander: Commander, project_exists: Calla
     async def opt_out(external_id: _Account, project: str, said: OptOut, key: _Key = None) -> JSONResponse:
         """Leave an account alone, or a person of it; or no longer. It may be one not heard of yet."""
         return await tell(project, external_id, "opt_out", said.model_dump(), key)
-
-
-def _command(  # noqa: PLR0913, PLR0917 - what a command is made of
-    project: str, account: str, name: str, about: str, arguments: dict[str, Any], key: str | None
-) -> Command:
-    id_ = f"cmd_{secrets.token_hex(10)}" if key is None else command_id(project, f"{name} {about}", key)
-    return Command(id=id_, project=project, account=account, name=name, arguments=arguments)
 
 
 def _answer(id_: str, row: CommandRow | None) -> JSONResponse:

@@ -1,6 +1,7 @@
 """A command in; into the log with it, and what became of it out, or nothing if the detector did not get to it in time."""
 
 import asyncio
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from contracts.codec import encode
 from contracts.messages import EVENTS, Command
 from contracts.partition import partition_of
 from detector.changes import CommandRow
+from detector.core.ids import command_id
 from detector.store import DetectorStore
 from eventlog.port import Entry, LogError, Producer, TopicState
 from runtime.points import reach
@@ -66,6 +68,14 @@ class Commander:
             await asyncio.sleep(min(pause, left))
             pause = min(pause * POLL_GROWTH, POLL_S_MAX)
         return row
+
+
+def new_command(  # noqa: PLR0913, PLR0917 - what a command is made of
+    project: str, account: str, name: str, about: str, arguments: dict[str, Any], key: str | None = None
+) -> Command:
+    """`about`: the lead or account. `key`: the sender's, so that the same thing sent again is recognised."""
+    id_ = f"cmd_{secrets.token_hex(10)}" if key is None else command_id(project, f"{name} {about}", key)
+    return Command(id=id_, project=project, account=account, name=name, arguments=arguments)
 
 
 def result_of(row: CommandRow) -> dict[str, Any]:

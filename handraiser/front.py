@@ -26,6 +26,7 @@ from handraiser.serving import Server, web_server
 from handraiser.supervisor import Supervisor, detector_command
 from handraiser.web import new_app
 from ingest.cors import CorsAnswers
+from notifier.core.links import Links
 from notifier.vault import Vault
 from notifier.worker import OnSettled
 
@@ -44,8 +45,9 @@ class Front:
         self.keys = keys
         self._producer = ground.log.producer()
         self.ingest = IngestRoom(ground, keys)
-        self.detector = DetectorApi(ground, keys, self._producer)
-        self.notifier = NotifierRoom(ground, keys, vault, url, on_settled)
+        self.links = Links(vault.keys, ground.settings.public_url or url, ground.clock)
+        self.detector = DetectorApi(ground, keys, self._producer, self.links)
+        self.notifier = NotifierRoom(ground, keys, vault, self.links, on_settled)
         self.supervisor = Supervisor(detector_command(ground.settings.data), os.environ)
         self.catching: list[str] = []
         """Secrets of the catcher: none but in a trial."""

@@ -95,12 +95,12 @@ def lead_line(payload: dict[str, Any], at: datetime, answer: str, told: Mapping[
     """One webhook that has been settled; None for one that another line already tells. `answer`: `catcher 200, 41 ms`."""
     change = str(payload.get("type", ""))
     data = payload.get("data") or {}
+    if not change.startswith("lead.") or not data:
+        return f"{at:%H:%M:%S}  {change}  → {answer}"
     if change == "lead.superseded":  # the stronger lead's own line says that it takes over
         return None
     if change in CLOSING:
         return _closed_line(change, payload, at, told)
-    if not change.startswith("lead."):
-        return f"{at:%H:%M:%S}  {change}  → {answer}"
     text = _why(data)
     if data.get("takes_over"):
         earlier = told.get(str(data["takes_over"]))

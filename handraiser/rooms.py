@@ -21,6 +21,7 @@ import notifier.health
 import notifier.replay_routes
 import notifier.secret_routes
 from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
+from detector.commander import Commander
 from detector.health import HealthReporter
 from detector.store import DetectorStore
 from detector.store.event_names import EventName
@@ -31,6 +32,7 @@ from handraiser.errors import CommandError
 from handraiser.event_path import EventPaths
 from handraiser.event_path import create_router as create_path_router
 from handraiser.ground import Ground
+from handraiser.leadpages.routes import create_router as create_lead_pages
 from handraiser.locks import only_one
 from handraiser.replaying import Replayer
 from handraiser.replaying import create_router as create_replay_router
@@ -41,6 +43,7 @@ from ingest.spool import open_spools
 from ingest.spooling import SpoolingProducer
 from ingest.store import IngestStore
 from notifier.core.addresses import policy_for
+from notifier.core.links import Links
 from notifier.intake import Intake
 from notifier.sender import Sender
 from notifier.store import NotifierStore
@@ -111,7 +114,9 @@ class IngestRoom:
 class DetectorApi:
     """The detector's routes and its health, from what it has stored: no work of its own."""
 
-    def __init__(self, ground: Ground, keys: Keys, producer: Producer) -> None:
+    def __init__(self, ground: Ground, keys: Keys, producer: Producer, links: Links | None = None) -> None:
+        """`links`: what those in leads' messages are signed with; None: there are none."""
+        self._links = links
         self.store = DetectorStore(ground.database("detector"))
         self._ground = ground
         self._producer = producer
@@ -139,6 +144,9 @@ class DetectorApi:
             self._clock,
             self._arrived,
         )
+        if self._links is not None:
+            commander = Commander(self.store, self._producer, self._ground.topics)
+            app.include_router(create_lead_pages(self._links, self.store, commander, self._clock))
         app.include_router(detector.rulebook_routes.create_schema_router())
         app.include_router(router)
 
@@ -162,7 +170,7 @@ class NotifierRoom:
     """Lead events in, signed webhooks out."""
 
     def __init__(
-        self, ground: Ground, keys: Keys, vault: Vault, base_url: str | None = None, on_settled: OnSettled | None = None
+        self, ground: Ground, keys: Keys, vault: Vault, links: Links | None = None, on_settled: OnSettled | None = None
     ) -> None:
         self._lock = only_one(ground.settings, "notifier")
         self.store = NotifierStore(ground.database("notifier"), vault)
@@ -179,7 +187,7 @@ class NotifierRoom:
         self._ends = ground.log.consumer([LEAD_EVENTS])
         self._one_asks = threading.Lock()
         topic = ground.topics[LEAD_EVENTS]
-        self.intake = Intake(ground.log, self._consumer, topic, self.store, ground.clock, base_url=base_url)
+        self.intake = Intake(ground.log, self._consumer, topic, self.store, ground.clock, links=links)
         self._sender = Sender(self._policy)
         self.notifier = Notifier(self.store, self._sender, ground.clock, on_settled, intake=self.intake)
 

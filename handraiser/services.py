@@ -27,6 +27,7 @@ from handraiser.rooms import DetectorApi, IngestRoom, Keys, NotifierRoom
 from handraiser.serving import bind, port_of, stop_on_signals, web_server
 from handraiser.web import new_app
 from ingest.cors import CorsAnswers
+from notifier.core.links import Links
 from runtime.logs import log_json
 from runtime.settings import read_settings
 
@@ -103,7 +104,7 @@ def _ingest(ground: Ground, keys: Keys) -> Service:
 
 def _detector(ground: Ground, keys: Keys) -> Service:
     producer = ground.log.producer()
-    api = DetectorApi(ground, keys, producer)
+    api = DetectorApi(ground, keys, producer, _links(ground))
     detecting = Detecting(ground, api.store, producer)
     detecting.start()
 
@@ -119,7 +120,8 @@ def _detector(ground: Ground, keys: Keys) -> Service:
 
 def _notifier(ground: Ground, keys: Keys) -> Service:
     settings = ground.settings
-    room = NotifierRoom(ground, keys, vault(settings, DataFolder(settings.data), make=settings.kafka is None))
+    sealed = vault(settings, DataFolder(settings.data), make=settings.kafka is None)
+    room = NotifierRoom(ground, keys, sealed, _links(ground))
     ended = asyncio.Event()
 
     async def run() -> None:
@@ -135,6 +137,15 @@ def _notifier(ground: Ground, keys: Keys) -> Service:
         await room.close()
 
     return Service(room.add_routes, room.check, run=[run], leave=[leave])
+
+
+def _links(ground: Ground) -> Links | None:
+    """The notifier makes them, the detector's API is where they lead: both need the master key, and HANDRAISER_PUBLIC_URL."""
+    settings = ground.settings
+    if settings.public_url is None:
+        return None
+    sealed = vault(settings, DataFolder(settings.data), make=settings.kafka is None)
+    return Links(sealed.keys, settings.public_url, ground.clock)
 
 
 def _closing(close: Callable[[], None]) -> Callable[[], Coroutine[Any, Any, None]]:

@@ -20,6 +20,7 @@ from runtime.web import ERROR_RESPONSES, ApiError, Authenticate, api_key_require
 EndpointId = Annotated[str, Path(examples=["ep_0123456789abcdef"])]
 _NO_NUL = r"^[^\x00]*$"
 TypePattern = Annotated[str, Field(pattern=r"^([a-z_]+\.)*(\*|[a-z_]+)$", examples=["lead.*", "lead.created"])]
+Step = Annotated[str, Field(pattern=r"^(refused|[0-9]+(\.[0-9]+)?%)$", examples=["100%", "refused"])]
 
 
 class NewEndpoint(BaseModel):
@@ -32,10 +33,17 @@ class NewEndpoint(BaseModel):
     name: str | None = Field(
         None, min_length=1, max_length=100, pattern=_NO_NUL, description="For people; without one, the host."
     )
+    format: Literal["standard", "flat", "slack"] = Field("standard", description="How the body is written.")
+    pii: Literal["full", "minimal"] = Field("full", description="minimal: without who anybody is; ids stay.")
     types: list[TypePattern] = Field(["*"], min_length=1, max_length=50, description="Lead event types, or patterns `lead.*`.")
     lead_types: list[str] = Field([], max_length=50, description="Only these lead types; empty: all.")
     to: list[Literal["sales", "success", "marketing", "product"]] = Field(
         [], max_length=4, description="Only leads for these teams; empty: all but those for the product itself."
+    )
+    temperature: list[Literal["cold", "warm", "hot"]] = Field([], max_length=3, description="Only leads that are it; empty: all.")
+    segments: list[str] = Field([], max_length=50, description="Only leads in any of these segments; empty: all.")
+    steps: list[Step] = Field(
+        [], max_length=50, description="Only lead events that tell of a signal with one of these steps; empty: all."
     )
     headers: dict[str, str] = Field(
         {}, max_length=HEADERS_MAX, description="Sent with each webhook, for a gateway; the answers tell their names only."
@@ -51,9 +59,13 @@ class EndpointOut(BaseModel):
     url: str
     headers: list[str] = Field(description="Names of the extra headers.")
     format: str
+    pii: str
     types: list[str]
     lead_types: list[str]
     to: list[str]
+    temperature: list[str]
+    segments: list[str]
+    steps: list[str]
     status: str = Field(description="enabled or disabled")
     disabled_reason: str | None
     created_at: str
@@ -111,9 +123,24 @@ def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
                 f"There is no project '{new.project}'. Make it: handraiser projects create {new.project}",
             )
         target = await _usable_target(new.url, policy, notifier)
-        filters = Filters(types=tuple(new.types), lead_types=tuple(new.lead_types), to=tuple(new.to))
+        filters = Filters(
+            types=tuple(new.types),
+            lead_types=tuple(new.lead_types),
+            to=tuple(new.to),
+            temperature=tuple(new.temperature),
+            segments=tuple(new.segments),
+            steps=tuple(new.steps),
+        )
         endpoint, secret = await asyncio.to_thread(
-            store.add_endpoint, new.project, new.name or target.host, target, filters, clock(), _usable_headers(new.headers)
+            store.add_endpoint,
+            new.project,
+            new.name or target.host,
+            target,
+            filters,
+            clock(),
+            format_=new.format,
+            pii=new.pii,
+            headers=_usable_headers(new.headers),
         )
         return EndpointCreated(**_shown(endpoint).model_dump(), secret=secret)
 
@@ -187,9 +214,13 @@ def _shown(endpoint: Endpoint) -> EndpointOut:
         url=endpoint.site,
         headers=list(endpoint.header_names),
         format=endpoint.format,
+        pii=endpoint.pii,
         types=list(endpoint.filters.types),
         lead_types=list(endpoint.filters.lead_types),
         to=list(endpoint.filters.to),
+        temperature=list(endpoint.filters.temperature),
+        segments=list(endpoint.filters.segments),
+        steps=list(endpoint.filters.steps),
         status=endpoint.status,
         disabled_reason=endpoint.disabled_reason,
         created_at=iso(endpoint.created_at),

@@ -16,7 +16,7 @@ from runtime.web import ERROR_RESPONSES, ApiError, Authenticate, api_key_require
 ANSWER_BYTES_MAX = 1024
 """Of an answer's body that are shown."""
 
-State: TypeAlias = Literal["pending", "sending", "waiting", "delivered", "held", "dead"]
+State: TypeAlias = Literal["pending", "sending", "waiting", "delivered", "held", "dead", "skipped"]
 
 
 class DeliveryLine(BaseModel):
@@ -32,7 +32,7 @@ class DeliveryLine(BaseModel):
     tries: int = Field(description="Tries spent.")
     created_at: str
     next_at: str | None = Field(description="When it is tried next; null: it is not waiting for that.")
-    settled_at: str | None = Field(description="When it became delivered or dead.")
+    settled_at: str | None = Field(description="When it became delivered, dead or skipped.")
     last_error: str | None
 
 

@@ -14,8 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from contracts.codec import UndecodableError, decode
 from contracts.messages import LEAD_EVENTS, LeadEvent
 from eventlog.port import Consumer, Log, LogError, OffsetOutOfRangeError, Record, TopicPartition, TopicState
+from notifier.core.formats import FORMATS, lead_body
+from notifier.core.links import Links
 from notifier.core.matching import Subscription, matching
-from notifier.core.payload import FORMATS
 from notifier.metrics import OPENED
 from notifier.store import Checkpoint, CheckpointMovedError, NewDelivery, NotifierStore
 from runtime.clock import Clock
@@ -32,7 +33,7 @@ class Intake:
     """Reads on from the stored checkpoints what its group leaves to it. One thread at a time, except `stop`."""
 
     def __init__(  # noqa: PLR0913 - here log and database meet
-        self, log: Log, consumer: Consumer, topic: TopicState, store: NotifierStore, clock: Clock, *, base_url: str | None = None
+        self, log: Log, consumer: Consumer, topic: TopicState, store: NotifierStore, clock: Clock, *, links: Links | None = None
     ) -> None:
         """`topic`: `lead-events` as the database knows it."""
         self._log = log
@@ -40,7 +41,7 @@ class Intake:
         self._topic = topic
         self._store = store
         self._clock = clock
-        self._base_url = base_url
+        self._links = links
         self._at: dict[TopicPartition, Checkpoint] = {}
         self._generation: int | None = None
         self._stopped: dict[TopicPartition, str] = {}
@@ -143,8 +144,13 @@ class Intake:
     def _open(self, at: TopicPartition, events: Sequence[LeadEvent], next_offset: int) -> int:
         def plan(subscriptions: Sequence[Subscription]) -> list[NewDelivery]:
             return [
-                NewDelivery(subscription.endpoint_id, event, FORMATS[subscription.format](event, self._base_url))
-                for subscription, event in matching(subscriptions, events)
+                NewDelivery(
+                    each.endpoint_id,
+                    event,
+                    lead_body(event, each.format, each.pii, self._links),
+                    latest_only=FORMATS[each.format].paced,
+                )
+                for each, event in matching(subscriptions, events)
             ]
 
         checkpoint = self._at[at]

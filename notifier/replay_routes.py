@@ -39,7 +39,7 @@ class ReplayAsked(BaseModel):
 
     since: Time = Field(alias="from")
     until: Time = Field(alias="to")
-    status: Literal["delivered", "dead", "held"] | None = None
+    status: Literal["delivered", "dead", "held", "skipped"] | None = None
     cursor: Annotated[str, Field(max_length=200, pattern=rf"^{cursors.NUMBER}\.\w+$")] | None = None
 
 
@@ -58,7 +58,9 @@ def create_router(store: NotifierStore, notifier: Notifier, authenticate: Authen
         responses={**ERROR_RESPONSES, 409: {"model": ErrorBody}},
     )
 
-    @router.post("/deliveries/{delivery_id}/replay", summary="Send a delivery again that was delivered, is dead or held")
+    @router.post(
+        "/deliveries/{delivery_id}/replay", summary="Send a delivery again that was delivered or skipped, is dead or held"
+    )
     async def replay_delivery(delivery_id: str) -> Replayed:
         delivery = await asyncio.to_thread(store.history.get, delivery_id)
         if delivery is None:

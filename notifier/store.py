@@ -18,6 +18,7 @@ from eventlog.port import TopicPartition
 from notifier.core.delivery import Status
 from notifier.core.matching import Filters, Subscription
 from notifier.core.urls import Target
+from notifier.store_claiming import skip_held
 from notifier.store_deliveries import Deliveries
 from notifier.store_history import History
 from notifier.store_opening import opened
@@ -46,6 +47,7 @@ class Endpoint:
     site: str
     header_names: tuple[str, ...]
     format: str
+    pii: str
     filters: Filters
     status: str
     disabled_reason: str | None
@@ -68,11 +70,12 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A lead event and the bytes of it that one endpoint is to get."""
+    """A lead event and the bytes of it that one endpoint is to get. `latest_only`: not if a newer revision of its lead is."""
 
     endpoint_id: str
     event: LeadEvent
     body: bytes
+    latest_only: bool = False
 
 
 Plan = Callable[[Sequence[Subscription]], Sequence[NewDelivery]]
@@ -97,8 +100,17 @@ class NotifierStore:
         with self._one_writer, self._engine.begin() as tx:
             yield tx
 
-    def add_endpoint(  # noqa: PLR0913, PLR0917 - what an endpoint is made of
-        self, project: str, name: str, target: Target, filters: Filters, now: int, headers: Mapping[str, str] = NO_HEADERS
+    def add_endpoint(  # noqa: PLR0913 - what an endpoint is made of
+        self,
+        project: str,
+        name: str,
+        target: Target,
+        filters: Filters,
+        now: int,
+        *,
+        format_: str = "standard",
+        pii: str = "full",
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> tuple[Endpoint, str]:
         """The new endpoint, enabled, and its secret, which is told this once."""
         sealed, secret = self.secrets.make(target.url, headers)
@@ -110,7 +122,8 @@ class NotifierStore:
             "site": target.site,
             **sealed,
             "header_names": msgspec.json.encode(sorted(headers)).decode() if headers else None,
-            "format": "standard",
+            "format": format_,
+            "pii": pii,
             "filters": msgspec.json.encode(filters).decode(),
             "status": ENABLED,
             "created_at": now,
@@ -163,6 +176,7 @@ class NotifierStore:
                 .where(endpoints.c.id == endpoint_id, endpoints.c.status != DELETED)
                 .values(status=ENABLED, disabled_reason=None, paused_until=0, failures=0, failing_since=None)
             )
+            skip_held(tx, endpoint_id, now)
             tx.execute(
                 deliveries.update()
                 .where(deliveries.c.endpoint_id == endpoint_id, deliveries.c.status == Status.HELD)
@@ -214,7 +228,7 @@ def _endpoint(row: sa.Row[tuple[object, ...]]) -> Endpoint:
 
 
 def _subscription(row: sa.Row[tuple[object, ...]]) -> Subscription:
-    return Subscription(row.id, row.project, row.format, _filters(row.filters), row.created_at)
+    return Subscription(row.id, row.project, row.format, _filters(row.filters), row.created_at, row.pii)
 
 
 def _filters(text: str) -> Filters:
@@ -222,7 +236,9 @@ def _filters(text: str) -> Filters:
 
 
 def _row(new: NewDelivery, now: int) -> dict[str, object]:
-    return opened(new.endpoint_id, new.event.id, new.event.data.get("lead_id"), new.event.type, new.body, now)
+    event = new.event
+    row = opened(new.endpoint_id, event.id, event.data.get("lead_id"), event.type, new.body, now)
+    return row | {"lead_event_at": event.timestamp, "revision": event.data.get("revision") if new.latest_only else None}
 
 
 def _known(tx: sa.Connection, planned: Sequence[NewDelivery]) -> set[tuple[str, str]]:

@@ -1,7 +1,6 @@
-"""Deliveries and attempts as rows: claimed by compare-and-swap with a lease and a fence, settled, and swept."""
+"""Deliveries and attempts as rows: claimed (`store_claiming`), settled, and swept."""
 
 import logging
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -12,39 +11,15 @@ import sqlalchemy as sa
 from notifier.core.answers import Answer, ErrorKind
 from notifier.core.delivery import Settled, Status
 from notifier.core.disabling import Reason
+from notifier.core.formats import FORMATS
+from notifier.store_claiming import Claim, Queue, due, queues, skip_due, slots, take
 from notifier.store_disabling import disable_or_not, hold
 from notifier.store_secrets import Opened
 from notifier.tables import attempts, deliveries, endpoints
 from notifier.vault import MasterKeyError
 from runtime.points import reach
 
-LEASE_MS = 30_000
-"""Longer than the longest attempt (about 21 s) and its settling: only a dead worker's lease ends."""
-IN_FLIGHT_PER_ENDPOINT = 4
-
 logger = logging.getLogger("notifier")
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A delivery that is ours to send until `lease_until`; its attempt is already recorded."""
-
-    delivery_id: str
-    endpoint_id: str
-    endpoint_name: str
-    site: str
-    lead_event_id: str
-    type: str
-    url: str
-    secrets: Sequence[str]
-    headers: dict[str, str]
-    body: bytes
-    tries: int
-    fence: int
-    since: int
-    """When it was made, or its tries began anew."""
-    lease_until: int
-    attempt_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +42,14 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a worker got, and when (epoch milliseconds, None: nothing waits) the next delivery is due."""
+    """What a worker got, and when (epoch milliseconds, None: nothing waits) the next delivery is due.
+
+    `skipped`: how many were found that a newer revision of their lead makes needless.
+    """
 
     claims: list[Claim]
     next_at: int | None
+    skipped: int = 0
 
 
 Open = Callable[[sa.Row[Any], int], Opened]
@@ -95,17 +74,29 @@ class Deliveries:
     def claim(self, now: int, in_flight: Mapping[str, int], limit: int) -> Claimed:
         """Up to `limit` due deliveries, each endpoint at most up to its slots; `in_flight` counts ours per endpoint."""
         with self._engine.connect() as tx:
-            queues = tx.execute(_QUEUES).all()
-            free = [row for row in queues if in_flight.get(row.id, 0) < IN_FLIGHT_PER_ENDPOINT]
-            candidates: list[str] = []
-            opened: dict[str, tuple[sa.Row[Any], Opened]] = {}
-            for row in sorted((row for row in free if row.due_at <= now), key=lambda row: row.due_at):
-                slots = min(IN_FLIGHT_PER_ENDPOINT - in_flight.get(row.id, 0), limit - len(candidates))
-                if slots > 0 and (clear := self._opened(row, now)) is not None:
-                    opened[row.id] = (row, clear)
-                    candidates += tx.scalars(_DUE, {"endpoint_id": row.id, "now": now, "slots": slots})
-        claims = self._take(candidates, opened, now) if candidates else []
-        return Claimed(claims, min((row.due_at for row in free if row.id not in self.unopened), default=None))
+            waiting = queues(tx)
+        free = [row for row in waiting if in_flight.get(row.id, 0) < slots(row)]
+        first = sorted((row for row in free if row.due_at <= now), key=lambda row: row.due_at)
+        skipped = self._skip([row.id for row in first if FORMATS[row.format].paced], now)
+        candidates: dict[str, Queue] = {}
+        with self._engine.connect() as tx:
+            for row in first:
+                most = min(slots(row) - in_flight.get(row.id, 0), limit - len(candidates))
+                if most > 0 and (opened := self._opened(row, now)) is not None:
+                    candidates |= dict.fromkeys(due(tx, row.id, now, most), (row, opened))
+        claims = self._take(candidates, now) if candidates else []
+        next_at = min((row.due_at for row in free if row.id not in self.unopened), default=None)
+        return Claimed(claims, next_at, skipped)
+
+    def _skip(self, paced: Sequence[str], now: int) -> int:
+        if not paced:
+            return 0
+        with self._writing() as tx:
+            return skip_due(tx, paced, now)
+
+    def _take(self, candidates: Mapping[str, Queue], now: int) -> list[Claim]:
+        with self._writing() as tx:
+            return take(tx, candidates, now)
 
     def _opened(self, row: sa.Row[Any], now: int) -> Opened | None:
         try:
@@ -117,17 +108,6 @@ class Deliveries:
             return None
         self.unopened.discard(row.id)
         return opened
-
-    def _take(self, candidates: Sequence[str], opened: Mapping[str, tuple[sa.Row[Any], Opened]], now: int) -> list[Claim]:
-        """The swap: whoever still finds a candidate due owns it. Its attempt row is committed before any byte leaves."""
-        lease_until = now + LEASE_MS
-        with self._writing() as tx:
-            rows = tx.execute(_TAKE, {"candidates": candidates, "now": now, "lease_until": lease_until}).all()
-            claims = [_claim(row, *opened[row.endpoint_id], lease_until) for row in rows]
-            if claims:
-                reach("notifier.claim.swapped")
-                tx.execute(attempts.insert(), [_attempt_row(claim, now) for claim in claims])
-        return claims
 
     def settle(self, ended: Sequence[Ended]) -> list[Moved | None]:
         """Close attempts and move their deliveries and endpoints on. None: its lease was lost, only the attempt is closed."""
@@ -150,74 +130,6 @@ class Deliveries:
         with self._writing() as tx:
             of_old = tx.execute(_SWEEP_ATTEMPTS, bounds).rowcount
             return max(of_old, tx.execute(_SWEEP, bounds).rowcount) == most
-
-
-_next = sa.select(sa.func.min(deliveries.c.due_at)).where(deliveries.c.endpoint_id == endpoints.c.id).scalar_subquery()
-_queues = (
-    sa.select(
-        endpoints.c.id,
-        endpoints.c.name,
-        endpoints.c.site,
-        endpoints.c.url,
-        endpoints.c.secrets,
-        endpoints.c.headers,
-        sa.case((_next < endpoints.c.paused_until, endpoints.c.paused_until), else_=_next).label("due_at"),
-    )
-    .where(endpoints.c.status == "enabled")
-    .subquery()
-)
-_QUEUES = sa.select(_queues).where(_queues.c.due_at.is_not(None))
-"""Each enabled endpoint with deliveries that are not settled, and when its first one may go."""
-_DUE = (
-    sa.select(deliveries.c.id)
-    .where(deliveries.c.endpoint_id == sa.bindparam("endpoint_id"), deliveries.c.due_at <= sa.bindparam("now"))
-    .order_by(deliveries.c.due_at)
-    .limit(sa.bindparam("slots"))
-)
-
-
-# other workers' rows are passed over, not waited for (SQLite, with its one writer, ignores the lock clause)
-_due = (
-    sa.select(deliveries.c.id)
-    .where(deliveries.c.id.in_(sa.bindparam("candidates", expanding=True)), deliveries.c.due_at <= sa.bindparam("now"))
-    .with_for_update(skip_locked=True)
-)
-_TAKE = (
-    deliveries.update()
-    .where(deliveries.c.id.in_(_due), deliveries.c.due_at <= sa.bindparam("now"))
-    .values(status=Status.SENDING, due_at=sa.bindparam("lease_until"), fence=deliveries.c.fence + 1)
-    .returning(*deliveries.c)
-)
-
-
-def _claim(row: sa.Row[Any], queue: sa.Row[Any], opened: Opened, lease_until: int) -> Claim:
-    return Claim(
-        delivery_id=row.id,
-        endpoint_id=queue.id,
-        endpoint_name=queue.name,
-        site=queue.site,
-        lead_event_id=row.lead_event_id,
-        type=row.type,
-        url=opened.url,
-        secrets=opened.secrets,
-        headers=opened.headers,
-        body=row.body,
-        tries=row.tries,
-        fence=row.fence,
-        since=row.created_at if row.tries_since is None else row.tries_since,
-        lease_until=lease_until,
-        attempt_id=f"at_{secrets.token_hex(10)}",
-    )
-
-
-def _attempt_row(claim: Claim, now: int) -> dict[str, object]:
-    return {
-        "id": claim.attempt_id,
-        "delivery_id": claim.delivery_id,
-        "number": claim.fence,
-        "started_at": now,
-        "outcome": "unknown",
-    }
 
 
 _CLOSE_ATTEMPT = attempts.update().where(attempts.c.id == sa.bindparam("attempt_id"))

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from notifier.core.delivery import Status
 from notifier.core.disabling import DISABLED_TYPE, Reason, has_failed_for_long, hears
+from notifier.core.formats import FORMATS
 from notifier.core.matching import Filters
 from notifier.core.payload import endpoint_disabled
 from notifier.store_opening import opened
@@ -55,12 +56,12 @@ def _another_failed(tx: sa.Connection, endpoint: sa.Row[Any], delivery_id: str) 
 
 def _tell(tx: sa.Connection, endpoint: sa.Row[Any], reason: Reason, now: int) -> None:
     message_id = f"ed_{secrets.token_hex(10)}"
-    body = endpoint_disabled(message_id, endpoint.project, endpoint.id, endpoint.name, reason, endpoint.failing_since, now)
+    told = endpoint_disabled(message_id, endpoint.project, endpoint.id, endpoint.name, reason, endpoint.failing_since, now)
     others = sa.select(_e.id, _e.format, _e.filters).where(_e.project == endpoint.project, _e.status == "enabled")
     rows = [
-        opened(row.id, message_id, None, DISABLED_TYPE, body, now)
+        opened(row.id, message_id, None, DISABLED_TYPE, FORMATS[row.format].body(told), now)
         for row in tx.execute(others)
-        if hears(msgspec.json.decode(row.filters, type=Filters).types, row.format)
+        if hears(msgspec.json.decode(row.filters, type=Filters).types)
     ]
     if rows:
         tx.execute(deliveries.insert(), rows)

@@ -11,7 +11,7 @@ from notifier.tables import deliveries, endpoints
 
 REPLAY_MAX = 500
 """In one transaction."""
-OVER = (Status.DELIVERED, Status.DEAD, Status.HELD)
+OVER = (Status.DELIVERED, Status.DEAD, Status.HELD, Status.SKIPPED)
 """What can be replayed. All else waits already, and is left as it is."""
 
 

@@ -22,8 +22,10 @@ class Vault:
                 "There is no master key, and endpoints' secrets are encrypted with it. Set HANDRAISER_MASTER_KEY; make one with: "
                 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
             )
+        self.keys = tuple(key.strip() for key in master_keys.split(","))
+        """The newest first."""
         try:
-            keys = [Fernet(key.strip()) for key in master_keys.split(",")]
+            keys = [Fernet(key) for key in self.keys]
         except ValueError:
             raise MasterKeyError(
                 "HANDRAISER_MASTER_KEY is not a key: it must be the url-safe base64 of 32 bytes (44 characters), or several of "

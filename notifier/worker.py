@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from notifier.core.answers import Answer, ErrorKind, remedy
 from notifier.core.delivery import settle
+from notifier.core.formats import FORMATS
 from notifier.core.headers import hide
 from notifier.core.payload import endpoint_test
 from notifier.core.signing import signed_headers
@@ -23,7 +24,8 @@ from notifier.intake import Intake
 from notifier.metrics import ATTEMPT_SECONDS, ATTEMPTS, DELIVERIES, DISABLED, FIRST_TRY_SECONDS, IN_FLIGHT
 from notifier.sender import Sender
 from notifier.store import NotifierStore
-from notifier.store_deliveries import Claim, Ended, Moved
+from notifier.store_claiming import Claim
+from notifier.store_deliveries import Ended, Moved
 from runtime.clock import Clock
 from runtime.points import reach
 
@@ -32,7 +34,7 @@ IDLE_S_MAX = 5.0
 """Another process may enable an endpoint, or leave a lease behind: look at least this often."""
 RETRY_S = 1.0
 KEPT_MS = 30 * 24 * 3600 * 1000
-"""How long what was delivered, and what is dead, can be looked at and replayed."""
+"""How long what was delivered or skipped, and what is dead, can be looked at and replayed."""
 SWEEP_MAX = 1_000
 SWEEP_MS = 3600 * 1000
 SWEEP_AGAIN_MS = 1_000
@@ -55,7 +57,8 @@ class Outcome:
 
 
 OnSettled: TypeAlias = Callable[[dict[str, Any], str, Outcome], None]
-"""Called after each settled attempt with the payload, the endpoint's name and the outcome."""
+"""Called after each settled attempt with the payload (its type alone, if its format is not `standard`), the endpoint's name
+and the outcome."""
 
 
 class Notifier:
@@ -131,7 +134,7 @@ class Notifier:
         if opened is None or endpoint is None:
             return None
         webhook_id = f"test_{secrets.token_hex(10)}"
-        body = endpoint_test(webhook_id, endpoint.project, endpoint_id, now)
+        body = FORMATS[endpoint.format].body(endpoint_test(webhook_id, endpoint.project, endpoint_id, now))
         headers = opened.headers | signed_headers(opened.secrets, webhook_id, now // 1000, body)
         answer = await self.sender.send(endpoint_id, opened.url, headers, body)
         return _outcome("delivered" if answer.delivered else "failed", answer)
@@ -169,6 +172,9 @@ class Notifier:
         if room == 0:
             return None
         claimed = await asyncio.to_thread(self._store.deliveries.claim, self._clock(), dict(self._in_flight), room)
+        if claimed.skipped:
+            DELIVERIES.labels("skipped").inc(claimed.skipped)
+            logger.info("deliveries skipped for newer revisions", extra={"deliveries": claimed.skipped})
         for claim in claimed.claims:
             self._in_flight[claim.endpoint_id] += 1
             task = asyncio.create_task(self._deliver(claim))
@@ -259,7 +265,8 @@ class Notifier:
             DISABLED.labels(moved.disabled).inc()
             logger.warning("endpoint disabled", extra={"endpoint_id": claim.endpoint_id, "reason": moved.disabled})
         if moved is not None and self._on_settled is not None:
-            self._on_settled(msgspec.json.decode(claim.body), claim.endpoint_name, outcome)
+            payload = msgspec.json.decode(claim.body) if claim.format == "standard" else {"type": claim.type}
+            self._on_settled(payload, claim.endpoint_name, outcome)
 
 
 def _outcome(state: str, answer: Answer) -> Outcome:

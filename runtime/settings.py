@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 DATA_DEFAULT = Path("handraiser-data")
 
@@ -23,6 +24,8 @@ class Settings:
     """Put before each topic's name on Kafka, where others have topics too."""
     database_url: str | None = None
     master_key: str | None = None
+    public_url: str | None = None
+    """Where people reach the API: where links in leads' messages lead."""
     kill_at: str | None = None
     """Where the process dies, for tests of crashes: see `runtime.points`."""
 
@@ -57,6 +60,16 @@ def read_settings(environ: Mapping[str, str], data: Path | None = None) -> Setti
         kafka=kafka,
         topic_prefix=environ.get("HANDRAISER_TOPIC_PREFIX", "handraiser."),
         database_url=database_url,
+        public_url=_public_url(environ.get("HANDRAISER_PUBLIC_URL") or None),
         master_key=environ.get("HANDRAISER_MASTER_KEY") or None,
         kill_at=kill_at,
     )
+
+
+def _public_url(url: str | None) -> str | None:
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment or "@" in parts.netloc:
+        raise SettingsError("HANDRAISER_PUBLIC_URL is an address as people open it in a browser: https://leads.example.com")
+    return url.rstrip("/")

@@ -67,12 +67,14 @@ class Desk:
         return self._telling.lead_events
 
     def _pass(self, t: int) -> None:
-        """What time alone does to leads until t: the unattended expire, and where quiet ends what it silenced is told."""
+        """What time alone does to leads until t; where quiet ends, what it silenced is told."""
         while (turn := next_turn(self._ledger)).t <= t:
             moment = self._at(turn.t)
-            for lead in turn.leads:
+            for lead in turn.expired:
                 self._telling.close(lead, "expired", moment)
-            for signal, change in () if turn.leads else woken(self._program, self._ledger, moment):
+            for lead in () if turn.expired else turn.overdue:
+                self._telling.overdue(lead, moment)
+            for signal, change in () if turn.expired or turn.overdue else woken(self._program, self._ledger, moment):
                 self._route(change, lead_type_of(change.judged.rule, moment.standing.stage))
                 told = change.signal
                 signal.lead_id, signal.silent, signal.told_at = told.lead_id, told.silent, told.told_at

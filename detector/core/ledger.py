@@ -96,6 +96,10 @@ class OpenLead(msgspec.Struct, array_like=True, kw_only=True):
     """How hot the score alone made it when it was last told."""
     floor: Temperature | None = None
     """How hot its signals make it at least."""
+    overdue: bool = False
+    """Nobody has answered it in time, and that was told."""
+    overdue_at: int = NEVER
+    """When that is to be told, if nobody answers before."""
 
     def is_snoozed(self, time: int) -> bool:
         """Whether its owner wants to hear nothing of it at partition time `time`."""
@@ -151,7 +155,7 @@ class Ledger(msgspec.Struct, array_like=True):
         self.due = min((state.due for state in self.rules.values()), default=NEVER)
         self.due = min(self.due, self.hotter_at)
         for lead in self.open_leads.values():
-            self.due = min(self.due, lead.expires_at)
+            self.due = min(self.due, lead.expires_at, lead.overdue_at)
         if self.quiet and any(state.last is not None and state.last.silent == QUIET for state in self.rules.values()):
             self.due = min(self.due, *self.quiet.values())
 

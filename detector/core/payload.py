@@ -58,6 +58,7 @@ def _lead(lead: OpenLead, to: str, changes: list[dict[str, Any]]) -> dict[str, A
         "temperature": lead.temperature,
         "answer_by": words.time(lead.answer_by),
         "snoozed_until": words.time(lead.snoozed_until) if lead.snoozed_until is not None else None,
+        "overdue": lead.overdue,
         "takes_over": lead.takes_over,
         "disputed": lead.disputed,
         "changes": changes,

@@ -19,7 +19,7 @@ from detector.core.payload import difference, payload
 from detector.core.rulebook.model import Temperature
 from detector.core.rulebook.program import Program
 from detector.core.silence import why_left_alone
-from detector.core.waits import calm, progress
+from detector.core.waits import answer_due, calm, progress
 
 
 class Telling:
@@ -46,7 +46,11 @@ class Telling:
         else:
             lead.revision += 1
         self._newest[lead.lead_id] = index, moment.t
-        lead.notified = lead.notified or notify
+        if notify and not lead.notified:
+            lead.notified = True
+            lead.answer_by = self._place.time + self._program.lead_type(lead.lead_type).answer_in_ms
+        lead.overdue = lead.overdue and lead.status == "open"
+        lead.overdue_at = answer_due(self._program, lead)
         account, moment = self._account, self._now or moment
         found = heat.scored(self._program, heat.about(lead, moment))
         heat.take_temperature(self._program, lead, found)
@@ -99,6 +103,11 @@ class Telling:
             calm(self._program, self._ledger, lead, min(moment.t, self._place.time))
         notify = lead.notified if notify is None else notify
         self.send(lead, f"lead.{status}", [difference("status", None, before, status), *changes], moment, notify=notify)
+
+    def overdue(self, lead: OpenLead, moment: Moment) -> None:
+        """Nobody has answered it in time."""
+        lead.overdue = True
+        self.send(lead, "lead.overdue", [difference("overdue", None, False, True)], moment, notify=True)
 
     def hush(self, closed: OpenLead) -> None:
         """A lead that was opened only now, by late events, and that a purchase of then closes at once is told to nobody."""

@@ -1,4 +1,4 @@
-"""What time alone does to leads: the unattended expire, and after an outcome it is quiet for a while."""
+"""What time alone does to leads: the unanswered are overdue, the unattended expire; after an outcome it is quiet for a while."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -16,18 +16,25 @@ from detector.core.verdict import holds, lasting
 
 
 class Turn(NamedTuple):
-    """What happens next. `leads`: those that expire at `t`; none: some quiet ends there."""
+    """What happens next, at `t`: these leads expire; if none does, these are overdue; if none is, some quiet ends."""
 
     t: int
-    leads: tuple[OpenLead, ...]
+    expired: tuple[OpenLead, ...]
+    overdue: tuple[OpenLead, ...]
 
 
 def next_turn(ledger: Ledger) -> Turn:
     """At `NEVER`, if nothing does."""
-    expires = min((lead.expires_at for lead in ledger.open_leads.values()), default=NEVER)
-    ends = min(ledger.quiet.values(), default=NEVER)
-    leads = [each for each in ledger.open_leads.values() if each.expires_at == expires <= ends]
-    return Turn(min(expires, ends), tuple(leads))
+    leads = ledger.open_leads.values()
+    turns = [min(lead.expires_at, lead.overdue_at) for lead in leads]
+    t = min([*turns, *ledger.quiet.values()], default=NEVER)
+    return Turn(t, tuple(each for each in leads if each.expires_at == t), tuple(each for each in leads if each.overdue_at == t))
+
+
+def answer_due(program: Program, lead: OpenLead) -> int:
+    """Whoever was told of it answers by then, or when they want to hear of it again. A program is not waited for."""
+    is_asked = lead.status == "open" and lead.notified and not (lead.overdue or program.is_for_product(lead.lead_type))
+    return max(lead.answer_by, lead.snoozed_until or 0) if is_asked else NEVER
 
 
 def progress(program: Program, lead: OpenLead, t: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from detector.core.rulebook.writing import quoted
 from detector.scenarios import times
+from detector.scenarios.language import OVERDUE
 from detector.scenarios.model import Line, Scenario
 
 _TIMES: Final = ("at", "qualified_at")
@@ -18,11 +19,11 @@ _HEADINGS: Final = {
 
 def difference(scenario: Scenario, got: Mapping[str, Sequence[Mapping[str, Any]]]) -> str | None:
     """`got`: `hears`, `leads` and `signals`. A line that is expected says what must be right; no line may lack or be too much."""
-    parts = [
-        _part(_HEADINGS[key], wanted, got[key])
-        for key, wanted in scenario.expect.items()
-        if len(wanted) != len(got[key]) or any(_wrong(*pair) for pair in zip(wanted, got[key], strict=True))
-    ]
+    parts = []
+    for key, wanted in scenario.expect.items():
+        have = got[key] if any(OVERDUE in each.values for each in wanted) else [each for each in got[key] if OVERDUE not in each]
+        if len(wanted) != len(have) or any(_wrong(*pair) for pair in zip(wanted, have, strict=True)):
+            parts.append(_part(_HEADINGS[key], wanted, have))
     return "\n".join([f"{scenario.file}:{scenario.number}: {scenario.title}", *parts]) if parts else None
 
 

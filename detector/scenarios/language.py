@@ -32,12 +32,14 @@ NEEDS: Final[Keys] = {
     "override": ("at", "allowed"),
 }
 _STATUSES: Final = ("accepted", "opportunity", "won", "lost", "rejected", "recycled", "expired", "superseded", "retracted")
+OVERDUE: Final = "overdue"
+"""Nearly every lead of a scenario is, for nobody answers it: that is told only to who asks."""
 _HEARD: Final = (
     *("at", "qualified_at", "says", "temperature", "person", "step", "adds", "loses", "owner", "disputed", "reason"),
     *("score", "fit", "behaviour", "segments", "signals", "account"),
 )
 HEARS: Final[Keys] = {
-    **dict.fromkeys(("created", "updated", "snoozed", *_STATUSES), _HEARD),
+    **dict.fromkeys(("created", "updated", "snoozed", OVERDUE, *_STATUSES), _HEARD),
     "refused": ("at",),
 }
 LEAD: Final = (

@@ -1,7 +1,7 @@
 """Leads: lead events as they were decided, and one row per lead, which is the newest of its lead events."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from contracts.messages import LeadEvent
 from detector import tables
+from detector.core.outcomes import Step
 from detector.store.bulk import for_each_dialect, insert, listed
 from eventlog.port import TopicPartition
 
@@ -76,6 +77,7 @@ _NEWEST = [name for name in _LEAD if name not in ("lead_id", "project", "account
 _EVENT = list(LeadEventRow.__dataclass_fields__)
 _encoder = msgspec.json.Encoder()
 _event_decoder = msgspec.json.Decoder(LeadEvent)
+_step_decoder = msgspec.json.Decoder(Step)
 
 
 class Leads:
@@ -118,6 +120,18 @@ class Leads:
         with self._engine.connect() as tx:
             bodies = tx.execute(sa.select(e.body).where(e.lead_id == lead_id).order_by(e.revision)).scalars().all()
         return [_event_decoder.decode(body) for body in bodies]
+
+    def lives(self, project: str, since: int | None, until: int | None) -> Iterator[Step]:
+        """Every step of each lead of a project that was opened from `since` on and before `until`, lead by lead, in order."""
+        of, e = tables.leads.c, tables.lead_events.c
+        query = sa.select(e.body).join(tables.leads, of.lead_id == e.lead_id).where(of.project == project)
+        if since is not None:
+            query = query.where(of.opened_at >= since)
+        if until is not None:
+            query = query.where(of.opened_at < until)
+        with self._engine.connect() as tx:
+            rows = tx.execution_options(yield_per=1_000).execute(query.order_by(e.lead_id, e.revision)).scalars()
+            yield from map(_step_decoder.decode, rows)
 
 
 def write_leads(tx: sa.Connection, events: Sequence[LeadEvent]) -> None:

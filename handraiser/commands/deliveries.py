@@ -21,6 +21,7 @@ class Status(StrEnum):
     DELIVERED = "delivered"
     HELD = "held"
     DEAD = "dead"
+    SKIPPED = "skipped"
 
 
 class Over(StrEnum):
@@ -29,6 +30,7 @@ class Over(StrEnum):
     DELIVERED = "delivered"
     DEAD = "dead"
     HELD = "held"
+    SKIPPED = "skipped"
 
 
 Endpoint: TypeAlias = Annotated[
@@ -98,7 +100,7 @@ def replay(  # noqa: PLR0913, PLR0917 - one option each
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Send again what was delivered, is dead or held: the same id and bytes, with fresh tries. What waits already is left."""
+    """Send again what was delivered or skipped, is dead or held: the same id and bytes, fresh tries. What waits is left."""
     by_endpoint = None not in {endpoint, since, until}
     if by_endpoint == bool(deliveries) or (not by_endpoint and {endpoint, since, until, status} != {None}):
         raise typer.BadParameter("name deliveries, or an endpoint with --from and --to.")

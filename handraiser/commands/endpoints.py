@@ -1,6 +1,7 @@
 """`handraiser endpoints add|list|test|enable|rotate|remove|reseal`."""
 
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -13,11 +14,31 @@ HOUR_S = 3_600
 EndpointId = Annotated[str, typer.Argument(metavar="ENDPOINT", help="ep_…")]
 
 
+class Temperature(StrEnum):
+    COLD = "cold"
+    WARM = "warm"
+    HOT = "hot"
+
+
 @app.command()
-def add(  # noqa: PLR0913, PLR0917 - one for each property of an endpoint
+def add(  # noqa: PLR0913, PLR0917 - the options of a command
     url: Annotated[str, typer.Argument(help="https://… (http and this machine too, outside production)")],
     project: Project = None,
     name: Annotated[str | None, typer.Option(help="What to call it in messages; else its host.", show_default=False)] = None,
+    format_: Annotated[
+        Literal["standard", "flat", "slack"],
+        typer.Option("--format", help="flat: for no-code hooks; slack: an incoming webhook."),
+    ] = "standard",
+    pii: Annotated[Literal["full", "minimal"], typer.Option(help="minimal: without who anybody is; ids stay.")] = "full",
+    temperature: Annotated[
+        list[Temperature] | None,
+        typer.Option(help="Only leads that are it. May be repeated.", show_default=False),
+    ] = None,
+    segment: Annotated[list[str] | None, typer.Option(help="Only leads in it, or in any of several.", show_default=False)] = None,
+    step: Annotated[
+        list[str] | None,
+        typer.Option(help="Only what tells of a signal with it: 100%, refused. May be repeated.", show_default=False),
+    ] = None,
     header: Annotated[
         list[str] | None, typer.Option(metavar="NAME:VALUE", help="An extra header, for a gateway; may be repeated.")
     ] = None,
@@ -27,7 +48,16 @@ def add(  # noqa: PLR0913, PLR0917 - one for each property of an endpoint
     """Send the project's leads to URL from now on. The signing secret is shown this once."""
     headers = _headers(header or [])
     with server(data) as client:
-        body: dict[str, Any] = {"project": client.only_project(project), "url": url, "headers": headers}
+        body: dict[str, Any] = {
+            "project": client.only_project(project),
+            "url": url,
+            "format": format_,
+            "pii": pii,
+            "temperature": temperature or [],
+            "segments": segment or [],
+            "steps": step or [],
+            "headers": headers,
+        }
         if name:
             body["name"] = name
         endpoint = client.post("/v1/endpoints", body)

@@ -1,5 +1,7 @@
-"""`handraiser leads list|show|outcome|snooze|owner`."""
+"""`handraiser leads list|show|report|outcome|snooze|owner`."""
 
+import csv
+import sys
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, TypeAlias
@@ -58,6 +60,65 @@ def _row(lead: dict[str, Any]) -> list[str]:
     named = account.get("name") or account.get("external_id") if isinstance(account, dict) else account
     status = " ".join(str(lead[key]) for key in ("status", "temperature") if lead.get(key))
     return [lead["lead_id"], lead["lead_type"], status, str(named), str(lead.get("summary", "")), str(lead.get("updated_at", ""))]
+
+
+class By(StrEnum):
+    """What a report groups by."""
+
+    TYPE = "type"
+    RULE = "rule"
+    OWNER = "owner"
+    WEEK = "week"
+
+
+_COUNTS = ("leads", "accepted", "opportunity", "won", "lost", "rejected", "expired", "unfinished")
+
+
+@app.command()
+def report(  # noqa: PLR0913, PLR0917 - what can be asked
+    project: Project = None,
+    by: Annotated[
+        By, typer.Option(help="What to group by: a rule is the one that opened the lead, a week that in which it was.")
+    ] = By.TYPE,
+    since: Annotated[str | None, typer.Option("--from", help="Leads opened since: 2026-05-01.", show_default=False)] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Leads opened before.", show_default=False)] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values, for a spreadsheet.")] = False,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """What became of the leads: how many were taken and won, how soon, and for how much."""
+    with server(data) as client:
+        asked = {"project": client.only_project(project), "by": by.value, "from": since, "to": until}
+        found = client.get("/v1/leads/report", **asked)
+    rows = [*found["data"], found["total"]]
+    if json:
+        print_json(found)
+    elif as_csv:
+        names = list(found["total"])
+        writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    elif not found["data"]:
+        say("No lead was told to anybody in that time.")
+    else:
+        head = [by.value.upper(), *(name.upper() for name in _COUNTS), "PRECISION", "REVENUE", "ANSWERED", "WON IN"]
+        print_table(head, [_report_row(row) for row in rows])
+
+
+def _report_row(row: dict[str, Any]) -> list[str]:
+    precision = "" if row["precision"] is None else f"{row['precision']:.0%}"
+    revenue = f"{row['revenue']:,.0f}" if row["revenue"] else ""
+    return [row["name"], *(str(row[name]) for name in _COUNTS), precision, revenue, _time(row["answered_s"]), _time(row["won_s"])]
+
+
+def _time(seconds: float | None) -> str:
+    """As people say it."""
+    if seconds is None:
+        return ""
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """A delivery's state and one attempt's answer come in; its next state and its endpoint's go out.
 
-`pending → sending → delivered | waiting | held | dead`. Source of the schedule: Standard Webhooks, stretched to 75 hours.
+`pending → sending → delivered | waiting | held | dead`, and from pending, waiting or held `skipped`. Source of the schedule:
+Standard Webhooks, stretched to 75 hours.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,10 @@ DEAD_NEVER_BEFORE_MS = 75 * 3600 * 1000
 
 
 class Status(StrEnum):
-    """A delivery's state. `held`: its endpoint is disabled; it goes on when that is enabled again."""
+    """A delivery's state. `held`: its endpoint is disabled; it goes on when that is enabled again.
+
+    `skipped`: its format tells the latest revision of a lead only, and a newer one waits, or has gone, to the same endpoint.
+    """
 
     PENDING = "pending"
     SENDING = "sending"
@@ -29,6 +33,7 @@ class Status(StrEnum):
     WAITING = "waiting"
     HELD = "held"
     DEAD = "dead"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)

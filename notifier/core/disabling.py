@@ -23,6 +23,6 @@ def has_failed_for_long(failing_since: int, failures: int, now: int) -> bool:
     return now - failing_since >= AFTER_MS and failures >= FAILURES_MIN
 
 
-def hears(types: Sequence[str], format_: str) -> bool:
+def hears(types: Sequence[str]) -> bool:
     """Whether an endpoint hears of others that are disabled. It is about no lead: filters by lead do not matter."""
-    return format_ == "standard" and any(type_matches(pattern, DISABLED_TYPE) for pattern in types)
+    return any(type_matches(pattern, DISABLED_TYPE) for pattern in types)

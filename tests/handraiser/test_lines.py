@@ -79,6 +79,10 @@ def test_a_win_that_its_receiver_did_not_take_says_so() -> None:
     assert lines == [f"{told}  → crm 500, 3 ms (waiting; Look into its log.)", told]
 
 
+def test_a_webhook_of_another_format_is_told_by_its_type() -> None:
+    assert lead_line({"type": "lead.won"}, AT, "#sales 200, 41 ms", {}) == "14:03:11  lead.won  → #sales 200, 41 ms"
+
+
 def test_the_block_has_the_whole_write_key_and_no_line_is_wrapped() -> None:
     lines = banner_lines(
         Banner(

@@ -1,5 +1,6 @@
 """What sales tells from the command line: `leads outcome`, `snooze` and `owner` against a real `up`."""
 
+import csv
 import json
 from datetime import UTC, datetime
 
@@ -37,6 +38,19 @@ def test_a_lead_is_owned_snoozed_accepted_and_won(trial: Running, lead: str) -> 
     again = trial.handraiser("leads", "outcome", lead, "lost", "--json")
     assert again.returncode == 1
     assert json.loads(again.stdout)["error"]["code"] == "lead_finished"
+
+
+def test_what_became_of_leads_is_counted_as_table_and_for_spreadsheets(trial: Running, lead: str) -> None:
+    asked = ("leads", "report", "--project", "acme-mail")
+    assert trial.json("leads", "show", lead)["status"] == "won"
+    (ours,) = [row for row in trial.json(*asked, "--by", "owner")["data"] if row["name"] == "jo@us.io"]
+    assert (ours["won"], ours["revenue"], ours["accepted"], ours["precision"]) == (1, 1200, 1, 1)
+    table = trial.handraiser(*asked, "--by", "rule").stdout
+    assert ("REVENUE" in table, "1,200" in table, "limit" in table) == (True, True, True)
+    rows = {row["name"]: row for row in csv.DictReader(trial.handraiser(*asked, "--csv").stdout.splitlines())}
+    assert rows["all"]["revenue"] == rows["pql"]["revenue"] == "1200.0"
+    assert trial.handraiser(*asked, "--to", "2020-01-01").stdout == "No lead was told to anybody in that time.\n"
+    assert trial.handraiser(*asked, "--from", "yesterday").returncode == 1
 
 
 def test_what_cannot_be_told_is_an_error_that_says_why(trial: Running) -> None:

@@ -77,15 +77,18 @@ def test_deliveries_from_before_know_their_lead(settings: Settings) -> None:
     }
     endpoint |= {"filters": "{}", "status": "enabled", "created_at": 0, "paused_until": 0, "failures": 0}
     row = {"endpoint_id": "ep_1", "type": "lead.created", "status": "delivered", "tries": 1, "fence": 1, "created_at": 0}
-    bodies = [b'{"data":{"lead_id":"ld_1","summary":"\xc3\xa9\\u0000"}}', b'{"data":{}}']
+    bodies = [b'{"data":{"lead_id":"ld_1","summary":"\xc3\xa9\\u0000"}}', b'{"data":{}}', b'{"lead_id":"ld_2"}', b'{"blocks":[]}']
     script = ScriptDirectory(str(Path(migrations.__file__).parent)).get_revision("0016").module
     with engine.begin() as tx:
         tx.execute(notifier.tables.endpoints.insert().values(endpoint))
-        rows = [row | {"id": f"dl_{n}", "lead_event_id": f"le_{n}", "body": body} for n, body in enumerate(bodies)]
+        rows = [
+            row | {"id": f"dl_{n}", "lead_event_id": f"le_{n}", "body": body, "lead_id": "ld_3" if n == 3 else None}
+            for n, body in enumerate(bodies)
+        ]
         tx.execute(notifier.tables.deliveries.insert(), rows)
         script.know_their_lead(tx)
     with engine.connect() as tx:
-        assert list(tx.scalars(sa.text("SELECT lead_id FROM deliveries ORDER BY id"))) == ["ld_1", None]
+        assert list(tx.scalars(sa.text("SELECT lead_id FROM deliveries ORDER BY id"))) == ["ld_1", None, "ld_2", "ld_3"]
     engine.dispose()
 
 

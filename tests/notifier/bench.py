@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from contracts.messages import LeadEvent
 from notifier.core.addresses import policy_for
+from notifier.core.links import Links
 from notifier.core.matching import Filters
 from notifier.core.urls import parse_url
 from notifier.intake import Intake
@@ -36,6 +37,7 @@ class Bench:
     told: list[tuple[dict[str, Any], str, Outcome]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.links = Links(("key",), "https://leads.example.com", self.clock)
         self.notifier = self.another()
 
     def another(self) -> Notifier:
@@ -45,13 +47,15 @@ class Bench:
             self.sender,
             self.clock,
             lambda *told: self.told.append(told),
-            intake=Intake(MemoryLog(), self.log, KNOWN, self.store, self.clock, base_url="https://handraiser.example"),
+            intake=Intake(MemoryLog(), self.log, KNOWN, self.store, self.clock, links=self.links),
             jitter=lambda: 0.0,
         )
 
-    def endpoint(self, path: str = "/hook", name: str = "crm", receiver: Receiver | None = None) -> tuple[Endpoint, str]:
+    def endpoint(
+        self, path: str = "/hook", name: str = "crm", receiver: Receiver | None = None, format_: str = "standard"
+    ) -> tuple[Endpoint, str]:
         target = parse_url((receiver or self.receiver).url(path), DEVELOPMENT)
-        return self.store.add_endpoint("acme-mail", name, target, Filters(), self.clock())
+        return self.store.add_endpoint("acme-mail", name, target, Filters(), self.clock(), format_=format_)
 
     async def deliver(self, *events: LeadEvent) -> int:
         self.log.append(*events)
@@ -60,6 +64,10 @@ class Bench:
     def delivery(self) -> Any:
         with self.engine.connect() as tx:
             return tx.execute(sa.select(deliveries)).one()
+
+    def delivery_of(self, number: int) -> Any:
+        with self.engine.connect() as tx:
+            return tx.execute(sa.select(deliveries).where(deliveries.c.lead_event_id == f"le_{number:020x}")).one()
 
     def attempts(self) -> list[Any]:
         with self.engine.connect() as tx:

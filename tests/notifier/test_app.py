@@ -77,9 +77,8 @@ async def test_an_endpoint_of_a_project_that_is_not_there_says_how_to_make_it(cl
 
 
 async def test_an_endpoint_tells_its_secret_once_and_its_path_never(client: httpx.AsyncClient) -> None:
-    made = await client.post(
-        "/v1/endpoints", json=NEW | {"types": ["lead.*"], "lead_types": ["pql"], "to": ["product"], "name": "CRM"}
-    )
+    only = {"lead_types": ["pql"], "to": ["product"], "temperature": ["hot"], "segments": ["smb"], "steps": ["100%", "refused"]}
+    made = await client.post("/v1/endpoints", json=NEW | {"types": ["lead.*"], "name": "CRM", **only})
     assert made.status_code == 201
     assert made.json()["secret"].startswith("whsec_")
     endpoint_id = made.json()["id"]
@@ -87,14 +86,8 @@ async def test_an_endpoint_tells_its_secret_once_and_its_path_never(client: http
     assert listed.json() == {"data": [one.json()], "next": None}
     shown = one.json()
     assert shown | {"secret": made.json()["secret"]} == made.json()
-    assert (shown["url"], shown["name"], shown["types"], shown["lead_types"], shown["to"], shown["status"]) == (
-        "https://8.8.8.8",
-        "CRM",
-        ["lead.*"],
-        ["pql"],
-        ["product"],
-        "enabled",
-    )
+    assert (shown["url"], shown["name"], shown["types"], shown["status"]) == ("https://8.8.8.8", "CRM", ["lead.*"], "enabled")
+    assert {key: shown[key] for key in only} == only
     assert "secret" not in listed.text
     assert (await client.delete(f"/v1/endpoints/{endpoint_id}")).status_code == 204
     assert (await client.get(f"/v1/endpoints/{endpoint_id}")).status_code == 404
@@ -110,6 +103,18 @@ async def test_an_endpoint_tells_the_names_of_its_extra_headers_and_never_their_
     assert (too_many.status_code, too_many.json()["code"]) == (422, "invalid_request")
     for answer in (made, refused, too_many, await client.get("/v1/endpoints")):
         assert "tok-0123456789" not in answer.text
+
+
+async def test_an_endpoint_has_the_format_that_was_asked_for(client: httpx.AsyncClient) -> None:
+    made = [await client.post("/v1/endpoints", json=NEW | asked) for asked in ({}, {"format": "flat"}, {"format": "slack"})]
+    assert [answer.json()["format"] for answer in made] == ["standard", "flat", "slack"]
+    assert (await client.post("/v1/endpoints", json=NEW | {"format": "xml"})).status_code == 422
+
+
+async def test_an_endpoint_gets_as_much_of_who_somebody_is_as_was_asked_for(client: httpx.AsyncClient) -> None:
+    made = [await client.post("/v1/endpoints", json=NEW | asked) for asked in ({}, {"pii": "minimal"})]
+    assert [answer.json()["pii"] for answer in made] == ["full", "minimal"]
+    assert (await client.post("/v1/endpoints", json=NEW | {"pii": "none"})).status_code == 422
 
 
 @pytest.mark.parametrize(
@@ -136,7 +141,17 @@ async def test_a_url_that_may_not_be_is_refused_with_the_reason(
 
 @pytest.mark.parametrize(
     "change",
-    [{"types": []}, {"types": ["lead.*.x"]}, {"unknown": 1}, {"project": ""}, {"url": None}, {"name": "a\0"}, {"project": "a\0"}],
+    [
+        {"types": []},
+        {"types": ["lead.*.x"]},
+        {"unknown": 1},
+        {"project": ""},
+        {"url": None},
+        {"name": "a\0"},
+        {"project": "a\0"},
+        {"temperature": ["tepid"]},
+        {"steps": ["80"]},
+    ],
 )
 async def test_a_request_of_another_shape_is_refused(client: httpx.AsyncClient, change: dict[str, object]) -> None:
     answer = await client.post("/v1/endpoints", json=NEW | change)

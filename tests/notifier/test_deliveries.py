@@ -137,8 +137,8 @@ async def test_of_very_many_attempts_the_newest_are_shown(bench: Bench, lead_eve
         (DeliveryFilter(endpoint_id="ep_1", before=(10**12, "dl_1")), "ix_deliveries_endpoint"),
         (DeliveryFilter(status="dead", before=(10**12, "dl_1")), "ix_deliveries_status"),
         (DeliveryFilter(lead_event_id="le_00000000000000000007"), "ix_deliveries_lead_event"),
-        (DeliveryFilter(lead_id="ld_7"), "ix_deliveries_lead"),
-        (DeliveryFilter(lead_id="ld_7", status="delivered"), "ix_deliveries_lead"),
+        (DeliveryFilter(lead_id="ld_7"), "ix_deliveries_by_lead"),
+        (DeliveryFilter(lead_id="ld_7", status="delivered"), "ix_deliveries_by_lead"),
     ],
 )
 def test_no_list_reads_the_whole_table(store: NotifierStore, engine: sa.Engine, wanted: DeliveryFilter, index: str) -> None:

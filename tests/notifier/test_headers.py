@@ -90,7 +90,7 @@ async def test_extra_headers_arrive_with_each_webhook_and_their_values_are_nowhe
     bench.receiver.behave = say_back
     headers = extra_headers({"Authorization": f"Bearer {TOKEN}", "X-Tenant": "acme"})
     target = parse_url(bench.receiver.url(), DEVELOPMENT)
-    endpoint, secret = bench.store.add_endpoint("acme-mail", "crm", target, Filters(), bench.clock(), headers)
+    endpoint, secret = bench.store.add_endpoint("acme-mail", "crm", target, Filters(), bench.clock(), headers=headers)
     assert endpoint.header_names == ("authorization", "x-tenant")
     await bench.deliver(lead_event())
     await bench.notifier.test(endpoint.id)
@@ -110,7 +110,7 @@ async def test_extra_headers_arrive_with_each_webhook_and_their_values_are_nowhe
 async def test_extra_headers_are_resealed_rotated_and_forgotten_with_their_endpoint(bench: Bench, master_key: str) -> None:
     target = parse_url(bench.receiver.url(), DEVELOPMENT)
     plain, _ = bench.endpoint(name="plain")
-    endpoint, _ = bench.store.add_endpoint("acme-mail", "crm", target, Filters(), 1, {"x-key": TOKEN})
+    endpoint, _ = bench.store.add_endpoint("acme-mail", "crm", target, Filters(), 1, headers={"x-key": TOKEN})
     new_key = new_master_key()
     assert NotifierStore(bench.engine, Vault(f"{new_key},{master_key}")).secrets.reseal() == 2
     store = NotifierStore(bench.engine, Vault(new_key))

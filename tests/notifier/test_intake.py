@@ -1,5 +1,6 @@
 """Lead events become deliveries: once each, with the checkpoint, or not at all."""
 
+import json
 import re
 
 import pytest
@@ -14,8 +15,9 @@ from notifier.core.urls import parse_url
 from notifier.health import report
 from notifier.intake import Intake
 from notifier.store import Endpoint, NotifierStore
-from notifier.tables import deliveries, notifier_checkpoints
+from notifier.tables import deliveries, endpoints, notifier_checkpoints
 from tests.notifier.conftest import LeadEvents, StandingClock
+from tests.notifier.leads import FULL
 from tests.notifier.memory_log import KNOWN, ONLY, MemoryConsumer, MemoryLog
 
 TARGET = parse_url("https://hooks.example.com/secret-path", policy_for(production=True))
@@ -62,6 +64,19 @@ def test_each_matching_endpoint_gets_one_delivery(
         (crm.id, lead_event(2).id),
         (only_xql.id, lead_event(2).id),
     }
+
+
+def test_each_endpoint_gets_its_own_format_and_no_more_of_people_than_it_may(
+    log: MemoryConsumer, intake: Intake, store: NotifierStore, clock: StandingClock, lead_event: LeadEvents
+) -> None:
+    for pii in ("full", "minimal"):
+        store.add_endpoint("acme-mail", pii, TARGET, Filters(), clock(), format_="flat", pii=pii)
+    log.append(lead_event(1, data=FULL))
+    assert intake.run_once(0) == 2
+    query = sa.select(endpoints.c.name, deliveries.c.body).join(endpoints, endpoints.c.id == deliveries.c.endpoint_id)
+    with store._engine.connect() as tx:
+        bodies = {row.name: json.loads(row.body) for row in tx.execute(query)}
+    assert {name: body["last_name"] for name, body in bodies.items()} == {"full": "Lo", "minimal": "u_1"}
 
 
 @pytest.mark.usefixtures("crm")

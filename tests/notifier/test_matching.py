@@ -1,6 +1,7 @@
 """Which endpoint hears of which lead event."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,47 @@ def test_lead_types_filter(everything: Subscription, lead_event: LeadEvents) -> 
     only_xql = replace(everything, filters=Filters(lead_types=("xql",)))
     assert not wants(only_xql, lead_event())
     assert wants(only_xql, lead_event(data={"lead_type": "xql"}))
+
+
+def test_temperature_filters(everything: Subscription, lead_event: LeadEvents) -> None:
+    heat = ("cold", "warm", "hot", None)
+    events = [lead_event(data={"temperature": each}) for each in heat]
+    hot, warmer = (replace(everything, filters=Filters(temperature=each)) for each in (("hot",), ("warm", "hot")))
+    assert [wants(hot, event) for event in events] == [False, False, True, False]
+    assert [wants(warmer, event) for event in events] == [False, True, True, False]
+    assert all(wants(everything, event) for event in events)
+
+
+def test_a_lead_is_wanted_when_it_is_in_any_of_the_segments(everything: Subscription, lead_event: LeadEvents) -> None:
+    two = replace(everything, filters=Filters(segments=("smb", "dach")))
+    inside = [["smb"], ["x", "dach"], ["x"], []]
+    assert [wants(two, lead_event(data={"segments": each})) for each in inside] == [True, True, False, False]
+    assert not wants(two, lead_event())
+
+
+@pytest.mark.parametrize(
+    ("type_", "data", "wanted"),
+    [
+        ("lead.created", {"signals": [{"step": "80%"}]}, False),
+        ("lead.created", {"signals": [{"step": None}, {"step": "100%"}]}, True),
+        ("lead.created", {"signals": [{"step": "refused"}]}, True),
+        ("lead.updated", {"changes": [{"field": "step", "old": "80%", "new": "100%"}], "signals": [{"step": "100%"}]}, True),
+        ("lead.updated", {"changes": [{"field": "step", "old": "100%", "new": "80%"}], "signals": [{"step": "80%"}]}, False),
+        ("lead.updated", {"changes": [{"field": "signal", "old": None, "new": "refused"}]}, True),
+        ("lead.updated", {"changes": [{"field": "signal", "old": "100%", "new": None}]}, False),
+        (
+            "lead.updated",
+            {"changes": [{"field": "temperature", "old": "warm", "new": "hot"}], "signals": [{"step": "100%"}]},
+            False,
+        ),
+        ("lead.won", {"changes": [{"field": "status", "old": "open", "new": "won"}], "signals": [{"step": "100%"}]}, False),
+    ],
+)
+def test_a_step_is_wanted_when_this_lead_event_tells_of_it(
+    everything: Subscription, lead_event: LeadEvents, type_: str, data: dict[str, Any], wanted: bool
+) -> None:
+    full = replace(everything, filters=Filters(steps=("100%", "refused")))
+    assert wants(full, lead_event(type=type_, data=data)) is wanted
 
 
 def test_what_is_for_the_product_itself_reaches_only_who_asks_for_it(everything: Subscription, lead_event: LeadEvents) -> None:

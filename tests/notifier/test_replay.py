@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from prometheus_client import REGISTRY
 
+from contracts.messages import LeadEvent
 from notifier.core.delivery import DEAD_AFTER_MS, TRY_DELAYS_S, Status
 from notifier.core.payload import iso
 from notifier.replay_routes import create_router
-from notifier.store_deliveries import LEASE_MS
+from notifier.store_claiming import LEASE_MS
 from notifier.store_replay import REPLAY_MAX, Stretch, stretch_query
 from notifier.tables import deliveries
 from runtime.web import install_error_answers
@@ -152,6 +153,51 @@ async def test_what_was_held_for_long_is_not_dead_at_its_first_failure(bench: Be
     bench.store.enable_endpoint(endpoint.id, bench.clock.now)
     await bench.notifier.run_once()
     assert (bench.delivery().status, bench.delivery().tries) == (Status.WAITING, 1)
+
+
+def revisions(lead_event: LeadEvents, *numbers: int) -> list[LeadEvent]:
+    return [lead_event(n, data=lead_event(1).data | {"revision": n}) for n in numbers]
+
+
+async def test_a_skipped_one_that_is_replayed_is_sent_though_a_newer_revision_was_delivered(
+    bench: Bench, client: httpx.AsyncClient, lead_event: LeadEvents
+) -> None:
+    bench.endpoint(format_="slack")
+    assert await bench.deliver(*revisions(lead_event, 1, 2)) == 1
+    assert bench.statuses() == [Status.SKIPPED, Status.DELIVERED]
+    bench.clock.pass_(1)
+    assert (await replay(client, bench, status="skipped"))["replayed"] == 1
+    assert await bench.notifier.run_once() == 1
+    assert bench.statuses() == [Status.DELIVERED] * 2
+    assert bench.receiver.received[-1].headers["webhook-id"] == lead_event(1).id
+
+
+async def test_of_a_leads_revisions_that_are_replayed_together_slack_gets_the_latest(
+    bench: Bench, client: httpx.AsyncClient, lead_event: LeadEvents
+) -> None:
+    bench.endpoint(format_="slack")
+    await bench.deliver(*revisions(lead_event, 1))
+    bench.clock.pass_(1)
+    await bench.deliver(*revisions(lead_event, 2))
+    bench.clock.pass_(1)
+    assert (await replay(client, bench))["replayed"] == 2
+    assert await bench.notifier.run_once() == 1
+    assert bench.statuses() == [Status.SKIPPED, Status.DELIVERED]
+
+
+async def test_what_was_held_and_is_let_go_does_not_follow_a_newer_revision(bench: Bench, lead_event: LeadEvents) -> None:
+    endpoint, _ = bench.endpoint(format_="slack")
+    bench.receiver.behave = in_turn(says(500), says(200), says(410))
+    await bench.deliver(*revisions(lead_event, 1))
+    for event in (*revisions(lead_event, 2), lead_event(3)):
+        bench.clock.pass_(1)
+        await bench.deliver(event)
+    assert bench.statuses() == [Status.HELD, Status.DELIVERED, Status.HELD]
+    bench.clock.pass_(1)
+    bench.receiver.behave = says(200)
+    bench.store.enable_endpoint(endpoint.id, bench.clock.now)
+    assert await bench.notifier.run_once() == 1
+    assert bench.statuses() == [Status.SKIPPED, Status.DELIVERED, Status.DELIVERED]
 
 
 async def test_a_stretch_is_replayed_page_by_page_and_by_status(bench: Bench, client: httpx.AsyncClient) -> None:

@@ -1,4 +1,4 @@
-"""What was delivered, and what is dead, goes after 30 days, with its attempts; nothing else does."""
+"""What was delivered or skipped, and what is dead, goes after 30 days, with its attempts; nothing else does."""
 
 import threading
 
@@ -34,6 +34,17 @@ async def test_what_is_over_goes_after_30_days_with_its_attempts(bench: Bench, l
         await bench.notifier.run_once()
         assert left(bench.engine) == kept
     await bench.notifier.run_once()
+
+
+async def test_what_was_skipped_goes_after_30_days_too(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint(format_="slack")
+    await bench.deliver(lead_event(1), lead_event(2, data=lead_event(1).data | {"revision": 2}))
+    assert bench.statuses() == [Status.SKIPPED, Status.DELIVERED]
+    assert bench.delivery_of(1).settled_at == bench.clock.now
+    bench.store.deliveries.sweep(bench.clock.now, SWEEP_MAX)
+    assert left(bench.engine) == (2, 1)
+    bench.store.deliveries.sweep(bench.clock.now + 1, SWEEP_MAX)
+    assert left(bench.engine) == (0, 0)
 
 
 async def test_what_waits_or_is_held_stays_however_old_it_is(bench: Bench, lead_event: LeadEvents) -> None:

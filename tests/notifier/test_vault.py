@@ -19,6 +19,7 @@ def test_the_first_of_several_master_keys_seals_and_all_open() -> None:
     old, new = new_master_key(), new_master_key()
     sealed = Vault(old).seal("whsec_abc")
     both = Vault(f"{new}, {old}")
+    assert both.keys == (new, old)
     assert both.open(sealed) == "whsec_abc"
     assert (both.is_newest(sealed), both.is_newest(both.seal("x"))) == (False, True)
     assert Vault(new).open(both.reseal(sealed)) == Vault(new).open(both.seal("whsec_abc")) == "whsec_abc"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
@@ -10,12 +11,18 @@ import sqlalchemy as sa
 from notifier import health
 from notifier.core.answers import Answer, ErrorKind
 from notifier.core.delivery import TRY_DELAYS_S, Settled, Status
+from notifier.core.matching import Filters
+from notifier.core.urls import parse_url
+from notifier.intake import Intake
 from notifier.sender import Sender
-from notifier.store_deliveries import LEASE_MS, Ended, Moved
+from notifier.store import NotifierStore
+from notifier.store_claiming import LEASE_MS
+from notifier.store_deliveries import Ended, Moved
 from notifier.worker import SEND_WITHIN_MS, Notifier
 from tests.notifier import receiver as moods
 from tests.notifier.bench import DEVELOPMENT, Bench
-from tests.notifier.conftest import LeadEvents
+from tests.notifier.conftest import LeadEvents, StandingClock
+from tests.notifier.memory_log import KNOWN, MemoryConsumer, MemoryLog
 from tests.notifier.receiver import in_turn, receiving, says
 
 
@@ -402,6 +409,104 @@ async def test_no_secret_or_path_is_in_the_database_or_the_log(
     for hidden in (secret, secret.removeprefix("whsec_"), "secret-part", master_key):
         assert hidden not in logged
         assert hidden.encode() not in database_bytes(bench.engine)
+
+
+async def test_an_endpoint_gets_its_own_format_tests_too_and_its_line_tells_only_the_type(
+    bench: Bench, lead_event: LeadEvents
+) -> None:
+    endpoint, secret = bench.endpoint(format_="flat")
+    await bench.deliver(lead_event())
+    await bench.notifier.test(endpoint.id)
+    lead, test = (each.verified(secret) for each in bench.receiver.received)
+    assert (lead["id"], lead["lead_id"], lead["revision"]) == (lead_event().id, lead_event().data["lead_id"], 1)
+    assert (test["type"], list(test)) == ("endpoint.test", list(lead))
+    assert [payload for payload, *_ in bench.told] == [{"type": "lead.created"}]
+
+
+async def test_slack_gets_one_message_a_second_and_one_at_a_time(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint(format_="slack")
+    assert await bench.deliver(*(lead_event(number) for number in range(1, 4))) == 1
+    assert await bench.notifier.run_once() == 0
+    bench.clock.pass_(0.999)
+    assert [await bench.notifier.run_once(), await bench.another().run_once()] == [0, 0]
+    bench.clock.pass_(0.001)
+    assert [await bench.another().run_once(), await bench.notifier.run_once()] == [1, 0]
+    claimed = bench.store.deliveries.claim(bench.clock.now + 1000, dict.fromkeys([bench.delivery_of(3).endpoint_id], 1), 256)
+    assert claimed.claims == []
+    bench.clock.pass_(1)
+    assert await bench.notifier.run_once() == 1
+    assert bench.statuses() == [Status.DELIVERED] * 3
+
+
+def test_of_many_notifiers_that_look_at_once_one_has_slacks_turn(
+    store: NotifierStore, clock: StandingClock, lead_event: LeadEvents
+) -> None:
+    log = MemoryConsumer()
+    target = parse_url("http://127.0.0.1:9/hook", DEVELOPMENT)
+    store.add_endpoint("acme-mail", "#sales", target, Filters(), clock(), format_="slack")
+    log.append(*(lead_event(number) for number in range(1, 9)))
+    assert Intake(MemoryLog(), log, KNOWN, store, clock).run_once(0) == 8
+    with ThreadPoolExecutor(4) as pool:
+        claimed = list(pool.map(lambda _: store.deliveries.claim(clock(), {}, 256), range(8)))
+    assert sum(len(each.claims) for each in claimed) == 1
+
+
+async def test_slack_hears_no_lead_event_that_is_not_worth_a_message(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint(format_="slack")
+    owner = {"field": "owner", "rule": None, "old": None, "new": "rep@mail.example"}
+    assert await bench.deliver(lead_event(1, type="lead.updated", data={"changes": [owner]}), lead_event(2)) == 1
+    assert bench.delivery().lead_event_id == lead_event(2).id
+
+
+async def test_after_an_outage_slack_gets_the_latest_revision_of_each_lead_and_how_late_it_is(
+    bench: Bench, lead_event: LeadEvents
+) -> None:
+    bench.endpoint(format_="slack")
+    bench.receiver.behave = says(503)
+    one, other = ({"lead_id": lead, "lead_type": "pql"} for lead in ("ld_1", "ld_2"))
+    first = [lead_event(1, data=one | {"revision": 1}), lead_event(2, data=other | {"revision": 1})]
+    await bench.deliver(*first)
+    bench.clock.pass_(2 * 3600)
+    bench.receiver.behave = says(200)
+    won = lead_event(3, type="lead.won", timestamp=bench.clock.now, data=one | {"revision": 2})
+    assert await bench.deliver(won) == 1
+    bench.clock.pass_(1)
+    assert await bench.notifier.run_once() == 1
+    assert bench.statuses() == [Status.SKIPPED, Status.DELIVERED, Status.DELIVERED]
+    skipped = bench.delivery_of(1)
+    assert (skipped.due_at, skipped.last_error) == (None, "newer_revision")
+    assert skipped.settled_at is not None
+    late, fresh = bench.delivery_of(2).body, bench.delivery_of(3).body
+    assert [b"Delayed 2 h" in body for body in (late, fresh)] == [True, False]
+    assert {each.body for each in bench.receiver.received[-2:]} == {late, fresh}
+
+
+async def test_slack_never_hears_of_a_lead_as_it_was_before_what_it_heard_last(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint(format_="slack")
+    bench.receiver.behave = in_turn(says(500), says(200))
+    await bench.deliver(lead_event(1))
+    bench.clock.pass_(1)
+    assert await bench.deliver(lead_event(2, data=lead_event(1).data | {"revision": 2})) == 1
+    bench.clock.pass_(60)
+    assert await bench.notifier.run_once() == 0
+    assert bench.statuses() == [Status.SKIPPED, Status.DELIVERED]
+
+
+async def test_a_receiver_of_another_format_gets_every_revision(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint(format_="flat")
+    assert await bench.deliver(*(lead_event(n, data=lead_event(1).data | {"revision": n}) for n in (1, 2, 3))) == 3
+    bench.clock.pass_(3600)
+    assert bench.statuses() == [Status.DELIVERED] * 3
+
+
+async def test_a_pace_never_shortens_what_slack_asked_for(bench: Bench, lead_event: LeadEvents) -> None:
+    bench.endpoint(format_="slack")
+    bench.receiver.behave = in_turn(says(429, retry_after="30"), says(200))
+    await bench.deliver(lead_event(1), lead_event(2))
+    bench.clock.pass_(29.9)
+    assert await bench.notifier.run_once() == 0
+    bench.clock.pass_(0.1)
+    assert await bench.notifier.run_once() == 1
 
 
 def database_bytes(engine: sa.Engine) -> bytes:

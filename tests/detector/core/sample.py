@@ -80,11 +80,11 @@ RULEBOOK = Rulebook(
     no_plan="free",
     onboarding=Onboarding({"signed_up": of("Signed Up"), "imported": of("Imported"), "sent": of("Sent")}, 10 * DAY),
     lead_types=(
-        LeadType("sales_sql", "sales", 900_000, ("Book the call they asked for.",)),
+        LeadType("sales_sql", "sales", 400 * DAY, ("Book the call they asked for.",)),
         LeadType(
             "service_sql",
             "sales",
-            900_000,
+            400 * DAY,
             (
                 "Answer with an offer for ",
                 Name("offer.plan", Type.TEXT),
@@ -93,8 +93,8 @@ RULEBOOK = Rulebook(
                 ".",
             ),
         ),
-        LeadType("pql", "sales", 3_600_000, ("Offer ", Name("offer.plan", Type.TEXT), ", a demo or a personal walk-through.")),
-        LeadType("xql", "success", DAY, ("Show what ", Name("offer.plan", Type.TEXT), " brings.")),
+        LeadType("pql", "sales", 400 * DAY, ("Offer ", Name("offer.plan", Type.TEXT), ", a demo or a personal walk-through.")),
+        LeadType("xql", "success", 400 * DAY, ("Show what ", Name("offer.plan", Type.TEXT), " brings.")),
     ),
     close_won=is_text("plan.change", "up"),
     close_lost=is_text("plan.change", "down"),

@@ -145,7 +145,7 @@ measures: {idle: {absent: imported, after: [signed_up, Invited], within: 7d}}
 rules:
   stuck: {lead: pql, when: [idle], say: "stuck: {idle}"}
   busy:  {lead: pql, when: [not idle], say: x}
-lead_types: {pql: {to: sales, answer_in: 1h, do: Call.}}
+lead_types: {pql: {to: sales, answer_in: 9999h, do: Call.}}
 """
     program, facts = compile_rulebook(parse(text, bases()).rulebook, 1), Facts()
     for event in (usage("m1", T0, "Invited"), usage("m2", T0 + DAY, "Imported", properties={"rows": 0})):

@@ -12,7 +12,7 @@ currency: EUR
 limits: {seats: {last: properties.seats, of: Counted}, lists: {last: properties.lists, of: Counted}}
 plans: {free: {stage: free, price: 0, allows: {seats: 10, lists: 10}, has: []}}
 no_plan: free
-lead_types: {pql: {to: sales, answer_in: 1h, do: x}}
+lead_types: {pql: {to: sales, answer_in: 9999h, do: x}}
 measures: {counts: {count: Counted}}
 rules:
   limit: {lead: pql, each: limit, at: [50%, 100%], say: "{limit.label}"}

@@ -87,7 +87,7 @@ plans:
   free: [{stage: free, allows: {seats: 5}}, {from: 2026-05-30, stage: free, allows: {seats: 3}}]
 no_plan: free
 rules: {full: {lead: pql, each: limit, at: [100%], say: x}}
-lead_types: {pql: {to: sales, answer_in: 1h, do: x}}
+lead_types: {pql: {to: sales, answer_in: 9999h, do: x}}
 """
     program, account = compile_rulebook(parse(text, {}).rulebook, 1), Account.new("acme-mail", "acc_9")
     full = program.judged["full/seats"]

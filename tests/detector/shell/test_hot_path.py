@@ -125,13 +125,14 @@ def test_accounts_that_are_not_in_memory_are_loaded_together(world: World, state
 
 
 @pytest.mark.parametrize("leads", [1, 20])
-def test_leads_take_six_statements_more_however_many_they_are(world: World, statements: Statements, leads: int) -> None:
+def test_leads_take_seven_statements_more_however_many_they_are(world: World, statements: Statements, leads: int) -> None:
     world.send(*pages(0, ACCOUNTS))
     world.drain()
     world.send(*[contacts(f"g{n}", 480, f"account-{n}", NOON + 5_000) for n in range(leads)])
 
     assert statements.of(world.drain) == [
         *COMMIT[:2],
+        "INSERT due",
         "SELECT lead_events",
         "INSERT lead_events",
         "INSERT leads",

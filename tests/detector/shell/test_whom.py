@@ -70,4 +70,4 @@ def test_a_lead_expires_by_a_tick_on_an_idle_partition_once(world: World) -> Non
         world.drain()
 
     assert world.leads() == [("acme", "service_sql", "expired")]
-    assert [event.type for event in world.sent()] == ["lead.created", "lead.expired"]
+    assert [event.type for event in world.sent()] == ["lead.created", "lead.overdue", "lead.expired"]

@@ -30,7 +30,7 @@ plans:
   premium: {stage: paying, price: 90, allows: {contacts: none, emails: none}, has: []}
 no_plan: free
 onboarding: {steps: [signed, imported, sent], within: 10d}
-lead_types: {pql: {to: sales, answer_in: 1h, do: x}, xql: {to: sales, answer_in: 1h, do: x}}
+lead_types: {pql: {to: sales, answer_in: 9999h, do: x}, xql: {to: sales, answer_in: 9999h, do: x}}
 """
 
 

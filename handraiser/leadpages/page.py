@@ -1,0 +1,65 @@
+"""A stored lead, and what became of an answer to it, in; an HTML page out. Nothing is loaded and no script runs in it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from detector.shapes import LeadDetail
+from notifier.core.links import ACTIONS, Action
+
+REASONS: Final = {
+    "not_a_fit": "Not a fit",
+    "no_budget": "No budget",
+    "bad_timing": "Bad timing",
+    "competitor": "Uses somebody else",
+    "in_contact": "We are in contact already",
+    "wrong_person": "Nobody to talk to",
+}
+"""Why a lead is rejected: what is stored, and what the page calls it."""
+SNOOZES: Final = {1: "until tomorrow", 3: "for 3 days", 7: "for a week", 30: "for 30 days"}
+"""Days, and what the page calls them."""
+LEAD_TYPES: Final = {"pql": "PQL", "service_sql": "Service SQL", "xql": "XQL", "mql": "MQL", "sales_sql": "Sales SQL"}
+_STATUSES: Final = {"retracted": "no longer holds"}
+_UNFINISHED: Final = frozenset({"open", "accepted", "opportunity"})
+_templates = Environment(
+    loader=PackageLoader("handraiser.leadpages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+)
+
+
+def lead_page(lead: LeadDetail, token: str, action: Action | None = None, told: str | None = None) -> str:
+    """`action`: the one that was clicked in the message; its button comes first. `told`: what an answer came to."""
+    possible = [each for each in ACTIONS if lead.status in _UNFINISHED and (each != "accept" or lead.status == "open")]
+    return _templates.get_template("lead.html").render(
+        lead=lead,
+        kind=LEAD_TYPES.get(lead.lead_type, lead.lead_type),
+        status=_STATUSES.get(lead.status, lead.status),
+        token=token,
+        actions=sorted(possible, key=lambda each: each != action),
+        clicked=action,
+        told=told,
+        reasons=REASONS,
+        snoozes=SNOOZES,
+        limits=[each for each in lead.usage if each["used"]],
+        points=_points(lead.score),
+        when=_when,
+        number="{:,}".format,
+    )
+
+
+def nowhere_page(title: str, text: str) -> str:
+    """For a link that leads to no lead."""
+    return _templates.get_template("nowhere.html").render(title=title, text=text)
+
+
+def _points(score: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
+    return [] if score is None else score["contributions"]
+
+
+def _when(text: str | None) -> str:
+    """ISO 8601 as people read it."""
+    if text is None:
+        return ""
+    at = datetime.fromisoformat(text)
+    return f"{at:%a} {at.day} {at:%b %Y, %H:%M} UTC"
