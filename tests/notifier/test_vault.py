@@ -27,7 +27,7 @@ def test_the_first_of_several_master_keys_seals_and_all_open() -> None:
 
 @pytest.mark.parametrize(
     ("key", "says"),
-    [(None, "no master key"), ("", "no master key"), ("short", "44 characters"), (f"{new_master_key()},", "44 characters")],
+    [(None, "no master key"), ("", "no master key"), ("short", "44 characters"), ("A" * 43 + "=,", "44 characters")],
 )
 def test_a_missing_or_malformed_master_key_says_what_to_do(key: str | None, says: str) -> None:
     with pytest.raises(MasterKeyError, match=f"{says}|HANDRAISER_MASTER_KEY.*{says}"):
