@@ -152,12 +152,12 @@ def test_damaged_requests_get_an_answer() -> None:
         path = dice.choice(paths)
         headers = {"ce-specversion": "1.0", "ce-id": "1", "ce-time": "x\0%zz"} if dice.random() < 0.1 else {}
         query = {"sent_at": dice.choice(("1790000000000", "-1", "9" * 30, "x"))} if dice.random() < 0.2 else {}
-        started = time.perf_counter()
+        started = time.process_time()  # not of the clock: a busy machine may let us wait
         try:
             outcomes[outcome(sent, encoding, path, headers, query)] += 1
         except Exception as error:
             error.add_note(f"{path} {encoding!r} {headers} {query} {sent!r}")
             raise
-        assert time.perf_counter() - started < SLOW_S, sent
+        assert time.process_time() - started < SLOW_S, sent
     print(outcomes.most_common())
     assert {"accepted", "rejected", "not_json", "not_a_batch", "bad_compression"} <= outcomes.keys()
