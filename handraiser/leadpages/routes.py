@@ -33,6 +33,11 @@ _DONE = {
     "reject": "Told: it is rejected.",
     "snooze": "Told: you hear of it then.",
 }
+_REFUSED = {
+    "lead_finished": "It is finished already: below is how it ended.",
+    "bad_transition": "Somebody was quicker: below is how it stands.",
+}
+"""By the code of a refusal, whose message is for programs."""
 _LATER = "It is written down and takes effect in a moment: look again then."
 
 
@@ -78,7 +83,7 @@ def create_router(links: Links, store: DetectorStore, commander: Commander, cloc
             if row is None:
                 return await show(token, action, _LATER, 202)
             if row.status == "refused":
-                return await show(token, action, row.message, 409)
+                return await show(token, action, _REFUSED.get(row.code or "", row.message), 409)
         return await show(token, None, _DONE[action])
 
     return router
