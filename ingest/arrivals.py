@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 from collections import Counter
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 
@@ -26,10 +27,11 @@ class Arrivals:
         self._turn = threading.Lock()
         self._open: Counter[Named] = Counter()
 
-    def count(self, counts: Counter[Named]) -> None:
+    def count(self, counts: Mapping[Named, int]) -> None:
         with self._turn:
             if len(self._open) < WAITING_MAX:
-                self._open.update(counts)
+                for named, number in counts.items():
+                    self._open[named] += number
 
     def flush(self) -> None:
         """Blocks. Raises what SQLAlchemy raises, and then keeps what it had."""

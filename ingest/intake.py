@@ -1,8 +1,7 @@
 """One HTTP request in; its events, and what was wrong with some, durably in the log before this returns."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import cast
@@ -61,7 +60,7 @@ class Judged:
     rejected: Sequence[str]
     """Their codes."""
     traits_dropped: int
-    arrived: Counter[Named]
+    arrived: Mapping[Named, int]
 
 
 class Intake:
