@@ -123,20 +123,12 @@ def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
                 f"There is no project '{new.project}'. Make it: handraiser projects create {new.project}",
             )
         target = await _usable_target(new.url, policy, notifier)
-        filters = Filters(
-            types=tuple(new.types),
-            lead_types=tuple(new.lead_types),
-            to=tuple(new.to),
-            temperature=tuple(new.temperature),
-            segments=tuple(new.segments),
-            steps=tuple(new.steps),
-        )
         endpoint, secret = await asyncio.to_thread(
             store.add_endpoint,
             new.project,
             new.name or target.host,
             target,
-            filters,
+            _filters(new),
             clock(),
             format_=new.format,
             pii=new.pii,
@@ -174,6 +166,10 @@ def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
         )
 
     return router
+
+
+def _filters(new: NewEndpoint) -> Filters:
+    return Filters(**{name: tuple(getattr(new, name)) for name in Filters.__struct_fields__})
 
 
 async def _usable_target(url: str, policy: Policy, notifier: Notifier) -> Target:

@@ -14,7 +14,6 @@ BY: Final[tuple[By, ...]] = get_args(By)
 NOBODY: Final = "nobody"
 _ANSWERS: Final = frozenset({"lead.accepted", "lead.opportunity", "lead.rejected", "lead.recycled"})
 """What only somebody can say. A lead can be won, lost, superseded or retracted without anybody's doing."""
-_MISSED: Final = frozenset({"lost", "rejected", "expired"})
 
 
 class _Signal(msgspec.Struct, frozen=True):
@@ -34,9 +33,9 @@ class _Data(msgspec.Struct, frozen=True):
     lead_id: str
     lead_type: str
     status: str
-    signals: list[_Signal]
-    owner: _Owner
-    changes: list[_Change]
+    signals: list[_Signal] = []
+    owner: _Owner = _Owner()
+    changes: list[_Change] = []
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -89,12 +88,13 @@ class Figures:
         self.accepted += bool(types & {"lead.accepted", "lead.opportunity"})
         self.opportunity += "lead.opportunity" in types
         self.unfinished += now in ("open", "accepted", "opportunity")
+        self.lost += now == "lost"
+        self.rejected += now == "rejected"
+        self.expired += now == "expired"
         if now == "won":
             self.won += 1
             self.closings.append(life[-1].timestamp - opened)
             self.revenue += _amount(life[-1])
-        elif now in _MISSED:
-            setattr(self, now, getattr(self, now) + 1)
         answered = next((step.timestamp for step in life if step.type in _ANSWERS), None)
         if answered is not None:
             self.answers.append(answered - opened)

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from detector.shapes import LeadDetail
 from notifier.core.links import ACTIONS, Action
+from notifier.core.payload import label
 
 REASONS: Final = {
     "not_a_fit": "Not a fit",
@@ -20,7 +21,6 @@ REASONS: Final = {
 """Why a lead is rejected: what is stored, and what the page calls it."""
 SNOOZES: Final = {1: "until tomorrow", 3: "for 3 days", 7: "for a week", 30: "for 30 days"}
 """Days, and what the page calls them."""
-LEAD_TYPES: Final = {"pql": "PQL", "service_sql": "Service SQL", "xql": "XQL", "mql": "MQL", "sales_sql": "Sales SQL"}
 _STATUSES: Final = {"retracted": "no longer holds"}
 _UNFINISHED: Final = frozenset({"open", "accepted", "opportunity"})
 _templates = Environment(
@@ -33,7 +33,7 @@ def lead_page(lead: LeadDetail, token: str, action: Action | None = None, told: 
     possible = [each for each in ACTIONS if lead.status in _UNFINISHED and (each != "accept" or lead.status == "open")]
     return _templates.get_template("lead.html").render(
         lead=lead,
-        kind=LEAD_TYPES.get(lead.lead_type, lead.lead_type),
+        kind=label(lead.lead_type),
         status=_STATUSES.get(lead.status, lead.status),
         token=token,
         actions=sorted(possible, key=lambda each: each != action),

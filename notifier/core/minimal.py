@@ -10,7 +10,6 @@ from notifier.core.payload import part, parts
 _STAYS = (
     *("lead_id", "revision", "status", "lead_type", "to", "temperature", "answer_by", "snoozed_until", "overdue"),
     *("takes_over", "disputed", "score", "usage", "onboarding", "features", "offer", "segments", "history", "qualified_at"),
-    "links",
 )
 _OF_SIGNALS = ("signal_id", "rule", "rulebook_version", "step", "at")
 _OF_EVIDENCE = ("rule", "condition", "window", "message_ids")
@@ -36,6 +35,7 @@ def _parts_that_stay(data: dict[str, Any]) -> dict[str, Any]:
         "account": _only(part(data, "account"), _OF_ACCOUNT),
         "people": [_only(each, _OF_PEOPLE) for each in parts(data, "people")],
         "owner": _only(part(data, "owner"), ()),
+        "links": _only(part(data, "links"), ()),  # their pages say who everybody is
     }
 
 

@@ -71,6 +71,12 @@ def portable(value: Any) -> Any:
     return value
 
 
+def label(lead_type: str) -> str:
+    """As people say it: `pql` is PQL, `service_sql` Service SQL."""
+    words = " ".join(word.upper() if word.endswith("ql") else word for word in lead_type.split("_"))
+    return words[:1].upper() + words[1:] or "Lead"
+
+
 def days(number: object) -> str:
     return f"{number} day" if number == 1 else f"{number} days"
 

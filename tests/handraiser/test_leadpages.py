@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -88,7 +89,7 @@ def test_a_page_loads_nothing_runs_nothing_and_stays_out_of_caches_frames_and_in
     assert all(part in policy for part in ("default-src 'none'", "form-action 'self'", "frame-ancestors 'none'"))
     assert (page.headers["cache-control"], page.headers["referrer-policy"]) == ("no-store", "no-referrer")
     assert "<script" not in page.text
-    assert "http" not in page.text.partition("<body>")[2].lower().replace("no-http", "")
+    assert "http" not in page.text.partition("<body>")[2].lower(), "every address is our own"
 
 
 def test_whoever_takes_a_lead_owns_it_and_the_click_before_the_page_does_nothing(shop: Shop) -> None:
@@ -208,3 +209,21 @@ def test_a_link_from_before_the_master_key_was_changed_is_good_while_the_old_key
     assert token(both) == token(links(new))
     with pytest.raises(LinkError):
         links(new).lead_id(token(links(old)))
+
+
+def test_single_services_make_and_read_links_where_they_are_told_where_people_reach_them(tmp_path: Path) -> None:
+    product = Product(tmp_path / "data", {"HANDRAISER_PUBLIC_URL": "https://leads.example.com"}, services=True)
+    receiver = Receiver()
+    try:
+        product.start()
+        key = product.create_project("shop")
+        product.apply(RULEBOOK)
+        receiver.secret = product.add_endpoint("shop", receiver.url)
+        product.send(key, contacts("acme", 487))
+        assert receiver.wait(lambda r: len(r.messages) == 1, 20), product.printed()
+        base, _, path = receiver.messages[0]["data"]["links"]["accept"].partition("/leads/")
+        assert base == "https://leads.example.com"
+        assert httpx.get(f"{product.url('detector')}/leads/{path}", timeout=20).status_code == 200
+    finally:
+        product.close()
+        receiver.close()

@@ -30,9 +30,11 @@ FORMATS = {"standard": Format(standard), "flat": Format(flat), "slack": Format(s
 
 
 def lead_body(event: LeadEvent, format_: str, pii: str, links: Links | None) -> bytes:
-    """What an endpoint with this format and `pii` gets of it. `links`: who makes them; a link shows who everybody is."""
-    data = event.data if pii == "full" else minimal(event.data)
-    if links is not None and pii == "full":
+    """What an endpoint with this format and `pii` gets of it. `links`: who makes the lead's; None: nobody does."""
+    data = event.data
+    if links is not None:
         data = data | {"links": links.of(str(data.get("lead_id")), str(data.get("status")))}
+    if pii == "minimal":
+        data = minimal(data)
     message = Message(event.id, event.schema, event.type, event.timestamp, event.project, event.mode, data)
     return FORMATS[format_].body(message)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from notifier.core.payload import Message, days, part, parts
+from notifier.core.payload import Message, days, label, part, parts
 
 TITLE_MAX, SUMMARY_MAX, LINE_MAX = 70, 1000, 500
 """Under half of Slack's 150 and 3000, which may count in UTF-16; an escaped character counts with all of its escape."""
@@ -98,16 +98,9 @@ def _title(message: Message) -> str:
     temperature, total = data.get("temperature"), part(data, "score").get("total")
     heat = " ".join(filter(None, (_text(temperature), _number(round(total) if isinstance(total, float) else total))))
     if message.type not in _TOLD:
-        return _dotted((_label(data), message.type.removeprefix("lead.")))
+        return _dotted((label(_text(data.get("lead_type"))), message.type.removeprefix("lead.")))
     sign = _SIGNS.get(_text(temperature), "✋")
-    return _dotted((f"{sign} {_label(data)}", heat, _news(data)))
-
-
-def _label(data: dict[str, Any]) -> str:
-    """`pql` is PQL, `service_sql` Service SQL."""
-    words = [word.upper() if word.endswith("ql") else word for word in _text(data.get("lead_type")).split("_")]
-    label = " ".join(words)
-    return label[:1].upper() + label[1:] or "Lead"
+    return _dotted((f"{sign} {label(_text(data.get('lead_type')))}", heat, _news(data)))
 
 
 def _news(data: dict[str, Any]) -> str:

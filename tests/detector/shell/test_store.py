@@ -145,6 +145,24 @@ def test_pages_of_leads_follow_one_another_without_gap_or_repeat(store: Detector
     assert store.leads.page(LeadFilter(status="won"), 10) == store.leads.page(LeadFilter(project="other"), 10) == []
 
 
+def test_lives_are_those_of_a_projects_leads_that_were_opened_in_a_span_each_in_order(store: DetectorStore) -> None:
+    changes = moved(store)
+    changes.lead_events = [lead_event("ld_b", at=NOON + 5), lead_event("ld_a", at=NOON), lead_event("ld_c", at=NOON + 9)]
+    store.commit(changes, NOON)
+    later = moved(store, next_offset=2)
+    later.lead_events = [lead_event("ld_a", 2, at=NOON + 20), lead_event("ld_b", 2, at=NOON + 21, status="won")]
+    store.commit(later, NOON)
+
+    steps = [(step.data.lead_id, step.type, step.data.status) for step in store.leads.lives("mail", NOON, NOON + 9)]
+
+    assert steps == [
+        *(("ld_a", "lead.created", "open"), ("ld_a", "lead.updated", "open")),
+        *(("ld_b", "lead.created", "open"), ("ld_b", "lead.updated", "won")),
+    ]
+    assert {step.data.lead_id for step in store.leads.lives("mail", None, None)} == {"ld_a", "ld_b", "ld_c"}
+    assert list(store.leads.lives("other", None, None)) == []
+
+
 def test_a_dead_letter_that_was_appended_twice_is_kept_once(store: DetectorStore) -> None:
     letter = DeadLetter(id="dead_1", project="mail", received_at=NOON, code="no_type", message="…", body="{}", size=2)
     changes = moved(store)
