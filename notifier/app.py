@@ -13,9 +13,10 @@ from notifier.core.matching import Filters
 from notifier.core.payload import iso
 from notifier.core.urls import Target, UrlRefusedError, parse_url
 from notifier.store import Endpoint, NotifierStore
+from notifier.vault import MasterKeyError
 from notifier.worker import Notifier
 from runtime.clock import Clock, wall_clock
-from runtime.web import ERROR_RESPONSES, ApiError, Authenticate, api_key_required
+from runtime.web import ERROR_RESPONSES, ApiError, Authenticate, ErrorBody, api_key_required
 
 EndpointId = Annotated[str, Path(examples=["ep_0123456789abcdef"])]
 _NO_NUL = r"^[^\x00]*$"
@@ -156,9 +157,16 @@ def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
         notifier.wake()
         return await get_endpoint(endpoint_id)
 
-    @router.post("/{endpoint_id}/test", summary="Send an endpoint.test now and say what came of it")
+    @router.post(
+        "/{endpoint_id}/test",
+        responses={503: {"model": ErrorBody}},
+        summary="Send an endpoint.test now and say what came of it",
+    )
     async def test_endpoint(endpoint_id: EndpointId) -> TestOutcome:
-        outcome = await notifier.test(endpoint_id)
+        try:
+            outcome = await notifier.test(endpoint_id)
+        except MasterKeyError as error:
+            raise ApiError(503, "master_key", str(error)) from error
         if outcome is None:
             raise _unknown(endpoint_id)
         return TestOutcome(

@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI
 
 from notifier.app import create_router
 from notifier.core.addresses import Policy, policy_for
 from notifier.sender import Sender
 from notifier.store import NotifierStore
+from notifier.vault import Vault, new_master_key
 from notifier.worker import Notifier
 from runtime.web import install_error_answers
 from tests.notifier import receiver as moods
@@ -199,3 +201,14 @@ async def test_the_openapi_document_describes_every_answer(client: httpx.AsyncCl
     }
     created = document["paths"]["/v1/endpoints"]["post"]["responses"]["201"]["content"]["application/json"]["schema"]
     assert created["$ref"].endswith("EndpointCreated")
+
+
+async def test_a_test_of_what_another_master_key_sealed_says_which_key_is_missing(
+    store: NotifierStore, client: httpx.AsyncClient, sender: Sender, clock: StandingClock, engine: sa.Engine
+) -> None:
+    made = (await client.post("/v1/endpoints", json=NEW)).json()
+    without = NotifierStore(engine, Vault(new_master_key()))
+    async with client_of(without, sender, clock, policy_for(production=False)) as other:
+        answer = await other.post(f"/v1/endpoints/{made['id']}/test")
+    assert (answer.status_code, answer.json()["code"]) == (503, "master_key")
+    assert store.endpoint(made["id"]) is not None
