@@ -31,7 +31,7 @@ mutants: setup
 	$(BIN)/python -m tests.mutants
 
 soak: mutants
-	HANDRAISER_SOAK=1 $(BIN)/pytest -q -n 3 --dist worksteal -rsP tests/truth tests/simulation tests/detector/rulebook/test_fuzz.py tests/ingest/test_fuzz.py tests/journey/test_crash_matrix.py tests/journey/test_crashes.py tests/journey/test_p4saas_orders.py tests/journey/test_p4saas_import.py tests/journey/test_pressure.py tests/journey/test_log_away.py
+	HANDRAISER_SOAK=1 $(BIN)/pytest -q -n 3 --dist worksteal -rsP tests/truth tests/simulation tests/detector/core/test_lead_life.py tests/detector/rulebook/test_fuzz.py tests/ingest/test_fuzz.py tests/journey/test_crash_matrix.py tests/journey/test_crashes.py tests/journey/test_p4saas_orders.py tests/journey/test_p4saas_import.py tests/journey/test_pressure.py tests/journey/test_log_away.py
 
 # Other engines for `bench` and `bench-long`, into .peers: Maven and a JDK for one of them, the network for all.
 peers: setup

@@ -132,6 +132,29 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     time: int
 
 
+class Cap(msgspec.Struct, frozen=True, kw_only=True):
+    """At most so many leads in any `per_ms`."""
+
+    leads: int
+    per_ms: int
+
+
+class Brake(msgspec.Struct, frozen=True, kw_only=True):
+    """In any hour at most `leads`, or `times` the hourly mean of the week before, whichever is more."""
+
+    leads: int
+    times: float
+
+
+class Caps(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How many leads people shall hear of: of one account, of one person, at one endpoint; and in a storm. None: no bound."""
+
+    account: Cap | None = None
+    person: Cap | None = None
+    endpoint: Cap | None = None
+    brake: Brake | None = None
+
+
 class LeadEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One immutable change of one lead. `data` is the payload that receivers get, complete: delivery looks nothing up.
 
@@ -152,6 +175,10 @@ class LeadEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Made by a factory, like `mode`: so both are always written, for readers who are not ours."""
     notify: bool = True
     """False: stored and published for whoever keeps a copy, and delivered to no endpoint: no news, or news of long ago."""
+    explicit: bool = False
+    """Somebody asked for it: no cap holds it back."""
+    caps: Caps | None = None
+    """Of the rulebook that made it."""
     data: dict[str, Any]
 
 

@@ -10,7 +10,7 @@ from detector.near_misses import NearMisses
 from detector.shapes import AccountView
 from detector.store import DetectorStore
 from detector.why_shapes import AccountLine, AccountList, NearMissList, WhyView
-from detector.why_view import WhyViews
+from detector.why_view import HeldBack, WhyViews
 from runtime.clock import Clock
 from runtime.whole_ids import WholeIds
 
@@ -19,11 +19,11 @@ _Rule: TypeAlias = Annotated[
 ]
 
 
-def add_account_routes(router: APIRouter, store: DetectorStore, clock: Clock) -> None:
+def add_account_routes(router: APIRouter, store: DetectorStore, clock: Clock, held_back: HeldBack) -> None:
     """Add the routes to `router`. That of one account comes last: an account's id may have slashes in it."""
     own = APIRouter(route_class=WholeIds)
     reading = AccountReading(store)
-    whys = WhyViews(store, reading)
+    whys = WhyViews(store, reading, held_back)
     views, near = AccountViews(store, reading), NearMisses(store, reading, whys)
 
     @own.get("/accounts", tags=["accounts"])

@@ -20,6 +20,7 @@ from detector.shapes import DeadLetterDetail, DeadLetterLine, DeadLetterList, Le
 from detector.store import DetectorStore
 from detector.store.leads import LeadFilter
 from detector.store.letters import StoredLetter
+from detector.why_view import HeldBack, nowhere
 from eventlog.port import Producer, TopicState
 from runtime import cursors
 from runtime.clock import Clock
@@ -39,6 +40,7 @@ def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
     project_exists: Callable[[str], bool],
     clock: Clock,
     arrived: ArrivedNames = lambda _project: (),
+    held_back: HeldBack = nowhere,
 ) -> APIRouter:
     """Every route needs an API key. Routes are plain functions: the framework runs them, and the database, off its loop.
 
@@ -47,7 +49,7 @@ def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
     router = APIRouter(prefix="/v1", dependencies=[api_key_required(authenticate)], responses=ERROR_RESPONSES)
     add_report_route(router, store)
     _add_leads(router, store)
-    add_account_routes(router, store, clock)
+    add_account_routes(router, store, clock, held_back)
     _add_dead_letters(router, store)
     add_event_routes(router, store, arrived)
     add_command_routes(router, store, Commander(store, producer, topics), project_exists)

@@ -125,11 +125,22 @@ class WhyView(BaseModel):
     leads: list["WhyLead"] = Field(description="The open ones.")
 
 
+class WhyHeldBack(BaseModel):
+    """A receiver that does not know of a lead yet. `endpoint`: its name."""
+
+    endpoint_id: str
+    endpoint: str
+    cap: Literal["account", "person", "endpoint", "brake"] = Field(description="Of the rulebook's `noise`.")
+    since: str
+    until: str = Field(description="There is no room before.")
+
+
 class WhyLead(BaseModel):
     lead_id: str
     lead_type: str
     status: str
     temperature: str | None
+    held_back: list[WhyHeldBack] = Field(description="Where it waits under the caps on noise; sales may know it from elsewhere.")
 
 
 class NearMiss(BaseModel):

@@ -1,6 +1,7 @@
 """Why an account is, or is not, a lead: stored facts in, the API's shapes out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from detector.account_reading import AccountReading
 from detector.core.account import Account
@@ -17,6 +18,7 @@ from detector.store import DetectorStore
 from detector.why_shapes import (
     Warming,
     WhyAccount,
+    WhyHeldBack,
     WhyLead,
     WhyLimit,
     WhyNextStep,
@@ -29,11 +31,19 @@ from detector.why_shapes import (
 )
 from runtime.web import ApiError
 
+HeldBack: TypeAlias = Callable[[str, str], Mapping[str, list[WhyHeldBack]]]
+"""Project and account -> lead -> where it waits under the caps on noise. What tells of leads knows it; we do not."""
+
+
+def nowhere(_project: str, _account: str) -> Mapping[str, list[WhyHeldBack]]:
+    return {}
+
 
 class WhyViews:
     """Makes what a rulebook's rules are asked with once. Safe to use from several threads."""
 
-    def __init__(self, store: DetectorStore, reading: AccountReading) -> None:
+    def __init__(self, store: DetectorStore, reading: AccountReading, held_back: HeldBack = nowhere) -> None:
+        self._held_back = held_back
         self._store = store
         self._reading = reading
         self._asked: dict[int, Asked] = {}
@@ -54,7 +64,7 @@ class WhyViews:
             temperature=why.temperature,
             scored_person=why.scored_person,
             segments=list(why.segments),
-            leads=_leads(account),
+            leads=_leads(account, self._held_back(project, account.external_id)),
         )
 
     def asked(self, program: Program) -> Asked:
@@ -85,11 +95,16 @@ def warming(of: Warm) -> Warming:
     return Warming(since=iso(of.since), until=None if of.until >= NEVER else iso(of.until))
 
 
-def _leads(account: Account) -> list[WhyLead]:
-    leads = account.ledger.open_leads.values()
+def _leads(account: Account, held_back: Mapping[str, list[WhyHeldBack]]) -> list[WhyLead]:
     return [
-        WhyLead(lead_id=each.lead_id, lead_type=each.lead_type, status=each.status, temperature=each.temperature)
-        for each in leads
+        WhyLead(
+            lead_id=each.lead_id,
+            lead_type=each.lead_type,
+            status=each.status,
+            temperature=each.temperature,
+            held_back=held_back.get(each.lead_id, []),
+        )
+        for each in account.ledger.open_leads.values()
     ]
 
 

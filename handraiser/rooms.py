@@ -23,8 +23,10 @@ import notifier.secret_routes
 from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED
 from detector.commander import Commander
 from detector.health import HealthReporter
+from detector.shapes import iso
 from detector.store import DetectorStore
 from detector.store.event_names import EventName
+from detector.why_shapes import WhyHeldBack
 from eventlog.port import Producer
 from handraiser.backtest.jobs import Backtests
 from handraiser.backtest.routes import create_router as create_backtest_router
@@ -44,9 +46,11 @@ from ingest.spooling import SpoolingProducer
 from ingest.store import IngestStore
 from notifier.core.addresses import policy_for
 from notifier.core.links import Links
+from notifier.core.noise import Scope
 from notifier.intake import Intake
 from notifier.sender import Sender
 from notifier.store import NotifierStore
+from notifier.store_history import History
 from notifier.vault import MasterKeyError, Vault
 from notifier.worker import Notifier, OnSettled
 from runtime.database import open_database
@@ -127,6 +131,7 @@ class DetectorApi:
         self._one_asks = threading.Lock()
         self._backtests = Backtests(ground.settings.data)
         self._deliveries = open_database(ground.settings, "notifier")
+        self._history = History(self._deliveries)
 
     def add_routes(self, app: FastAPI) -> None:
         app.include_router(create_backtest_router(self._backtests, self._keys.authenticate))
@@ -143,6 +148,7 @@ class DetectorApi:
             self._keys.project_exists,
             self._clock,
             self._arrived,
+            self._held_back,
         )
         if self._links is not None:
             commander = Commander(self.store, self._producer, self._ground.topics)
@@ -155,6 +161,20 @@ class DetectorApi:
             EventName(each.type, each.name, each.number, each.first_seen, each.last_seen)
             for each in self._keys.store.arrived(project)
         ]
+
+    def _held_back(self, project: str, account: str) -> dict[str, list[WhyHeldBack]]:
+        """As the notifier has it."""
+        found: dict[str, list[WhyHeldBack]] = {}
+        for each in self._history.waiting(project, account):
+            where = WhyHeldBack(
+                endpoint_id=each.endpoint_id,
+                endpoint=each.endpoint,
+                cap=Scope(each.held_by).value,
+                since=iso(each.since),
+                until=iso(each.until),
+            )
+            found.setdefault(each.lead_id, []).append(where)
+        return found
 
     def check(self) -> dict[str, Any]:
         with self._one_asks:

@@ -46,6 +46,7 @@ class NewEndpoint(BaseModel):
     steps: list[Step] = Field(
         [], max_length=50, description="Only lead events that tell of a signal with one of these steps; empty: all."
     )
+    caps: bool = Field(True, description="false: it hears of every lead at once; the rulebook's caps on noise hold back none.")
     headers: dict[str, str] = Field(
         {}, max_length=HEADERS_MAX, description="Sent with each webhook, for a gateway; the answers tell their names only."
     )
@@ -67,6 +68,7 @@ class EndpointOut(BaseModel):
     temperature: list[str]
     segments: list[str]
     steps: list[str]
+    caps: bool
     status: str = Field(description="enabled or disabled")
     disabled_reason: str | None
     created_at: str
@@ -134,6 +136,7 @@ def create_router(  # noqa: PLR0913, PLR0917 - what the routes stand on
             format_=new.format,
             pii=new.pii,
             headers=_usable_headers(new.headers),
+            caps=new.caps,
         )
         return EndpointCreated(**_shown(endpoint).model_dump(), secret=secret)
 
@@ -225,6 +228,7 @@ def _shown(endpoint: Endpoint) -> EndpointOut:
         temperature=list(endpoint.filters.temperature),
         segments=list(endpoint.filters.segments),
         steps=list(endpoint.filters.steps),
+        caps=endpoint.caps,
         status=endpoint.status,
         disabled_reason=endpoint.disabled_reason,
         created_at=iso(endpoint.created_at),

@@ -16,7 +16,7 @@ from runtime.web import ERROR_RESPONSES, ApiError, Authenticate, api_key_require
 ANSWER_BYTES_MAX = 1024
 """Of an answer's body that are shown."""
 
-State: TypeAlias = Literal["pending", "sending", "waiting", "delivered", "held", "dead", "skipped"]
+State: TypeAlias = Literal["pending", "sending", "waiting", "delivered", "held", "dead", "skipped", "capped"]
 
 
 class DeliveryLine(BaseModel):
@@ -31,7 +31,9 @@ class DeliveryLine(BaseModel):
     status: State
     tries: int = Field(description="Tries spent.")
     created_at: str
-    next_at: str | None = Field(description="When it is tried next; null: it is not waiting for that.")
+    next_at: str | None = Field(
+        description="When it is tried next, or, of one that is capped, when there may be room; null: it waits for neither."
+    )
     settled_at: str | None = Field(description="When it became delivered, dead or skipped.")
     last_error: str | None
 

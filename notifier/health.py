@@ -24,7 +24,10 @@ def report(store: NotifierStore, ends: Mapping[TopicPartition, int], now: int, h
     failing = [each for each in endpoints if each.status != DISABLED and each.failures > 0]
     unopened = [each for each in endpoints if each.status != DISABLED and each.id in store.deliveries.unopened]
     problems = (
-        [_sealed(each) for each in unopened] + [_failing(each) for each in failing] + [_disabled(each) for each in disabled]
+        [_sealed(each) for each in unopened]
+        + [_failing(each) for each in failing]
+        + [_disabled(each) for each in disabled]
+        + [_storm(*each) for each in store.history.storms()]
     )
     if halted is not None:
         do = "Follow the runbook's section intake_halted, then start the notifier again."
@@ -36,6 +39,7 @@ def report(store: NotifierStore, ends: Mapping[TopicPartition, int], now: int, h
         "first_try_p99_s": _p99_s(figures.first_tries_ms),
         "oldest_pending_s": None if figures.oldest_pending_at is None else max(0, now - figures.oldest_pending_at) // 1000,
         "held": figures.held,
+        "capped": figures.capped,
         "dead_24h": figures.dead_24h,
         "endpoints": {
             "ok": len(endpoints) - len(failing) - len(disabled),
@@ -72,6 +76,15 @@ def _disabled(endpoint: Endpoint) -> dict[str, Any]:
         "since": None if endpoint.failing_since is None else iso(endpoint.failing_since),
         "what": f"{endpoint.id} ({endpoint.site}) is disabled: {endpoint.disabled_reason}",
         "do": f"When its receiver is back: handraiser endpoints enable {endpoint.id}. What was held is then delivered.",
+    }
+
+
+def _storm(project: str, leads: int, since: int) -> dict[str, Any]:
+    return {
+        "code": "lead_storm",
+        "since": iso(since),
+        "what": f"{project} makes far more leads than in the week before: {leads} of them wait under its brake",
+        "do": "See which: handraiser deliveries list --status capped. Then follow the runbook's section lead_storm.",
     }
 
 

@@ -17,6 +17,7 @@ from eventlog.port import Consumer, Log, LogError, OffsetOutOfRangeError, Record
 from notifier.core.formats import FORMATS, lead_body
 from notifier.core.links import Links
 from notifier.core.matching import Subscription, matching
+from notifier.core.noise import is_bounded
 from notifier.metrics import OPENED
 from notifier.store import Checkpoint, CheckpointMovedError, NewDelivery, NotifierStore
 from runtime.clock import Clock
@@ -149,6 +150,7 @@ class Intake:
                     event,
                     lead_body(event, each.format, each.pii, self._links),
                     latest_only=FORMATS[each.format].paced,
+                    bounded=each.caps and is_bounded(event),
                 )
                 for each, event in matching(subscriptions, events)
             ]

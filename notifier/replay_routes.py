@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from notifier.core.delivery import Status
 from notifier.delivery_routes import unknown
 from notifier.metrics import REPLAYED
 from notifier.store import DISABLED, NotifierStore
@@ -59,7 +60,8 @@ def create_router(store: NotifierStore, notifier: Notifier, authenticate: Authen
     )
 
     @router.post(
-        "/deliveries/{delivery_id}/replay", summary="Send a delivery again that was delivered or skipped, is dead or held"
+        "/deliveries/{delivery_id}/replay",
+        summary="Send a delivery again that was delivered or skipped, is dead or held; of a capped one, let its lead go now",
     )
     async def replay_delivery(delivery_id: str) -> Replayed:
         delivery = await asyncio.to_thread(store.history.get, delivery_id)
@@ -70,7 +72,10 @@ def create_router(store: NotifierStore, notifier: Notifier, authenticate: Authen
                 f"Endpoint {delivery.endpoint_id} was removed: nobody knows any more where it was. Add it again for new leads."
             )
             raise ApiError(409, "endpoint_removed", message)
-        replayed = await asyncio.to_thread(store.replays.replay, [delivery_id], clock())
+        if delivery.status == Status.CAPPED and delivery.lead_id is not None:
+            replayed = await asyncio.to_thread(store.noise.let_go, delivery.endpoint_id, delivery.lead_id, clock())
+        else:
+            replayed = await asyncio.to_thread(store.replays.replay, [delivery_id], clock())
         _tell(delivery.endpoint_id, replayed)
         return Replayed(replayed=replayed, next=None)
 

@@ -21,15 +21,17 @@ from notifier.core.urls import Target
 from notifier.store_claiming import skip_held
 from notifier.store_deliveries import Deliveries
 from notifier.store_history import History
+from notifier.store_noise import Noise, place
 from notifier.store_opening import opened
 from notifier.store_replay import Replays
 from notifier.store_secrets import Secrets
-from notifier.tables import deliveries, endpoints, notifier_checkpoints
+from notifier.tables import deliveries, endpoints, noise_waiting, notifier_checkpoints
 from notifier.vault import Vault
 from runtime.points import reach
 
 ENABLED, DISABLED, DELETED = "enabled", "disabled", "deleted"
 NO_DUE = None
+DUE: tuple[Status, str | None] = (Status.PENDING, None)
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -49,6 +51,7 @@ class Endpoint:
     format: str
     pii: str
     filters: Filters
+    caps: bool
     status: str
     disabled_reason: str | None
     created_at: int
@@ -70,12 +73,16 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A lead event and the bytes of it that one endpoint is to get. `latest_only`: not if a newer revision of its lead is."""
+    """A lead event and the bytes of it that one endpoint is to get. `latest_only`: not if a newer revision of its lead is.
+
+    `bounded`: caps on noise may hold it back.
+    """
 
     endpoint_id: str
     event: LeadEvent
     body: bytes
     latest_only: bool = False
+    bounded: bool = False
 
 
 Plan = Callable[[Sequence[Subscription]], Sequence[NewDelivery]]
@@ -93,6 +100,7 @@ class NotifierStore:
         self.deliveries = Deliveries(engine, self.writing, self.secrets.opened)
         self.history = History(engine)
         self.replays = Replays(engine, self.writing)
+        self.noise = Noise(engine, self.writing)
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -111,6 +119,7 @@ class NotifierStore:
         format_: str = "standard",
         pii: str = "full",
         headers: Mapping[str, str] = NO_HEADERS,
+        caps: bool = True,
     ) -> tuple[Endpoint, str]:
         """The new endpoint, enabled, and its secret, which is told this once."""
         sealed, secret = self.secrets.make(target.url, headers)
@@ -125,6 +134,7 @@ class NotifierStore:
             "format": format_,
             "pii": pii,
             "filters": msgspec.json.encode(filters).decode(),
+            "caps": caps,
             "status": ENABLED,
             "created_at": now,
             "paused_until": 0,
@@ -162,10 +172,11 @@ class NotifierStore:
                 deliveries.update()
                 .where(
                     deliveries.c.endpoint_id == endpoint_id,
-                    deliveries.c.status.in_((Status.PENDING, Status.WAITING, Status.SENDING, Status.HELD)),
+                    deliveries.c.status.in_((Status.PENDING, Status.WAITING, Status.SENDING, Status.HELD, Status.CAPPED)),
                 )
                 .values(status=Status.DEAD, due_at=NO_DUE, settled_at=now, last_error="endpoint_deleted")
             )
+            tx.execute(noise_waiting.delete().where(noise_waiting.c.endpoint_id == endpoint_id))
         return True
 
     def enable_endpoint(self, endpoint_id: str, now: int) -> bool:
@@ -201,9 +212,10 @@ class NotifierStore:
             rows = tx.execute(_ENABLED).all()
             planned = plan([_subscription(row) for row in rows])
             known = _known(tx, planned)
-            new = [each for each in planned if (each.endpoint_id, each.event.id) not in known]
+            new = [each for each in planned if _pair(each) not in known]
             if new:
-                tx.execute(deliveries.insert(), [_row(each, now) for each in new])
+                states = _states(tx, new, now)
+                tx.execute(deliveries.insert(), [_row(each, now, *states.get(_pair(each), DUE)) for each in new])
         return len(new)
 
 
@@ -228,17 +240,37 @@ def _endpoint(row: sa.Row[tuple[object, ...]]) -> Endpoint:
 
 
 def _subscription(row: sa.Row[tuple[object, ...]]) -> Subscription:
-    return Subscription(row.id, row.project, row.format, _filters(row.filters), row.created_at, row.pii)
+    return Subscription(row.id, row.project, row.format, _filters(row.filters), row.created_at, row.pii, row.caps)
 
 
 def _filters(text: str) -> Filters:
     return msgspec.json.decode(text, type=Filters)
 
 
-def _row(new: NewDelivery, now: int) -> dict[str, object]:
+def _row(new: NewDelivery, now: int, status: Status, why: str | None) -> dict[str, object]:
     event = new.event
     row = opened(new.endpoint_id, event.id, event.data.get("lead_id"), event.type, new.body, now)
-    return row | {"lead_event_at": event.timestamp, "revision": event.data.get("revision") if new.latest_only else None}
+    return row | {
+        "lead_event_at": event.timestamp,
+        "revision": event.data.get("revision") if new.latest_only else None,
+        "status": status,
+        "due_at": now if status is Status.PENDING else NO_DUE,
+        "settled_at": now if status is Status.SKIPPED else None,
+        "last_error": why,
+    }
+
+
+def _pair(new: NewDelivery) -> tuple[str, str]:
+    return new.endpoint_id, new.event.id
+
+
+def _states(tx: sa.Connection, new: Sequence[NewDelivery], now: int) -> dict[tuple[str, str], tuple[Status, str | None]]:
+    """Of those that caps may hold back, whether they do."""
+    bounded: dict[tuple[str, str], list[LeadEvent]] = {}
+    for each in new:
+        if each.bounded:
+            bounded.setdefault((each.endpoint_id, str(each.event.data.get("lead_id"))), []).append(each.event)
+    return place(tx, bounded, now) if bounded else {}
 
 
 def _known(tx: sa.Connection, planned: Sequence[NewDelivery]) -> set[tuple[str, str]]:

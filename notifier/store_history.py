@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from notifier.core.delivery import Status
-from notifier.tables import attempts, deliveries, endpoints
+from notifier.core.noise import Scope
+from notifier.tables import attempts, deliveries, endpoints, noise_waiting
 
 ATTEMPTS_MAX = 100
 """Of one delivery that are shown: a Retry-After costs no try, so there may be very many."""
@@ -55,13 +56,26 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What health and metrics say. Times in milliseconds."""
+    """What health and metrics say. Times in milliseconds. `capped`: leads that wait for room, at each endpoint."""
 
     pending: int
     oldest_pending_at: int | None
     held: int
+    capped: int
     dead_24h: int
     first_tries_ms: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A lead that waits under a cap at an endpoint (`endpoint`: its name). `until`: no room before, epoch milliseconds."""
+
+    lead_id: str
+    endpoint_id: str
+    endpoint: str
+    held_by: str
+    since: int
+    until: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +117,16 @@ class History:
             query = _DELIVERY.where(_d.lead_event_id.in_(ids)).order_by(_d.created_at, _d.id)
             return [Delivery(*row) for row in tx.execute(query)]
 
+    def waiting(self, project: str, account: str) -> list[Waiting]:
+        """The leads of an account that wait, the oldest first."""
+        with self._engine.connect() as tx:
+            return [Waiting(*row) for row in tx.execute(_WAITING.where(_w.project == project, _w.account == account))]
+
+    def storms(self) -> list[tuple[str, int, int]]:
+        """(project, leads that its brake holds back, since when) of each project where it does."""
+        with self._engine.connect() as tx:
+            return [(row.project, row.leads, row.since) for row in tx.execute(_STORMS)]
+
     def figures(self, now: int) -> Figures:
         """Counts for health: open and held deliveries, the dead of a day, first tries of the last minutes."""
         table = deliveries
@@ -120,12 +144,27 @@ class History:
         with self._engine.connect() as tx:
             pending, oldest = tx.execute(sa.select(sa.func.count(), sa.func.min(table.c.created_at)).where(open_)).one()
             held = tx.scalar(sa.select(sa.func.count()).where(table.c.status == Status.HELD))
-            return Figures(pending, oldest, held or 0, tx.scalar(dead) or 0, list(tx.scalars(first)))
+            capped = tx.scalar(sa.select(sa.func.count()).select_from(noise_waiting))
+            return Figures(pending, oldest, held or 0, capped or 0, tx.scalar(dead) or 0, list(tx.scalars(first)))
 
 
 _d = deliveries.c
 _NAME = sa.select(endpoints.c.name).where(endpoints.c.id == _d.endpoint_id).scalar_subquery()
-_DELIVERY = sa.select(*(_NAME if name == "endpoint" else _d[name] for name in Delivery.__dataclass_fields__))
+_w = noise_waiting.c
+_room = sa.select(_w.until).where(_w.endpoint_id == _d.endpoint_id, _w.lead_id == _d.lead_id, _d.status == Status.CAPPED)
+_MADE = {"endpoint": _NAME, "due_at": sa.func.coalesce(_d.due_at, _room.scalar_subquery())}
+_DELIVERY = sa.select(*(_MADE[name] if name in _MADE else _d[name] for name in Delivery.__dataclass_fields__))
+_WAITING = (
+    sa.select(_w.lead_id, _w.endpoint_id, endpoints.c.name, _w.held_by, _w.since, _w.until)
+    .join(endpoints, endpoints.c.id == _w.endpoint_id)
+    .order_by(_w.since, _w.lead_id, _w.endpoint_id)
+)
+_STORMS = (
+    sa.select(_w.project, sa.func.count(sa.distinct(_w.lead_id)).label("leads"), sa.func.min(_w.since).label("since"))
+    .where(_w.held_by == Scope.BRAKE)
+    .group_by(_w.project)
+    .order_by(_w.project)
+)
 _ATTEMPT = sa.select(*(attempts.c[name] for name in Attempt.__dataclass_fields__))
 
 

@@ -18,6 +18,7 @@ endpoints = sa.Table(
     sa.Column("format", sa.Text, nullable=False),
     sa.Column("pii", sa.Text, nullable=False, server_default="full", comment="full or minimal"),
     sa.Column("filters", sa.Text, nullable=False, comment="JSON"),
+    sa.Column("caps", sa.Boolean, nullable=False, server_default=sa.true(), comment="false: it hears of every lead at once"),
     sa.Column("status", sa.Text, nullable=False, comment="enabled, disabled or deleted"),
     sa.Column("disabled_reason", sa.Text),
     sa.Column("created_at", sa.BigInteger, nullable=False),
@@ -95,4 +96,53 @@ notifier_checkpoints = sa.Table(
     sa.Column("partition", sa.Integer, primary_key=True),
     sa.Column("next_offset", sa.BigInteger, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
+)
+
+noise_projects = sa.Table(
+    "noise_projects",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("caps", sa.Text, nullable=False, comment="JSON, of the newest lead event"),
+    sa.Column("caps_at", sa.BigInteger, nullable=False, comment="that one's time"),
+    sa.Column("version", sa.BigInteger, nullable=False, comment="grows with each decision: who has the row decides"),
+)
+
+noise_told = sa.Table(
+    "noise_told",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("scope", sa.Text, primary_key=True, comment="account, person, endpoint or brake"),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("lead_id", sa.Text, primary_key=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("counts", sa.Boolean, nullable=False, comment="false: it took over the place of one that does"),
+    sa.Index("ix_noise_told_lead", "lead_id"),
+    sa.Index("ix_noise_told_at", "at"),
+)
+
+noise_waiting = sa.Table(
+    "noise_waiting",
+    metadata,
+    sa.Column("endpoint_id", sa.Text, sa.ForeignKey("endpoints.id"), primary_key=True),
+    sa.Column("lead_id", sa.Text, primary_key=True),
+    sa.Column("project", sa.Text, nullable=False),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("person", sa.Text, comment="the first to talk to"),
+    sa.Column("rank", sa.BigInteger, nullable=False, comment="the greater the better"),
+    sa.Column("since", sa.BigInteger, nullable=False, comment="its first lead event's time"),
+    sa.Column("takes_over", sa.Text),
+    sa.Column("explicit", sa.Boolean, nullable=False),
+    sa.Column("held_by", sa.Text, nullable=False, comment="account, person, endpoint or brake"),
+    sa.Column("until", sa.BigInteger, nullable=False, comment="there is no room before"),
+    sa.Index("ix_noise_waiting_until", "until"),
+    sa.Index("ix_noise_waiting_lead", "lead_id"),
+    sa.Index("ix_noise_waiting_account", "project", "account"),
+)
+
+noise_hours = sa.Table(
+    "noise_hours",
+    metadata,
+    sa.Column("project", sa.Text, primary_key=True),
+    sa.Column("hour", sa.BigInteger, primary_key=True, comment="hours since 1970"),
+    sa.Column("leads", sa.BigInteger, nullable=False),
 )

@@ -33,6 +33,8 @@ IN_FLIGHT_MAX = 256
 IDLE_S_MAX = 5.0
 """Another process may enable an endpoint, or leave a lease behind: look at least this often."""
 RETRY_S = 1.0
+LOOK_MS = 5_000
+"""Between two looks for room under the caps: what waits may have come by another process."""
 KEPT_MS = 30 * 24 * 3600 * 1000
 """How long what was delivered or skipped, and what is dead, can be looked at and replayed."""
 SWEEP_MAX = 1_000
@@ -87,11 +89,13 @@ class Notifier:
         self._wake = asyncio.Event()
         self._stopping = False
         self._sweep_at = 0
+        self._look_at = 0
 
     async def run_once(self) -> int:
         """One pass: what the log has is taken in, what is due is sent and settled; how many attempts that were."""
         if self.intake is not None:
             await asyncio.to_thread(self.intake.run_once, 0)
+        await self._look_for_room()
         await self._start_due()
         begun = len(self._tasks)
         while self._in_flight:
@@ -152,19 +156,32 @@ class Notifier:
         """Settle what has ended, start what is due; seconds until there can be more, if nothing wakes us."""
         try:
             await self._settle_ended()
+            await self._look_for_room()
             next_at = await self._start_due()
             await self._sweep()
         except SQLAlchemyError as error:  # a pool that has no connection left, too
             logger.warning("the database cannot be used, trying again", extra={"error": str(getattr(error, "orig", error))[:500]})
             return RETRY_S
         if next_at is None or self._in_flight.total() >= IN_FLIGHT_MAX:
-            return IDLE_S_MAX
-        return min(max(0.0, (next_at - self._clock()) / 1000), IDLE_S_MAX)
+            next_at = self._look_at
+        return min(max(0.0, (min(next_at, self._look_at) - self._clock()) / 1000), IDLE_S_MAX)
 
     async def _pause(self, seconds: float) -> None:
         if seconds > 0:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), seconds)
+
+    async def _look_for_room(self) -> None:
+        """Lets go what waited under the caps on noise, when there may be room."""
+        now = self._clock()
+        if self._look_at - LOOK_MS <= now < self._look_at:  # else it is time, or the clock was set back
+            return
+        found = await asyncio.to_thread(self._store.noise.look, now)
+        self._look_at = now + LOOK_MS if found.next_at is None else max(now, min(found.next_at, now + LOOK_MS))
+        if found.deliveries or found.stale:
+            DELIVERIES.labels("let_go").inc(found.deliveries)
+            DELIVERIES.labels("skipped").inc(found.stale)
+            logger.info("leads that waited are let go", extra={"deliveries": found.deliveries, "stale": found.stale})
 
     async def _start_due(self) -> int | None:
         """Claim what is due and fits, and send each in a task of its own; when the next one is due."""
@@ -228,6 +245,7 @@ class Notifier:
         now = self._clock()
         if now >= self._sweep_at:
             more = await asyncio.to_thread(self._store.deliveries.sweep, now - KEPT_MS, SWEEP_MAX)
+            await asyncio.to_thread(self._store.noise.sweep, now)
             self._sweep_at = now + (SWEEP_AGAIN_MS if more else SWEEP_MS)
 
     def _free(self, claim: Claim) -> None:

@@ -49,3 +49,9 @@ def add_evidence(lead: OpenLead, change: Change) -> None:
     verdict = holds(judged, moment)
     found = evidence(judged, moment, verdict.step)
     lead.evidence = kept([*lead.evidence, *found], EVIDENCE_MAX, EVIDENCE_BYTES_MAX)
+
+
+def is_asked_for(program: Program, lead: OpenLead) -> bool:
+    """Whether any of its signals is a request that somebody made."""
+    rules = (program.judged.get(signal["rule"]) for signal in lead.signals)
+    return lead.asker is not None or any(rule is not None and rule.explicit for rule in rules)

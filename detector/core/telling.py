@@ -11,6 +11,7 @@ import msgspec
 from contracts.messages import LeadEvent, Place
 from detector.core import heat
 from detector.core.account import Account
+from detector.core.carrying import is_asked_for
 from detector.core.ids import lead_event_id
 from detector.core.instants import NEVER
 from detector.core.ledger import OpenLead
@@ -67,6 +68,8 @@ class Telling:
                 rulebook_version=self._program.version,
                 place=self._place,
                 notify=notify,
+                explicit=is_asked_for(self._program, lead),
+                caps=self._program.rulebook.noise.caps,
                 data=data,
             ),
             *self.lead_events[index + 1 :],

@@ -22,6 +22,7 @@ class Status(StrEnum):
     HELD = "held"
     DEAD = "dead"
     SKIPPED = "skipped"
+    CAPPED = "capped"
 
 
 class Over(StrEnum):

@@ -39,6 +39,9 @@ def add(  # noqa: PLR0913, PLR0917 - the options of a command
         list[str] | None,
         typer.Option(help="Only what tells of a signal with it: 100%, refused. May be repeated.", show_default=False),
     ] = None,
+    caps: Annotated[
+        bool, typer.Option(help="--no-caps: it hears of every lead at once, whatever the rulebook's caps on noise say.")
+    ] = True,
     header: Annotated[
         list[str] | None, typer.Option(metavar="NAME:VALUE", help="An extra header, for a gateway; may be repeated.")
     ] = None,
@@ -56,6 +59,7 @@ def add(  # noqa: PLR0913, PLR0917 - the options of a command
             "temperature": temperature or [],
             "segments": segment or [],
             "steps": step or [],
+            "caps": caps,
             "headers": headers,
         }
         if name:

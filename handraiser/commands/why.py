@@ -78,6 +78,8 @@ def _head(found: dict[str, Any]) -> Iterator[str]:
     yield " · ".join([id_ if name in (None, id_) else f"{name} ({id_})", *about])
     for each in found["silences"]:
         yield f"! {_silence(each)}"
+    for lead in found["leads"]:
+        yield from (f"! {_held_back(lead, each)}" for each in lead["held_back"])
 
 
 def _lead(lead: dict[str, Any]) -> str:
@@ -108,6 +110,20 @@ def _carried(signal: dict[str, Any]) -> str:
     if signal["lead_id"]:
         return f" in {signal['lead_id']}"
     return f", told to nobody ({signal['silent']})" if signal["silent"] else ", told to nobody"
+
+
+_CAPS = {
+    "account": "of this account",
+    "person": "with the person to talk to",
+    "endpoint": "at this endpoint",
+    "brake": "of the project in this hour",
+}
+
+
+def _held_back(lead: dict[str, Any], at: dict[str, Any]) -> str:
+    cap = at["cap"]
+    why = f"there were as many leads {_CAPS[cap]} as `noise: {cap}` allows"
+    return f"{at['endpoint']} is not told of {lead['lead_id']} yet: {why}; room from {_minute(at['until'])}"
 
 
 def _silence(of: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """A delivery's state and one attempt's answer come in; its next state and its endpoint's go out.
 
-`pending → sending → delivered | waiting | held | dead`, and from pending, waiting or held `skipped`. Source of the schedule:
-Standard Webhooks, stretched to 75 hours.
+`pending → sending → delivered | waiting | held | dead`, and from pending, waiting, held or capped `skipped`. Source of the
+schedule: Standard Webhooks, stretched to 75 hours.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,8 @@ DEAD_NEVER_BEFORE_MS = 75 * 3600 * 1000
 class Status(StrEnum):
     """A delivery's state. `held`: its endpoint is disabled; it goes on when that is enabled again.
 
-    `skipped`: its format tells the latest revision of a lead only, and a newer one waits, or has gone, to the same endpoint.
+    `skipped`: its format tells the latest revision of a lead only, and a newer one waits, or has gone, to the same endpoint; or
+    it was capped for too long. `capped`: the endpoint does not know its lead yet, and it waits for room (`core.noise`).
     """
 
     PENDING = "pending"
@@ -34,6 +35,7 @@ class Status(StrEnum):
     HELD = "held"
     DEAD = "dead"
     SKIPPED = "skipped"
+    CAPPED = "capped"
 
 
 @dataclass(frozen=True, slots=True)

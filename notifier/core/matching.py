@@ -40,6 +40,7 @@ class Subscription:
     filters: Filters
     since: int
     pii: str = "full"
+    caps: bool = True
 
 
 def matching(subscriptions: Sequence[Subscription], events: Iterable[LeadEvent]) -> list[tuple[Subscription, LeadEvent]]:

@@ -177,7 +177,7 @@ class Product:
 
     def add_endpoint(self, project: str, url: str) -> str:
         """The endpoint's secret."""
-        return str(self.api("notifier", "POST", "/v1/endpoints", {"project": project, "url": url})["secret"])
+        return str(self.api("notifier", "POST", "/v1/endpoints", {"project": project, "url": url, "caps": False})["secret"])
 
     def apply(self, rulebook: str) -> None:
         self.api("detector", "POST", "/v1/rulebooks", {"body": rulebook})

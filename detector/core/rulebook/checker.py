@@ -74,7 +74,7 @@ SECTIONS: Final[forms.Keys] = {
     "close": forms.said(forms.record(leads.CLOSING), "When events close an account's leads"),
     "suppress": forms.said(whom.CONDITIONS, "Of an account or person for which one of these holds sales hears nothing"),
     "drop_events": forms.said(whom.CONDITIONS, "Events for which one of these holds count for nothing"),
-    "noise": forms.said(forms.record(noise.NOISE), "How soon after an outcome sales hears of an account again"),
+    "noise": forms.said(forms.record(noise.NOISE), "How much sales is spared"),
     "on_enable": forms.said(rules.ON_ENABLE, "What becomes of accounts that qualify already when a rule is switched on"),
     "rules": forms.said(forms.named(forms.record(rules.RULE), rules.RULES_MAX), "The ways to qualify"),
     "score": forms.said(forms.record(scores.SCORE), "What speaks for and against an account, in points"),

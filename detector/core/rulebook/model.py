@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from contracts.messages import Caps
 from detector.core.instants import NEVER
 
 if TYPE_CHECKING:
@@ -314,20 +315,13 @@ class LeadType:
 
 
 @dataclass(frozen=True, slots=True)
-class Cap:
-    """At most so many leads in any `per_ms`."""
-
-    leads: int
-    per_ms: int
-
-
-@dataclass(frozen=True, slots=True)
 class Noise:
-    """How much sales is spared. `quiet_after`: outcome -> how long (ms) an account gets no further lead of that type."""
+    """How much sales is spared. `quiet_after`: outcome -> how long (ms) an account gets no further lead of that type.
 
-    account: Cap | None = None
-    person: Cap | None = None
-    endpoint: Cap | None = None
+    `caps` decide of no lead, only when who hears of it: the notifier goes by them.
+    """
+
+    caps: Caps | None = None
     quiet_after: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from contracts.messages import Brake, Cap, Caps
 from detector.core.rulebook.measured import Absent, Counted, Distinct, Rolling
-from detector.core.rulebook.model import Binary, Cap, Constant, Name, Not, Rule, Rulebook, Selector, Term, Type
+from detector.core.rulebook.model import Binary, Constant, Name, Not, Rule, Rulebook, Selector, Term, Type
 from detector.core.rulebook.parse import Parsed, parse
 from detector.core.rulebook.tree_walk import names_in
 from detector.rulebooks import bases, trial
@@ -139,17 +140,18 @@ def test_whom_a_base_leaves_alone_is_replaced_as_a_whole_and_its_noise_key_by_ke
     assert [each.text for each in rulebook.suppress] == ["account.is_partner"]
     assert rulebook.drop_events == ()
     assert rulebook.noise.quiet_after == {"won": 86_400_000}
-    assert rulebook.noise.account == Cap(1, 14 * 86_400_000)
+    assert rulebook.noise.caps == Caps(
+        account=Cap(leads=1, per_ms=14 * 86_400_000),
+        person=Cap(leads=2, per_ms=90 * 86_400_000),
+        endpoint=Cap(leads=30, per_ms=86_400_000),
+        brake=Brake(leads=20, times=5),
+    )
 
 
-def test_of_a_projects_own_caps_it_is_said_that_they_do_not_act() -> None:
-    warnings = parsed("noise:\n  account: {leads: 2, per: 7d}\n").asleep
-    assert [problem.located("r.yaml") for problem in warnings if problem.code == "not_acting"] == [
-        (
-            "r.yaml:4:12: the cap of noise for each account does not hold anything back yet. "
-            "It is kept and will act in a later version; `quiet_after` acts now"
-        )
-    ]
+def test_a_cap_of_the_base_is_taken_away_by_none() -> None:
+    caps = parsed("noise: {account: none, person: none, brake: none}\n").rulebook.noise.caps
+    assert caps == Caps(endpoint=Cap(leads=30, per_ms=86_400_000))
+    assert parsed("noise: {account: none, person: none, endpoint: none, brake: none}\n").rulebook.noise.caps is None
 
 
 def test_ways_to_an_account_are_read_in_their_order() -> None:

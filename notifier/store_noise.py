@@ -1,0 +1,338 @@
+"""New deliveries come in, and time passes; which of them may go, and which wait for room under the caps, goes out.
+
+Whoever decides has the project's row, so that two processes never fill the same room. A lead waits at an endpoint as one row of
+`noise_waiting`; its deliveries are `capped` for so long.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from contracts.messages import Caps, LeadEvent
+from notifier.core.delivery import Status
+from notifier.core.noise import (
+    HOUR_MS,
+    MEAN_OVER_HOURS,
+    REMEMBERED_MS,
+    Book,
+    Candidate,
+    Counted,
+    Scope,
+    Told,
+    Verdict,
+    brake,
+    candidate,
+    counted_in,
+    is_answered,
+    is_finished,
+)
+from notifier.tables import deliveries, endpoints, noise_hours, noise_projects, noise_told, noise_waiting
+
+UNTOLD, STALE = "untold", "stale"
+"""Why a delivery was skipped: its lead was over before anybody was told of it; it had waited for too long."""
+AT_ONCE_MAX = 2_000
+"""Leads that wait, looked at in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class LetGo:
+    """What a look at the waiting came to. `next_at`: when another may find more; None: none waits.
+
+    `deliveries`, `stale`: how many may go now, and how many never will.
+    """
+
+    next_at: int | None
+    deliveries: int = 0
+    stale: int = 0
+
+
+class Noise:
+    """Part of NotifierStore: `store.noise`."""
+
+    def __init__(self, engine: sa.Engine, writing: Callable[[], AbstractContextManager[sa.Connection]]) -> None:
+        self._engine = engine
+        self._writing = writing
+
+    def look(self, now: int) -> LetGo:
+        """Let go what there is room for now."""
+        with self._engine.connect() as tx:
+            projects = list(tx.scalars(_DUE_PROJECTS, {"now": now}))
+            if not projects:
+                return LetGo(tx.scalar(_NEXT))
+        with self._writing() as tx:
+            caps = _take(tx, dict.fromkeys(projects, None))
+            waiting = _due(tx, projects, now)
+            verdicts = _decide(tx, waiting, caps, now)
+            gone = _apply(tx, verdicts, {(each.endpoint_id, each.lead_id) for each in waiting}, now)
+        return LetGo(now if len(waiting) == AT_ONCE_MAX else None, *gone)
+
+    def let_go(self, endpoint_id: str, lead_id: str, now: int) -> int:
+        """Let a waiting lead go, whatever the caps say: somebody wants it; how many of its deliveries."""
+        mine = (noise_waiting.c.endpoint_id == endpoint_id, noise_waiting.c.lead_id == lead_id)
+        with self._writing() as tx:
+            asked = tx.execute(noise_waiting.update().where(*mine).values(explicit=True, until=now))
+        return self.look(now).deliveries if asked.rowcount else 0
+
+    def sweep(self, now: int) -> None:
+        """Forget what no cap looks back to."""
+        with self._writing() as tx:
+            tx.execute(noise_told.delete().where(noise_told.c.at < now - REMEMBERED_MS))
+            tx.execute(noise_hours.delete().where(noise_hours.c.hour < now // HOUR_MS - MEAN_OVER_HOURS))
+
+
+def place(
+    tx: sa.Connection, new: Mapping[tuple[str, str], Sequence[LeadEvent]], now: int
+) -> dict[tuple[str, str], tuple[Status, str | None]]:
+    """The state of new deliveries, and why, by endpoint and lead event. `new`: (endpoint, lead) -> its lead events, in order."""
+    events = [event for group in new.values() for event in group]
+    caps = _take(tx, _newest(events))
+    waiting = _of_leads(tx, {lead for _, lead in new})
+    known = _known_at(tx, new)
+    found: dict[tuple[str, str], tuple[Status, str | None]] = {}
+    fresh: list[Candidate] = []
+    awaited: list[Candidate] = []
+    ended: list[tuple[str, str]] = []
+    for pair, group in new.items():
+        last = group[-1]
+        if pair in known or (pair not in waiting and last.data.get("status") != "open"):
+            found |= _all(pair, group, Status.PENDING)
+        elif is_finished(last):
+            found |= _all(pair, group, Status.SKIPPED, UNTOLD)
+            ended.append(pair)
+        else:
+            before = waiting.get(pair)
+            stands = candidate(pair[0], last)
+            if before is None:
+                fresh.append(stands)
+            else:
+                stands = _joined(before, stands, explicit=is_answered(last))
+                awaited.append(stands)
+    _count_arrivals(tx, fresh, now)
+    looked = {(each.endpoint_id, each.lead_id) for each in awaited}
+    others = [each for each in _due(tx, sorted(caps), now) if (each.endpoint_id, each.lead_id) not in looked]
+    verdicts = _decide(tx, [*fresh, *awaited, *others], caps, now)
+    stored = looked | {(each.endpoint_id, each.lead_id) for each in others}
+    _end(tx, ended, UNTOLD, now)
+    _apply(tx, verdicts, stored, now)
+    for verdict in verdicts:
+        pair = verdict.candidate.endpoint_id, verdict.candidate.lead_id
+        if pair in new:
+            found |= _of_verdict(pair, new[pair], verdict)
+    return found
+
+
+def _of_verdict(
+    pair: tuple[str, str], group: Sequence[LeadEvent], verdict: Verdict
+) -> dict[tuple[str, str], tuple[Status, str | None]]:
+    if verdict.stale:
+        return _all(pair, group, Status.SKIPPED, STALE)
+    if verdict.held_by is None:
+        return _all(pair, group, Status.PENDING)
+    waits = _all(pair, group, Status.CAPPED, f"cap_{verdict.held_by}")
+    late = [event for event in group if event.type == "lead.overdue"]  # nobody was told, so nobody is late
+    return waits | _all(pair, late, Status.SKIPPED, UNTOLD)
+
+
+def _all(
+    pair: tuple[str, str], group: Iterable[LeadEvent], status: Status, why: str | None = None
+) -> dict[tuple[str, str], tuple[Status, str | None]]:
+    return {(pair[0], event.id): (status, why) for event in group}
+
+
+def _joined(before: Candidate, now: Candidate, *, explicit: bool) -> Candidate:
+    """How it stands now, since when it did. Whom somebody has accepted nobody need be spared any more."""
+    return Candidate(**asdict(now) | {"since": before.since, "explicit": before.explicit or now.explicit or explicit})
+
+
+def _newest(events: Sequence[LeadEvent]) -> dict[str, LeadEvent]:
+    newest: dict[str, LeadEvent] = {}
+    for event in events:
+        if event.project not in newest or event.timestamp >= newest[event.project].timestamp:
+            newest[event.project] = event
+    return newest
+
+
+def _take(tx: sa.Connection, newest: Mapping[str, LeadEvent | None]) -> dict[str, Caps]:
+    """The projects' rows are ours until the end of the transaction, all in one order; the caps of each."""
+    found = {}
+    for project, event in sorted(newest.items()):
+        tx.execute(_MAKE_PROJECT, {"project": project})
+        row = tx.execute(_TAKE_PROJECT, {"mine": project}).one()
+        caps = msgspec.json.decode(row.caps, type=Caps)
+        if event is not None and event.timestamp >= row.caps_at:
+            said = event.caps or Caps()
+            tx.execute(_SAY_CAPS, {"mine": project, "caps": msgspec.json.encode(said).decode(), "caps_at": event.timestamp})
+            if said != caps:
+                tx.execute(_LOOK_AGAIN, {"mine": project})
+            caps = said
+        found[project] = caps
+    return found
+
+
+def _decide(tx: sa.Connection, candidates: Sequence[Candidate], caps: Mapping[str, Caps], now: int) -> list[Verdict]:
+    if not candidates:
+        return []
+    hours: defaultdict[str, dict[int, int]] = defaultdict(dict)
+    for row in tx.execute(_HOURS, {"projects": sorted(caps), "from": now // HOUR_MS - MEAN_OVER_HOURS}):
+        hours[row.project][row.hour] = row.leads
+    brakes = {project: brake(each, hours[project], now) for project, each in caps.items()}
+    book = Book(caps, brakes, _told(tx, candidates, caps, now))
+    verdicts = book.decide(candidates, now)
+    if book.new:
+        tx.execute(noise_told.insert(), [_told_row(each) for each in book.new])
+    return verdicts
+
+
+def _told(tx: sa.Connection, candidates: Sequence[Candidate], caps: Mapping[str, Caps], now: int) -> set[Told]:
+    """All that counts where they count, as far as a cap looks back; and whatever was told of their leads."""
+    keys: defaultdict[tuple[str, Scope], set[str]] = defaultdict(set)
+    for each in candidates:
+        for of in counted_in(each):
+            keys[of.project, of.scope].add(of.key)
+    leads = {each.lead_id for each in candidates} | {each.takes_over for each in candidates if each.takes_over is not None}
+    found = {_told_of(row) for row in tx.execute(_TOLD_OF_LEADS, {"leads": sorted(leads)})}
+    for (project, scope), wanted in sorted(keys.items()):
+        back = _back(caps[project], scope)
+        if back:
+            where = {"project": project, "scope": scope, "keys": sorted(wanted), "after": now - back}
+            found |= {_told_of(row) for row in tx.execute(_TOLD_THERE, where)}
+    return found
+
+
+def _back(caps: Caps, scope: Scope) -> int:
+    if scope is Scope.BRAKE:
+        return HOUR_MS if caps.brake is not None else 0
+    cap = {Scope.ACCOUNT: caps.account, Scope.PERSON: caps.person, Scope.ENDPOINT: caps.endpoint}[scope]
+    return 0 if cap is None else cap.per_ms
+
+
+def _told_of(row: sa.Row[Any]) -> Told:
+    return Told(Counted(row.project, Scope(row.scope), row.key), row.lead_id, row.at, row.counts)
+
+
+def _told_row(told: Told) -> dict[str, object]:
+    return {**told.of._asdict(), "lead_id": told.lead_id, "at": told.at, "counts": told.counts}
+
+
+def _apply(tx: sa.Connection, verdicts: Sequence[Verdict], stored: set[tuple[str, str]], now: int) -> tuple[int, int]:
+    """Write what was decided of waiting leads; (deliveries that may go, that never will). `stored`: those that wait already."""
+    waits = [each for each in verdicts if each.held_by is not None]
+    over = [each for each in verdicts if each.held_by is None and _pair(each) in stored]
+    if waits:
+        old = [_pair(each) for each in waits if _pair(each) in stored]
+        _delete(tx, old)
+        tx.execute(noise_waiting.insert(), [_waiting_row(each) for each in waits])
+    gone = _let_go(tx, [_pair(each) for each in over if not each.stale], now)
+    return gone, _end(tx, [_pair(each) for each in over if each.stale], STALE, now)
+
+
+def _let_go(tx: sa.Connection, pairs: Sequence[tuple[str, str]], now: int) -> int:
+    if not pairs:
+        return 0
+    _delete(tx, pairs)
+    return sum(tx.execute(_LET_GO, {"at": endpoint, "lead": lead, "now": now}).rowcount for endpoint, lead in pairs)
+
+
+def _end(tx: sa.Connection, pairs: Sequence[tuple[str, str]], why: str, now: int) -> int:
+    if not pairs:
+        return 0
+    _delete(tx, pairs)
+    return sum(tx.execute(_SKIP, {"at": endpoint, "lead": lead, "now": now, "why": why}).rowcount for endpoint, lead in pairs)
+
+
+def _delete(tx: sa.Connection, pairs: Sequence[tuple[str, str]]) -> None:
+    if pairs:
+        tx.execute(_DELETE, [{"at": endpoint, "lead": lead} for endpoint, lead in pairs])
+
+
+def _pair(verdict: Verdict) -> tuple[str, str]:
+    return verdict.candidate.endpoint_id, verdict.candidate.lead_id
+
+
+def _waiting_row(verdict: Verdict) -> dict[str, object]:
+    return asdict(verdict.candidate) | {"held_by": verdict.held_by, "until": verdict.until}
+
+
+def _candidate_of(row: sa.Row[Any]) -> Candidate:
+    return Candidate(**{name: getattr(row, name) for name in _CANDIDATE})
+
+
+def _of_leads(tx: sa.Connection, leads: set[str]) -> dict[tuple[str, str], Candidate]:
+    rows = tx.execute(_WAITING_LEADS, {"leads": sorted(leads)})
+    return {(row.endpoint_id, row.lead_id): _candidate_of(row) for row in rows}
+
+
+def _due(tx: sa.Connection, projects: Sequence[str], now: int) -> list[Candidate]:
+    rows = tx.execute(_DUE, {"projects": projects, "now": now, "most": AT_ONCE_MAX})
+    return [_candidate_of(row) for row in rows]
+
+
+def _known_at(tx: sa.Connection, pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those pairs of endpoint and lead where the endpoint was told of the lead."""
+    wanted = {"endpoints": sorted({endpoint for endpoint, _ in pairs}), "leads": sorted({lead for _, lead in pairs})}
+    return {(row.key, row.lead_id) for row in tx.execute(_KNOWN, wanted)}
+
+
+def _count_arrivals(tx: sa.Connection, fresh: Sequence[Candidate], now: int) -> None:
+    leads = Counter(project for project, _ in {(each.project, each.lead_id) for each in fresh})
+    if leads:
+        tx.execute(_ARRIVED, [{"project": project, "hour": now // HOUR_MS, "leads": n} for project, n in sorted(leads.items())])
+
+
+_CANDIDATE = [each.name for each in fields(Candidate)]
+_w, _t, _p, _d = noise_waiting.c, noise_told.c, noise_projects.c, deliveries.c
+_MAKE_PROJECT = sa.text(
+    "INSERT INTO noise_projects (project, caps, caps_at, version) VALUES (:project, '{}', -1, 0) ON CONFLICT DO NOTHING"
+)
+_TAKE_PROJECT = (
+    noise_projects.update()
+    .where(_p.project == sa.bindparam("mine"))
+    .values(version=_p.version + 1)
+    .returning(_p.caps, _p.caps_at)
+)
+_SAY_CAPS = (
+    noise_projects.update()
+    .where(_p.project == sa.bindparam("mine"))
+    .values(caps=sa.bindparam("caps"), caps_at=sa.bindparam("caps_at"))
+)
+_LOOK_AGAIN = noise_waiting.update().where(_w.project == sa.bindparam("mine")).values(until=0)
+_ARRIVED = sa.text(
+    "INSERT INTO noise_hours (project, hour, leads) VALUES (:project, :hour, :leads) "
+    "ON CONFLICT (project, hour) DO UPDATE SET leads = noise_hours.leads + excluded.leads"
+)
+_HOURS = sa.select(noise_hours).where(
+    noise_hours.c.project.in_(sa.bindparam("projects", expanding=True)), noise_hours.c.hour >= sa.bindparam("from")
+)
+_TOLD_OF_LEADS = sa.select(noise_told).where(_t.lead_id.in_(sa.bindparam("leads", expanding=True)))
+_TOLD_THERE = sa.select(noise_told).where(
+    _t.project == sa.bindparam("project"),
+    _t.scope == sa.bindparam("scope"),
+    _t.key.in_(sa.bindparam("keys", expanding=True)),
+    _t.at > sa.bindparam("after"),
+)
+_KNOWN = sa.select(_t.key, _t.lead_id).where(
+    _t.scope == Scope.ENDPOINT,
+    _t.key.in_(sa.bindparam("endpoints", expanding=True)),
+    _t.lead_id.in_(sa.bindparam("leads", expanding=True)),
+)
+_enabled = sa.exists().where(endpoints.c.id == _w.endpoint_id, endpoints.c.status == "enabled")
+_DUE_PROJECTS = sa.select(_w.project).where(_w.until <= sa.bindparam("now"), _enabled).distinct().order_by(_w.project)
+_NEXT = sa.select(sa.func.min(_w.until)).where(_enabled)
+_DUE = (
+    sa.select(noise_waiting)
+    .where(_w.project.in_(sa.bindparam("projects", expanding=True)), _w.until <= sa.bindparam("now"), _enabled)
+    .order_by(_w.rank.desc(), _w.since, _w.lead_id)
+    .limit(sa.bindparam("most"))
+)
+_WAITING_LEADS = sa.select(noise_waiting).where(_w.lead_id.in_(sa.bindparam("leads", expanding=True)))
+_DELETE = noise_waiting.delete().where(_w.endpoint_id == sa.bindparam("at"), _w.lead_id == sa.bindparam("lead"))
+_capped = deliveries.update().where(
+    _d.endpoint_id == sa.bindparam("at"), _d.lead_id == sa.bindparam("lead"), _d.status == Status.CAPPED
+)
+_LET_GO = _capped.values(status=Status.PENDING, due_at=sa.bindparam("now"), tries_since=sa.bindparam("now"), last_error=None)
+_SKIP = _capped.values(status=Status.SKIPPED, due_at=None, settled_at=sa.bindparam("now"), last_error=sa.bindparam("why"))

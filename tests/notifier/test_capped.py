@@ -1,0 +1,255 @@
+"""Leads under the caps on noise, on a real database: they wait, go when there is room, or are not sent, for nobody wants them."""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from prometheus_client import REGISTRY
+
+from contracts.messages import Brake, Cap, Caps, LeadEvent
+from eventlog.port import TopicPartition
+from notifier.core.matching import Filters
+from notifier.core.noise import HOUR_MS, STALE_MS
+from notifier.core.urls import parse_url
+from notifier.health import report
+from notifier.store import Checkpoint, NewDelivery, NotifierStore
+from notifier.tables import deliveries, noise_told, noise_waiting
+from tests.notifier.bench import DEVELOPMENT, Bench
+from tests.notifier.conftest import LeadEvents, StandingClock
+
+DAY_S = 24 * 3600
+ONE_A_DAY = Caps(endpoint=Cap(leads=1, per_ms=DAY_S * 1000))
+
+
+@pytest.fixture
+def lead(lead_event: LeadEvents) -> LeadEvents:
+    """Lead events number `number`: each about a lead of its own, unless `of` says of which."""
+
+    def make(number: int = 1, *, of: int | None = None, caps: Caps = ONE_A_DAY, **changes: Any) -> LeadEvent:
+        envelope = {name: changes.pop(name) for name in ("type", "explicit", "project", "timestamp") if name in changes}
+        n = number if of is None else of
+        data = {"lead_id": f"ld_{n:020x}", "revision": 1, "status": "open", "lead_type": "pql", "to": "sales"} | changes
+        return lead_event(number, account=f"acc_{n}", caps=caps, data=data, **envelope)
+
+    return make
+
+
+async def test_what_is_over_a_cap_waits_and_goes_when_there_is_room_with_fresh_tries(bench: Bench, lead: LeadEvents) -> None:
+    bench.endpoint()
+    assert await bench.deliver(lead(1), lead(2)) == 1
+    assert bench.statuses() == ["delivered", "capped"]
+    waits = bench.store.history.get(bench.delivery_of(2).id)
+    assert waits is not None
+    assert (waits.last_error, waits.due_at) == ("cap_endpoint", bench.clock.now + DAY_S * 1000)
+    bench.clock.pass_(DAY_S - 1)
+    assert await bench.notifier.run_once() == 0
+    bench.clock.pass_(1)
+    assert await bench.notifier.run_once() == 1
+    assert bench.statuses() == ["delivered", "delivered"]
+    assert bench.delivery_of(2).tries_since == bench.clock.now
+    assert [each["id"] for each in bench.receiver.payloads()] == [lead(1).id, lead(2).id]
+
+
+async def test_of_several_the_best_goes_first(bench: Bench, lead: LeadEvents) -> None:
+    bench.endpoint()
+    cold, warm = lead(1), lead(2, temperature="warm", score={"total": 50})
+    warmer, hot = lead(3, temperature="warm", score={"total": 60}), lead(4, temperature="hot")
+    await bench.deliver(cold, warm, warmer, hot)
+    for _ in range(3):
+        bench.clock.pass_(DAY_S)
+        await bench.notifier.run_once()
+    assert [each["id"] for each in bench.receiver.payloads()] == [each.id for each in (hot, warmer, warm, cold)]
+
+
+async def test_what_becomes_of_a_waiting_lead_waits_with_it_and_goes_in_order(bench: Bench, lead: LeadEvents) -> None:
+    bench.endpoint()
+    await bench.deliver(lead(1), lead(2))
+    await bench.deliver(lead(3, of=2, type="lead.updated", revision=2), lead(4, of=2, type="lead.overdue", revision=3))
+    assert bench.statuses() == ["delivered", "capped", "capped", "skipped"]  # nobody was told, so nobody is late
+    bench.clock.pass_(DAY_S)
+    assert await bench.notifier.run_once() == 2
+    await bench.deliver(lead(5, of=2, type="lead.updated", revision=4))  # it is known now
+    assert bench.statuses() == ["delivered", "delivered", "delivered", "skipped", "delivered"]
+
+
+async def test_a_hotter_waiting_lead_goes_before_others(bench: Bench, lead: LeadEvents) -> None:
+    bench.endpoint()
+    await bench.deliver(lead(1, temperature="hot"), lead(2, temperature="warm"), lead(3))
+    await bench.deliver(lead(4, of=3, type="lead.updated", revision=2, temperature="hot"))
+    bench.clock.pass_(DAY_S)
+    await bench.notifier.run_once()
+    assert bench.statuses() == ["delivered", "capped", "delivered", "delivered"]
+
+
+async def test_a_request_lets_its_waiting_lead_go(bench: Bench, lead: LeadEvents) -> None:
+    bench.endpoint()
+    await bench.deliver(lead(1), lead(2))
+    await bench.deliver(lead(3, of=2, type="lead.updated", revision=2, explicit=True))
+    assert bench.statuses() == ["delivered"] * 3
+
+
+async def test_a_waiting_lead_that_somebody_accepts_is_let_go(bench: Bench, lead: LeadEvents) -> None:
+    bench.endpoint()
+    await bench.deliver(lead(1), lead(2))
+    await bench.deliver(lead(3, of=2, type="lead.accepted", revision=2, status="accepted"))
+    assert bench.statuses() == ["delivered"] * 3
+
+
+async def test_a_lead_that_ends_while_it_waits_is_not_sent(bench: Bench, lead: LeadEvents) -> None:
+    bench.endpoint()
+    await bench.deliver(lead(1), lead(2))
+    await bench.deliver(lead(3, of=2, type="lead.won", revision=2, status="won"))
+    assert bench.statuses() == ["delivered", "skipped", "skipped"]
+    assert {bench.delivery_of(n).last_error for n in (2, 3)} == {"untold"}
+    bench.clock.pass_(DAY_S)
+    assert await bench.notifier.run_once() == 0
+    assert not rows(bench, noise_waiting)
+
+
+async def test_what_became_of_a_lead_that_is_known_never_waits(bench: Bench, lead: LeadEvents) -> None:
+    bench.endpoint()
+    await bench.deliver(lead(1), lead(2, of=1, type="lead.updated", revision=2))
+    await bench.deliver(lead(3, of=1, type="lead.won", revision=3, status="won"))
+    assert bench.statuses() == ["delivered"] * 3
+
+
+async def test_after_seven_days_a_waiting_lead_is_skipped(bench: Bench, lead: LeadEvents) -> None:
+    bench.endpoint()
+    caps = Caps(endpoint=Cap(leads=1, per_ms=30 * DAY_S * 1000))
+    await bench.deliver(lead(1, caps=caps), lead(2, caps=caps))
+    bench.clock.pass_(STALE_MS / 1000)
+    assert await bench.notifier.run_once() == 0
+    assert (bench.delivery_of(2).status, bench.delivery_of(2).last_error) == ("skipped", "stale")
+
+
+async def test_leads_for_the_product_and_endpoints_without_caps_know_none_and_use_none_up(bench: Bench, lead: LeadEvents) -> None:
+    target = parse_url(bench.receiver.url("/crm"), DEVELOPMENT)
+    bench.store.add_endpoint("acme-mail", "crm", target, Filters(), bench.clock(), caps=False)
+    bench.store.add_endpoint("acme-mail", "product", target, Filters(to=("product",)), bench.clock())
+    account = Caps(account=Cap(leads=1, per_ms=DAY_S * 1000))
+    assert await bench.deliver(*(lead(n, of=1, caps=account, lead_id=f"ld_{n}") for n in (1, 2))) == 2
+    assert await bench.deliver(*(lead(n, of=1, caps=account, lead_id=f"ld_{n}", to="product") for n in (3, 4))) == 2
+    bench.endpoint(name="slack")
+    assert await bench.deliver(lead(5, of=1, caps=account, lead_id="ld_5")) == 2
+
+
+async def test_newer_caps_are_gone_by_at_once(bench: Bench, lead: LeadEvents) -> None:
+    bench.endpoint()
+    await bench.deliver(lead(1), lead(2), lead(3))
+    bench.clock.pass_(1)
+    roomier = Caps(endpoint=Cap(leads=3, per_ms=DAY_S * 1000))
+    await bench.deliver(lead(4, caps=roomier, temperature="cold"))
+    assert bench.statuses() == ["delivered", "delivered", "delivered", "capped"]  # the older of equals first
+    bench.clock.pass_(1)
+    await bench.deliver(lead(5, caps=ONE_A_DAY, timestamp=bench.clock.now - 1_500))  # an older lead event, of another partition
+    assert [each for each in bench.statuses() if each == "delivered"] == ["delivered"] * 3
+    bench.clock.pass_(DAY_S)
+    await bench.notifier.run_once()
+    assert bench.statuses() == ["delivered"] * 5
+
+
+async def test_in_a_storm_the_excess_waits_and_health_says_so(bench: Bench, lead: LeadEvents) -> None:
+    bench.endpoint()
+    caps = Caps(brake=Brake(leads=3, times=5))
+    await bench.deliver(*(lead(n, caps=caps) for n in range(1, 6)))
+    assert bench.statuses() == ["delivered"] * 3 + ["capped"] * 2
+    said = report(bench.store, {}, bench.clock())
+    (problem,) = said["problems"]
+    assert (said["status"], said["capped"], problem["code"]) == ("degraded", 2, "lead_storm")
+    assert "acme-mail makes far more leads than in the week before: 2 of them wait" in problem["what"]
+    bench.clock.pass_(HOUR_MS / 1000)
+    await bench.notifier.run_once()
+    assert bench.statuses() == ["delivered"] * 5
+    assert report(bench.store, {}, bench.clock())["problems"] == []
+
+
+async def test_a_day_of_many_leads_loosens_the_brake(bench: Bench, lead: LeadEvents) -> None:
+    bench.endpoint()
+    caps = Caps(brake=Brake(leads=1, times=24))
+    await bench.deliver(*(lead(n, caps=caps) for n in range(1, 6)))
+    bench.clock.pass_(2 * HOUR_MS / 1000)
+    await bench.notifier.run_once()  # 24 times the mean of 5 in 24 hours
+    assert bench.statuses() == ["delivered"] * 5
+
+
+async def test_one_that_waits_is_sent_when_somebody_asks_for_it(bench: Bench, lead: LeadEvents) -> None:
+    endpoint, _ = bench.endpoint()
+    await bench.deliver(lead(1), lead(2), lead(3))
+    assert bench.store.noise.let_go(endpoint.id, str(lead(3).data["lead_id"]), bench.clock()) == 1
+    assert bench.store.noise.let_go(endpoint.id, "ld_unknown", bench.clock()) == 0
+    await bench.notifier.run_once()
+    assert bench.statuses() == ["delivered", "capped", "delivered"]
+
+
+async def test_what_waits_for_an_endpoint_that_is_removed_is_dead(bench: Bench, lead: LeadEvents) -> None:
+    endpoint, _ = bench.endpoint()
+    await bench.deliver(lead(1), lead(2))
+    assert bench.store.delete_endpoint(endpoint.id, bench.clock())
+    assert (bench.delivery_of(2).status, bench.delivery_of(2).last_error) == ("dead", "endpoint_deleted")
+    assert not rows(bench, noise_waiting)
+
+
+async def test_an_account_says_where_its_leads_wait(bench: Bench, lead: LeadEvents) -> None:
+    endpoint, _ = bench.endpoint()
+    await bench.deliver(lead(1), lead(2))
+    (waiting,) = bench.store.history.waiting("acme-mail", "acc_2")
+    assert (waiting.endpoint_id, waiting.held_by, waiting.since) == (endpoint.id, "endpoint", bench.clock.now)
+    assert bench.store.history.waiting("acme-mail", "acc_1") == []
+
+
+async def test_a_lead_event_that_comes_again_takes_up_no_more_room(bench: Bench, lead: LeadEvents) -> None:
+    bench.endpoint()
+    await bench.deliver(lead(1))
+    await bench.deliver(lead(1), lead(1))
+    assert len(rows(bench, noise_told)) == 3  # account, brake, endpoint; nobody is named
+
+
+async def test_what_is_older_than_any_cap_looks_back_is_forgotten(bench: Bench, lead: LeadEvents) -> None:
+    bench.endpoint()
+    await bench.deliver(lead(1))
+    bench.store.noise.sweep(bench.clock() + 399 * DAY_S * 1000)
+    assert len(rows(bench, noise_told)) == 3
+    bench.store.noise.sweep(bench.clock() + 401 * DAY_S * 1000)
+    assert not rows(bench, noise_told)
+
+
+def test_two_processes_never_fill_the_same_room(
+    store: NotifierStore, engine: sa.Engine, clock: StandingClock, lead: LeadEvents
+) -> None:
+    """Each takes in partitions of its own, at the same time."""
+    endpoint, _ = store.add_endpoint("acme-mail", "crm", parse_url("https://8.8.8.8/", DEVELOPMENT), Filters(), clock())
+    caps = Caps(endpoint=Cap(leads=5, per_ms=DAY_S * 1000))
+
+    def take_in(partition: int) -> None:
+        for n in range(10):
+            event = lead(partition * 100 + n, caps=caps)
+            at, before = TopicPartition("lead-events", partition), Checkpoint(n, n)
+            delivery = NewDelivery(endpoint.id, event, b"{}", bounded=True)
+            store.take_in(at, before, n + 1, partial(_only, delivery), clock())
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(take_in, range(4)))
+    with engine.connect() as tx:
+        rows = tx.execute(sa.select(deliveries.c.status, sa.func.count()).group_by(deliveries.c.status))
+        assert sorted(map(tuple, rows)) == [("capped", 35), ("pending", 5)]
+
+
+def _only(delivery: NewDelivery, _: object) -> list[NewDelivery]:
+    return [delivery]
+
+
+async def test_what_was_let_go_is_counted(bench: Bench, lead: LeadEvents) -> None:
+    name, labels = "handraiser_notifier_deliveries_total", {"status": "let_go"}
+    before = REGISTRY.get_sample_value(name, labels) or 0
+    bench.endpoint()
+    await bench.deliver(lead(1), lead(2))
+    bench.clock.pass_(DAY_S)
+    await bench.notifier.run_once()
+    assert REGISTRY.get_sample_value(name, labels) == before + 1
+
+
+def rows(bench: Bench, table: sa.Table) -> list[Any]:
+    with bench.engine.connect() as tx:
+        return list(tx.execute(sa.select(table)))
