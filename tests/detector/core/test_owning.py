@@ -47,6 +47,14 @@ def test_who_joins_takes_accounts_over_and_moves_no_other(people: list[str], acc
     assert share([*people, joining], "p", account) in {share(people, "p", account), joining}
 
 
+def test_a_fourth_person_takes_a_quarter() -> None:
+    accounts = [f"acc_{n}" for n in range(3_000)]
+    before, after = ({each: share(people, "p", each) for each in accounts} for people in (PEOPLE, (*PEOPLE, "zoe@x.io")))
+    moved = [each for each in accounts if before[each] != after[each]]
+    assert {after[each] for each in moved} == {"zoe@x.io"}
+    assert 650 < len(moved) < 850
+
+
 def test_projects_share_their_accounts_out_apart() -> None:
     assert {share(PEOPLE, f"p{n}", "acc_9") for n in range(20)} == set(PEOPLE)
 
