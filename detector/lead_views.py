@@ -22,6 +22,9 @@ _OF_THE_PAYLOAD = (
     "features",
     "offer",
     "owner",
+    "told_us",
+    "source",
+    "crm",
 )
 
 

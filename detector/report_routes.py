@@ -13,7 +13,7 @@ from detector.store import DetectorStore
 class LeadFigures(BaseModel):
     """Of the leads of one group that were told to somebody."""
 
-    name: str = Field(description="The type, rule, owner (`nobody`) or Monday of the group.")
+    name: str = Field(description="The type, rule, owner (`nobody`), source (`unknown`) or Monday of the group.")
     leads: int
     accepted: int = Field(description="Those that somebody took, whatever became of them then.")
     opportunity: int = Field(description="Those that somebody said were one.")
@@ -46,7 +46,7 @@ def add_report_route(router: APIRouter, store: DetectorStore) -> None:
         ] = None,
         until: Annotated[datetime | None, Query(alias="to", description="Leads that were opened before it.")] = None,
     ) -> LeadReport:
-        """What became of leads, by type, rule (the one that opened it), owner, or week in which it was opened (UTC)."""
+        """What became of leads, by type, rule (that opened it), owner, source (its first value), or week of opening (UTC)."""
         lives = lives_of(store.leads.lives(project, _ms(since), _ms(until)))
         groups, everything = figures(lives, by)
         return LeadReport(by=by, data=[_shown(group) for group in groups], total=_shown(everything))

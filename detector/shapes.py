@@ -72,6 +72,9 @@ class LeadDetail(Lead):
     features: list[dict[str, Any]]
     offer: dict[str, Any]
     owner: dict[str, Any]
+    told_us: dict[str, Any] = Field(default={}, description="What its person said of themselves: docs/rulebook.md, payload.")
+    source: dict[str, Any] = Field(default={}, description="Where they came from.")
+    crm: dict[str, Any] = Field(default={}, description="The CRM's own ids.")
     events: list[LeadEventLine]
 
 

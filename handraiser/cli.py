@@ -42,6 +42,7 @@ for noun, text, group in (
     ("endpoints", "Where leads are sent, as signed webhooks.", endpoints.app),
     ("deliveries", "What was sent where, and what came of it.", deliveries.app),
     ("rules", "The rulebook: check a file, test it, compare it, apply it.", rules.app),
+    ("accounts", "What your CRM says of accounts.", importing.accounts),
     ("leads", "The leads there are.", leads.app),
     ("deadletters", "Events that could not be used, with the reason.", deadletters.app),
 ):

@@ -128,6 +128,7 @@ def _apply(program: Program, account: Account, command: Command, place: Place) -
         _snooze(telling, lead, said, now, place.time)
     else:
         _own(telling, lead, said, now, place.time)
+        account.ledger_changed()  # also where it was theirs by the rulebook, and now is by name
     account.ledger.schedule()
     stands = {"lead_id": lead.lead_id, "status": lead.status, "revision": lead.revision}
     return Applied(telling.lead_events, stands | {"changed": bool(telling.lead_events)})
@@ -202,9 +203,9 @@ def _time(ms: int | None) -> str | None:
 
 
 def _own(telling: Telling, lead: OpenLead, said: OwnerSaid, now: Moment, time: int) -> None:
-    if said.email == lead.owner:
+    before, lead.owner, lead.owner_follows = lead.owner, said.email, False
+    if said.email == before:
         return
-    before, lead.owner = lead.owner, said.email
     telling.progress(lead, time)
     telling.send(lead, "lead.updated", [difference("owner", None, before, said.email)], now, notify=True)
 

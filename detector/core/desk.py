@@ -13,6 +13,7 @@ from detector.core.ids import lead_id
 from detector.core.ledger import QUIET, SUPPRESSED, OpenLead, Signal
 from detector.core.measures.moment import Moment
 from detector.core.measures.score import hottest
+from detector.core.owning import named, owner_of
 from detector.core.payload import difference
 from detector.core.silence import why_silent
 from detector.core.telling import Telling
@@ -37,8 +38,8 @@ class Desk:
         self._place = place
         self._now = now
         self._telling = Telling(scene.program, account, place, now)
-        self._left_by: str | None = None
-        """Who owned what was retracted: whatever takes its place is theirs too."""
+        self._left_by: OpenLead | None = None
+        """What was retracted and had an owner: whatever takes its place is theirs too."""
 
     def tell(self, changes: Sequence[Change], since: int, now: int, time: int = -1) -> list[LeadEvent]:
         """First what is gone; then in order of time what is new or different, with the closings by changes of plan in between.
@@ -62,6 +63,7 @@ class Desk:
             else:
                 self._close_by_plan(t)
         self._pass(time)
+        self._follow(self._now or self._at(now))
         self._telling.hotter(self._now or self._at(now))
         self._ledger.schedule()
         return self._telling.lead_events
@@ -79,6 +81,15 @@ class Desk:
                 told = change.signal
                 signal.lead_id, signal.silent, signal.told_at = told.lead_id, told.silent, told.told_at
                 self._account.ledger_changed()
+
+    def _follow(self, now: Moment) -> None:
+        """Whom the trait names now takes over the open leads that nobody was given by hand."""
+        for lead in self._ledger.open_leads.values():
+            before, owner = lead.owner, named(self._program, lead, now)
+            if owner is None or (before is not None and (not lead.owner_follows or before.lower() == owner.lower())):
+                continue
+            lead.owner, lead.owner_follows = owner, True
+            self._telling.send(lead, "lead.updated", [difference("owner", None, before, owner)], now, notify=lead.notified)
 
     def _close_by_plan(self, t: int) -> None:
         """The plan went up: won. Down, or churned: lost. Nobody calls a customer who has just bought."""
@@ -171,7 +182,7 @@ class Desk:
 
         The strongest first, and of equal ones the oldest: one lead is opened, and the others enrich it.
         """
-        self._left_by = retracted.owner or self._left_by
+        self._left_by = retracted if retracted.owner is not None else self._left_by
         standing = [
             Change("new", judged, signal, self._at(max(signal.qualified_at, signal.told_at)))
             for name, judged in self._program.judged.items()
@@ -222,6 +233,9 @@ class Desk:
         lead = self._open(change, lead_type, weaker)
         put_signal(self._program, self._account, lead, change)
         add_evidence(lead, change)
+        if lead.owner is None:
+            lead.owner = owner_of(self._program, self._account, lead, self._now or change.moment)
+            lead.owner_follows = True
         self._ledger.open_leads[lead_type] = lead
         self._telling.progress(lead, change.moment.t)
         self._telling.send(lead, "lead.created", [], change.moment, notify=self._is_news(change))
@@ -233,6 +247,7 @@ class Desk:
         for_product = self._program.is_for_product(lead_type)
         before = sum(number for other, number in opened.items() if self._program.is_for_product(other) == for_product)
         opened[lead_type] = opened.get(lead_type, 0) + 1
+        left_by = next((each for each in weaker if each.owner is not None), self._left_by)
         return OpenLead(
             lead_id=lead_id(self._account.project, self._account.external_id, lead_type, opened[lead_type]),
             lead_type=lead_type,
@@ -241,7 +256,8 @@ class Desk:
             summary="",
             takes_over=weaker[0].lead_id if weaker else None,
             leads_before=before,
-            owner=next((each.owner for each in weaker if each.owner is not None), self._left_by),
+            owner=None if left_by is None else left_by.owner,
+            owner_follows=left_by is not None and left_by.owner_follows,
             superseded=[lead_id for lead in weaker for lead_id in (lead.lead_id, *lead.superseded)][:SUPERSEDED_MAX],
         )
 

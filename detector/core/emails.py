@@ -25,6 +25,11 @@ _ROLES: Final = frozenset(
 """RFC 2142 and what small companies print on their cards: nobody's own address."""
 
 
+def address(said: object) -> str | None:
+    """It, without blanks around it; None: this is no e-mail address."""
+    return said.strip() if isinstance(said, str) and _parts(said) is not None else None
+
+
 @lru_cache(maxsize=65_536)
 def domain_of(address: object) -> str | None:
     """The part behind the @, in lower case; None: this is no e-mail address."""

@@ -100,6 +100,8 @@ class OpenLead(msgspec.Struct, array_like=True, kw_only=True):
     """Nobody has answered it in time, and that was told."""
     overdue_at: int = NEVER
     """When that is to be told, if nobody answers before."""
+    owner_follows: bool = False
+    """The rulebook found its owner, so another that its trait names takes over; whom sales named stays."""
 
     def is_snoozed(self, time: int) -> bool:
         """Whether its owner wants to hear nothing of it at partition time `time`."""

@@ -1,4 +1,4 @@
-"""What became of leads: their lives in, figures by rule, type, owner or week out."""
+"""What became of leads: their lives in, figures by rule, type, owner, source or week out."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -9,9 +9,10 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
 
-By: TypeAlias = Literal["type", "rule", "owner", "week"]
+By: TypeAlias = Literal["type", "rule", "owner", "source", "week"]
 BY: Final[tuple[By, ...]] = get_args(By)
 NOBODY: Final = "nobody"
+UNKNOWN: Final = "unknown"
 _ANSWERS: Final = frozenset({"lead.accepted", "lead.opportunity", "lead.rejected", "lead.recycled"})
 """What only somebody can say. A lead can be won, lost, superseded or retracted without anybody's doing."""
 
@@ -35,6 +36,7 @@ class _Data(msgspec.Struct, frozen=True):
     status: str
     signals: list[_Signal] = []
     owner: _Owner = _Owner()
+    source: dict[str, Any] = {}
     changes: list[_Change] = []
 
 
@@ -135,9 +137,17 @@ def _group(life: Sequence[Step], by: By) -> str:
             return next((signal.rule.partition("/")[0] for signal in first.data.signals), NOBODY)
         case "owner":
             return last.data.owner.email or NOBODY
+        case "source":
+            return _source(life)
         case "week":
             day = datetime.fromtimestamp(first.timestamp / 1000, UTC).date()
             return (day - timedelta(days=day.weekday())).isoformat()
+
+
+def _source(life: Sequence[Step]) -> str:
+    """The first value that the rulebook's `payload` has there, as the lead knew it when it last knew any."""
+    said = (value for step in reversed(life) for value in step.data.source.values())
+    return next((str(value).strip().lower() for value in said), UNKNOWN)
 
 
 def _amount(step: Step) -> float:

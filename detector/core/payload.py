@@ -7,6 +7,7 @@ from typing import Any
 
 from detector.core import heat, who, words
 from detector.core.account import Account
+from detector.core.beside import beside
 from detector.core.ledger import OpenLead
 from detector.core.measures.moment import Moment
 from detector.core.measures.score import Scored
@@ -39,10 +40,10 @@ def payload(  # noqa: PLR0913, PLR0917 - here everything meets
         "offer": offer_data(offered, program.rulebook.currency),
         "owner": {"email": lead.owner},
         "segments": heat.segments(program, heat.about(lead, moment)),
-        "told_us": {},
-        "source": {},
+        "told_us": beside(program, lead, moment, "told_us"),
+        "source": beside(program, lead, moment, "source"),
         "history": {"leads_before": lead.leads_before, "last_outcome": account.ledger.last_outcome},
-        "crm": {},
+        "crm": beside(program, lead, moment, "crm"),
         "qualified_at": words.time(lead.qualified_at),
         "links": {"lead": None, "accept": None, "reject": None, "snooze": None},
     }

@@ -50,8 +50,22 @@ def person_name(facts: Facts, person: str | None, t: int) -> str:
     return " ".join(filter(None, (first, last))) or _person_trait(facts, person, "email", t) or person
 
 
+def roles(program: Program, moment: Moment, *, asker: str | None, trigger: str | None) -> dict[str, str]:
+    """Person -> role, in the rulebook's order of roles. A person with two roles stands once."""
+    found: dict[str, str] = {}
+    for role in program.rulebook.person:
+        person = {"asker": asker, "trigger": trigger}.get(role)
+        if role == "admin":
+            person = _admin(moment.facts, moment.t)
+        elif role == "most_active":
+            person = moment.facts.activity.most_active()
+        if person is not None:
+            found.setdefault(person, role)
+    return found
+
+
 def people(program: Program, moment: Moment, ledger: Ledger, *, asker: str | None, trigger: str | None) -> list[dict[str, Any]]:
-    """Whom to name, in the rulebook's order of roles; those with an e-mail first. A person with two roles stands once.
+    """Whom to name, those with an e-mail first.
 
     Who opted out, or whom `suppress` spares, is named, for the lead is about them, with `may_contact: none`.
     """
@@ -59,19 +73,9 @@ def people(program: Program, moment: Moment, ledger: Ledger, *, asker: str | Non
     def left_alone(person: str) -> bool:
         return ledger.is_opted_out(person) or program.suppression.of_person(moment, person)
 
-    facts, t = moment.facts, moment.t
-    found: dict[str, str] = {}
-    for role in program.rulebook.person:
-        person = {"asker": asker, "trigger": trigger}.get(role)
-        if role == "admin":
-            person = _admin(facts, t)
-        elif role == "most_active":
-            person = facts.activity.most_active()
-        if person is not None:
-            found.setdefault(person, role)
     named = [
-        _person(facts, person, role, t) | {"may_contact": "none" if left_alone(person) else None}
-        for person, role in found.items()
+        _person(moment.facts, person, role, moment.t) | {"may_contact": "none" if left_alone(person) else None}
+        for person, role in roles(program, moment, asker=asker, trigger=trigger).items()
     ]
     return sorted(named, key=lambda each: each["email"] is None)
 

@@ -20,6 +20,15 @@ class Temperature(StrEnum):
     HOT = "hot"
 
 
+class Team(StrEnum):
+    """Whom a lead type is for."""
+
+    SALES = "sales"
+    SUCCESS = "success"
+    MARKETING = "marketing"
+    PRODUCT = "product"
+
+
 @app.command()
 def add(  # noqa: PLR0913, PLR0917 - the options of a command
     url: Annotated[str, typer.Argument(help="https://… (http and this machine too, outside production)")],
@@ -30,6 +39,10 @@ def add(  # noqa: PLR0913, PLR0917 - the options of a command
         typer.Option("--format", help="flat: for no-code hooks; slack: an incoming webhook."),
     ] = "standard",
     pii: Annotated[Literal["full", "minimal"], typer.Option(help="minimal: without who anybody is; ids stay.")] = "full",
+    to: Annotated[
+        list[Team] | None,
+        typer.Option(help="Only leads for this team; else those for all people. May be repeated.", show_default=False),
+    ] = None,
     temperature: Annotated[
         list[Temperature] | None,
         typer.Option(help="Only leads that are it. May be repeated.", show_default=False),
@@ -56,6 +69,7 @@ def add(  # noqa: PLR0913, PLR0917 - the options of a command
             "url": url,
             "format": format_,
             "pii": pii,
+            "to": to or [],
             "temperature": temperature or [],
             "segments": segment or [],
             "steps": step or [],

@@ -1,6 +1,7 @@
-"""`handraiser import FILE…`: years of history, so that accounts are known from the first day."""
+"""`handraiser import FILE…`: years of history, so that accounts are known from the first day; `accounts import`: a CRM's word."""
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from handraiser.importing.result import Result
 
 INTERRUPTED = 130
+
+
+accounts = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 def register(app: typer.Typer) -> None:
@@ -54,6 +58,52 @@ def import_(  # noqa: PLR0913, PLR0917 - the options of the command
         raise typer.Exit(1)
 
 
+@accounts.callback()
+def _accounts() -> None:
+    """So that `import` stays a command of its own beside none."""
+
+
+@accounts.command("import")
+def import_accounts(  # noqa: PLR0913, PLR0917 - the options of the command
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help=".csv, also with .gz.")],
+    mapping: Annotated[
+        str | None, typer.Option("--map", metavar="MAP", help="Which column is what: a YAML file, or YAML in braces.")
+    ] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(help="When the rows were true (UTC); else when their file was written last.", show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check everything, send nothing.")] = False,
+    key: Annotated[
+        str | None, typer.Option(help="A write key (else HANDRAISER_WRITE_KEY, else the trial's).", show_default=False)
+    ] = None,
+    project: Project = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Send what a CRM says of accounts: owners, names, ids. The same file again changes nothing; a newer one does."""
+    from handraiser.importing.run import open_accounts, rehearse, send_accounts  # noqa: PLC0415 - other commands need none of it
+
+    try:
+        opened = open_accounts(files, mapping, None if as_of is None else f"{as_of.isoformat(timespec='milliseconds')}Z")
+        if dry_run:
+            result = rehearse(opened, history=False)
+        else:
+            result = send_accounts(opened, find_server(os.environ, data), _write_key(key, data), project)
+    except KeyboardInterrupt:
+        note("Stopped. What was accepted stays. Run the same command again to go on: nothing is doubled.")
+        raise typer.Exit(INTERRUPTED) from None
+    if json:
+        print_json({name: value for name, value in result.as_json().items() if name not in ("import_id", "ended")})
+    elif dry_run:
+        _tell_rehearsal(result, "account")
+    else:
+        say(f"Imported {counted(result.accepted, 'account')} in {result.took_s:.1f} s. What they say counts within seconds.")
+        _tell_problems(result)
+    if result.rejected:
+        raise typer.Exit(1)
+
+
 def _write_key(said: str | None, data: Path | None) -> WriteKey:
     said = said or os.environ.get("HANDRAISER_WRITE_KEY")
     if said:
@@ -69,8 +119,8 @@ def _write_key(said: str | None, data: Path | None) -> WriteKey:
     return WriteKey(key, chosen=False)
 
 
-def _tell_rehearsal(result: "Result") -> None:
-    say(f"{counted(result.accepted, 'event')} can be imported. Nothing was sent (--dry-run).")
+def _tell_rehearsal(result: "Result", noun: str = "event") -> None:
+    say(f"{counted(result.accepted, noun)} can be imported. Nothing was sent (--dry-run).")
     for file, event in result.examples.items():
         say(f"The first one of {file}:\n  {event}")
     _tell_problems(result)

@@ -4,14 +4,16 @@ import csv
 import sys
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
 
 from handraiser.client import path_of
 from handraiser.commands.telling import tell
+from handraiser.errors import CommandError
 from handraiser.options import Data, Json, Limit, Project, server
-from handraiser.output import print_fields, print_json, print_table, say
+from handraiser.output import note, print_fields, print_json, print_table, say
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -68,10 +70,8 @@ class By(StrEnum):
     TYPE = "type"
     RULE = "rule"
     OWNER = "owner"
+    SOURCE = "source"
     WEEK = "week"
-
-
-_COUNTS = ("leads", "accepted", "opportunity", "won", "lost", "rejected", "expired", "unfinished")
 
 
 @app.command()
@@ -83,13 +83,22 @@ def report(  # noqa: PLR0913, PLR0917 - what can be asked
     since: Annotated[str | None, typer.Option("--from", help="Leads opened since: 2026-05-01.", show_default=False)] = None,
     until: Annotated[str | None, typer.Option("--to", help="Leads opened before.", show_default=False)] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values, for a spreadsheet.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write a page with pictures.", show_default=False)
+    ] = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
     """What became of the leads: how many were taken and won, how soon, and for how much."""
+    from handraiser.lead_report import figures, heads, page  # noqa: PLC0415 - other commands need none of it
+
+    if html is not None and not html.resolve().parent.is_dir():
+        raise CommandError("no_folder", f"{html} cannot be written: there is no folder {html.resolve().parent}.")
     with server(data) as client:
         asked = {"project": client.only_project(project), "by": by.value, "from": since, "to": until}
         found = client.get("/v1/leads/report", **asked)
+    if html is not None:
+        html.write_text(page(found, str(asked["project"]), since, until), encoding="utf-8")
     rows = [*found["data"], found["total"]]
     if json:
         print_json(found)
@@ -101,24 +110,9 @@ def report(  # noqa: PLR0913, PLR0917 - what can be asked
     elif not found["data"]:
         say("No lead was told to anybody in that time.")
     else:
-        head = [by.value.upper(), *(name.upper() for name in _COUNTS), "PRECISION", "REVENUE", "ANSWERED", "WON IN"]
-        print_table(head, [_report_row(row) for row in rows])
-
-
-def _report_row(row: dict[str, Any]) -> list[str]:
-    precision = "" if row["precision"] is None else f"{row['precision']:.0%}"
-    revenue = f"{row['revenue']:,.0f}" if row["revenue"] else ""
-    return [row["name"], *(str(row[name]) for name in _COUNTS), precision, revenue, _time(row["answered_s"]), _time(row["won_s"])]
-
-
-def _time(seconds: float | None) -> str:
-    """As people say it."""
-    if seconds is None:
-        return ""
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"
+        print_table(heads(by.value), [figures(row) for row in rows])
+    if html is not None:
+        note(f"The report is in {html}: open it in a browser.")
 
 
 @app.command()
@@ -142,6 +136,7 @@ def show(lead: Lead, data: Data = None, json: Json = False) -> None:
             ("summary", str(found.get("summary"))),
             ("do", str(found.get("recommended_action"))),
             ("qualified", str(found.get("qualified_at"))),
+            *_carried(found),
             *_score(found),
         ]
     )
@@ -150,6 +145,16 @@ def show(lead: Lead, data: Data = None, json: Json = False) -> None:
         say(f"  {each['points']:+} of {each['of']:+}  {each['part']}: {each['text']}{since}")
     for line in found.get("evidence", []):
         say(f"  {line['rule']}: {line['condition']}  is {line['value']} (threshold {line['threshold']})")
+
+
+def _carried(lead: dict[str, Any]) -> list[tuple[str, str]]:
+    """Nothing of what nobody said."""
+    owner = (lead.get("owner") or {}).get("email")
+    fields = [("owner", str(owner))] if owner else []
+    for title, part in (("told us", "told_us"), ("source", "source"), ("crm", "crm")):
+        if said := lead.get(part):
+            fields.append((title, "; ".join(f"{name}: {value}" for name, value in said.items())))
+    return fields
 
 
 def _score(lead: dict[str, Any]) -> list[tuple[str, str]]:

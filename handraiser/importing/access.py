@@ -15,9 +15,9 @@ class WriteKey:
     chosen: bool
 
 
-def check_access(client: Client, write_key: WriteKey, project: str | None) -> str:
+def check_access(client: Client, write_key: WriteKey, project: str | None, *, history: bool = True) -> str:
     """The project that `write_key` sends to. `project`: the one that is meant, if it was said; a key that was not chosen
-    says nothing where there are several.
+    says nothing where there are several. `history`: what is sent is; else it says what accounts are, as no browser's key may.
 
     Raises CommandError if the key is unknown, revoked, of another project or may not import, or if no rulebook is applied.
     """
@@ -25,14 +25,19 @@ def check_access(client: Client, write_key: WriteKey, project: str | None) -> st
         project = client.only_project(project)
     key = _known(client, write_key.text)
     own = str(key["project"])
-    make = f"handraiser keys create --project {project or own} --may-import"
+    make = f"handraiser keys create --project {project or own}{' --may-import' if history else ''}"
     if project and project != own:
         raise CommandError(
             "other_project", f"The write key is one of project {own}, not {project}. Make one, and give it as --key: {make}"
         )
     if key["revoked_at"]:
         raise CommandError("revoked_key", f"The write key wk_{key['id']}_… was revoked. Make another: {make}")
-    if not key["may_import"]:
+    if not history and key["trust"] != "server":
+        raise CommandError(
+            "browser_key",
+            f"The write key wk_{key['id']}_… is one for browsers, which say nothing of accounts. Make another: {make}",
+        )
+    if history and not key["may_import"]:
         raise CommandError(
             "import_not_allowed", f"The write key wk_{key['id']}_… may not send history. Make one that may: {make}"
         )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 from ruamel.yaml import YAML
@@ -43,6 +43,18 @@ class Constant:
 Source: TypeAlias = Cell | Constant
 
 
+class Mapped(Protocol):
+    """What rows of a csv become."""
+
+    def columns(self) -> Iterator[tuple[str, str]]:
+        """(what is mapped, the column that it needs)."""
+        ...
+
+    def event(self, row: Mapping[str, str]) -> Event:
+        """Raises RowError."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class RowMapping:
     """Where each field of an event comes from, and each property and trait."""
@@ -51,7 +63,6 @@ class RowMapping:
     objects: Mapping[str, Mapping[str, Source]]
 
     def columns(self) -> Iterator[tuple[str, str]]:
-        """(what is mapped, the column that it needs)."""
         for name, source in self.fields.items():
             if isinstance(source, Cell):
                 yield name, source.column
@@ -111,35 +122,41 @@ def _time(text: str, source: Source) -> str:
 
 def read_mapping(text: str, name: str) -> RowMapping:
     """`name`: of the file, for messages. Raises CommandError."""
+    root = yaml_map(text, name, EXAMPLE)
+    known = (*FIELDS, *OBJECTS)
+    for key in root:
+        if key not in known:
+            raise refused(f"{name}: `{key}` is no field of an event. There are: {', '.join(known)}.")
+    for key, why in (("type", "say `type: track`, or where it is"), ("timestamp", "history needs its times")):
+        if key not in root:
+            raise refused(f"{name}: `{key}` is missing: {why}. For example:\n{EXAMPLE}")
+    fields = {key: source_of(value, key, name) for key, value in root.items() if key in FIELDS}
+    objects = {key: members_of(root[key], key, name) for key in OBJECTS if key in root}
+    return RowMapping(fields, objects)
+
+
+def yaml_map(text: str, name: str, example: str) -> dict[Any, Any]:
+    """Raises CommandError."""
     try:
         root = YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
-        raise _refused(f"{name}{where}: {error.problem or 'this is not YAML'}.") from error
+        raise refused(f"{name}{where}: {error.problem or 'this is not YAML'}.") from error
     except YAMLError as error:
-        raise _refused(f"{name} is not YAML: {error}") from error
+        raise refused(f"{name} is not YAML: {error}") from error
     if not isinstance(root, dict):
-        raise _refused(f"{name} must be a map. For example:\n{EXAMPLE}")
-    known = (*FIELDS, *OBJECTS)
-    for key in root:
-        if key not in known:
-            raise _refused(f"{name}: `{key}` is no field of an event. There are: {', '.join(known)}.")
-    for key, why in (("type", "say `type: track`, or where it is"), ("timestamp", "history needs its times")):
-        if key not in root:
-            raise _refused(f"{name}: `{key}` is missing: {why}. For example:\n{EXAMPLE}")
-    fields = {key: _source(value, key, name) for key, value in root.items() if key in FIELDS}
-    objects = {key: _members(root[key], key, name) for key in OBJECTS if key in root}
-    return RowMapping(fields, objects)
+        raise refused(f"{name} must be a map. For example:\n{example}")
+    return root
 
 
-def _members(value: Any, key: str, name: str) -> dict[str, Source]:
+def members_of(value: Any, key: str, name: str) -> dict[str, Source]:
     if not isinstance(value, dict):
-        raise _refused(f"{name}: `{key}` is a map, such as {key}: {{total: {{column: total}}}}.")
-    return {str(member): _source(each, f"{key}.{member}", name) for member, each in value.items()}
+        raise refused(f"{name}: `{key}` is a map, such as {key}: {{total: {{column: total}}}}.")
+    return {str(member): source_of(each, f"{key}.{member}", name) for member, each in value.items()}
 
 
-def _source(value: Any, key: str, name: str) -> Source:
+def source_of(value: Any, key: str, name: str) -> Source:
     if isinstance(value, date):  # YAML reads 2026-01-31 as a date; datetime is a kind of it
         return Constant(value.isoformat())
     if isinstance(value, str | int | float):
@@ -148,14 +165,14 @@ def _source(value: Any, key: str, name: str) -> Source:
         column = value.get("column")
         if isinstance(column, str):
             return Cell(column, as_text="as" in value)
-    raise _refused(f"{name}: `{key}` is a constant, or {{column: NAME}}, or {{column: NAME, as: text}}.")
+    raise refused(f"{name}: `{key}` is a constant, or {{column: NAME}}, or {{column: NAME, as: text}}.")
 
 
-def _refused(message: str) -> CommandError:
+def refused(message: str) -> CommandError:
     return CommandError("invalid_mapping", message)
 
 
-def check_columns(mapping: RowMapping, header: Sequence[str], file: str) -> None:
+def check_columns(mapping: Mapped, header: Sequence[str], file: str) -> None:
     """Raises CommandError if `file` lacks a column, or has one twice that is asked for."""
     for what, column in mapping.columns():
         if header.count(column) != 1:

@@ -20,7 +20,7 @@ AWAY_S_MAX = 300.0
 PAUSE_S_FIRST = 0.25
 PAUSE_S_MAX = 10.0
 AGAIN = frozenset({408, 429, 500, 502, 503, 504})
-_HEAD, _TAIL = b'{"historical_migration":true,"events":[', b"]}"
+_HISTORY, _EVENTS, _TAIL = b'{"historical_migration":true,"events":[', b'{"events":[', b"]}"
 
 
 class StoppedError(Exception):
@@ -49,9 +49,9 @@ def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
-def body_of(batch: Sequence[Row]) -> bytes:
+def body_of(batch: Sequence[Row], *, history: bool = True) -> bytes:
     """For POST /v1/events, which lists everything that it rejects."""
-    return _HEAD + b",".join(row.body for row in batch) + _TAIL
+    return (_HISTORY if history else _EVENTS) + b",".join(row.body for row in batch) + _TAIL
 
 
 def problems_of(batch: Sequence[Row], rejected: Iterable[dict[str, Any]]) -> list[Problem]:
@@ -62,10 +62,12 @@ def problems_of(batch: Sequence[Row], rejected: Iterable[dict[str, Any]]) -> lis
 class Poster:
     """May be used by several threads. `stop` ends every wait."""
 
-    def __init__(self, url: str, write_key: str, import_id: str, stop: threading.Event, away_s_max: float = AWAY_S_MAX) -> None:
-        self._http = httpx.Client(
-            base_url=url, timeout=REQUEST_S_MAX, trust_env=False, auth=(write_key, ""), headers={"X-Handraiser-Import": import_id}
-        )
+    def __init__(
+        self, url: str, write_key: str, import_id: str | None, stop: threading.Event, away_s_max: float = AWAY_S_MAX
+    ) -> None:
+        """`import_id` None: what is posted is no history."""
+        headers = {} if import_id is None else {"X-Handraiser-Import": import_id}
+        self._http = httpx.Client(base_url=url, timeout=REQUEST_S_MAX, trust_env=False, auth=(write_key, ""), headers=headers)
         self._url = url
         self._import_id = import_id
         self._stop = stop
@@ -73,7 +75,7 @@ class Poster:
 
     def post(self, batch: Sequence[Row]) -> Posted:
         """Return when all of it is durable. Raises CommandError, StoppedError."""
-        answer = self._send("/v1/events", content=body_of(batch)).json()
+        answer = self._send("/v1/events", content=body_of(batch, history=self._import_id is not None)).json()
         return Posted(answer["accepted"], problems_of(batch, answer["rejected"]))
 
     def end(self) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from handraiser.errors import CommandError
 from handraiser.importing.identity import Identities
 from handraiser.importing.lines import LINE_BYTES_MAX, Lines
-from handraiser.importing.mapping import EXAMPLE, RowMapping, check_columns
+from handraiser.importing.mapping import EXAMPLE, Mapped, check_columns
 from handraiser.importing.rows import Event, Problem, Row, RowError, encoded
 from handraiser.importing.times import stamp
 from ingest.core.envelope import decode
@@ -28,14 +28,18 @@ _DAMAGED = (OSError, EOFError, zlib.error)
 class HistoryFile:
     """One file of the command line. Made and checked before anything is sent; then read once."""
 
-    def __init__(self, path: Path, mapping: RowMapping | None) -> None:
+    def __init__(self, path: Path, mapping: Mapped | None, example: str = EXAMPLE, *, csv_only: bool = False) -> None:
         """Raises CommandError for a file that cannot be read, of no known kind, or that the mapping does not fit."""
         self.path = path
         self.name = str(path)
         self.position = 0
         """How far it has been read, in bytes of the file on disk."""
         self._mapping = mapping
+        self._example = example
+        """Of a mapping, for who gave none."""
         kind = Path(path.name.removesuffix(".gz")).suffix
+        if csv_only and kind not in CSV:
+            raise CommandError("unknown_file", f"{path}: accounts come as csv. Its name should end in .csv or .csv.gz.")
         if kind not in (*NDJSON, *CSV):
             raise CommandError(
                 "unknown_file", f"{path}: what is in it? Its name should end in .ndjson, .csv, .ndjson.gz or .csv.gz."
@@ -62,7 +66,7 @@ class HistoryFile:
             raise CommandError(
                 "no_mapping",
                 f"{self.path} is a csv: say which column is what, in a file for --map. Its columns: {', '.join(header)}. "
-                f"For example (docs/import.md):\n{EXAMPLE}",
+                f"For example (docs/import.md):\n{self._example}",
             )
         check_columns(self._mapping, header, self.name)
 

@@ -12,11 +12,12 @@ from runtime.clock import Clock
 class Rehearsal:
     """In the place of a Poster."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, history: bool = True) -> None:
         self._clock = clock
+        self._history = history
 
     def post(self, batch: Sequence[Row]) -> Posted:
-        envelope = read_events(body_of(batch))
-        arrival = Arrival("rehearsal", "", "server", self._clock(), lambda: "", historical=True)
+        envelope = read_events(body_of(batch, history=self._history))
+        arrival = Arrival("rehearsal", "", "server", self._clock(), lambda: "", historical=self._history)
         done = normalise(envelope.split(), envelope, None, arrival)
         return Posted(len(done.events), problems_of(batch, (rejection.as_json() for rejection in done.rejections)))

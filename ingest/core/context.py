@@ -18,6 +18,7 @@ class Context(msgspec.Struct, gc=False):
 
     groupId: str | int | None = None  # noqa: N815 - Segment's spelling, here and below
     traits: msgspec.Raw = EMPTY_OBJECT
+    campaign: msgspec.Raw = NOTHING
     ip: msgspec.Raw = NOTHING
     userAgent: msgspec.Raw = NOTHING  # noqa: N815
     user_agent: msgspec.Raw = NOTHING

@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from contracts.messages import EMPTY_OBJECT, EventType, Trust, UsageEvent
+from ingest.core.campaign import with_campaign
 from ingest.core.context import Context, kept, only, read_context
 from ingest.core.dialect import Dialect
 from ingest.core.envelope import NOTHING, Envelope
@@ -27,6 +28,8 @@ _NO_TRAITS = (b"{}", b"null")
 _EACH_TRY = ("sentAt", "writeKey", "sent_at", "api_key", "token")
 """What is no part of an event, and may be another at each try."""
 _TRAITED = frozenset({"identify", "group"})
+_OF_NO_PERSON = frozenset({"group", "alias"})
+"""Their traits are the account's, or nobody's."""
 _fields_decoder = msgspec.json.Decoder(dict[str, Any])
 _ids_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _id_decoder = msgspec.json.Decoder(str | int | None)
@@ -100,6 +103,8 @@ def _usage_event(body: bytes, shared: _Shared, done: Normalised) -> UsageEvent:
     if arrival.trust == "browser":
         _check_recent(timestamp, arrival.received_at)
         traits = _believed_traits(event_type, traits, done)
+    if context.campaign is not NOTHING and event_type not in _OF_NO_PERSON:
+        traits = with_campaign(traits, context.campaign)
     settings = arrival.settings
     traits = only(traits, settings.traits)
     properties = EMPTY_OBJECT if event_type in _TRAITED else json_object(wire.properties, "properties")

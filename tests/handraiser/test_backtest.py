@@ -19,12 +19,12 @@ from eventlog.log_embedded import EmbeddedLog
 from eventlog.port import Entry, Topic
 from handraiser.backtest.asking import Installation, Question, instant, log_of
 from handraiser.backtest.history import prepared
-from handraiser.backtest.plots import bars
 from handraiser.backtest.telling import arrow
 from handraiser.errors import CommandError
 from handraiser.ground import Ground
 from handraiser.importing.progress import shown
 from handraiser.importing.run import open_files
+from handraiser.plots import bars
 from runtime.settings import Settings
 from tests.handraiser.conftest import Running, command, until
 

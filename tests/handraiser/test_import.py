@@ -23,6 +23,7 @@ from runtime.clock import wall_clock
 from tests.handraiser.conftest import Running, environment, until
 
 EVENTS_SENT = 30_000
+SOON_S = 20.0
 BYTES_CUT = 200_000
 """Of the log; all that is sent takes many times as much."""
 RULEBOOK = """
@@ -194,3 +195,51 @@ def received(running: Running) -> int:
     """Events that ingest has taken."""
     lines = running.http.get("/metrics").text.splitlines()
     return int(next(float(line.split()[1]) for line in lines if line.startswith("handraiser_ingest_events_total")))
+
+
+def test_a_crms_owners_reach_the_leads_that_are_open_and_the_next(trial: Running, tmp_path: Path) -> None:
+    """As docs/import.md shows it."""
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", Path("docs/import.md").read_text(), re.MULTILINE | re.DOTALL)
+    (table,) = [text for _, text in blocks if text.startswith("Account ID,")]
+    (mapping,) = [text for _, text in blocks if text.startswith("account: ")]
+    (shown,) = [text for _, text in blocks if text.startswith("$ handraiser accounts import")]
+    crm, by = tmp_path / "crm.csv", tmp_path / "crm.yaml"
+    crm.write_text(table)
+    by.write_text(mapping)
+
+    def owners() -> dict[str, str | None]:
+        leads = trial.api.get("/v1/leads", params={"project": "acme-mail"}).json()["data"]
+        whole = [trial.api.get(f"/v1/leads/{each['lead_id']}").json() for each in leads]
+        return {each["account"]["external_id"]: each["owner"]["email"] for each in whole}
+
+    full = {"type": "track", "userId": "yan", "event": "Contact Count Changed", "properties": {"total": 487}}
+    body = {"batch": [{**full, "groupId": "yak"}, {**full, "groupId": "bolt"}]}
+    assert trial.http.post("/v1/batch", json=body, auth=(trial.read("trial-key"), "")).json()["accepted"] == 2
+    until("leads", lambda: {"yak", "bolt"} <= owners().keys(), SOON_S)
+    assert (owners()["yak"], owners()["bolt"]) == (None, None)
+
+    done = trial.handraiser("accounts", "import", str(crm), "--map", str(by))
+    assert done.returncode == 1, done.stderr
+    told = re.sub(r"in \d+\.\d s", "in 0.1 s", done.stdout.replace(f"{tmp_path}/", ""))
+    assert told == shown.partition("\n")[2]
+    until("an owner", lambda: owners()["bolt"] == "ana@acme-mail.example", SOON_S)
+    before = trial.api.get("/v1/leads", params={"project": "acme-mail"}).json()["data"]
+
+    assert trial.handraiser("accounts", "import", str(crm), "--map", str(by)).returncode == 1
+    os.utime(crm)  # a newer export that says the same
+    assert trial.handraiser("accounts", "import", str(crm), "--map", str(by)).returncode == 1
+    crm.write_text(table.replace("ana@", "gil@").replace('"Yak, Inc",,', '"Yak, Inc",hana@acme-mail.example,'))
+    assert trial.handraiser("accounts", "import", str(crm), "--map", str(by)).returncode == 1
+    until(
+        "other owners", lambda: (owners()["bolt"], owners()["yak"]) == ("gil@acme-mail.example", "hana@acme-mail.example"), SOON_S
+    )
+    revisions = {each["account"]["external_id"]: each["revision"] for each in before}
+    now = trial.api.get("/v1/leads", params={"project": "acme-mail"}).json()["data"]
+    assert {each["account"]["external_id"]: each["revision"] - revisions[each["account"]["external_id"]] for each in now} == (
+        dict.fromkeys(revisions, 0) | {"bolt": 1, "yak": 1}
+    )
+    whole = [trial.api.get(f"/v1/leads/{each['lead_id']}").json() for each in now]
+    assert [each["crm"] for each in whole if each["account"]["external_id"] == "bolt"] == [{"id": "0015g00000A1"}]
+    sent = [event for event in in_log(trial, EVENTS) if isinstance(event, UsageEvent) and event.id.startswith("account-")]
+    assert len({event.id for event in sent}) == len(sent) - 2, "the second run sent the same two messages"
+    assert not any(event.historical for event in sent)

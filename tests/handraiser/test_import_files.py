@@ -253,7 +253,7 @@ def test_a_rehearsal_judges_as_the_server_does(tmp_path: Path) -> None:
 def test_the_example_of_the_docs_is_read_as_they_say(tmp_path: Path) -> None:
     blocks = re.findall(r"^```(\w*)\n(.*?)^```", Path("docs/import.md").read_text(), re.MULTILINE | re.DOTALL)
     (table,) = [text for _, text in blocks if text.startswith("date,")]
-    (mapping,) = [text for kind, text in blocks if kind == "yaml"]
+    (mapping,) = [text for kind, text in blocks if kind == "yaml" and text.startswith("type: ")]
     (lines,) = [text for _, text in blocks if text.startswith('{"type":"group"')]
     (shown,) = [text for kind, text in blocks if kind == "json"]
     (tmp_path / "usage.csv").write_text(table)

@@ -192,3 +192,18 @@ def test_a_key_that_may_import_says_the_project(rulebooks: Answer) -> None:
     """Where ingest runs by itself, nobody there knows of rulebooks."""
     with closing(StandIn(Script(keys(), rulebooks))) as server, Client(Found(server.url, "ak")) as client:
         assert check_access(client, WriteKey(KEY, chosen=True), "acme") == "acme"
+
+
+def test_what_accounts_are_may_be_said_with_any_key_but_a_browsers() -> None:
+    """Ingest would drop all of it, and say nothing."""
+    plain = keys(may_import=False, trust="server")
+    with closing(StandIn(Script(plain, RULEBOOK))) as server, Client(Found(server.url, "ak")) as client:
+        assert check_access(client, WriteKey(KEY, chosen=True), "acme", history=False) == "acme"
+    browser = keys(may_import=False, trust="browser")
+    with (
+        closing(StandIn(Script(browser, RULEBOOK))) as server,
+        Client(Found(server.url, "ak")) as client,
+        pytest.raises(CommandError) as error,
+    ):
+        check_access(client, WriteKey(KEY, chosen=True), "acme", history=False)
+    assert error.value.code == "browser_key"

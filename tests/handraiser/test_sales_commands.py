@@ -3,6 +3,7 @@
 import csv
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -40,7 +41,7 @@ def test_a_lead_is_owned_snoozed_accepted_and_won(trial: Running, lead: str) -> 
     assert json.loads(again.stdout)["error"]["code"] == "lead_finished"
 
 
-def test_what_became_of_leads_is_counted_as_table_and_for_spreadsheets(trial: Running, lead: str) -> None:
+def test_what_became_of_leads_is_counted_as_table_and_for_spreadsheets(trial: Running, lead: str, tmp_path: Path) -> None:
     asked = ("leads", "report", "--project", "acme-mail")
     assert trial.json("leads", "show", lead)["status"] == "won"
     (ours,) = [row for row in trial.json(*asked, "--by", "owner")["data"] if row["name"] == "jo@us.io"]
@@ -49,6 +50,10 @@ def test_what_became_of_leads_is_counted_as_table_and_for_spreadsheets(trial: Ru
     assert ("REVENUE" in table, "1,200" in table, "limit" in table) == (True, True, True)
     rows = {row["name"]: row for row in csv.DictReader(trial.handraiser(*asked, "--csv").stdout.splitlines())}
     assert rows["all"]["revenue"] == rows["pql"]["revenue"] == "1200.0"
+    drawn = trial.handraiser(*asked, "--by", "source", "--html", str(tmp_path / "report.html"))
+    assert (drawn.returncode, "unknown" in drawn.stdout, "1,200" in drawn.stdout) == (0, True, True)
+    assert "What became of them, by source" in (tmp_path / "report.html").read_text()
+    assert "there is no folder" in trial.handraiser(*asked, "--html", str(tmp_path / "no" / "report.html")).stderr
     assert trial.handraiser(*asked, "--to", "2020-01-01").stdout == "No lead was told to anybody in that time.\n"
     assert trial.handraiser(*asked, "--from", "yesterday").returncode == 1
 

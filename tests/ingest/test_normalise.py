@@ -271,3 +271,36 @@ def test_a_body_that_is_no_json_is_read_once_and_not_once_per_quote(head: bytes,
     with pytest.raises(RequestError, match="not JSON"):
         read_events(head + unit * 200_000)
     assert time.process_time() - started < 2  # the square of it takes minutes
+
+
+GOOGLE = {"source": "google", "medium": "cpc", "name": "Spring", "term": "crm", "content": "a"}
+UTM = {"utm_source": "google", "utm_medium": "cpc", "utm_campaign": "Spring", "utm_term": "crm", "utm_content": "a"}
+
+
+@pytest.mark.parametrize("type_", ["track", "page", "screen", "identify"])
+@pytest.mark.parametrize("trust", ["server", "browser"])
+def test_the_campaign_of_a_context_becomes_traits_of_the_person(type_: str, trust: Trust) -> None:
+    event = accepted({"type": type_, "context": {"campaign": GOOGLE, "locale": "de"}}, trust)
+    assert json.loads(bytes(event.traits)) == UTM
+    assert json.loads(bytes(event.context))["campaign"] == GOOGLE
+
+
+def test_what_an_event_says_of_its_person_itself_wins() -> None:
+    event = accepted({"type": "identify", "traits": {"utm_source": "friend", "plan": "x"}, "context": {"campaign": GOOGLE}})
+    assert json.loads(bytes(event.traits)) == UTM | {"utm_source": "friend", "plan": "x"}
+
+
+def test_a_campaign_is_nothing_that_an_account_is() -> None:
+    assert json.loads(bytes(accepted({"type": "group", "groupId": "a", "context": {"campaign": GOOGLE}}).traits)) == {}
+    assert json.loads(bytes(accepted({"type": "alias", "previousId": "b", "context": {"campaign": GOOGLE}}).traits)) == {}
+
+
+@pytest.mark.parametrize(
+    "campaign", [None, "google", 3, [GOOGLE], {}, {"source": 3}, {"source": ""}, {"source": "x" * 1_023}, {"name": {"a": "b"}}]
+)
+def test_a_campaign_that_is_none_costs_no_event(campaign: object) -> None:
+    assert json.loads(bytes(accepted({"context": {"campaign": campaign}}).traits)) == {}
+
+
+def test_a_campaign_in_the_context_of_a_batch_counts_for_its_events() -> None:
+    assert json.loads(bytes(accepted({}, context={"campaign": GOOGLE}).traits)) == UTM

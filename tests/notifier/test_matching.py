@@ -105,6 +105,15 @@ def test_what_is_for_the_product_itself_reaches_only_who_asks_for_it(everything:
     assert wanted == [[True, False], [False, True], [True, True]]
 
 
+def test_a_lead_is_wanted_by_the_teams_that_it_is_for(everything: Subscription, lead_event: LeadEvents) -> None:
+    teams = ("sales", "success", "marketing", "product")
+    events = [lead_event(data={"lead_type": "x", "to": to}) for to in teams]
+    for wanted in teams:
+        of_one = replace(everything, filters=Filters(to=(wanted,)))
+        assert [wants(of_one, event) for event in events] == [team == wanted for team in teams]
+    assert [wants(everything, event) for event in events] == [True, True, True, False]
+
+
 def test_a_lead_event_that_comes_twice_makes_each_pair_once(everything: Subscription, lead_event: LeadEvents) -> None:
     other = replace(everything, endpoint_id="ep_2")
     pairs = matching([everything, other], [lead_event(1), lead_event(2), lead_event(1)])

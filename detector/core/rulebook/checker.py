@@ -6,6 +6,7 @@ from typing import Final
 from detector.core import zones
 from detector.core.rulebook import (
     addons,
+    beside,
     forms,
     leads,
     limits,
@@ -13,6 +14,7 @@ from detector.core.rulebook import (
     meters,
     noise,
     onboarding,
+    owners,
     plans,
     rules,
     scores,
@@ -33,7 +35,7 @@ from detector.core.rulebook.tree import Fields, Node, Scalar, kind_of
 
 LATER: Final = (
     *("mode", "lateness"),
-    *("sequences", "endpoints", "owner", "retention"),
+    *("sequences", "endpoints", "retention"),
 )
 LISTS_MAX: Final = 100
 _PROJECT_MAX: Final = 64
@@ -81,6 +83,8 @@ SECTIONS: Final[forms.Keys] = {
     "segments": forms.said(
         forms.named(forms.CONDITION, scores.SEGMENTS_MAX, word=True), "Names for kinds of account: conditions"
     ),
+    "owners": forms.said(forms.record(owners.OWNERS), "Whose a lead is"),
+    "payload": forms.said(forms.record(beside.PAYLOAD), "Which traits a lead carries to its receivers"),
 }
 """The file itself; what forms are and how to add a key: forms.py."""
 
@@ -139,6 +143,8 @@ def checked(root: Fields, report: Report) -> Rulebook:
         rules=judged,
         score=scores.score(sections.get("score"), judged, capped, context),
         segments=segments,
+        owners=owners.owners(sections.get("owners"), context),
+        payload=beside.payload(sections.get("payload"), report),
     )
     report_circles(rulebook.rules, shapes.entries(sections.get("rules"), "rules", Report()), report)
     report_score(rulebook, sections.get("score"), report)

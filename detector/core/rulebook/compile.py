@@ -43,7 +43,7 @@ from detector.core.rulebook.references import RULES, conditions_behind, in_order
 from detector.core.rulebook.rests_on import Rests, Sources
 from detector.core.rulebook.scoring import PARTS, Test, score_reader, score_values, signals_behind
 from detector.core.rulebook.tree_walk import names_in
-from detector.core.rulebook.uses import asked_properties, other_sinks, paths_used, plan_sinks, told_apart
+from detector.core.rulebook.uses import asked_properties, other_sinks, paths_used, plan_sinks, told_apart, traits_told
 from detector.core.rulebook.values import (
     STATE_VALUES,
     Value,
@@ -216,7 +216,7 @@ def _store(rulebook: Rulebook, read: _Read, *, acting: bool) -> _Stored:
     sinks += read.onboarding.sinks if read.onboarding is not None else ()
     traits = {
         path
-        for path in (*paths_used(rulebook, sinks), rulebook.billing_day or "", *told_apart(rulebook))
+        for path in (*paths_used(rulebook, sinks), rulebook.billing_day or "", *told_apart(rulebook), *traits_told(rulebook))
         if path.startswith(("person.", "account."))
     } - PERSON_NAMES.keys()
     return _Stored(

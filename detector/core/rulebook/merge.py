@@ -7,6 +7,7 @@ from detector.core.rulebook.tree import Entry, Fields, Node, Scalar
 
 BY_NAME: Final = (
     *("lists", "events", "measures", "limits", "features", "plans", "addons", "close", "noise", "score", "segments"),
+    *("owners", "payload"),
 )
 """An entry of the project replaces the base's entry of that name."""
 WHOLE: Final = ("suppress", "drop_events")

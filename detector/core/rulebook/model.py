@@ -325,6 +325,16 @@ class Noise:
     quiet_after: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Whose a lead is: whom the account's `trait` (`account.owner_email`) names, else one of those of its first segment, else one
+    of `others`."""
+
+    trait: str | None = None
+    segments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+
+
 Way: TypeAlias = Literal["group", "domain", "person"]
 """How an event that names no account finds its own: by what its person joined, by their e-mail's domain, or by their id."""
 
@@ -424,3 +434,6 @@ class Rulebook:
     rules: tuple[Rule, ...] = ()
     score: Score | None = None
     segments: Mapping[str, Condition] = field(default_factory=dict)
+    owners: Owners = Owners()
+    payload: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Part of a lead's payload (`told_us`, `source`, `crm`) -> name -> trait."""

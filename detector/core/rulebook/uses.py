@@ -46,6 +46,12 @@ def told_apart(rulebook: Rulebook) -> set[str]:
     return {path for measure in found for path in (measure.of_value, measure.most_by) if path is not None}
 
 
+def traits_told(rulebook: Rulebook) -> set[str]:
+    """The traits that name owners, or that a lead carries as they are."""
+    carried = {trait for part in rulebook.payload.values() for trait in part.values()}
+    return carried if rulebook.owners.trait is None else carried | {rulebook.owners.trait}
+
+
 def plan_sinks(rulebook: Rulebook, ladder: Ladder) -> list[Sink]:
     source = rulebook.plan_source
     if source is None or not source.of.terms:

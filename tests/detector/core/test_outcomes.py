@@ -77,13 +77,29 @@ def test_what_nobody_was_told_of_counts_for_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("by", "names"), [("type", ["pql", "xql"]), ("rule", ["limit", "busy"]), ("owner", ["nobody", "jo@a.b"])]
+    ("by", "names"),
+    [
+        ("type", ["pql", "xql"]),
+        ("rule", ["limit", "busy"]),
+        ("owner", ["nobody", "jo@a.b"]),
+        ("source", ["unknown", "google"]),
+    ],
 )
 def test_groups_are_those_that_the_leads_have_the_largest_first(by: By, names: list[str]) -> None:
     other: dict[str, Any] = {"lead_type": "xql", "signals": [{"rule": "busy"}], "owner": {"email": "jo@a.b"}}
+    other["source"] = {"utm_source": " Google ", "utm_medium": "cpc"}
     groups, everything = figures([life(CREATED), life(CREATED, **other), life(CREATED)], by)
     assert [(group.name, group.leads) for group in groups] == list(zip(names, (2, 1), strict=True))
     assert everything.leads == 3
+
+
+def test_a_source_that_came_to_light_later_counts_and_one_that_is_not_told_any_more_does() -> None:
+    """The first of the parts, in the rulebook's order."""
+    known: dict[str, Any] = {"source": {"utm_source": "google"}}
+    lost: dict[str, Any] = {"source": {}}
+    late = [*life(CREATED, **lost), *life(("accepted", 1, "accepted"), **known)]
+    gone = [*life(CREATED, **known), *life(("accepted", 1, "accepted"), **lost)]
+    assert [(group.name, group.leads) for group in figures([late, gone], "source")[0]] == [("google", 2)]
 
 
 def test_weeks_begin_on_mondays_and_come_in_order() -> None:

@@ -161,7 +161,7 @@ def test_a_lead_that_was_hot_before_there_were_scores_stays_hot() -> None:
     [lead] = story.account.ledger.open_leads.values()
     assert (lead.temperature, lead.band, lead.floor) == ("hot", "cold", "hot")
     leads = stored[1]
-    leads["sales_sql"] = [*leads["sales_sql"][:-4], None, None]
+    leads["sales_sql"] = [*leads["sales_sql"][:-5], None, None]
     story.account._ledger.load({0: stored})
     assert [each.floor for each in story.account._ledger.ledger.open_leads.values()] == ["hot"]
 

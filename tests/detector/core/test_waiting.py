@@ -78,7 +78,7 @@ def test_what_was_stored_before_there_was_any_of_this_is_read_as_never() -> None
     *fields, quiet, _, _, _, _ = msgspec.to_builtins(desk.account.ledger)
     (state,), (lead,) = (list(fields[0].values()), list(fields[1].values()))
     state[3] = [signal[:-2] for signal in state[3]]
-    del lead[-5:]
+    del lead[-6:]
     before = msgspec.convert(fields, Ledger)
     assert (quiet, before.quiet) == ({}, {})
     assert before.open_leads["pql"].expires_at == NEVER

@@ -1,4 +1,4 @@
-"""Numbers in, SVG out: drawn by hand, for three plots do not earn a library. Colours are the page's, so they follow its theme."""
+"""Numbers in, SVG out: drawn by hand, for a few plots do not earn a library. Colours are the page's, so they follow its theme."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -8,6 +8,7 @@ from typing import Final
 WIDTH: Final = 720
 HEIGHT: Final = 200
 _LEFT, _BOTTOM, _TOP = 48, 26, 16
+_COUNTS, _ROW, _NAME_MAX = 72, 46, 48
 COLOURS: Final = 6
 """Classes c0 to c5 of the page."""
 
@@ -58,9 +59,29 @@ def curve(points: Sequence[tuple[str, float, float | None, bool]], title: str) -
     return _svg(parts, title)
 
 
-def _svg(parts: Sequence[str], title: str) -> str:
+def across(rows: Sequence[tuple[str, Mapping[str, int]]], kinds: Sequence[str], title: str) -> str:
+    """A bar for each (name, kind -> number), its kinds one behind the other: for names that are no times, and may be long."""
+    most = max((sum(numbers.values()) for _, numbers in rows), default=0) or 1
+    parts = []
+    for place, (name, numbers) in enumerate(rows):
+        x, y, whole = 0.0, place * _ROW, sum(numbers.values())
+        said = ", ".join(f"{numbers[kind]:,} {kind}" for kind in kinds if numbers.get(kind))
+        short = name if len(name) <= _NAME_MAX else name[: _NAME_MAX - 1] + "…"
+        parts.append(f"<g><title>{escape(name)}: {escape(said or 'none')}</title>")
+        parts.append(f'<text y="{y + 20}">{escape(short)}</text>')
+        for number, kind in enumerate(kinds):
+            width = (WIDTH - _COUNTS) * numbers.get(kind, 0) / most
+            if width:
+                box = f'x="{x:.1f}" y="{y + 26}" width="{width:.1f}" height="16"'
+                parts.append(f'<rect class="c{number % COLOURS}" {box}/>')
+            x += width
+        parts.append(f'<text class="v" x="{x + 6:.1f}" y="{y + 40}">{whole:,}</text></g>')
+    return _svg(parts, title, len(rows) * _ROW)
+
+
+def _svg(parts: Sequence[str], title: str, height: int = HEIGHT) -> str:
     name = escape(title, quote=True)
-    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{name}">{"".join(parts)}</svg>'
+    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{name}">{"".join(parts)}</svg>'
 
 
 def _grid(top: float) -> str:
