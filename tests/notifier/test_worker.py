@@ -411,7 +411,7 @@ async def test_no_secret_or_path_is_in_the_database_or_the_log(
         assert hidden.encode() not in database_bytes(bench.engine)
 
 
-async def test_an_endpoint_gets_its_own_format_tests_too_and_its_line_tells_only_the_type(
+async def test_an_endpoint_gets_its_own_format_tests_too_and_who_listens_gets_what_was_sent(
     bench: Bench, lead_event: LeadEvents
 ) -> None:
     endpoint, secret = bench.endpoint(format_="flat")
@@ -420,7 +420,7 @@ async def test_an_endpoint_gets_its_own_format_tests_too_and_its_line_tells_only
     lead, test = (each.verified(secret) for each in bench.receiver.received)
     assert (lead["id"], lead["lead_id"], lead["revision"]) == (lead_event().id, lead_event().data["lead_id"], 1)
     assert (test["type"], list(test)) == ("endpoint.test", list(lead))
-    assert [payload for payload, *_ in bench.told] == [{"type": "lead.created"}]
+    assert [payload for payload, *_ in bench.told] == [lead]
 
 
 async def test_slack_gets_one_message_a_second_and_one_at_a_time(bench: Bench, lead_event: LeadEvents) -> None:
