@@ -205,7 +205,7 @@ class Notifier:
         headers = signed_headers(claim.secrets, claim.lead_event_id, now // 1000, claim.body)
         answer = await self.sender.send(claim.endpoint_id, claim.url, claim.headers | headers, claim.body)
         reach("notifier.settle.before")
-        return replace(answer, body=hide(answer.body, claim.headers))
+        return replace(answer, body=hide(answer.body, claim.headers, claim.url))
 
     async def _settle_ended(self) -> None:
         """One commit for all attempts that ended during the one before. If it fails they stay, for the next pass."""
