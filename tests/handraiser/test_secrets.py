@@ -4,8 +4,10 @@ Where it may: `api-key`, `master-key` and `trial-key` in the data folder hold th
 """
 
 import base64
+import contextlib
 import json
 import secrets
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -126,6 +128,7 @@ def test_no_secret_is_in_clear_in_the_data_folder_the_output_or_an_answer(
     answers |= looks(running)
 
     before = everything(running)
+    spooled = spool(running, known["write key of a rotation"])
     running.process.kill()
     running.process.wait()
     killed = everything(running)  # as they lay on the disk
@@ -135,7 +138,7 @@ def test_no_secret_is_in_clear_in_the_data_folder_the_output_or_an_answer(
     after = everything(again)
 
     assert found_in(answers, known) == set()
-    assert found_in(before, known) == found_in(killed, known) == DOCUMENTED
+    assert found_in(before, known) == found_in(spooled, known) == found_in(killed, known) == DOCUMENTED
     assert found_in(after, known) == DOCUMENTED - {("trial's write key", "what up printed")}
 
     # and all of it was there to be found
@@ -146,6 +149,7 @@ def test_no_secret_is_in_clear_in_the_data_folder_the_output_or_an_answer(
     assert b'"message":"everything is logged"' in before["handraiser.log"]
     for name in ("log", "detector", "notifier"):
         assert b"Acme Bakery" in before[f"{name}.sqlite"] + before[f"{name}.sqlite-wal"]
+    assert any(b"Spooled" in content for name, content in spooled.items() if name.startswith("spool/"))
 
 
 def make_endpoints(running: Running, receivers: Receivers, known: dict[str, str]) -> dict[str, bytes]:
@@ -204,6 +208,17 @@ def looks(running: Running) -> dict[str, bytes]:
         assert done.returncode == 0, done.stderr
         answers[" ".join(words)] = (done.stdout + done.stderr).encode()
     return answers
+
+
+def spool(running: Running, key: str) -> dict[str, bytes]:
+    """What lies where while somebody keeps the log from being written, and events go to the spool."""
+    with contextlib.closing(sqlite3.connect(running.data / "log.sqlite", isolation_level=None)) as log:
+        log.execute("BEGIN IMMEDIATE")
+        event = {"type": "track", "event": "Spooled", "userId": "ada", "groupId": "acme", "writeKey": key}
+        assert running.http.post("/v1/batch", json={"batch": [event], "writeKey": key}).status_code == 200
+        lies = everything(running)
+        log.execute("ROLLBACK")
+    return lies
 
 
 def failing(running: Running) -> set[str]:

@@ -6,12 +6,15 @@ svix had code of its own up to 1.x; its newest versions stand on standardwebhook
 import json
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from typing import Final, NamedTuple
 
 import pytest
 
+from notifier.core.addresses import policy_for
 from notifier.core.formats import FORMATS
 from notifier.core.signing import secret_of
+from notifier.sender import Sender
 from tests.notifier.bench import Bench
 from tests.notifier.conftest import LeadEvents
 from tests.notifier.leads import FULL
@@ -43,6 +46,14 @@ OLD_S, YOUNG_S = 330, 240
 """Receivers take what is up to 5 minutes old."""
 OTHER: Final = secret_of(b"o" * 32)
 WEBHOOK: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")
+
+
+@pytest.fixture
+async def sender() -> AsyncIterator[Sender]:
+    """As patient as the product's: what is sent is asked here, not how soon."""
+    sender = Sender(policy_for(production=False))
+    yield sender
+    await sender.aclose()
 
 
 class Case(NamedTuple):

@@ -18,7 +18,7 @@ from notifier.core.addresses import policy_for
 from notifier.core.matching import Filters
 from notifier.core.signing import secret_of, signed_headers
 from notifier.core.urls import parse_url
-from notifier.sender import Deadlines, Sender
+from notifier.sender import Sender
 from runtime.clock import wall_clock
 from tests.conftest import go
 from tests.journey.product import free_port, wait_until
@@ -78,7 +78,7 @@ def offered() -> dict[str, str]:
 @pytest.fixture
 async def sender() -> AsyncIterator[Sender]:
     """As patient as the product's: a receiver may have just begun."""
-    sender = Sender(policy_for(production=False), Deadlines())
+    sender = Sender(policy_for(production=False))
     yield sender
     await sender.aclose()
 
