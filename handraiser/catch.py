@@ -1,4 +1,4 @@
-"""`handraiser catch`: in, signed webhooks on a port of its own; out, one readable line for each whose signature is good."""
+"""`handraiser catch`: in, signed webhooks on a port of its own; out, each whose signature is good, as a salesperson reads it."""
 
 import asyncio
 import sys
@@ -8,9 +8,10 @@ import uvloop
 from fastapi import FastAPI
 from standardwebhooks import Webhook
 
+from handraiser.card import CardLine, card
 from handraiser.catcher import Catcher, Caught, create_router
 from handraiser.errors import CommandError
-from handraiser.output import note, print_json, say
+from handraiser.output import note, print_card, print_json
 from handraiser.serving import bind, port_of, stop_on_signals, web_server
 from handraiser.web import new_app
 from runtime.clock import wall_clock
@@ -23,8 +24,8 @@ def run_catch(secret: str, host: str, port: int, as_json: bool) -> None:
             "bad_secret", "That is not a webhook secret: it is whsec_ and base64, as `handraiser endpoints add` printed it."
         )
     listener = bind(host, port)
-    tell = note if as_json else say
-    catcher = Catcher(lambda: [secret], wall_clock, on_caught=lambda caught: tell(caught_line(caught)))
+    tell = _tell_line if as_json else _tell_card
+    catcher = Catcher(lambda: [secret], wall_clock, on_caught=tell)
     app = new_app("Handraiser catcher")
     app.include_router(create_router(catcher, lambda _key: False))
     note(f"Waiting at http://{host}:{port_of(listener)}/catcher; Ctrl-C ends it.")
@@ -50,6 +51,15 @@ async def _serve(app: FastAPI, listener: Any) -> None:
     await stop.wait()
     server.should_exit = True
     await serving
+
+
+def _tell_line(caught: Caught) -> None:
+    """The document comes at the end."""
+    note(caught_line(caught))
+
+
+def _tell_card(caught: Caught) -> None:
+    print_card([*card(caught.payload, caught.webhook_id, None), CardLine("", "", "")])
 
 
 def caught_line(caught: Caught) -> str:

@@ -1,5 +1,6 @@
 """What `up` shows: in, addresses, webhook payloads and what could not be used; out, single lines for people. Pure."""
 
+import html
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -7,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from handraiser.bodies import data_of
 
 _TYPE_WIDTH = 13
 _TEMPERATURE_WIDTH = 5
@@ -85,7 +88,7 @@ class Told(NamedTuple):
 
 def told_of(payload: dict[str, Any]) -> tuple[str, Told] | None:
     """(lead id, what to remember of it); None for a message that is about no lead, or of its end: the plan is the new one."""
-    data = payload.get("data") or {}
+    data = data_of(payload)
     if "lead_id" not in data or payload.get("type") in CLOSING:
         return None
     return str(data["lead_id"]), Told(str(data.get("lead_type")), (data.get("account") or {}).get("plan"))
@@ -94,7 +97,9 @@ def told_of(payload: dict[str, Any]) -> tuple[str, Told] | None:
 def lead_line(payload: dict[str, Any], at: datetime, answer: str, told: Mapping[str, Told]) -> str | None:
     """One webhook that has been settled; None for one that another line already tells. `answer`: `catcher 200, 41 ms`."""
     change = str(payload.get("type", ""))
-    data = payload.get("data") or {}
+    data = data_of(payload)
+    if "text" in payload:  # Slack's, which is one line already
+        return f"{at:%H:%M:%S}  {html.unescape(payload['text'])}  → {answer}"
     if not change.startswith("lead.") or not data:
         return f"{at:%H:%M:%S}  {change}  → {answer}"
     if change == "lead.superseded":  # the stronger lead's own line says that it takes over
@@ -111,7 +116,7 @@ def lead_line(payload: dict[str, Any], at: datetime, answer: str, told: Mapping[
 
 def _closed_line(change: str, payload: dict[str, Any], at: datetime, told: Mapping[str, Told]) -> str:
     """WON and LOST come by telemetry: nobody had to report them."""
-    data = payload.get("data") or {}
+    data = data_of(payload)
     now_on = (data.get("account") or {}).get("plan") or "no plan"
     earlier = told.get(str(data.get("lead_id")))
     parts = [f"{earlier.plan} → {now_on}" if earlier and earlier.plan else f"now on {now_on}"]

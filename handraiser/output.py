@@ -1,6 +1,10 @@
-"""What a command prints: in, its result; out, one JSON document or a table. Errors and progress go to standard error."""
+"""What a command prints: in, its result; out, one JSON document or lines. Errors and progress go to standard error.
+
+A terminal obeys control characters, and names and texts are what anybody sent: none of them reaches it.
+"""
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +13,8 @@ from handraiser.errors import CommandError
 
 WIDTH_UNWRAPPED = 10_000
 """A file or a pipe has no width: nothing may be wrapped or cut there."""
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""By a terminal, but for tab and line feed; the last ones turn the direction of a line."""
 
 
 def print_json(document: Any) -> None:
@@ -17,15 +23,20 @@ def print_json(document: Any) -> None:
     sys.stdout.flush()
 
 
+def seen(text: str) -> str:
+    """What of it people see."""
+    return _OBEYED.sub(" ", text)
+
+
 def say(line: str) -> None:
     """One line for people, unwrapped, out at once."""
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(seen(line) + "\n")
     sys.stdout.flush()
 
 
 def note(line: str) -> None:
     """Progress and hints: never on standard output."""
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(seen(line) + "\n")
     sys.stderr.flush()
 
 
@@ -45,8 +56,24 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for column in table.columns:
         column.overflow = "fold"
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(seen(cell)) for cell in row))
     console.print(table)
+
+
+def print_card(lines: Sequence[tuple[str, str, str]]) -> None:
+    """Of a label, a text and its style each; on a terminal in colours, and a text that is too long goes on below itself."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(width=None if sys.stdout.isatty() else WIDTH_UNWRAPPED, highlight=False)
+    for label, text, style in lines:
+        said = Text(seen(text), style)
+        # an address that is broken, or cut, cannot be clicked
+        pieces = said.wrap(console, max(console.width - len(label), 20)) if " " in text else [said]
+        for begun, piece in enumerate(pieces):
+            head = " " * len(label) if begun else label
+            console.print(Text.assemble((head, "dim"), piece), soft_wrap=True)
+    sys.stdout.flush()
 
 
 def print_fields(fields: Sequence[tuple[str, str]]) -> None:

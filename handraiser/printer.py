@@ -4,6 +4,8 @@ import queue
 import threading
 from typing import TextIO
 
+from handraiser.output import seen
+
 WAITING_MAX = 10_000
 
 
@@ -35,7 +37,7 @@ class Printer:
         while (text := self._lines.get()) is not None:
             if readable:
                 try:
-                    self._stream.write(text + "\n")
+                    self._stream.write(seen(text) + "\n")
                     self._stream.flush()
                 except (OSError, ValueError):
                     readable = False  # nobody reads any more: `handraiser up | head`

@@ -59,8 +59,7 @@ class Outcome:
 
 
 OnSettled: TypeAlias = Callable[[dict[str, Any], str, Outcome], None]
-"""Called after each settled attempt with the payload (its type alone, if its format is not `standard`), the endpoint's name
-and the outcome."""
+"""Called after each settled attempt with the payload in the endpoint's format, its name and the outcome."""
 
 
 class Notifier:
@@ -223,7 +222,7 @@ class Notifier:
         headers = signed_headers(claim.secrets, claim.lead_event_id, now // 1000, claim.body)
         answer = await self.sender.send(claim.endpoint_id, claim.url, claim.headers | headers, claim.body)
         reach("notifier.settle.before")
-        return replace(answer, body=hide(answer.body, claim.headers))
+        return replace(answer, body=hide(answer.body, claim.headers, claim.url))
 
     async def _settle_ended(self) -> None:
         """One commit for all attempts that ended during the one before. If it fails they stay, for the next pass."""
@@ -283,8 +282,7 @@ class Notifier:
             DISABLED.labels(moved.disabled).inc()
             logger.warning("endpoint disabled", extra={"endpoint_id": claim.endpoint_id, "reason": moved.disabled})
         if moved is not None and self._on_settled is not None:
-            payload = msgspec.json.decode(claim.body) if claim.format == "standard" else {"type": claim.type}
-            self._on_settled(payload, claim.endpoint_name, outcome)
+            self._on_settled(msgspec.json.decode(claim.body), claim.endpoint_name, outcome)
 
 
 def _outcome(state: str, answer: Answer) -> Outcome:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -66,6 +67,16 @@ def missing(what: str, why: str) -> NoReturn:
     if os.environ.get("HANDRAISER_TEST_REQUIRE") == "all":
         pytest.fail(f"{what} is required (HANDRAISER_TEST_REQUIRE=all): {why}")
     pytest.skip(f"{what} skipped: {why}")
+
+
+def go(what: str, least: tuple[int, int]) -> str:
+    """The command, where there is one that new. HANDRAISER_TEST_REQUIRE does not ask for it: Debian 12 has 1.19."""
+    found = shutil.which("go")
+    said = subprocess.run([found, "env", "GOVERSION"], capture_output=True, text=True, check=True).stdout if found else ""
+    version = re.match(r"go(\d+)\.(\d+)", said)
+    if found is None or version is None or (int(version[1]), int(version[2])) < least:
+        pytest.skip(f"{what} skipped: it needs Go {least[0]}.{least[1]} or newer (found: {said.strip() or 'none'})")
+    return found
 
 
 @pytest.fixture(scope="session")

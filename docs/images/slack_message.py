@@ -45,8 +45,21 @@ def drawn(block: dict) -> str:
     return f"<{tag}>{shown(block['text'])}</{tag}>"
 
 
-with tempfile.TemporaryDirectory() as folder:
-    page = Path(folder, "message.html")
-    page.write_text(PAGE.format("".join(map(drawn, json.loads(GOLDEN.read_bytes())["blocks"]))))
-    options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--force-device-scale-factor=2", "--window-size=720,330"]
-    subprocess.run(["chromium", *options, f"--screenshot={HERE / 'slack-message.png'}", page.as_uri()], check=True)  # noqa: S603, S607
+def photograph(page: str, name: str, width: int, height: int) -> None:
+    """The page as a picture beside this file."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "page.html")
+        file.write_text(page)
+        options = [
+            "--headless",
+            "--no-sandbox",
+            "--hide-scrollbars",
+            "--force-device-scale-factor=2",
+            f"--window-size={width},{height}",
+        ]
+        subprocess.run(["chromium", *options, f"--screenshot={HERE / name}", file.as_uri()], check=True)  # noqa: S603, S607
+
+
+if __name__ == "__main__":
+    page = PAGE.format("".join(map(drawn, json.loads(GOLDEN.read_bytes())["blocks"])))
+    photograph(page, "slack-message.png", 720, 330)

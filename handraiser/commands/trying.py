@@ -1,4 +1,4 @@
-"""`handraiser try`: the pretend customer against a running server. `handraiser catch`: a receiver that verifies and prints."""
+"""`handraiser try`: the pretend customer against a running server. `handraiser catch`: a receiver that verifies and shows."""
 
 import os
 import secrets
@@ -61,7 +61,7 @@ def catch(
     host: Annotated[str, typer.Option()] = "127.0.0.1",
     json: Json = False,
 ) -> None:
-    """Receive webhooks, verify each, print one line a message. Ctrl-C ends it; with --json the messages come as one list then."""
+    """Receive webhooks, verify each, show it as sales read it. Ctrl-C ends it; with --json the messages come as one list then."""
     from handraiser.catch import run_catch  # noqa: PLC0415 - brings a web server, which `try` does not need
 
     run_catch(secret, host, port, json)

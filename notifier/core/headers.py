@@ -5,6 +5,7 @@ They are for receivers behind a gateway and may be secrets: no message here has 
 
 import re
 from collections.abc import Mapping
+from urllib.parse import unquote, urlsplit
 
 HEADERS_MAX = 10
 BYTES_MAX = 4096
@@ -43,10 +44,15 @@ def extra_headers(wanted: Mapping[str, str]) -> dict[str, str]:
     return headers
 
 
-def hide(body: bytes, headers: Mapping[str, str]) -> bytes:
-    """The beginning of an answer that says our headers back, without their values; of `Bearer abc` without `abc` either."""
-    for value in headers.values():
-        for secret in (value, value.split()[-1]):
-            if len(secret) >= len(HIDDEN):  # a shorter one is no secret, and may be in any text
-                body = body.replace(secret.encode(), HIDDEN)
+def hide(body: bytes, headers: Mapping[str, str], url: str) -> bytes:
+    """The beginning of an answer that says back what we sent, without the values of our headers and what follows the URL's host.
+
+    Of `Bearer abc` also without `abc`; of the URL each part between delimiters, as sent and decoded.
+    """
+    said = [part for value in headers.values() for part in (value, value.split()[-1])]
+    _, _, path, query, _ = urlsplit(url)
+    said += [part for sent in re.split(r"[/?&=;]", f"{path}?{query}") for part in (sent, unquote(sent))]
+    for secret in sorted(said, key=len, reverse=True):
+        if len(secret) >= len(HIDDEN):  # a shorter one is no secret, and may be in any text
+            body = body.replace(secret.encode(), HIDDEN)
     return body

@@ -1,30 +1,24 @@
 """docker-compose.yml is loaded by the library that `docker compose` uses; a misspelt key must fail. It is checked, not run."""
 
 import os
-import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import go
+
 ROOT = Path(__file__).parents[2]
 CHECK = Path(__file__).parent / "check"
 GO_MIN = (1, 24)
-"""What compose-go needs; Debian 12's is 1.19."""
+"""What compose-go needs."""
 
 
 @pytest.fixture(scope="session")
 def checker(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    go = shutil.which("go")
-    said = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=True).stdout if go else ""
-    found = re.match(r"go(\d+)\.(\d+)", said)
-    if not found or (int(found[1]), int(found[2])) < GO_MIN:
-        # not counted by HANDRAISER_TEST_REQUIRE: a machine's Go cannot be had from Debian's packages
-        needed = f"{GO_MIN[0]}.{GO_MIN[1]}"
-        pytest.skip(f"docker-compose.yml was not checked: that needs Go {needed} or newer (found: {said.strip() or 'none'})")
+    command = go("Checking docker-compose.yml", GO_MIN)
     program = tmp_path_factory.mktemp("go") / "check"
-    subprocess.run([str(go), "build", "-o", str(program), "."], cwd=CHECK, check=True, timeout=280)
+    subprocess.run([command, "build", "-o", str(program), "."], cwd=CHECK, check=True, timeout=280)
     return program
 
 

@@ -1,5 +1,6 @@
 """What `up` prints, line by line."""
 
+import io
 import json
 import shlex
 from datetime import datetime
@@ -7,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from handraiser.lines import Banner, Told, banner_lines, curl, dead_letter_line, held_line, lead_line, next_command, told_of
+from handraiser.printer import Printer
 from handraiser.telling import Telling
 from notifier.core.answers import ErrorKind
+from notifier.core.formats import FORMATS
 from notifier.worker import Outcome
+from tests.notifier.leads import FULL, message
 
 AT = datetime(2026, 5, 1, 14, 3, 11)  # noqa: DTZ001 - shown as it is
 KEY = "wk_demo0000_" + "s" * 32
@@ -79,8 +83,47 @@ def test_a_win_that_its_receiver_did_not_take_says_so() -> None:
     assert lines == [f"{told}  → crm 500, 3 ms (waiting; Look into its log.)", told]
 
 
-def test_a_webhook_of_another_format_is_told_by_its_type() -> None:
-    assert lead_line({"type": "lead.won"}, AT, "#sales 200, 41 ms", {}) == "14:03:11  lead.won  → #sales 200, 41 ms"
+def in_format(format_: str, data: dict[str, Any], type_: str = "lead.created") -> dict[str, Any]:
+    sent: dict[str, Any] = json.loads(FORMATS[format_].body(message(data, type_)))
+    return sent
+
+
+def test_a_lead_reads_the_same_in_the_format_flat() -> None:
+    first, asked = (
+        FULL | {"takes_over": None},
+        FULL | {"lead_id": "ld_2", "lead_type": "service_sql", "takes_over": FULL["lead_id"]},
+    )
+    won = FULL | {"account": FULL["account"] | {"plan": "standard"}, "qualified_at": "2026-05-13T12:03:11.000Z"}
+    told: list[dict[str, Told]] = []
+    lines: list[list[str | None]] = []
+    for format_ in ("standard", "flat"):
+        begun = in_format(format_, first)
+        told.append(dict(filter(None, [told_of(begun)])))
+        sent = [begun, in_format(format_, asked), in_format(format_, won, "lead.won")]
+        lines.append([lead_line(each, AT, "crm 200, 41 ms", told[-1]) for each in sent])
+    assert lines[0] == lines[1]
+    assert told[0] == told[1]
+    assert "takes over the PQL" in str(lines[1][1])
+    assert str(lines[1][2]).endswith("by telemetry  Acme Bäckerei  free → standard, 2 h after the lead")
+
+
+def test_a_message_of_slack_is_told_by_its_text() -> None:
+    sent = in_format("slack", FULL | {"summary": "R&D <has> used 487"})
+    line = lead_line(sent, AT, "#sales 200, 41 ms", {})
+    assert line == "14:03:11  🔥 PQL · hot 87: Acme Bäckerei: R&D <has> used 487  → #sales 200, 41 ms"
+    assert told_of(sent) is None
+    assert (
+        lead_line(in_format("flat", {}, "endpoint.disabled"), AT, "crm 200, 1 ms", {})
+        == "14:03:11  endpoint.disabled  → crm 200, 1 ms"
+    )
+
+
+def test_what_a_terminal_would_obey_is_not_printed() -> None:
+    out = io.StringIO()
+    printer = Printer(out)
+    printer.line("14:03:11  PQL  \x1b[2JAcme\x9b31m\u202e")
+    printer.close(10)
+    assert out.getvalue() == "14:03:11  PQL   [2JAcme 31m \n"
 
 
 def test_the_block_has_the_whole_write_key_and_no_line_is_wrapped() -> None:

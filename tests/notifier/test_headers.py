@@ -74,8 +74,17 @@ def test_what_is_taken_cannot_break_a_request(wanted: dict[str, str]) -> None:
 
 
 def test_a_short_value_hides_nothing_of_an_answer() -> None:
-    assert hide(b"status 1: Bearer tok-0123456789", {"x": "1", "authorization": f"Bearer {TOKEN}"}) == b"status 1: [hidden]"
-    assert hide(TOKEN.encode(), {"authorization": f"Bearer {TOKEN}"}) == b"[hidden]"
+    assert (
+        hide(b"status 1: Bearer tok-0123456789", {"x": "1", "authorization": f"Bearer {TOKEN}"}, "https://h.example/")
+        == b"status 1: [hidden]"
+    )
+    assert hide(TOKEN.encode(), {"authorization": f"Bearer {TOKEN}"}, "https://h.example/") == b"[hidden]"
+
+
+def test_a_server_that_says_which_path_it_does_not_know_says_no_secret() -> None:
+    url = "https://hooks.example/leads/T0123456/0123456789abcdef?key=fedcba%39876543210"
+    said = b"hooks.example cannot POST /leads/T0123456/0123456789abcdef, key fedcba9876543210 or fedcba%39876543210"
+    assert hide(said, {}, url) == b"hooks.example cannot POST /leads/[hidden]/[hidden], key [hidden] or [hidden]"
 
 
 async def test_extra_headers_arrive_with_each_webhook_and_their_values_are_nowhere_else(

@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
+from standardwebhooks import Webhook
 
 from notifier import health
 from notifier.core.answers import Answer, ErrorKind
 from notifier.core.delivery import TRY_DELAYS_S, Settled, Status
+from notifier.core.formats import FORMATS
 from notifier.core.matching import Filters
 from notifier.core.urls import parse_url
 from notifier.intake import Intake
@@ -22,6 +25,7 @@ from notifier.worker import SEND_WITHIN_MS, Notifier
 from tests.notifier import receiver as moods
 from tests.notifier.bench import DEVELOPMENT, Bench
 from tests.notifier.conftest import LeadEvents, StandingClock
+from tests.notifier.leads import FULL
 from tests.notifier.memory_log import KNOWN, MemoryConsumer, MemoryLog
 from tests.notifier.receiver import in_turn, receiving, says
 
@@ -81,8 +85,30 @@ async def test_the_tries_go_on_through_75_hours_and_then_the_delivery_is_dead(be
     assert (report["dead_24h"], report["pending"]) == (1, 0)
 
 
+@pytest.mark.parametrize("format_", FORMATS)
+async def test_what_is_stored_is_what_is_signed_and_sent_in_each_try_with_the_time_of_that_try(
+    format_: str, bench: Bench, lead_event: LeadEvents
+) -> None:
+    _, secret = bench.endpoint(format_=format_)
+    bench.receiver.behave = in_turn(says(500), says(500), says(200))
+    times = [bench.clock.now // 1000]
+    await bench.deliver(lead_event(data=FULL))
+    stored = bench.delivery().body
+    while bench.delivery().status == Status.WAITING:
+        bench.clock.now = bench.delivery().due_at
+        times.append(bench.clock.now // 1000)
+        await bench.notifier.run_once()
+    got = bench.receiver.received
+    assert len(got) == 3
+    assert {each.body for each in got} == {stored}
+    assert {each.headers["webhook-id"] for each in got} == {lead_event().id}
+    assert [int(each.headers["webhook-timestamp"]) for each in got] == times == sorted(set(times))
+    signed = [Webhook(secret).sign(lead_event().id, datetime.fromtimestamp(at, UTC), stored.decode()) for at in times]
+    assert [each.headers["webhook-signature"] for each in got] == signed
+
+
 async def test_a_receiver_that_comes_back_after_74_hours_gets_its_lead(bench: Bench, lead_event: LeadEvents) -> None:
-    _, secret = bench.endpoint()
+    bench.endpoint()
     bench.receiver.behave = says(503)
     begun = bench.clock.now
     await bench.deliver(lead_event())
@@ -93,7 +119,6 @@ async def test_a_receiver_that_comes_back_after_74_hours_gets_its_lead(bench: Be
     await bench.notifier.run_once()
     assert bench.delivery().status == Status.DELIVERED
     assert bench.receiver.received[-1].headers["webhook-id"] == lead_event().id
-    assert secret
 
 
 async def test_retry_after_pauses_the_whole_endpoint_and_spends_no_try(bench: Bench, lead_event: LeadEvents) -> None:
@@ -411,7 +436,7 @@ async def test_no_secret_or_path_is_in_the_database_or_the_log(
         assert hidden.encode() not in database_bytes(bench.engine)
 
 
-async def test_an_endpoint_gets_its_own_format_tests_too_and_its_line_tells_only_the_type(
+async def test_an_endpoint_gets_its_own_format_tests_too_and_who_listens_gets_what_was_sent(
     bench: Bench, lead_event: LeadEvents
 ) -> None:
     endpoint, secret = bench.endpoint(format_="flat")
@@ -420,7 +445,7 @@ async def test_an_endpoint_gets_its_own_format_tests_too_and_its_line_tells_only
     lead, test = (each.verified(secret) for each in bench.receiver.received)
     assert (lead["id"], lead["lead_id"], lead["revision"]) == (lead_event().id, lead_event().data["lead_id"], 1)
     assert (test["type"], list(test)) == ("endpoint.test", list(lead))
-    assert [payload for payload, *_ in bench.told] == [{"type": "lead.created"}]
+    assert [payload for payload, *_ in bench.told] == [lead]
 
 
 async def test_slack_gets_one_message_a_second_and_one_at_a_time(bench: Bench, lead_event: LeadEvents) -> None:
