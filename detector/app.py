@@ -63,16 +63,20 @@ def _add_leads(router: APIRouter, store: DetectorStore) -> None:
         project: str | None = None,
         status: Status | None = None,
         updated_since: Annotated[
-            str | None, Query(description="ISO 8601; leads changed at or after it.", json_schema_extra={"format": "date-time"})
+            str | None,
+            Query(
+                description="ISO 8601; leads of which a change was stored at or after it.",
+                json_schema_extra={"format": "date-time"},
+            ),
         ] = None,
         cursor: Annotated[str | None, cursors.cursor(cursors.PLACE)] = None,
         limit: Limit = 100,
     ) -> LeadList:
-        """Leads by time of their last change, oldest first, so that reading on misses nothing."""
+        """Leads in the order in which their last change was stored, oldest first, so that reading on misses nothing."""
         since = None if updated_since is None else _time(updated_since)
         wanted = LeadFilter(project=project, status=status, updated_since=since, after=cursors.place_of(cursor))
         rows = store.leads.page(wanted, limit + 1)
-        following = f"{rows[limit - 1].updated_at}.{rows[limit - 1].lead_id}" if len(rows) > limit else None
+        following = f"{rows[limit - 1].stored_at}.{rows[limit - 1].lead_id}" if len(rows) > limit else None
         return LeadList(data=[line(row) for row in rows[:limit]], next=following)
 
     @router.get("/leads/{lead_id}", tags=["leads"])

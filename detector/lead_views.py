@@ -7,7 +7,7 @@ import msgspec
 
 from contracts.messages import LeadEvent
 from detector.shapes import Lead, LeadAccount, LeadDetail, LeadEventLine, iso
-from detector.store.leads import LeadRow
+from detector.store.leads import StoredLead
 
 _OF_THE_PAYLOAD = (
     "answer_by",
@@ -28,19 +28,19 @@ _OF_THE_PAYLOAD = (
 )
 
 
-def line(row: LeadRow) -> Lead:
+def line(row: StoredLead) -> Lead:
     """Without evidence."""
     return Lead(**_common(row, msgspec.json.decode(row.data)))
 
 
-def detail(row: LeadRow, events: Sequence[LeadEvent]) -> LeadDetail:
+def detail(row: StoredLead, events: Sequence[LeadEvent]) -> LeadDetail:
     """With what the newest webhook said, and the lead's life."""
     data: dict[str, Any] = msgspec.json.decode(row.data)
     told = {name: data[name] for name in _OF_THE_PAYLOAD if name in data}
     return LeadDetail(**_common(row, data), **told, events=[_event(event) for event in events])
 
 
-def _common(row: LeadRow, data: dict[str, Any]) -> dict[str, Any]:
+def _common(row: StoredLead, data: dict[str, Any]) -> dict[str, Any]:
     return {
         "lead_id": row.lead_id,
         "project": row.project,
@@ -55,6 +55,7 @@ def _common(row: LeadRow, data: dict[str, Any]) -> dict[str, Any]:
         "qualified_at": iso(row.qualified_at),
         "opened_at": iso(row.opened_at),
         "updated_at": iso(row.updated_at),
+        "stored_at": iso(row.stored_at),
     }
 
 

@@ -39,6 +39,7 @@ class Lead(BaseModel):
     qualified_at: str
     opened_at: str
     updated_at: str = Field(description="Partition time of its newest lead event.")
+    stored_at: str = Field(description="When that was stored, a little later: what `updated_since` asks for.")
 
 
 class LeadList(BaseModel):

@@ -123,7 +123,8 @@ leads = sa.Table(
     sa.Column("opened_at", sa.BigInteger, nullable=False),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
     sa.Column("data", sa.Text, nullable=False),
-    sa.Index("leads_by_update", "updated_at", "lead_id"),
+    sa.Column("stored_at", sa.BigInteger, nullable=False, server_default="0", comment="wall clock"),
+    sa.Index("leads_by_store", "stored_at", "lead_id"),
     sa.Index("leads_by_account", "project", "account"),
 )
 

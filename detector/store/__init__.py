@@ -60,7 +60,7 @@ class DetectorStore:
             write_backfills(tx, changes.backfills)
             write_accounts(tx, changes.accounts, changes.facts)
             write_due(tx, changes.due, changes.no_longer_due)
-            write_leads(tx, changes.lead_events)
+            write_leads(tx, changes.lead_events, now)
             write_commands(tx, changes.commands)
             write_people(tx, changes)
             write_outbox(tx, changes.outbox, now)

@@ -44,8 +44,15 @@ class LeadRow:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredLead(LeadRow):
+    """`stored_at`: when its newest lead event was committed, by the wall clock of whoever did it."""
+
+    stored_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class LeadFilter:
-    """None: any. `after`: (updated_at, lead_id) of the last lead already seen."""
+    """None: any. `updated_since`: stored then or later. `after`: (stored_at, lead_id) of the last lead already seen."""
 
     project: str | None = None
     status: str | None = None
@@ -74,6 +81,7 @@ class LeadEventRow:
 
 _LEAD = list(LeadRow.__dataclass_fields__)
 _NEWEST = [name for name in _LEAD if name not in ("lead_id", "project", "account", "lead_type", "opened_at")]
+_STORED_LEAD = [*_LEAD, "stored_at"]
 _EVENT = list(LeadEventRow.__dataclass_fields__)
 _encoder = msgspec.json.Encoder()
 _event_decoder = msgspec.json.Decoder(LeadEvent)
@@ -86,33 +94,33 @@ class Leads:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def page(self, wanted: LeadFilter, limit: int) -> list[LeadRow]:
-        """In order of (updated_at, lead_id)."""
+    def page(self, wanted: LeadFilter, limit: int) -> list[StoredLead]:
+        """In order of (stored_at, lead_id): in partition time, what a partition is late with lies behind who has read on."""
         t = tables.leads.c
-        query = sa.select(*[t[name] for name in _LEAD]).order_by(t.updated_at, t.lead_id).limit(limit)
+        query = sa.select(*[t[name] for name in _STORED_LEAD]).order_by(t.stored_at, t.lead_id).limit(limit)
         for column, value in ((t.project, wanted.project), (t.status, wanted.status)):
             if value is not None:
                 query = query.where(column == value)
         if wanted.updated_since is not None:
-            query = query.where(t.updated_at >= wanted.updated_since)
+            query = query.where(t.stored_at >= wanted.updated_since)
         if wanted.after is not None:
             time, lead_id = wanted.after
-            query = query.where((t.updated_at > time) | ((t.updated_at == time) & (t.lead_id > lead_id)))
+            query = query.where((t.stored_at > time) | ((t.stored_at == time) & (t.lead_id > lead_id)))
         with self._engine.connect() as tx:
-            return [LeadRow(*row) for row in tx.execute(query)]
+            return [StoredLead(*row) for row in tx.execute(query)]
 
-    def newest(self, project: str, account: str, limit: int) -> list[LeadRow]:
+    def newest(self, project: str, account: str, limit: int) -> list[StoredLead]:
         """One account's, those first that changed last."""
         t = tables.leads.c
-        query = sa.select(*[t[name] for name in _LEAD]).where(t.project == project, t.account == account)
+        query = sa.select(*[t[name] for name in _STORED_LEAD]).where(t.project == project, t.account == account)
         with self._engine.connect() as tx:
-            return [LeadRow(*row) for row in tx.execute(query.order_by(t.updated_at.desc(), t.lead_id.desc()).limit(limit))]
+            return [StoredLead(*row) for row in tx.execute(query.order_by(t.updated_at.desc(), t.lead_id.desc()).limit(limit))]
 
-    def get(self, lead_id: str) -> LeadRow | None:
+    def get(self, lead_id: str) -> StoredLead | None:
         t = tables.leads.c
         with self._engine.connect() as tx:
-            row = tx.execute(sa.select(*[t[name] for name in _LEAD]).where(t.lead_id == lead_id)).one_or_none()
-        return None if row is None else LeadRow(*row)
+            row = tx.execute(sa.select(*[t[name] for name in _STORED_LEAD]).where(t.lead_id == lead_id)).one_or_none()
+        return None if row is None else StoredLead(*row)
 
     def events(self, lead_id: str) -> list[LeadEvent]:
         """The lead's whole life, oldest first."""
@@ -134,7 +142,7 @@ class Leads:
             yield from map(_step_decoder.decode, rows)
 
 
-def write_leads(tx: sa.Connection, events: Sequence[LeadEvent]) -> None:
+def write_leads(tx: sa.Connection, events: Sequence[LeadEvent], now: int) -> None:
     """Insert lead events, plainly, and move each lead's row to its newest. Raises LeadEventConflictError."""
     if not events:
         return
@@ -145,9 +153,9 @@ def write_leads(tx: sa.Connection, events: Sequence[LeadEvent]) -> None:
     for event in events:
         opened.setdefault(event.data["lead_id"], event.timestamp)
         newest[event.data["lead_id"]] = event
-    changes = ", ".join(f"{name} = excluded.{name}" for name in _NEWEST)
-    rows = [_lead_row(event, opened[lead_id]) for lead_id, event in newest.items()]
-    insert(tx, tables.leads, _LEAD, rows, f"ON CONFLICT (lead_id) DO UPDATE SET {changes}")
+    changes = ", ".join(f"{name} = excluded.{name}" for name in [*_NEWEST, "stored_at"])
+    rows = [(*_lead_row(event, opened[lead_id]), now) for lead_id, event in newest.items()]
+    insert(tx, tables.leads, _STORED_LEAD, rows, f"ON CONFLICT (lead_id) DO UPDATE SET {changes}")
 
 
 _STORED = for_each_dialect(lambda one_of: sa.select(tables.lead_events.c.id).where(one_of(tables.lead_events.c.id, "ids")))

@@ -44,11 +44,15 @@ def test_leads_are_paged_in_a_stable_order_and_filtered(api: Api, world: World) 
     first = api.get("/v1/leads", params={"limit": 2}).json()
     second = api.get("/v1/leads", params={"limit": 2, "cursor": first["next"]}).json()
 
-    assert [lead["account"]["name"] for lead in first["data"] + second["data"]] == ["Acme", "Bolt", "Cork"]
+    assert sorted(lead["account"]["name"] for lead in first["data"] + second["data"]) == ["Acme", "Bolt", "Cork"]
     assert second["next"] is None
-    since = first["data"][1]["updated_at"]
+    places = [(lead["stored_at"], lead["lead_id"]) for lead in first["data"] + second["data"]]
+    assert places == sorted(places)
+    since = places[0][0]
     later = api.get("/v1/leads", params={"updated_since": since, "project": "mail", "status": "open"}).json()["data"]
-    assert [lead["account"]["external_id"] for lead in later] == ["bolt", "cork"]
+    assert later == first["data"] + second["data"]
+    after = api.get("/v1/leads", params={"updated_since": since.replace("Z", "9Z")}).json()["data"]
+    assert [lead["stored_at"] for lead in after] == [at for at, _ in places if at > since]
     assert api.get("/v1/leads", params={"status": "won"}).json() == {"data": [], "next": None}
 
 

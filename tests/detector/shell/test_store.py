@@ -130,19 +130,34 @@ def test_a_lead_event_that_is_there_already_is_a_bug_and_changes_nothing(store: 
 
 
 def test_pages_of_leads_follow_one_another_without_gap_or_repeat(store: DetectorStore) -> None:
-    changes = moved(store)
-    changes.lead_events = [lead_event(f"ld_{n}", at=NOON + n // 3) for n in range(10)]
-    store.commit(changes, NOON)
+    for n in range(4):
+        changes = moved(store, next_offset=n + 1)
+        changes.lead_events = [lead_event(f"ld_{m}") for m in range(3 * n, min(3 * n + 3, 10))]
+        store.commit(changes, NOON + n)
 
     found: list[str] = []
     after = None
     while page := store.leads.page(LeadFilter(after=after), limit=4):
         found += [lead.lead_id for lead in page]
-        after = (page[-1].updated_at, page[-1].lead_id)
+        after = (page[-1].stored_at, page[-1].lead_id)
 
     assert found == [f"ld_{n}" for n in range(10)]
     assert [lead.lead_id for lead in store.leads.page(LeadFilter(updated_since=NOON + 3), 10)] == ["ld_9"]
     assert store.leads.page(LeadFilter(status="won"), 10) == store.leads.page(LeadFilter(project="other"), 10) == []
+
+
+def test_who_reads_on_sees_what_a_partition_was_late_with(store: DetectorStore) -> None:
+    """By partition time it lies an hour back."""
+    changes = moved(store)
+    changes.lead_events = [lead_event("ld_now", at=NOON)]
+    store.commit(changes, NOON)
+    (seen,) = store.leads.page(LeadFilter(), 10)
+    late = moved(store, next_offset=2)
+    late.lead_events = [lead_event("ld_late", at=NOON - 3_600_000)]
+    store.commit(late, NOON + 1_000)
+    again = store.leads.page(LeadFilter(after=(seen.stored_at, seen.lead_id)), 10)
+    assert [lead.lead_id for lead in again] == ["ld_late"]
+    assert [lead.lead_id for lead in store.leads.page(LeadFilter(updated_since=NOON + 1), 10)] == ["ld_late"]
 
 
 def test_lives_are_those_of_a_projects_leads_that_were_opened_in_a_span_each_in_order(store: DetectorStore) -> None:
