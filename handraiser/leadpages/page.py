@@ -43,6 +43,7 @@ def lead_page(lead: LeadDetail, token: str, action: Action | None = None, told: 
         snoozes=SNOOZES,
         limits=[each for each in lead.usage if each["used"]],
         points=_points(lead.score),
+        said=[*lead.told_us.items(), *lead.source.items()],
         when=_when,
         number="{:,}".format,
     )

@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from detector.shapes import LeadDetail
+from handraiser.leadpages.page import lead_page
 from notifier.core.links import DAYS, LinkError, Links
 from notifier.vault import Vault, new_master_key
 from runtime.clock import wall_clock
@@ -227,3 +229,14 @@ def test_single_services_make_and_read_links_where_they_are_told_where_people_re
     finally:
         product.close()
         receiver.close()
+
+
+def test_the_page_says_what_somebody_told_us_and_where_they_came_from(shop: Shop) -> None:
+    stands = shop.stands(shop.product.leads("shop")[0]["lead_id"])
+    assert "What they told us" not in lead_page(LeadDetail(**stands), "t")
+    told = LeadDetail(
+        **stands | {"told_us": {"goal": "<b>leave</b> spreadsheets"}, "source": {"utm_source": "google", "paid": True}}
+    )
+    page = lead_page(told, "t")
+    assert "&lt;b&gt;leave&lt;/b&gt; spreadsheets" in page
+    assert re.findall(r'<td class="dim">(\w+)</td>', page) == ["goal", "utm_source", "paid"]
