@@ -76,7 +76,7 @@ async def test_an_attempt_under_way_is_unknown(bench: Bench, client: httpx.Async
     bench.endpoint()
     bench.log.append(lead_event())
     bench.notifier.intake.run_once(0)  # type: ignore[union-attr]
-    (claim,) = bench.store.deliveries.claim(bench.clock.now, {}, 1).claims
+    (claim,) = bench.store.deliveries.claim(bench.clock.now).claims
     shown = (await client.get(f"/v1/deliveries/{claim.delivery_id}")).json()
     (attempt,) = shown["attempts"]
     assert (shown["status"], shown["next_at"]) == ("sending", None)
