@@ -212,6 +212,8 @@ class _VettedBackend(httpcore.AsyncNetworkBackend):
             addresses = await self._resolve(host, port)
         except OSError as error:
             raise _LookupFailedError from error
+        if not addresses:
+            raise _LookupFailedError
         _vet(addresses, self._policy)
         progress.enter("connect", progress.deadlines.connect_s)
         for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
@@ -225,7 +227,7 @@ class _VettedBackend(httpcore.AsyncNetworkBackend):
                     raise
             else:
                 return progress.socket
-        raise _LookupFailedError
+        raise AssertionError("not reached")
 
 
 _TELLING = (ErrorKind.ADDRESS_REFUSED,)

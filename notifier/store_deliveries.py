@@ -1,7 +1,7 @@
 """Deliveries and attempts as rows: found (`store_due`), claimed (`store_claiming`), settled (`store_settling`), and swept."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +64,9 @@ class Deliveries:
             open_ = [row for row in rows if row.id not in self.unopened or self._opens_now(tx, row, now)]
         allotted = allot(standings(open_, in_flight, now))
         skipped = self._skip([row.id for row in open_ if row.id in allotted and FORMATS[row.format].paced], now)
-        claims = self._take(open_, allotted, now) if allotted else []
+        # a clock that was set on ends leases early, also of what we are sending ourselves
+        sending = {flight.delivery_id for flight in in_flight}
+        claims = self._take(open_, allotted, now, sending) if allotted else []
         next_at = min((at for row in open_ if (at := may_go_at(row)) is not None and at > now), default=None)
         if allotted:  # there may be more, or somebody else was quicker
             next_at = now if claims else min(now + AGAIN_MS, next_at or now + AGAIN_MS)
@@ -76,7 +78,7 @@ class Deliveries:
         with self._writing() as tx:
             return skip_due(tx, paced, now)
 
-    def _take(self, rows: Sequence[sa.Row[Any]], allotted: Mapping[str, Allotment], now: int) -> list[Claim]:
+    def _take(self, rows: Sequence[sa.Row[Any]], allotted: Mapping[str, Allotment], now: int, sending: Set[str]) -> list[Claim]:
         with self._engine.connect() as tx:
             found = find(tx, rows, allotted, now)
         candidates = {
@@ -84,6 +86,7 @@ class Deliveries:
             for each in found
             if each.deliveries and (opened := self._opened(each.sealed, now)) is not None
             for delivery in each.deliveries
+            if delivery not in sending
         }
         if not candidates:
             return []

@@ -15,6 +15,7 @@ from notifier.tables import deliveries, endpoints
 class Flight:
     """An attempt of ours that is not settled. `is_first`: its delivery was never tried before."""
 
+    delivery_id: str
     endpoint_id: str
     project: str
     is_first: bool
