@@ -10,6 +10,7 @@ How much a core delivers is measured with lead events that go to all 100 healthy
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -46,8 +47,8 @@ from tests.journey.product import free_port, wait_until
 from tests.notifier.leads import LEAD
 
 ENDPOINTS, HEALTHY = 100, 50
-PER_S = 50
-SECONDS = 12.0
+PER_S = 20
+SECONDS = 15.0
 PROJECT = "acme-mail"
 MASS = 60
 """Lead events to all endpoints, for how much a core delivers."""
@@ -202,12 +203,10 @@ class Beside50:
     before_mb: float
     after_mb: float
 
-    @property
-    def is_reached(self) -> bool:
-        return all(
-            percentile(self.bad, share) - percentile(self.calm, share) <= max(GOAL_SHARE * percentile(self.calm, share), GOAL_MS)
-            for share in (0.5, 0.99)
-        )
+    def beyond_goal(self, share: float) -> float:
+        """Milliseconds by which a percentile is above the goal; below 0: it is reached."""
+        calm = percentile(self.calm, share)
+        return percentile(self.bad, share) - calm - max(GOAL_SHARE * calm, GOAL_MS)
 
 
 def beside(started: Bench, day: str, seconds: float) -> Beside50:
@@ -240,7 +239,7 @@ def rows(kind: str, days: Sequence[str], seconds: float, runs: int) -> list[Row 
         print(found[-1].line(), flush=True)
         for day in days:
             try:
-                measured = beside(started, day, seconds)
+                measured = [beside(started, day, seconds) for _ in range(runs)]
             except AssertionError as error:
                 found.append(Failed(f"{KINDS[kind]}: {HEALTHY} of {ENDPOINTS} {day}", str(error)))
                 started.forget()
@@ -250,20 +249,23 @@ def rows(kind: str, days: Sequence[str], seconds: float, runs: int) -> list[Row 
     return found
 
 
-def _of_a_day(kind: str, day: str, measured: Beside50) -> list[Row]:
-    goal = f"+ 10 % or {GOAL_MS:.0f} ms: {'reached' if measured.is_reached else '**not reached**'}"
-    memory = f"{measured.before_mb:.0f} → {measured.after_mb:.0f} MB"
+def _of_a_day(kind: str, day: str, measured: Sequence[Beside50]) -> list[Row]:
+    memory = "; ".join(f"{run.before_mb:.0f} → {run.after_mb:.0f} MB" for run in measured)
     return [
         Row(
             f"{KINDS[kind]}, {HEALTHY} of {ENDPOINTS} {day}: the others' p{share * 100:.0f}, ms",
-            [percentile(measured.bad, share)],
-            goal,
+            [percentile(run.bad, share) for run in measured],
+            f"+ 10 % or {GOAL_MS:.0f} ms: {_reached(statistics.median(run.beyond_goal(share) for run in measured))}",
             write="{:.0f}".format,
-            bound=Beside("calm", [percentile(measured.calm, share)]),
+            bound=Beside("calm", [percentile(run.calm, share) for run in measured]),
             notes=memory if share > 0.5 else "",
         )
         for share in (0.5, 0.99)
     ]
+
+
+def _reached(beyond_ms: float) -> str:
+    return "reached" if beyond_ms <= 0 else "**not reached**"
 
 
 def main() -> int:
@@ -271,7 +273,7 @@ def main() -> int:
     parser.add_argument("kinds", nargs="*", default=list(KINDS))
     parser.add_argument("--day", action="append", choices=DAYS, help="only that; may be repeated")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each run")
-    parser.add_argument("--runs", type=int, default=3, help="of how much a core delivers")
+    parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--page", action="store_true")
     arguments = parser.parse_args()
     found = [

@@ -1,7 +1,7 @@
 """Deliveries and attempts as rows: found (`store_due`), claimed (`store_claiming`), settled (`store_settling`), and swept."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from notifier.core.delivery import Status
 from notifier.core.formats import FORMATS
 from notifier.core.isolation import Allotment, allot
 from notifier.store_claiming import Claim, Queue, skip_due, take
-from notifier.store_due import Flight, find, look, may_go_at, standings
+from notifier.store_due import Flight, find, is_due, look, may_go_at, standings
 from notifier.store_secrets import Opened
 from notifier.store_settling import Ended, Moved, settle
 from notifier.tables import attempts, deliveries
@@ -61,12 +61,13 @@ class Deliveries:
         """What is due and `core.isolation` lets go, beside what of ours is `in_flight`."""
         with self._engine.connect() as tx:
             rows = look(tx)
-            open_ = [row for row in rows if row.id not in self.unopened or self._opens_now(tx, row, now)]
+            sealed = {row.id for row in rows if row.id in self.unopened and is_due(row, now)}
+            for each in find(tx, rows, {}, now, also=sealed) if sealed else ():
+                self._opened(each.sealed, now)  # somebody may have sealed it anew, with a key that we have
+        open_ = [row for row in rows if row.id not in self.unopened]
         allotted = allot(standings(open_, in_flight, now))
         skipped = self._skip([row.id for row in open_ if row.id in allotted and FORMATS[row.format].paced], now)
-        # a clock that was set on ends leases early, also of what we are sending ourselves
-        sending = {flight.delivery_id for flight in in_flight}
-        claims = self._take(open_, allotted, now, sending) if allotted else []
+        claims = self._take(open_, allotted, now) if allotted else []
         next_at = min((at for row in open_ if (at := may_go_at(row)) is not None and at > now), default=None)
         if allotted:  # there may be more, or somebody else was quicker
             next_at = now if claims else min(now + AGAIN_MS, next_at or now + AGAIN_MS)
@@ -78,7 +79,7 @@ class Deliveries:
         with self._writing() as tx:
             return skip_due(tx, paced, now)
 
-    def _take(self, rows: Sequence[sa.Row[Any]], allotted: Mapping[str, Allotment], now: int, sending: Set[str]) -> list[Claim]:
+    def _take(self, rows: Sequence[sa.Row[Any]], allotted: Mapping[str, Allotment], now: int) -> list[Claim]:
         with self._engine.connect() as tx:
             found = find(tx, rows, allotted, now)
         candidates = {
@@ -86,19 +87,11 @@ class Deliveries:
             for each in found
             if each.deliveries and (opened := self._opened(each.sealed, now)) is not None
             for delivery in each.deliveries
-            if delivery not in sending
         }
         if not candidates:
             return []
         with self._writing() as tx:
             return take(tx, candidates, now)
-
-    def _opens_now(self, tx: sa.Connection, row: sa.Row[Any], now: int) -> bool:
-        """Whether somebody has sealed it anew, with a key that we have."""
-        at = may_go_at(row)
-        if at is None or at > now:
-            return False
-        return any(self._opened(each.sealed, now) is not None for each in find(tx, [row], {}, now, also=[row.id]))
 
     def _opened(self, row: sa.Row[Any], now: int) -> Opened | None:
         try:

@@ -15,7 +15,6 @@ from notifier.tables import deliveries, endpoints
 class Flight:
     """An attempt of ours that is not settled. `is_first`: its delivery was never tried before."""
 
-    delivery_id: str
     endpoint_id: str
     project: str
     is_first: bool
@@ -41,6 +40,11 @@ def may_go_at(row: sa.Row[Any]) -> int | None:
     return max(min(due), row.waits_until) if due else None
 
 
+def is_due(row: sa.Row[Any], now: int) -> bool:
+    at = may_go_at(row)
+    return at is not None and at <= now
+
+
 def standings(rows: Iterable[sa.Row[Any]], in_flight: Sequence[Flight], now: int) -> list[Standing]:
     """Of all that have deliveries due, or any in flight; the latter also where `rows` has them not."""
     flights: dict[str, list[Flight]] = {}
@@ -49,10 +53,8 @@ def standings(rows: Iterable[sa.Row[Any]], in_flight: Sequence[Flight], now: int
     found = []
     for row in rows:
         mine = flights.pop(row.id, [])
-        at = may_go_at(row)
-        is_due = at is not None and at <= now
-        if is_due or mine:
-            found.append(_standing(row, mine, now, is_due=is_due))
+        if mine or is_due(row, now):
+            found.append(_standing(row, mine, now))
     # disabled or deleted meanwhile: what they have in flight counts
     return found + [_leaving(endpoint_id, mine) for endpoint_id, mine in flights.items()]
 
@@ -71,7 +73,8 @@ def find(
     return found
 
 
-def _standing(row: sa.Row[Any], mine: Sequence[Flight], now: int, *, is_due: bool) -> Standing:
+def _standing(row: sa.Row[Any], mine: Sequence[Flight], now: int) -> Standing:
+    may_go = is_due(row, now)
     longest = max((now - flight.begun_at for flight in mine), default=0)
     first = sum(flight.is_first for flight in mine)
     return Standing(
@@ -81,8 +84,8 @@ def _standing(row: sa.Row[Any], mine: Sequence[Flight], now: int, *, is_due: boo
         is_suspect(row.last_success_at, row.failures, row.last_ms, longest),
         failing=row.failures > 0,
         due_at=may_go_at(row) or 0,
-        first=is_due and row.first_at is not None and row.first_at <= now,
-        again=is_due and row.again_at is not None and row.again_at <= now,
+        first=may_go and row.first_at is not None and row.first_at <= now,
+        again=may_go and row.again_at is not None and row.again_at <= now,
         first_in_flight=first,
         again_in_flight=len(mine) - first,
     )

@@ -176,7 +176,7 @@ class Notifier:
             DELIVERIES.labels("skipped").inc(claimed.skipped)
             logger.info("deliveries skipped for newer revisions", extra={"deliveries": claimed.skipped})
         for claim in claimed.claims:
-            self._in_flight[claim.attempt_id] = Flight(claim.delivery_id, claim.endpoint_id, claim.project, claim.is_first, now)
+            self._in_flight[claim.attempt_id] = Flight(claim.endpoint_id, claim.project, claim.is_first, now)
             task = asyncio.create_task(self._deliver(claim))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

@@ -187,7 +187,7 @@ async def test_an_attempt_that_ends_on_a_full_disk_is_settled_when_there_is_room
 async def test_a_clock_that_jumps_while_an_attempt_is_under_way_sends_nothing_twice(
     bench: Bench, lead_event: LeadEvents, jump_s: int
 ) -> None:
-    """Forwards its lease seems over; we know better than the clock what we are sending."""
+    """Forwards its lease seems over; but then it also seems to be under way for long, and its endpoint gets no more meanwhile."""
     bench.endpoint()
     jumped, answering = asyncio.Event(), asyncio.Event()
 

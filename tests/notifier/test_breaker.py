@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from notifier import health
+from notifier.app import _shown
 from notifier.core.breaker import (
     CLOSED,
     FAILURES_IN_A_ROW,
@@ -194,6 +195,7 @@ async def test_enabling_an_endpoint_closes_its_breaker(bench: Bench, lead_event:
 async def test_health_and_a_metric_show_an_open_breaker_and_until_when(bench: Bench, lead_event: LeadEvents) -> None:
     await opened(bench, lead_event)
     await bench.notifier.run_once()
+    assert _shown(endpoint_of(bench)).breaker_open_until == iso(bench.clock.now + OPEN_MS_MIN)
     report = health.report(bench.store, {}, bench.clock.now)
     assert report["endpoints"] == {"ok": 0, "failing": 1, "breaker_open": 1, "disabled": 0}
     assert report["problems"][0]["what"].endswith(f"; its breaker is open until {iso(bench.clock.now + OPEN_MS_MIN)}")

@@ -247,7 +247,7 @@ def test_what_is_in_flight_to_an_endpoint_that_is_disabled_meanwhile_counts(
     store: NotifierStore, clock: StandingClock, lead_event: LeadEvents
 ) -> None:
     opened(store, clock, [lead_event()], 2)
-    flights = [Flight(f"dl_{n}", f"ep_gone{n}", "acme-mail", is_first=True, begun_at=clock()) for n in range(PER_PROJECT)]
+    flights = [Flight(f"ep_gone{n}", "acme-mail", is_first=True, begun_at=clock()) for n in range(PER_PROJECT)]
     assert store.deliveries.claim(clock(), flights).claims == []
     assert len(store.deliveries.claim(clock(), flights[1:]).claims) == 1
 
@@ -256,7 +256,7 @@ def test_an_attempt_that_is_under_way_for_long_makes_its_endpoint_a_suspect(
     store: NotifierStore, clock: StandingClock, lead_event: LeadEvents
 ) -> None:
     (endpoint_id,) = opened(store, clock, [lead_event(n) for n in range(1, 9)], 1)
-    flight = Flight("dl_1", endpoint_id, "acme-mail", is_first=True, begun_at=clock())
+    flight = Flight(endpoint_id, "acme-mail", is_first=True, begun_at=clock())
     clock.pass_(2.001)
     assert store.deliveries.claim(clock(), [flight]).claims == []
 

@@ -432,7 +432,7 @@ async def test_slack_gets_one_message_a_second_and_one_at_a_time(bench: Bench, l
     assert [await bench.notifier.run_once(), await bench.another().run_once()] == [0, 0]
     bench.clock.pass_(0.001)
     assert [await bench.another().run_once(), await bench.notifier.run_once()] == [1, 0]
-    flight = Flight("dl_1", bench.delivery_of(3).endpoint_id, "acme-mail", is_first=True, begun_at=bench.clock.now)
+    flight = Flight(bench.delivery_of(3).endpoint_id, "acme-mail", is_first=True, begun_at=bench.clock.now)
     claimed = bench.store.deliveries.claim(bench.clock.now + 1000, [flight])
     assert claimed.claims == []
     bench.clock.pass_(1)
