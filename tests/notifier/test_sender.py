@@ -128,6 +128,18 @@ async def test_an_endless_body_is_cut_and_the_delivery_counts(receiver: Receiver
     assert answer.ms < 1000
 
 
+@pytest.mark.parametrize(("kilobytes", "error"), [(20, None), (90, ErrorKind.NOT_HTTP)])
+async def test_an_answers_head_is_read_to_32_kilobytes(
+    receiver: Receiver, sender: Sender, kilobytes: int, error: ErrorKind | None
+) -> None:
+    async def says_much(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n" + b"x: ".ljust(1022, b"y") + b"\r\n")
+        writer.write((b"x: ".ljust(1022, b"y") + b"\r\n") * (kilobytes - 1) + b"\r\n")
+
+    receiver.behave = says_much
+    assert (await sender.send("ep_1", receiver.url(), {}, b"{}")).error is error
+
+
 async def test_nothing_listening_is_a_failed_connection(sender: Sender) -> None:
     async with receiving() as closed:
         url = closed.url()
