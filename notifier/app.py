@@ -74,6 +74,7 @@ class EndpointOut(BaseModel):
     created_at: str
     failing_since: str | None
     consecutive_failures: int
+    breaker_open_until: str | None = Field(description="Nothing is sent before, then one delivery tries it. null: it is closed.")
     last_status: int | None
     last_error: str | None
     last_success_at: str | None
@@ -234,6 +235,7 @@ def _shown(endpoint: Endpoint) -> EndpointOut:
         created_at=iso(endpoint.created_at),
         failing_since=time_of(endpoint.failing_since),
         consecutive_failures=endpoint.failures,
+        breaker_open_until=time_of(endpoint.breaker_until if endpoint.breaker_opened else None),
         last_status=endpoint.last_status,
         last_error=endpoint.last_error,
         last_success_at=time_of(endpoint.last_success_at),

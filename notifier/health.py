@@ -44,6 +44,7 @@ def report(store: NotifierStore, ends: Mapping[TopicPartition, int], now: int, h
         "endpoints": {
             "ok": len(endpoints) - len(failing) - len(disabled),
             "failing": len(failing),
+            "breaker_open": sum(each.breaker_opened > 0 for each in failing),
             "disabled": len(disabled),
         },
         "problems": problems,
@@ -53,6 +54,8 @@ def report(store: NotifierStore, ends: Mapping[TopicPartition, int], now: int, h
 def _failing(endpoint: Endpoint) -> dict[str, Any]:
     error = ErrorKind(endpoint.last_error) if endpoint.last_error else ErrorKind.CLOSED
     what = f"answers {endpoint.last_status}" if endpoint.last_status is not None else f"fails: {error}"
+    if endpoint.breaker_opened:
+        what += f"; its breaker is open until {iso(endpoint.breaker_until)}"
     return {
         "code": "endpoint_failing",
         "since": None if endpoint.failing_since is None else iso(endpoint.failing_since),

@@ -21,6 +21,9 @@ from notifier.core.urls import Target, UrlRefusedError, parse_url
 
 USER_AGENT = "Handraiser-Webhooks/1"
 BODY_BYTES_MAX = 16 * 1024
+HEAD_BYTES_MAX = 32 * 1024
+"""Of an answer. Reading on costs the time of others' deliveries."""
+httpcore.AsyncHTTP11Connection.MAX_INCOMPLETE_EVENT_SIZE = HEAD_BYTES_MAX  # its only place; httpcore's own is 100 KiB
 CONNECTIONS_PER_ENDPOINT = 5
 """Its four deliveries in flight, and a test."""
 KEEP_S = 4.0
@@ -212,6 +215,8 @@ class _VettedBackend(httpcore.AsyncNetworkBackend):
             addresses = await self._resolve(host, port)
         except OSError as error:
             raise _LookupFailedError from error
+        if not addresses:
+            raise _LookupFailedError
         _vet(addresses, self._policy)
         progress.enter("connect", progress.deadlines.connect_s)
         for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
@@ -225,7 +230,7 @@ class _VettedBackend(httpcore.AsyncNetworkBackend):
                     raise
             else:
                 return progress.socket
-        raise _LookupFailedError
+        raise AssertionError("not reached")
 
 
 _TELLING = (ErrorKind.ADDRESS_REFUSED,)

@@ -32,6 +32,7 @@ from runtime.points import reach
 ENABLED, DISABLED, DELETED = "enabled", "disabled", "deleted"
 NO_DUE = None
 DUE: tuple[Status, str | None] = (Status.PENDING, None)
+NEW_BREAKER: Mapping[str, object] = MappingProxyType({"breaker_opened": 0, "breaker_until": 0, "recent": None})
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -61,6 +62,10 @@ class Endpoint:
     last_error: str | None
     last_status: int | None
     last_success_at: int | None
+    breaker_opened: int
+    """Times since the last success; 0: it is closed."""
+    breaker_until: int
+    """When the next attempt may be made, if it is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +190,7 @@ class NotifierStore:
             enabled = tx.execute(
                 endpoints.update()
                 .where(endpoints.c.id == endpoint_id, endpoints.c.status != DELETED)
-                .values(status=ENABLED, disabled_reason=None, paused_until=0, failures=0, failing_since=None)
+                .values(status=ENABLED, disabled_reason=None, paused_until=0, failures=0, failing_since=None, **NEW_BREAKER)
             )
             skip_held(tx, endpoint_id, now)
             tx.execute(
@@ -219,7 +224,8 @@ class NotifierStore:
         return len(new)
 
 
-_ENDPOINT = sa.select(*(column for column in endpoints.c if column.name not in ("url", "secrets", "headers")))
+_INNER = ("url", "secrets", "headers", "last_ms", "recent")
+_ENDPOINT = sa.select(*(column for column in endpoints.c if column.name not in _INNER))
 _ENABLED = _ENDPOINT.where(endpoints.c.status == ENABLED)
 _c = notifier_checkpoints.c
 _CHECKPOINTS = sa.select(notifier_checkpoints).where(_c.topic == sa.bindparam("topic"))

@@ -1,24 +1,25 @@
 """Deliveries that are due come in; those that are ours to send, under a lease and a fence, go out.
 
-Of a format that is paced one goes at a time, a second after the one before, and of each lead the latest revision only.
+Of a format that is paced one goes at a time, a second after the one before, and of each lead the latest revision only. Where a
+breaker is open, one goes when its time is up: the probe.
 """
 
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from notifier.core.delivery import Status
 from notifier.core.formats import FORMATS
+from notifier.store_due import AGAIN, FIRST
 from notifier.store_secrets import Opened
 from notifier.tables import attempts, deliveries, endpoints
 from runtime.points import reach
 
 LEASE_MS = 30_000
 """Longer than the longest attempt (about 21 s) and its settling: only a dead worker's lease ends."""
-IN_FLIGHT_PER_ENDPOINT = 4
 PACE_MS = 1000
 """Between two requests of a paced format to one endpoint, whoever sends them."""
 
@@ -30,6 +31,7 @@ class Claim:
     delivery_id: str
     endpoint_id: str
     endpoint_name: str
+    project: str
     site: str
     format: str
     lead_event_id: str
@@ -44,24 +46,20 @@ class Claim:
     """When it was made, or its tries began anew."""
     lease_until: int
     attempt_id: str
+    is_probe: bool
+    """It decides whether its endpoint's breaker closes."""
+
+    @property
+    def is_first(self) -> bool:
+        """Never tried before."""
+        return self.fence == 1
 
 
-Queue: TypeAlias = tuple[sa.Row[Any], Opened]
-"""An endpoint as `queues` has it, and what it has sealed."""
+class Queue(NamedTuple):
+    """An endpoint as `store_due` has it, and what it has sealed."""
 
-
-def queues(tx: sa.Connection) -> Sequence[sa.Row[Any]]:
-    """Each enabled endpoint with deliveries that are not settled, and when its first one may go."""
-    return tx.execute(_QUEUES).all()
-
-
-def slots(queue: sa.Row[Any]) -> int:
-    """How many requests may be open to it."""
-    return 1 if FORMATS[queue.format].paced else IN_FLIGHT_PER_ENDPOINT
-
-
-def due(tx: sa.Connection, endpoint_id: str, now: int, most: int) -> list[str]:
-    return list(tx.scalars(_DUE, {"endpoint_id": endpoint_id, "now": now, "most": most}))
+    endpoint: sa.Row[Any]
+    opened: Opened
 
 
 def skip_due(tx: sa.Connection, paced: Sequence[str], now: int) -> int:
@@ -77,18 +75,19 @@ def skip_held(tx: sa.Connection, endpoint_id: str, now: int) -> int:
 def take(tx: sa.Connection, candidates: Mapping[str, Queue], now: int) -> list[Claim]:
     """The swap: whoever still finds a candidate due owns it. Its attempt row is committed before any byte leaves.
 
-    `candidates`: by delivery. Of a paced endpoint, whoever has its turn takes one.
+    `candidates`: by delivery. Of a paced endpoint, and of one whose breaker is open, whoever has its turn takes one.
     """
     lease_until = now + LEASE_MS
-    paced = {queue.id for queue, _ in candidates.values() if FORMATS[queue.format].paced}
-    if paced:
-        paced -= set(tx.scalars(_TURN, {"paced": sorted(paced), "now": now, "next": now + PACE_MS}))
-    ours = [delivery for delivery, (queue, _) in candidates.items() if queue.id not in paced]
-    rows = tx.execute(_TAKE, {"candidates": ours, "now": now, "lease_until": lease_until}).all()
-    claims = [_claim(row, *candidates[row.id], now) for row in rows]
+    rows = {queue.endpoint.id: queue.endpoint for queue in candidates.values()}
+    paced = {row.id for row in rows.values() if FORMATS[row.format].paced}
+    probed = {row.id for row in rows.values() if row.breaker_opened}
+    late_for = _without_turn(tx, _TURN, paced, now, now + PACE_MS) | _without_turn(tx, _PROBE, probed, now, lease_until)
+    ours = [delivery for delivery, queue in candidates.items() if queue.endpoint.id not in late_for]
+    rows_taken = tx.execute(_TAKE, {"candidates": ours, "now": now, "lease_until": lease_until}).all()
+    claims = [_claim(row, *candidates[row.id], now) for row in rows_taken]
     late = [
         {"delivery": claim.delivery_id, "late": claim.body}
-        for claim, row in zip(claims, rows, strict=True)
+        for claim, row in zip(claims, rows_taken, strict=True)
         if claim.body != row.body
     ]
     if late:
@@ -99,29 +98,12 @@ def take(tx: sa.Connection, candidates: Mapping[str, Queue], now: int) -> list[C
     return claims
 
 
-_d = deliveries.c
-_next = sa.select(sa.func.min(_d.due_at)).where(_d.endpoint_id == endpoints.c.id).scalar_subquery()
-_queues = (
-    sa.select(
-        endpoints.c.id,
-        endpoints.c.name,
-        endpoints.c.site,
-        endpoints.c.format,
-        endpoints.c.url,
-        endpoints.c.secrets,
-        endpoints.c.headers,
-        sa.case((_next < endpoints.c.paused_until, endpoints.c.paused_until), else_=_next).label("due_at"),
-    )
-    .where(endpoints.c.status == "enabled")
-    .subquery()
-)
-_QUEUES = sa.select(_queues).where(_queues.c.due_at.is_not(None))
-_DUE = (
-    sa.select(_d.id)
-    .where(_d.endpoint_id == sa.bindparam("endpoint_id"), _d.due_at <= sa.bindparam("now"))
-    .order_by(_d.due_at)
-    .limit(sa.bindparam("most"))
-)
+def _without_turn(tx: sa.Connection, turn: sa.Update, wanted: set[str], now: int, next_: int) -> set[str]:
+    """Those of `wanted` whose turn somebody else has."""
+    return wanted - set(tx.scalars(turn, {"ids": sorted(wanted), "now": now, "next": next_})) if wanted else wanted
+
+
+_d, _e = deliveries.c, endpoints.c
 
 
 def _has_newer(*statuses: Status) -> sa.ColumnElement[bool]:
@@ -144,10 +126,16 @@ _skip = deliveries.update().values(
     status=Status.SKIPPED, due_at=None, settled_at=sa.bindparam("now"), last_error="newer_revision"
 )
 # other workers' rows are passed over, not waited for (SQLite, with its one writer, ignores the lock clause)
+_due_of_paced = sa.union_all(
+    *(
+        sa.select(_d.id).where(_d.endpoint_id.in_(sa.bindparam("paced", expanding=True)), kind, _d.due_at <= sa.bindparam("now"))
+        for kind in (FIRST, AGAIN)
+    )
+)
 _due_needless = (
     sa.select(_d.id)
     .where(
-        _d.endpoint_id.in_(sa.bindparam("paced", expanding=True)),
+        _d.id.in_(_due_of_paced),
         _d.due_at <= sa.bindparam("now"),
         _d.status.in_((Status.PENDING, Status.WAITING)),
         _needless,
@@ -156,17 +144,18 @@ _due_needless = (
 )
 _SKIP_DUE = _skip.where(_d.id.in_(_due_needless))
 _SKIP_HELD = _skip.where(_d.endpoint_id == sa.bindparam("endpoint"), _d.status == Status.HELD, _needless)
-_waiting_turn = (
-    sa.select(endpoints.c.id)
-    .where(endpoints.c.id.in_(sa.bindparam("paced", expanding=True)), endpoints.c.paused_until <= sa.bindparam("now"))
-    .with_for_update(skip_locked=True, key_share=True)
-)
-_TURN = (
-    endpoints.update()
-    .where(endpoints.c.id.in_(_waiting_turn), endpoints.c.paused_until <= sa.bindparam("now"))
-    .values(paused_until=sa.bindparam("next"))
-    .returning(endpoints.c.id)
-)
+
+
+def _turn(waits_until: sa.Column[int], *also: sa.ColumnElement[bool]) -> sa.Update:
+    """Whose time is up by `waits_until` waits for the next one; those found so have their turn."""
+    free = (_e.id.in_(sa.bindparam("ids", expanding=True)), waits_until <= sa.bindparam("now"), *also)
+    waiting = sa.select(_e.id).where(*free).with_for_update(skip_locked=True, key_share=True)
+    changed = endpoints.update().where(_e.id.in_(waiting), waits_until <= sa.bindparam("now"), *also)
+    return changed.values({waits_until.name: sa.bindparam("next")}).returning(_e.id)
+
+
+_TURN = _turn(endpoints.c.paused_until)
+_PROBE = _turn(endpoints.c.breaker_until, _e.breaker_opened > 0)
 _due = (
     sa.select(_d.id)
     .where(_d.id.in_(sa.bindparam("candidates", expanding=True)), _d.due_at <= sa.bindparam("now"))
@@ -186,6 +175,7 @@ def _claim(row: sa.Row[Any], queue: sa.Row[Any], opened: Opened, now: int) -> Cl
         delivery_id=row.id,
         endpoint_id=queue.id,
         endpoint_name=queue.name,
+        project=queue.project,
         site=queue.site,
         format=queue.format,
         lead_event_id=row.lead_event_id,
@@ -199,6 +189,7 @@ def _claim(row: sa.Row[Any], queue: sa.Row[Any], opened: Opened, now: int) -> Cl
         since=row.created_at if row.tries_since is None else row.tries_since,
         lease_until=now + LEASE_MS,
         attempt_id=f"at_{secrets.token_hex(10)}",
+        is_probe=queue.breaker_opened > 0,
     )
 
 

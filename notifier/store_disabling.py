@@ -1,7 +1,7 @@
 """A failed attempt comes in; its endpoint is disabled if that was one too many, what waits for it held, and others told of it."""
 
 import secrets
-from typing import Any
+from typing import Protocol
 
 import msgspec
 import sqlalchemy as sa
@@ -15,13 +15,27 @@ from notifier.store_opening import opened
 from notifier.tables import attempts, deliveries, endpoints
 
 
-def disable_or_not(tx: sa.Connection, endpoint: sa.Row[Any], delivery_id: str, is_gone: bool, now: int) -> Reason | None:
-    """`endpoint`: its row after the failure, locked by this transaction. Why it is disabled from now on; None: it is not."""
+class Failed(Protocol):
+    """An endpoint's row after a failure, locked by this transaction."""
+
+    id: str
+    project: str
+    name: str
+    status: str
+    failures: int
+
+    @property
+    def since(self) -> int:
+        """Of the first failure in a row."""
+
+
+def disable_or_not(tx: sa.Connection, endpoint: Failed, delivery_id: str, is_gone: bool, now: int) -> Reason | None:
+    """Why it is disabled from now on; None: it is not."""
     if endpoint.status != "enabled":
         return None
     if is_gone:
         reason = Reason.GONE
-    elif has_failed_for_long(endpoint.failing_since, endpoint.failures, now) and _another_failed(tx, endpoint, delivery_id):
+    elif has_failed_for_long(endpoint.since, endpoint.failures, now) and _another_failed(tx, endpoint, delivery_id):
         reason = Reason.FAILING
     else:
         return None
@@ -39,7 +53,7 @@ def hold(tx: sa.Connection, endpoint_id: str) -> None:
 _e, _d, _a = endpoints.c, deliveries.c, attempts.c
 
 
-def _another_failed(tx: sa.Connection, endpoint: sa.Row[Any], delivery_id: str) -> bool:
+def _another_failed(tx: sa.Connection, endpoint: Failed, delivery_id: str) -> bool:
     failed = (
         sa.select(_d.id)
         .join(attempts, _a.delivery_id == _d.id)
@@ -47,16 +61,16 @@ def _another_failed(tx: sa.Connection, endpoint: sa.Row[Any], delivery_id: str) 
             _d.endpoint_id == endpoint.id,
             _d.id != delivery_id,
             _a.outcome == "failed",
-            _a.finished_at >= endpoint.failing_since,
+            _a.finished_at >= endpoint.since,
         )
         .limit(1)
     )
     return tx.execute(failed).first() is not None
 
 
-def _tell(tx: sa.Connection, endpoint: sa.Row[Any], reason: Reason, now: int) -> None:
+def _tell(tx: sa.Connection, endpoint: Failed, reason: Reason, now: int) -> None:
     message_id = f"ed_{secrets.token_hex(10)}"
-    told = endpoint_disabled(message_id, endpoint.project, endpoint.id, endpoint.name, reason, endpoint.failing_since, now)
+    told = endpoint_disabled(message_id, endpoint.project, endpoint.id, endpoint.name, reason, endpoint.since, now)
     others = sa.select(_e.id, _e.format, _e.filters).where(_e.project == endpoint.project, _e.status == "enabled")
     rows = [
         opened(row.id, message_id, None, DISABLED_TYPE, FORMATS[row.format].body(told), now)

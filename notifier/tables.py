@@ -4,6 +4,13 @@ import sqlalchemy as sa
 
 metadata = sa.MetaData()
 
+
+def _due_index(name: str, tried: str) -> sa.Index:
+    """What may be taken of an endpoint's deliveries, the oldest first: those never tried, and the others, apart."""
+    may = sa.text(f"{tried} AND due_at IS NOT NULL")
+    return sa.Index(name, "endpoint_id", "due_at", postgresql_where=may, sqlite_where=may)
+
+
 endpoints = sa.Table(
     "endpoints",
     metadata,
@@ -28,6 +35,12 @@ endpoints = sa.Table(
     sa.Column("last_error", sa.Text),
     sa.Column("last_status", sa.Integer),
     sa.Column("last_success_at", sa.BigInteger),
+    sa.Column("last_ms", sa.Integer, comment="how long the last attempt took"),
+    sa.Column(
+        "breaker_opened", sa.Integer, nullable=False, server_default="0", comment="times since the last success; 0: closed"
+    ),
+    sa.Column("breaker_until", sa.BigInteger, nullable=False, server_default="0", comment="when a probe may go, if it is open"),
+    sa.Column("recent", sa.Text, comment="JSON: attempts and failures of the last minutes; NULL: none"),
 )
 
 deliveries = sa.Table(
@@ -50,7 +63,8 @@ deliveries = sa.Table(
     sa.Column("lead_id", sa.Text),
     sa.Column("revision", sa.BigInteger, comment="NULL where every revision is sent"),
     sa.UniqueConstraint("endpoint_id", "lead_event_id", name="uq_deliveries_endpoint_lead_event"),
-    sa.Index("ix_deliveries_due", "endpoint_id", "due_at"),
+    _due_index("ix_deliveries_due_first", "fence = 0"),
+    _due_index("ix_deliveries_due_again", "fence > 0"),
     sa.Index("ix_deliveries_status", "status", "created_at"),
     sa.Index("ix_deliveries_created", "created_at"),
     sa.Index("ix_deliveries_endpoint", "endpoint_id", "created_at"),

@@ -6,7 +6,6 @@ import logging
 import random
 import secrets
 import threading
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -18,18 +17,19 @@ from notifier.core.answers import Answer, ErrorKind, remedy
 from notifier.core.delivery import settle
 from notifier.core.formats import FORMATS
 from notifier.core.headers import hide
+from notifier.core.isolation import IN_ALL
 from notifier.core.payload import endpoint_test
 from notifier.core.signing import signed_headers
 from notifier.intake import Intake
-from notifier.metrics import ATTEMPT_SECONDS, ATTEMPTS, DELIVERIES, DISABLED, FIRST_TRY_SECONDS, IN_FLIGHT
+from notifier.metrics import ATTEMPT_SECONDS, ATTEMPTS, BREAKERS, DELIVERIES, DISABLED, FIRST_TRY_SECONDS, IN_FLIGHT
 from notifier.sender import Sender
 from notifier.store import NotifierStore
 from notifier.store_claiming import Claim
-from notifier.store_deliveries import Ended, Moved
+from notifier.store_due import Flight
+from notifier.store_settling import Ended, Moved
 from runtime.clock import Clock
 from runtime.points import reach
 
-IN_FLIGHT_MAX = 256
 IDLE_S_MAX = 5.0
 """Another process may enable an endpoint, or leave a lease behind: look at least this often."""
 RETRY_S = 1.0
@@ -81,8 +81,8 @@ class Notifier:
         self._clock = clock
         self._on_settled = on_settled
         self._jitter = jitter
-        self._in_flight: Counter[str] = Counter()
-        """Attempts per endpoint that are not settled."""
+        self._in_flight: dict[str, Flight] = {}
+        """By attempt: those that are not settled."""
         self._ended: list[Ended] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -161,7 +161,7 @@ class Notifier:
         except SQLAlchemyError as error:  # a pool that has no connection left, too
             logger.warning("the database cannot be used, trying again", extra={"error": str(getattr(error, "orig", error))[:500]})
             return RETRY_S
-        if next_at is None or self._in_flight.total() >= IN_FLIGHT_MAX:
+        if next_at is None or len(self._in_flight) >= IN_ALL:
             next_at = self._look_at
         return min(max(0.0, (min(next_at, self._look_at) - self._clock()) / 1000), IDLE_S_MAX)
 
@@ -184,19 +184,20 @@ class Notifier:
 
     async def _start_due(self) -> int | None:
         """Claim what is due and fits, and send each in a task of its own; when the next one is due."""
-        room = IN_FLIGHT_MAX - self._in_flight.total()
-        if room == 0:
+        if len(self._in_flight) >= IN_ALL:
             return None
-        claimed = await asyncio.to_thread(self._store.deliveries.claim, self._clock(), dict(self._in_flight), room)
+        now = self._clock()
+        claimed = await asyncio.to_thread(self._store.deliveries.claim, now, list(self._in_flight.values()))
         if claimed.skipped:
             DELIVERIES.labels("skipped").inc(claimed.skipped)
             logger.info("deliveries skipped for newer revisions", extra={"deliveries": claimed.skipped})
         for claim in claimed.claims:
-            self._in_flight[claim.endpoint_id] += 1
+            self._in_flight[claim.attempt_id] = Flight(claim.endpoint_id, claim.project, claim.is_first, now)
             task = asyncio.create_task(self._deliver(claim))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        IN_FLIGHT.set(self._in_flight.total())
+        IN_FLIGHT.set(len(self._in_flight))
+        BREAKERS.set(claimed.breakers)
         return claimed.next_at
 
     async def _deliver(self, claim: Claim) -> None:
@@ -248,9 +249,7 @@ class Notifier:
             self._sweep_at = now + (SWEEP_AGAIN_MS if more else SWEEP_MS)
 
     def _free(self, claim: Claim) -> None:
-        self._in_flight[claim.endpoint_id] -= 1
-        if not self._in_flight[claim.endpoint_id]:
-            del self._in_flight[claim.endpoint_id]
+        self._in_flight.pop(claim.attempt_id, None)
 
     def _tell(self, ended: Ended, moved: Moved | None) -> None:
         """One log line, the metrics, and whoever listens."""
@@ -259,7 +258,7 @@ class Notifier:
         ATTEMPTS.labels("delivered" if answer.delivered else str(answer.error)).inc()
         DELIVERIES.labels(outcome.state).inc()
         ATTEMPT_SECONDS.observe(answer.ms / 1000)
-        if claim.fence == 1:
+        if claim.is_first:
             FIRST_TRY_SECONDS.observe((ended.at - claim.since) / 1000)
         logger.info(
             "webhook attempt",
@@ -278,6 +277,8 @@ class Notifier:
                 "next_at": settled.next_at,
             },
         )
+        if moved is not None and moved.open_until is not None:
+            logger.warning("breaker opened", extra={"endpoint_id": claim.endpoint_id, "until": moved.open_until})
         if moved is not None and moved.disabled is not None:
             DISABLED.labels(moved.disabled).inc()
             logger.warning("endpoint disabled", extra={"endpoint_id": claim.endpoint_id, "reason": moved.disabled})

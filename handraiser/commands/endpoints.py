@@ -105,8 +105,13 @@ def list_(project: Project = None, data: Data = None, json: Json = False) -> Non
     elif not rows:
         say("No endpoint yet: leads are kept and sent to nobody. Add one: handraiser endpoints add URL")
     else:
-        cells = [[row["id"], row["project"], row["name"], row["url"], row["status"], row["last_error"] or ""] for row in rows]
+        cells = [[row["id"], row["project"], row["name"], row["url"], _status(row), row["last_error"] or ""] for row in rows]
         print_table(["ENDPOINT", "PROJECT", "NAME", "URL", "STATUS", "LAST ERROR"], cells)
+
+
+def _status(row: dict[str, Any]) -> str:
+    until = row["breaker_open_until"]
+    return f"{row['status']}, waits until {until}" if until and row["status"] == "enabled" else str(row["status"])
 
 
 @app.command("test")

@@ -1,5 +1,8 @@
 """Endpoints from the command line, against a real `up`."""
 
+import pytest
+
+from handraiser.commands.endpoints import _status
 from tests.handraiser.conftest import Running
 
 URL = "http://127.0.0.1:9/hook"
@@ -37,3 +40,15 @@ def test_a_step_that_is_none_is_refused_with_its_field(trial: Running) -> None:
     refused = trial.handraiser("endpoints", "add", URL, "--step", "80")
     assert refused.returncode == 1
     assert "steps" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("status", "until", "said"),
+    [
+        ("enabled", None, "enabled"),
+        ("enabled", "2026-05-01T08:00:00.000Z", "enabled, waits until 2026-05-01T08:00:00.000Z"),
+        ("disabled", "2026-05-01T08:00:00.000Z", "disabled"),
+    ],
+)
+def test_the_list_says_until_when_an_endpoints_breaker_is_open(status: str, until: str | None, said: str) -> None:
+    assert _status({"status": status, "breaker_open_until": until}) == said

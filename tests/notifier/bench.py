@@ -13,7 +13,8 @@ from notifier.core.urls import parse_url
 from notifier.intake import Intake
 from notifier.sender import Sender
 from notifier.store import Endpoint, NotifierStore
-from notifier.tables import attempts, deliveries
+from notifier.store_due import look, may_go_at
+from notifier.tables import attempts, deliveries, endpoints
 from notifier.worker import Notifier, Outcome
 from tests.notifier.memory_log import KNOWN, MemoryConsumer, MemoryLog
 from tests.notifier.receiver import Receiver
@@ -52,14 +53,30 @@ class Bench:
         )
 
     def endpoint(
-        self, path: str = "/hook", name: str = "crm", receiver: Receiver | None = None, format_: str = "standard"
+        self,
+        path: str = "/hook",
+        name: str = "crm",
+        receiver: Receiver | None = None,
+        format_: str = "standard",
+        *,
+        proven: bool = True,
     ) -> tuple[Endpoint, str]:
+        """`proven`: it has taken something before, so it has all its slots."""
         target = parse_url((receiver or self.receiver).url(path), DEVELOPMENT)
-        return self.store.add_endpoint("acme-mail", name, target, Filters(), self.clock(), format_=format_)
+        made, secret = self.store.add_endpoint("acme-mail", name, target, Filters(), self.clock(), format_=format_)
+        if proven:
+            with self.engine.begin() as tx:
+                tx.execute(endpoints.update().where(endpoints.c.id == made.id).values(last_success_at=self.clock() - 1))
+        return made, secret
 
     async def deliver(self, *events: LeadEvent) -> int:
         self.log.append(*events)
         return await self.notifier.run_once()
+
+    def next_at(self) -> int | None:
+        """When the next delivery may go; None: nothing waits."""
+        with self.engine.connect() as tx:
+            return min((at for row in look(tx) if (at := may_go_at(row)) is not None), default=None)
 
     def delivery(self) -> Any:
         with self.engine.connect() as tx:

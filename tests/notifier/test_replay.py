@@ -93,7 +93,7 @@ async def test_what_waits_or_is_being_sent_is_not_doubled(
     await bench.deliver(lead_event(1))
     assert (await replay(client, bench))["replayed"] == 0
     bench.clock.pass_(5)
-    (claim,) = bench.store.deliveries.claim(bench.clock.now, {}, 10).claims
+    (claim,) = bench.store.deliveries.claim(bench.clock.now).claims
     assert (await replay(client, bench))["replayed"] == 0
     assert (bench.delivery().status, bench.delivery().fence, bench.delivery().tries) == (Status.SENDING, claim.fence, 1)
 
@@ -104,7 +104,7 @@ async def test_a_crash_in_the_middle_of_a_replay_loses_nothing(
     bench.endpoint()
     await bench.deliver(lead_event())
     await replay(client, bench)
-    bench.store.deliveries.claim(bench.clock.now, {}, 10)  # and then this process is killed
+    bench.store.deliveries.claim(bench.clock.now)  # and then this process is killed
     bench.clock.pass_(LEASE_MS / 1000)
     assert await bench.another().run_once() == 1
     assert [attempt.outcome for attempt in bench.attempts()] == ["delivered", "unknown", "delivered"]

@@ -182,7 +182,7 @@ async def test_a_notifier_without_the_key_leaves_a_sealed_endpoint_to_others_and
     (problem,) = health.report(bench.store, {}, bench.clock.now)["problems"]
     assert (problem["code"], made.id in problem["what"]) == ("endpoint_sealed", True)
     assert await bench.notifier.run_once() == 0
-    assert bench.store.deliveries.claim(bench.clock.now, {}, 10).next_at is None
+    assert bench.store.deliveries.claim(bench.clock.now).next_at is None
     assert await Notifier(both, bench.sender, bench.clock).run_once() == 1
     assert bench.statuses() == [Status.DELIVERED, Status.DELIVERED]
 

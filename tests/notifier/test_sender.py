@@ -1,24 +1,18 @@
 """One attempt against receivers in every mood, over real sockets."""
 
 import asyncio
-import ssl
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from notifier.core.addresses import policy_for
 from notifier.core.answers import ErrorKind
 from notifier.sender import BODY_BYTES_MAX, Deadlines, Sender
 from tests.notifier import receiver as moods
+from tests.notifier.certificates import certificate
 from tests.notifier.receiver import Behaviour, Receiver, receiving, says
 
 SHORT = Deadlines(dns_s=0.3, connect_s=0.3, headers_s=0.3, whole_s=0.5, body_s=0.2)
@@ -134,6 +128,18 @@ async def test_an_endless_body_is_cut_and_the_delivery_counts(receiver: Receiver
     assert answer.ms < 1000
 
 
+@pytest.mark.parametrize(("kilobytes", "error"), [(20, None), (90, ErrorKind.NOT_HTTP)])
+async def test_an_answers_head_is_read_to_32_kilobytes(
+    receiver: Receiver, sender: Sender, kilobytes: int, error: ErrorKind | None
+) -> None:
+    async def says_much(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n" + b"x: ".ljust(1022, b"y") + b"\r\n")
+        writer.write((b"x: ".ljust(1022, b"y") + b"\r\n") * (kilobytes - 1) + b"\r\n")
+
+    receiver.behave = says_much
+    assert (await sender.send("ep_1", receiver.url(), {}, b"{}")).error is error
+
+
 async def test_nothing_listening_is_a_failed_connection(sender: Sender) -> None:
     async with receiving() as closed:
         url = closed.url()
@@ -209,33 +215,6 @@ async def test_a_url_saved_under_a_looser_policy_is_refused_when_it_is_sent(rece
     assert (answer.error, answer.detail) == (ErrorKind.URL_REFUSED, "url_scheme")
     assert receiver.connections == 0
     await sender.aclose()
-
-
-def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """A self-signed certificate for `name`: the server's context, and one of a client that trusts it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    cert = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(ip_address("127.0.0.3"))]), False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = folder / "both.pem"
-    pem.write_bytes(
-        cert.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(pem)
-    return server, ssl.create_default_context(cafile=str(pem))
 
 
 async def loopback(_host: str, _port: int) -> Sequence[str]:

@@ -20,7 +20,8 @@ from notifier.intake import Intake
 from notifier.sender import Sender
 from notifier.store import NotifierStore
 from notifier.store_claiming import LEASE_MS
-from notifier.store_deliveries import Ended, Moved
+from notifier.store_due import Flight
+from notifier.store_settling import Ended, Moved
 from notifier.worker import SEND_WITHIN_MS, Notifier
 from tests.notifier import receiver as moods
 from tests.notifier.bench import DEVELOPMENT, Bench
@@ -129,7 +130,7 @@ async def test_retry_after_pauses_the_whole_endpoint_and_spends_no_try(bench: Be
     bench.clock.pass_(3599)
     assert await bench.deliver(lead_event(2)) == 0
     bench.clock.pass_(1)
-    assert await bench.notifier.run_once() == 2
+    assert [await bench.notifier.run_once() for _ in range(3)] == [1, 1, 0]
     assert bench.statuses() == ["delivered", "delivered"]
 
 
@@ -145,7 +146,7 @@ async def test_410_disables_the_endpoint_and_holds_what_waits_until_it_is_enable
     report = health.report(bench.store, {}, bench.clock.now)
     assert (report["held"], report["endpoints"], report["problems"][0]["code"]) == (
         2,
-        {"ok": 0, "failing": 0, "disabled": 1},
+        {"ok": 0, "failing": 0, "breaker_open": 0, "disabled": 1},
         "endpoint_disabled",
     )
     bench.clock.pass_(30 * 24 * 3600)
@@ -194,7 +195,7 @@ async def test_a_crash_between_record_and_answer_leaves_unknown_and_the_same_id_
     _, secret = bench.endpoint()
     bench.log.append(lead_event())
     bench.notifier.intake.run_once(0)  # type: ignore[union-attr]
-    claimed = bench.store.deliveries.claim(bench.clock.now, {}, 10)  # and then this process is killed
+    claimed = bench.store.deliveries.claim(bench.clock.now)  # and then this process is killed
     assert len(claimed.claims) == 1
     survivor = bench.another()
     assert await survivor.run_once() == 0
@@ -208,7 +209,7 @@ async def test_the_only_notifier_sends_again_at_once_what_a_killed_one_was_sendi
     bench.endpoint()
     bench.log.append(lead_event())
     bench.notifier.intake.run_once(0)  # type: ignore[union-attr]
-    (claim,) = bench.store.deliveries.claim(bench.clock.now, {}, 10).claims  # and then this process is killed
+    (claim,) = bench.store.deliveries.claim(bench.clock.now).claims  # and then this process is killed
     bench.store.deliveries.end_leases(bench.clock.now)
     assert await bench.another().run_once() == 1
     late = Ended(claim, Answer(error=ErrorKind.CLOSED), Settled(Status.DEAD, 1), bench.clock.now)
@@ -221,7 +222,7 @@ async def test_what_ended_meanwhile_is_settled_in_one_commit(bench: Bench, lead_
         bench.endpoint(name=name)
     bench.log.append(lead_event(1), lead_event(2))
     bench.notifier.intake.run_once(0)  # type: ignore[union-attr]
-    claims = bench.store.deliveries.claim(bench.clock.now, {}, 10).claims
+    claims = bench.store.deliveries.claim(bench.clock.now).claims
     commits: list[str] = []
     sa.event.listen(bench.engine, "commit", lambda _: commits.append("commit"))
     delivered = Settled(Status.DELIVERED, 1)
@@ -310,7 +311,7 @@ async def test_a_claim_whose_lease_is_almost_over_is_not_sent(bench: Bench, lead
     bench.log.append(lead_event())
     assert bench.notifier.intake is not None
     bench.notifier.intake.run_once(0)
-    (claim,) = bench.store.deliveries.claim(bench.clock.now, {}, 1).claims
+    (claim,) = bench.store.deliveries.claim(bench.clock.now).claims
     bench.clock.now = claim.lease_until - SEND_WITHIN_MS + 1
     await bench.notifier._deliver(claim)
     assert bench.receiver.received == []
@@ -398,7 +399,7 @@ async def test_a_failing_endpoint_is_named_in_health_by_scheme_and_host_only(ben
     bench.clock.pass_(90)
     report = health.report(bench.store, {}, bench.clock.now)
     assert report["status"] == "degraded"
-    assert report["endpoints"] == {"ok": 0, "failing": 2, "disabled": 0}
+    assert report["endpoints"] == {"ok": 0, "failing": 2, "breaker_open": 0, "disabled": 0}
     assert (report["pending"], report["oldest_pending_s"], report["first_try_p99_s"]) == (2, 90, 0.0)
     problem = report["problems"][0]
     assert problem["code"] == "endpoint_failing"
@@ -456,7 +457,8 @@ async def test_slack_gets_one_message_a_second_and_one_at_a_time(bench: Bench, l
     assert [await bench.notifier.run_once(), await bench.another().run_once()] == [0, 0]
     bench.clock.pass_(0.001)
     assert [await bench.another().run_once(), await bench.notifier.run_once()] == [1, 0]
-    claimed = bench.store.deliveries.claim(bench.clock.now + 1000, dict.fromkeys([bench.delivery_of(3).endpoint_id], 1), 256)
+    flight = Flight(bench.delivery_of(3).endpoint_id, "acme-mail", is_first=True, begun_at=bench.clock.now)
+    claimed = bench.store.deliveries.claim(bench.clock.now + 1000, [flight])
     assert claimed.claims == []
     bench.clock.pass_(1)
     assert await bench.notifier.run_once() == 1
@@ -472,7 +474,7 @@ def test_of_many_notifiers_that_look_at_once_one_has_slacks_turn(
     log.append(*(lead_event(number) for number in range(1, 9)))
     assert Intake(MemoryLog(), log, KNOWN, store, clock).run_once(0) == 8
     with ThreadPoolExecutor(4) as pool:
-        claimed = list(pool.map(lambda _: store.deliveries.claim(clock(), {}, 256), range(8)))
+        claimed = list(pool.map(lambda _: store.deliveries.claim(clock()), range(8)))
     assert sum(len(each.claims) for each in claimed) == 1
 
 
