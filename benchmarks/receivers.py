@@ -75,7 +75,7 @@ def _close_midway(connection: Connection) -> None:
 
 def _endless_headers(connection: Connection) -> None:
     connection.wire.write(b"HTTP/1.1 200 OK\r\n")
-    connection.repeat(b"x-more: and more\r\n" * 50, 0)
+    connection.repeat(b"x-more: and more\r\n" * 1_000, 0)
 
 
 def _endless_body(connection: Connection) -> None:
