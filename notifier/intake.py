@@ -1,13 +1,13 @@
 """Lead events from the log come in; one delivery per matching endpoint, its body frozen, is opened.
 
-The checkpoint moves in the same transaction. Without one, reading begins at the earliest record: an endpoint still hears only
-of lead events made since it was (`matching.CLOCK_SKEW_MS_MAX` before that, for the log's clock may be another machine's).
+All that one poll brought is one transaction, in which the checkpoints move too. Without a checkpoint, reading begins at the
+earliest record: an endpoint still hears only of lead events made since it was (`matching.CLOCK_SKEW_MS_MAX` before that, for
+the log's clock may be another machine's).
 """
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from itertools import groupby
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,7 +19,7 @@ from notifier.core.links import Links
 from notifier.core.matching import Subscription, matching
 from notifier.core.noise import is_bounded
 from notifier.metrics import OPENED
-from notifier.store import Checkpoint, CheckpointMovedError, NewDelivery, NotifierStore
+from notifier.store import Checkpoint, CheckpointMovedError, Move, NewDelivery, NotifierStore
 from runtime.clock import Clock
 from runtime.points import reach
 
@@ -67,10 +67,7 @@ class Intake:
         self._seek_new_partitions()
         opened = 0
         try:
-            records = self._consumer.poll(timeout_s, POLL_BYTES_MAX)
-            for at, group in groupby(records, key=lambda record: TopicPartition(record.topic, record.partition)):
-                if at in self._at:
-                    opened += self._take_in(at, list(group))
+            opened = self._take_in(self._consumer.poll(timeout_s, POLL_BYTES_MAX))
         except CheckpointMovedError:
             logger.warning("another process took in these lead events; reading its checkpoint")
             self._at.clear()
@@ -127,22 +124,27 @@ class Intake:
         self._at.pop(at, None)
         logger.error("lead events of a partition are not taken in", extra={"partition": at.partition, "reason": reason})
 
-    def _take_in(self, at: TopicPartition, records: Sequence[Record]) -> int:
-        """What comes before a record that is no lead event, too."""
+    def _take_in(self, records: Sequence[Record]) -> int:
+        """Of each partition what comes before a record that is no lead event."""
         events: list[LeadEvent] = []
-        reason = None
+        ends: dict[TopicPartition, int] = {}
+        reasons: dict[TopicPartition, str] = {}
         for record in records:
+            at = TopicPartition(record.topic, record.partition)
+            if at not in self._at or at in reasons:
+                continue
             event = _lead_event(record)
             if isinstance(event, str):
-                reason = event
-                break
-            events.append(event)
-        opened = self._open(at, events, records[len(events) - 1].next_offset) if events else 0
-        if reason is not None:
+                reasons[at] = event
+            else:
+                events.append(event)
+                ends[at] = record.next_offset
+        opened = self._open(events, ends) if events else 0
+        for at, reason in reasons.items():
             self._stop(at, reason)
         return opened
 
-    def _open(self, at: TopicPartition, events: Sequence[LeadEvent], next_offset: int) -> int:
+    def _open(self, events: Sequence[LeadEvent], ends: Mapping[TopicPartition, int]) -> int:
         def plan(subscriptions: Sequence[Subscription]) -> list[NewDelivery]:
             return [
                 NewDelivery(
@@ -155,17 +157,15 @@ class Intake:
                 for each, event in matching(subscriptions, events)
             ]
 
-        checkpoint = self._at[at]
         reach("notifier.intake.before")
-        opened = self._store.take_in(at, checkpoint, next_offset, plan, self._clock())
+        moves = [Move(at, self._at[at], end) for at, end in sorted(ends.items())]
+        opened = self._store.take_in(moves, plan, self._clock())
         reach("notifier.intake.after")
-        self._at[at] = Checkpoint(next_offset, checkpoint.version + 1)
-        self._consumer.show_progress({at: next_offset})
+        self._at.update({move.at: Checkpoint(move.next_offset, move.checkpoint.version + 1) for move in moves})
+        self._consumer.show_progress(ends)
         OPENED.inc(opened)
-        logger.info(
-            "lead events taken in",
-            extra={"partition": at.partition, "offset": next_offset, "lead_events": len(events), "opened": opened},
-        )
+        offsets = {str(at.partition): end for at, end in sorted(ends.items())}
+        logger.info("lead events taken in", extra={"offsets": offsets, "lead_events": len(events), "opened": opened})
         return opened
 
 

@@ -77,6 +77,15 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """A partition was read from its checkpoint to `next_offset`."""
+
+    at: TopicPartition
+    checkpoint: Checkpoint
+    next_offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class NewDelivery:
     """A lead event and the bytes of it that one endpoint is to get. `latest_only`: not if a newer revision of its lead is.
 
@@ -206,13 +215,13 @@ class NotifierStore:
             rows = tx.execute(_CHECKPOINTS, {"topic": topic}).all()
         return {row.partition: Checkpoint(row.next_offset, row.version) for row in rows}
 
-    def take_in(self, at: TopicPartition, checkpoint: Checkpoint, next_offset: int, plan: Plan, now: int) -> int:
-        """Move the checkpoint to `next_offset` and open the planned deliveries, in one transaction; how many were new.
+    def take_in(self, moves: Sequence[Move], plan: Plan, now: int) -> int:
+        """Move the checkpoints and open the planned deliveries, in one transaction; how many were new.
 
         A lead event that an endpoint already has opens none. Raises CheckpointMovedError.
         """
         with self.writing() as tx:
-            _swap_checkpoint(tx, at, checkpoint, next_offset)
+            _swap_checkpoints(tx, moves)
             reach("notifier.intake.swapped")
             rows = tx.execute(_ENABLED).all()
             planned = plan([_subscription(row) for row in rows])
@@ -288,15 +297,21 @@ def _known(tx: sa.Connection, planned: Sequence[NewDelivery]) -> set[tuple[str, 
     return {(row.endpoint_id, row.lead_event_id) for row in rows}
 
 
-def _swap_checkpoint(tx: sa.Connection, at: TopicPartition, old: Checkpoint, next_offset: int) -> None:
-    if old.version == 0:
-        try:
-            tx.execute(
-                notifier_checkpoints.insert().values(topic=at.topic, partition=at.partition, next_offset=next_offset, version=1)
-            )
-        except sa.exc.IntegrityError:
-            raise CheckpointMovedError from None
-        return
-    swapped = tx.execute(_SWAP, {"t": at.topic, "p": at.partition, "v": old.version, "next": next_offset})
-    if swapped.rowcount != 1:
+def _swap_checkpoints(tx: sa.Connection, moves: Sequence[Move]) -> None:
+    begun = [
+        {"topic": move.at.topic, "partition": move.at.partition, "next_offset": move.next_offset, "version": 1}
+        for move in moves
+        if move.checkpoint.version == 0
+    ]
+    swaps = [
+        {"t": move.at.topic, "p": move.at.partition, "v": move.checkpoint.version, "next": move.next_offset}
+        for move in moves
+        if move.checkpoint.version
+    ]
+    try:
+        if begun:
+            tx.execute(notifier_checkpoints.insert(), begun)
+    except sa.exc.IntegrityError:
+        raise CheckpointMovedError from None
+    if swaps and tx.execute(_SWAP, swaps).rowcount != len(swaps):
         raise CheckpointMovedError

@@ -14,7 +14,7 @@ from notifier.core.matching import Filters
 from notifier.core.noise import HOUR_MS, STALE_MS
 from notifier.core.urls import parse_url
 from notifier.health import report
-from notifier.store import Checkpoint, NewDelivery, NotifierStore
+from notifier.store import Checkpoint, Move, NewDelivery, NotifierStore
 from notifier.tables import deliveries, noise_told, noise_waiting
 from tests.notifier.bench import DEVELOPMENT, Bench
 from tests.notifier.conftest import LeadEvents, StandingClock
@@ -230,7 +230,7 @@ def test_two_processes_never_fill_the_same_room(
             event = lead(partition * 100 + n, caps=caps)
             at, before = TopicPartition("lead-events", partition), Checkpoint(n, n)
             delivery = NewDelivery(endpoint.id, event, b"{}", bounded=True)
-            store.take_in(at, before, n + 1, partial(_only, delivery), clock())
+            store.take_in([Move(at, before, n + 1)], partial(_only, delivery), clock())
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(take_in, range(4)))

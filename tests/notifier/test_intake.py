@@ -8,13 +8,13 @@ import sqlalchemy as sa
 
 from contracts.codec import encode
 from contracts.messages import LEAD_EVENTS, Tick
-from eventlog.port import TopicState
+from eventlog.port import TopicPartition, TopicState
 from notifier.core.addresses import policy_for
 from notifier.core.matching import Filters
 from notifier.core.urls import parse_url
 from notifier.health import report
 from notifier.intake import Intake
-from notifier.store import Endpoint, NotifierStore
+from notifier.store import Checkpoint, CheckpointMovedError, Endpoint, Move, NewDelivery, NotifierStore
 from notifier.tables import deliveries, endpoints, notifier_checkpoints
 from tests.notifier.conftest import LeadEvents, StandingClock
 from tests.notifier.leads import FULL
@@ -291,3 +291,22 @@ def test_health_says_how_many_lead_events_are_not_taken_in_yet(
     intake.run_once(0)
     log.append(lead_event(3))
     assert report(store, log.end_offsets(), clock())["lag_events"] == 1
+
+
+def test_of_several_partitions_all_are_taken_in_or_none(
+    store: NotifierStore, crm: Endpoint, clock: StandingClock, lead_event: LeadEvents
+) -> None:
+    def take_in(versions: tuple[int, int], number: int) -> int:
+        moves = [
+            Move(TopicPartition(LEAD_EVENTS, partition), Checkpoint(number, version), number + 1)
+            for partition, version in enumerate(versions)
+        ]
+        return store.take_in(moves, lambda _: [NewDelivery(crm.id, lead_event(number), b"{}")], clock())
+
+    assert take_in((0, 0), 1) == 1
+    assert take_in((1, 1), 2) == 1
+    for stolen in ((2, 1), (1, 2), (2, 0)):
+        with pytest.raises(CheckpointMovedError):
+            take_in(stolen, 3)
+    assert {partition: at.version for partition, at in store.checkpoints(LEAD_EVENTS).items()} == {0: 2, 1: 2}
+    assert len(opened(store)) == 2
