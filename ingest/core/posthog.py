@@ -26,6 +26,7 @@ _PERSONAL: Final = ("$ip", "$raw_user_agent", "$user_agent")
 _TOKENS: Final = ("token", "api_key")
 _NO_OPTIONS: Final = (b"null", b"{}")
 _SETS: Final = ("$set", "$set_once")
+_OK: Final = msgspec.Raw(b'{"result":"ok"}')
 
 
 class _Request(msgspec.Struct):
@@ -295,11 +296,11 @@ def _answer(_events: Sequence[UsageEvent], _rejections: Sequence[Rejection]) -> 
 
 
 def _answer_v1(events: Sequence[UsageEvent], rejections: Sequence[Rejection]) -> Answer:
-    results: dict[str, dict[str, str]] = {event.id: {"result": "ok"} for event in events}
+    results: dict[str, object] = dict.fromkeys([event.id for event in events], _OK)
     for rejection in rejections:
         if rejection.id is not None:
             results[rejection.id] = {"result": "drop", "details": f"{rejection.code}: {rejection.message}"}
-    return Answer(200, msgspec.json.encode({"results": results}))
+    return Answer(200, _encoder.encode({"results": results}))
 
 
 POSTHOG: Final = Dialect("posthog", read_posthog, read_posthog_event, _answer, too_big=413, busy=503, too_fast=429, words=_WORDS)
