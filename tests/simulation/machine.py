@@ -92,7 +92,9 @@ class Site:
             engine = open_database(Settings(data=folder), room)
             metadata.create_all(engine)
             if room == "notifier":
-                NotifierStore(engine, self.vault).add_endpoint("mail", "crm", parse_url(URL, self.policy), Filters(), NOON)
+                NotifierStore(engine, self.vault).add_endpoint(
+                    "mail", "crm", parse_url(URL, self.policy), Filters(), NOON, caps=False
+                )
             else:
                 DetectorStore(engine).rulebooks.add("mail", RULEBOOK, self.parsed.resolved, NOON)
             engine.dispose()
