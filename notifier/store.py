@@ -21,7 +21,7 @@ from notifier.core.urls import Target
 from notifier.store_claiming import skip_held
 from notifier.store_deliveries import Deliveries
 from notifier.store_history import History
-from notifier.store_noise import Noise, place
+from notifier.store_noise import Noise, hold_decisions, place
 from notifier.store_opening import opened
 from notifier.store_replay import Replays
 from notifier.store_secrets import Secrets
@@ -165,7 +165,11 @@ class NotifierStore:
 
     def delete_endpoint(self, endpoint_id: str, now: int) -> bool:
         """Forget URL and secrets; what was still to be delivered there is dead, and says why. False: there is none."""
+        endpoint = self.endpoint(endpoint_id)
+        if endpoint is None:
+            return False
         with self.writing() as tx:
+            hold_decisions(tx, endpoint.project)
             gone = tx.execute(
                 endpoints.update()
                 .where(endpoints.c.id == endpoint_id, endpoints.c.status != DELETED)
