@@ -33,6 +33,7 @@ from notifier.core.noise import (
     is_open,
     is_wanted,
 )
+from notifier.store_disabling import bury
 from notifier.tables import deliveries, endpoints, noise_hours, noise_projects, noise_told, noise_waiting
 
 UNTOLD, STALE = "untold", "stale"
@@ -87,10 +88,11 @@ class Noise:
         return gone
 
     def sweep(self, now: int) -> None:
-        """Forget what no cap looks back to."""
+        """Forget what no cap looks back to, and what came to an endpoint just when another process removed it."""
         with self._writing() as tx:
             tx.execute(noise_told.delete().where(noise_told.c.at < now - REMEMBERED_MS))
             tx.execute(noise_hours.delete().where(noise_hours.c.hour < now // HOUR_MS - MEAN_OVER_HOURS))
+            bury(tx, sa.true(), now)
 
 
 def place(
