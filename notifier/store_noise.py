@@ -36,6 +36,7 @@ from notifier.core.noise import (
 from notifier.store_disabling import bury
 from notifier.tables import deliveries, endpoints, noise_hours, noise_projects, noise_told, noise_waiting
 
+OVERDUE = "lead.overdue"
 UNTOLD, STALE = "untold", "stale"
 """Why a delivery was skipped: its lead was over before anybody was told of it; it had waited for too long."""
 AT_ONCE_MAX = 2_000
@@ -114,7 +115,8 @@ def place(
         if pair in known or (before is None and not any(map(is_open, group))):
             found |= _all(pair, group, Status.PENDING)
         elif before is None:
-            fresh.append(stands)
+            is_late = pair[1] not in told and all(event.type == OVERDUE for event in group)
+            fresh.append(replace(stands, over=stands.over or is_late))  # it would wait for nothing
         elif is_finished(group[-1]) and not stands.explicit:
             found |= _all(pair, group, Status.SKIPPED, UNTOLD)
             ended.append(pair)
@@ -143,11 +145,11 @@ def _of_verdict(
     pair: tuple[str, str], group: Sequence[LeadEvent], verdict: Verdict, *, is_told: bool
 ) -> dict[tuple[str, str], tuple[Status, str | None]]:
     if verdict.stale:
-        return _all(pair, group, Status.SKIPPED, UNTOLD if is_finished(group[-1]) else STALE)
+        return _all(pair, group, Status.SKIPPED, UNTOLD if verdict.candidate.over else STALE)
     if verdict.held_by is None:
         return _all(pair, group, Status.PENDING)
     waits = _all(pair, group, Status.CAPPED, f"cap_{verdict.held_by}")
-    late = [event for event in group if event.type == "lead.overdue" and not is_told]  # nobody was told, so nobody is late
+    late = [event for event in group if event.type == OVERDUE and not is_told]  # nobody was told, so nobody is late
     return waits | _all(pair, late, Status.SKIPPED, UNTOLD)
 
 

@@ -69,7 +69,7 @@ class Candidate:
     waited: bool = False
     """It found no room before: it grows stale, even if there is some now."""
     over: bool = False
-    """It ended before anybody was told of it: it goes after all others, or never."""
+    """It ended, or its time to answer did, before anybody was told of it: it goes after all others, or never."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,6 +171,15 @@ async def test_that_a_lead_is_late_is_told_to_who_hears_of_nothing_else(bench: B
     assert bench.statuses() == ["delivered"] * 6
 
 
+async def test_that_a_lead_is_late_of_which_nobody_was_told_never_waits(bench: Bench, lead: LeadEvents) -> None:
+    boss = parse_url(bench.receiver.url("/boss"), DEVELOPMENT)
+    bench.store.add_endpoint("acme-mail", "boss", boss, Filters(types=("lead.overdue",)), bench.clock())
+    late = {"type": "lead.overdue", "revision": 2}
+    await bench.deliver(lead(1, **late), lead(2, **late))  # sales works in the console
+    assert (bench.statuses(), bench.delivery_of(2).last_error) == (["delivered", "skipped"], "untold")
+    assert not rows(bench, noise_waiting)
+
+
 async def test_a_lead_that_found_a_notifier_after_days_is_sent(bench: Bench, lead: LeadEvents) -> None:
     """Nothing held it back but that: it has not waited for room."""
     bench.endpoint()
