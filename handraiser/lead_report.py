@@ -5,6 +5,7 @@ from html import escape
 from typing import Any, Final
 
 from handraiser import plots
+from handraiser.output import seen
 from handraiser.page import document, facts, key, table
 
 DRAWN_MAX: Final = 20
@@ -16,6 +17,7 @@ _LEGEND: Final = (
     "Accepted, opportunity: how many ever came so far by somebody's word. Precision: of those that were won, lost, rejected or "
     "expired the share that was won. Answered, won in: the median."
 )
+_FORMULAS: Final = ("=", "+", "-", "@")
 _STEPS: Final = ("leads", "accepted", "opportunity", "won")
 _COLUMNS: Final = (*_STEPS, "lost", "rejected", "expired", "unfinished")
 
@@ -56,6 +58,12 @@ def figures(row: Mapping[str, Any]) -> list[str]:
     revenue = f"{row['revenue']:,.0f}" if row["revenue"] else ""
     counts = (f"{row[name]:,}" for name in _COLUMNS)
     return [row["name"], *counts, precision, revenue, _time(row["answered_s"]), _time(row["won_s"])]
+
+
+def cells(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One line of the csv: sources are what anybody's address said, and a spreadsheet would work a formula out."""
+    name = seen(row["name"])
+    return {**row, "name": f"'{name}" if name.lstrip().startswith(_FORMULAS) else name}
 
 
 def _facts(total: Mapping[str, Any]) -> list[tuple[str, str]]:

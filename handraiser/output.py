@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from handraiser.errors import CommandError
@@ -43,6 +44,20 @@ def note(line: str) -> None:
 def counted(number: int, noun: str) -> str:
     """`1 lead`, `1,200 leads`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def check_folder(file: Path) -> None:
+    """Before the work whose page it is to have. Raises CommandError."""
+    if not file.resolve().parent.is_dir():
+        raise CommandError("no_folder", f"{file} cannot be written: there is no folder {file.resolve().parent}.")
+
+
+def write_page(file: Path, page: str) -> None:
+    """Raises CommandError."""
+    try:
+        file.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise CommandError("not_written", f"{file} cannot be written: {error.strerror}.") from error
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

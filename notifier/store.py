@@ -20,12 +20,13 @@ from notifier.core.matching import Filters, Subscription
 from notifier.core.urls import Target
 from notifier.store_claiming import skip_held
 from notifier.store_deliveries import Deliveries
+from notifier.store_disabling import bury
 from notifier.store_history import History
-from notifier.store_noise import Noise, place
+from notifier.store_noise import Noise, hold_decisions, place
 from notifier.store_opening import opened
 from notifier.store_replay import Replays
 from notifier.store_secrets import Secrets
-from notifier.tables import deliveries, endpoints, noise_waiting, notifier_checkpoints
+from notifier.tables import deliveries, endpoints, notifier_checkpoints
 from notifier.vault import Vault
 from runtime.points import reach
 
@@ -174,7 +175,11 @@ class NotifierStore:
 
     def delete_endpoint(self, endpoint_id: str, now: int) -> bool:
         """Forget URL and secrets; what was still to be delivered there is dead, and says why. False: there is none."""
+        endpoint = self.endpoint(endpoint_id)
+        if endpoint is None:
+            return False
         with self.writing() as tx:
+            hold_decisions(tx, endpoint.project)
             gone = tx.execute(
                 endpoints.update()
                 .where(endpoints.c.id == endpoint_id, endpoints.c.status != DELETED)
@@ -182,15 +187,7 @@ class NotifierStore:
             )
             if gone.rowcount == 0:
                 return False
-            tx.execute(
-                deliveries.update()
-                .where(
-                    deliveries.c.endpoint_id == endpoint_id,
-                    deliveries.c.status.in_((Status.PENDING, Status.WAITING, Status.SENDING, Status.HELD, Status.CAPPED)),
-                )
-                .values(status=Status.DEAD, due_at=NO_DUE, settled_at=now, last_error="endpoint_deleted")
-            )
-            tx.execute(noise_waiting.delete().where(noise_waiting.c.endpoint_id == endpoint_id))
+            bury(tx, endpoints.c.id == endpoint_id, now)
         return True
 
     def enable_endpoint(self, endpoint_id: str, now: int) -> bool:

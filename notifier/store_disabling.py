@@ -12,7 +12,7 @@ from notifier.core.formats import FORMATS
 from notifier.core.matching import Filters
 from notifier.core.payload import endpoint_disabled
 from notifier.store_opening import opened
-from notifier.tables import attempts, deliveries, endpoints
+from notifier.tables import attempts, deliveries, endpoints, noise_waiting
 
 
 class Failed(Protocol):
@@ -48,6 +48,15 @@ def hold(tx: sa.Connection, endpoint_id: str) -> None:
     """What waits for a disabled endpoint is held."""
     waits = _d.status.in_((Status.PENDING, Status.WAITING))
     tx.execute(deliveries.update().where(_d.endpoint_id == endpoint_id, waits).values(status=Status.HELD, due_at=None))
+
+
+def bury(tx: sa.Connection, which: sa.ColumnElement[bool], now: int) -> None:
+    """What waits for deleted endpoints, `which`, is dead, and says why."""
+    gone = sa.select(_e.id).where(_e.status == "deleted", which)
+    waits = _d.status.in_((Status.PENDING, Status.WAITING, Status.SENDING, Status.HELD, Status.CAPPED))
+    dead = deliveries.update().where(waits, _d.endpoint_id.in_(gone))
+    tx.execute(dead.values(status=Status.DEAD, due_at=None, settled_at=now, last_error="endpoint_deleted"))
+    tx.execute(noise_waiting.delete().where(noise_waiting.c.endpoint_id.in_(gone)))
 
 
 _e, _d, _a = endpoints.c, deliveries.c, attempts.c

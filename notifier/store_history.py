@@ -161,7 +161,8 @@ _WAITING = (
 )
 _STORMS = (
     sa.select(_w.project, sa.func.count(sa.distinct(_w.lead_id)).label("leads"), sa.func.min(_w.since).label("since"))
-    .where(_w.held_by == Scope.BRAKE)
+    .join(endpoints, endpoints.c.id == _w.endpoint_id)
+    .where(_w.held_by == Scope.BRAKE, endpoints.c.status == "enabled")
     .group_by(_w.project)
     .order_by(_w.project)
 )

@@ -7,7 +7,7 @@ Whoever decides has the project's row, so that two processes never fill the same
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from contracts.messages import Caps, LeadEvent
 from notifier.core.delivery import Status
+from notifier.core.matching import CLOCK_SKEW_MS_MAX
 from notifier.core.noise import (
     HOUR_MS,
     MEAN_OVER_HOURS,
@@ -28,11 +29,14 @@ from notifier.core.noise import (
     brake,
     candidate,
     counted_in,
-    is_answered,
     is_finished,
+    is_open,
+    is_wanted,
 )
+from notifier.store_disabling import bury
 from notifier.tables import deliveries, endpoints, noise_hours, noise_projects, noise_told, noise_waiting
 
+OVERDUE = "lead.overdue"
 UNTOLD, STALE = "untold", "stale"
 """Why a delivery was skipped: its lead was over before anybody was told of it; it had waited for too long."""
 AT_ONCE_MAX = 2_000
@@ -65,7 +69,7 @@ class Noise:
             if not projects:
                 return LetGo(tx.scalar(_NEXT))
         with self._writing() as tx:
-            caps = _take(tx, dict.fromkeys(projects, None))
+            caps = _take(tx, dict.fromkeys(projects, None), now)
             waiting = _due(tx, projects, now)
             verdicts = _decide(tx, waiting, caps, now)
             gone = _apply(tx, verdicts, {(each.endpoint_id, each.lead_id) for each in waiting}, now)
@@ -73,16 +77,23 @@ class Noise:
 
     def let_go(self, endpoint_id: str, lead_id: str, now: int) -> int:
         """Let a waiting lead go, whatever the caps say: somebody wants it; how many of its deliveries."""
-        mine = (noise_waiting.c.endpoint_id == endpoint_id, noise_waiting.c.lead_id == lead_id)
+        mine = sa.select(noise_waiting).where(_w.endpoint_id == endpoint_id, _w.lead_id == lead_id)
+        with self._engine.connect() as tx:
+            row = tx.execute(mine).one_or_none()
+        if row is None:
+            return 0
         with self._writing() as tx:
-            asked = tx.execute(noise_waiting.update().where(*mine).values(explicit=True, until=now))
-        return self.look(now).deliveries if asked.rowcount else 0
+            caps = _take(tx, {row.project: None}, now)
+            still = [replace(_candidate_of(each), explicit=True) for each in tx.execute(mine)]
+            gone, _ = _apply(tx, _decide(tx, still, caps, now), {(each.endpoint_id, each.lead_id) for each in still}, now)
+        return gone
 
     def sweep(self, now: int) -> None:
-        """Forget what no cap looks back to."""
+        """Forget what no cap looks back to, and what came to an endpoint just when another process removed it."""
         with self._writing() as tx:
             tx.execute(noise_told.delete().where(noise_told.c.at < now - REMEMBERED_MS))
             tx.execute(noise_hours.delete().where(noise_hours.c.hour < now // HOUR_MS - MEAN_OVER_HOURS))
+            bury(tx, sa.true(), now)
 
 
 def place(
@@ -90,51 +101,55 @@ def place(
 ) -> dict[tuple[str, str], tuple[Status, str | None]]:
     """The state of new deliveries, and why, by endpoint and lead event. `new`: (endpoint, lead) -> its lead events, in order."""
     events = [event for group in new.values() for event in group]
-    caps = _take(tx, _newest(events))
+    caps = _take(tx, _newest(events), now)
     waiting = _of_leads(tx, {lead for _, lead in new})
-    known = _known_at(tx, new)
+    known = _known(tx, new)
+    told = {lead for _, lead in known}
     found: dict[tuple[str, str], tuple[Status, str | None]] = {}
     fresh: list[Candidate] = []
     awaited: list[Candidate] = []
     ended: list[tuple[str, str]] = []
     for pair, group in new.items():
-        last = group[-1]
-        if pair in known or (pair not in waiting and last.data.get("status") != "open"):
+        before = waiting.get(pair)
+        stands = replace(candidate(pair[0], group[-1]), explicit=any(map(is_wanted, group)))
+        if pair in known or (before is None and not any(map(is_open, group))):
             found |= _all(pair, group, Status.PENDING)
-        elif is_finished(last):
+        elif before is None:
+            is_late = pair[1] not in told and all(event.type == OVERDUE for event in group)
+            fresh.append(replace(stands, over=stands.over or is_late))  # it would wait for nothing
+        elif is_finished(group[-1]) and not stands.explicit:
             found |= _all(pair, group, Status.SKIPPED, UNTOLD)
             ended.append(pair)
         else:
-            before = waiting.get(pair)
-            stands = candidate(pair[0], last)
-            if before is None:
-                fresh.append(stands)
-            else:
-                stands = _joined(before, stands, explicit=is_answered(last))
-                awaited.append(stands)
+            awaited.append(replace(stands, since=before.since, explicit=before.explicit or stands.explicit, waited=True))
+    _end(tx, ended, UNTOLD, now)
     _count_arrivals(tx, fresh, now)
     looked = {(each.endpoint_id, each.lead_id) for each in awaited}
     others = [each for each in _due(tx, sorted(caps), now) if (each.endpoint_id, each.lead_id) not in looked]
     verdicts = _decide(tx, [*fresh, *awaited, *others], caps, now)
-    stored = looked | {(each.endpoint_id, each.lead_id) for each in others}
-    _end(tx, ended, UNTOLD, now)
-    _apply(tx, verdicts, stored, now)
+    _apply(tx, verdicts, looked | {(each.endpoint_id, each.lead_id) for each in others}, now)
     for verdict in verdicts:
-        pair = verdict.candidate.endpoint_id, verdict.candidate.lead_id
+        pair = _pair(verdict)
         if pair in new:
-            found |= _of_verdict(pair, new[pair], verdict)
+            found |= _of_verdict(pair, new[pair], verdict, is_told=pair[1] in told)
     return found
 
 
+def hold_decisions(tx: sa.Connection, project: str) -> None:
+    """Until the end of the transaction nobody else decides what of the project goes."""
+    tx.execute(_MAKE_PROJECT, {"project": project})
+    tx.execute(_TAKE_PROJECT, {"mine": project})
+
+
 def _of_verdict(
-    pair: tuple[str, str], group: Sequence[LeadEvent], verdict: Verdict
+    pair: tuple[str, str], group: Sequence[LeadEvent], verdict: Verdict, *, is_told: bool
 ) -> dict[tuple[str, str], tuple[Status, str | None]]:
     if verdict.stale:
-        return _all(pair, group, Status.SKIPPED, STALE)
+        return _all(pair, group, Status.SKIPPED, UNTOLD if verdict.candidate.over else STALE)
     if verdict.held_by is None:
         return _all(pair, group, Status.PENDING)
     waits = _all(pair, group, Status.CAPPED, f"cap_{verdict.held_by}")
-    late = [event for event in group if event.type == "lead.overdue"]  # nobody was told, so nobody is late
+    late = [event for event in group if event.type == OVERDUE and not is_told]  # nobody was told, so nobody is late
     return waits | _all(pair, late, Status.SKIPPED, UNTOLD)
 
 
@@ -142,11 +157,6 @@ def _all(
     pair: tuple[str, str], group: Iterable[LeadEvent], status: Status, why: str | None = None
 ) -> dict[tuple[str, str], tuple[Status, str | None]]:
     return {(pair[0], event.id): (status, why) for event in group}
-
-
-def _joined(before: Candidate, now: Candidate, *, explicit: bool) -> Candidate:
-    """How it stands now, since when it did. Whom somebody has accepted nobody need be spared any more."""
-    return Candidate(**asdict(now) | {"since": before.since, "explicit": before.explicit or now.explicit or explicit})
 
 
 def _newest(events: Sequence[LeadEvent]) -> dict[str, LeadEvent]:
@@ -157,14 +167,17 @@ def _newest(events: Sequence[LeadEvent]) -> dict[str, LeadEvent]:
     return newest
 
 
-def _take(tx: sa.Connection, newest: Mapping[str, LeadEvent | None]) -> dict[str, Caps]:
-    """The projects' rows are ours until the end of the transaction, all in one order; the caps of each."""
+def _take(tx: sa.Connection, newest: Mapping[str, LeadEvent | None], now: int) -> dict[str, Caps]:
+    """The projects' rows are ours until the end of the transaction, all in one order; the caps of each.
+
+    Of two lead events the newer one's count; of a clock that was wrong, not for as long as it was.
+    """
     found = {}
     for project, event in sorted(newest.items()):
         tx.execute(_MAKE_PROJECT, {"project": project})
         row = tx.execute(_TAKE_PROJECT, {"mine": project}).one()
         caps = msgspec.json.decode(row.caps, type=Caps)
-        if event is not None and event.timestamp >= row.caps_at:
+        if event is not None and (event.timestamp >= row.caps_at or row.caps_at > now + CLOCK_SKEW_MS_MAX):
             said = event.caps or Caps()
             tx.execute(_SAY_CAPS, {"mine": project, "caps": msgspec.json.encode(said).decode(), "caps_at": event.timestamp})
             if said != caps:
@@ -200,7 +213,7 @@ def _told(tx: sa.Connection, candidates: Sequence[Candidate], caps: Mapping[str,
         back = _back(caps[project], scope)
         if back:
             where = {"project": project, "scope": scope, "keys": sorted(wanted), "after": now - back}
-            found |= {_told_of(row) for row in tx.execute(_TOLD_THERE, where)}
+            found |= {_told_of(row) for row in tx.execute(told_there, where)}
     return found
 
 
@@ -255,11 +268,12 @@ def _pair(verdict: Verdict) -> tuple[str, str]:
 
 
 def _waiting_row(verdict: Verdict) -> dict[str, object]:
-    return asdict(verdict.candidate) | {"held_by": verdict.held_by, "until": verdict.until}
+    stands = {name: getattr(verdict.candidate, name) for name in _CANDIDATE}
+    return stands | {"held_by": verdict.held_by, "until": verdict.until}
 
 
 def _candidate_of(row: sa.Row[Any]) -> Candidate:
-    return Candidate(**{name: getattr(row, name) for name in _CANDIDATE})
+    return Candidate(**{name: getattr(row, name) for name in _CANDIDATE}, waited=True)
 
 
 def _of_leads(tx: sa.Connection, leads: set[str]) -> dict[tuple[str, str], Candidate]:
@@ -272,10 +286,9 @@ def _due(tx: sa.Connection, projects: Sequence[str], now: int) -> list[Candidate
     return [_candidate_of(row) for row in rows]
 
 
-def _known_at(tx: sa.Connection, pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Those pairs of endpoint and lead where the endpoint was told of the lead."""
-    wanted = {"endpoints": sorted({endpoint for endpoint, _ in pairs}), "leads": sorted({lead for _, lead in pairs})}
-    return {(row.key, row.lead_id) for row in tx.execute(_KNOWN, wanted)}
+def _known(tx: sa.Connection, pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Endpoint and lead, wherever any of these leads was told."""
+    return {(row.key, row.lead_id) for row in tx.execute(_KNOWN, {"leads": sorted({lead for _, lead in pairs})})}
 
 
 def _count_arrivals(tx: sa.Connection, fresh: Sequence[Candidate], now: int) -> None:
@@ -284,7 +297,7 @@ def _count_arrivals(tx: sa.Connection, fresh: Sequence[Candidate], now: int) -> 
         tx.execute(_ARRIVED, [{"project": project, "hour": now // HOUR_MS, "leads": n} for project, n in sorted(leads.items())])
 
 
-_CANDIDATE = [each.name for each in fields(Candidate)]
+_CANDIDATE = [each.name for each in fields(Candidate) if each.name in noise_waiting.c]
 _w, _t, _p, _d = noise_waiting.c, noise_told.c, noise_projects.c, deliveries.c
 _MAKE_PROJECT = sa.text(
     "INSERT INTO noise_projects (project, caps, caps_at, version) VALUES (:project, '{}', -1, 0) ON CONFLICT DO NOTHING"
@@ -309,17 +322,14 @@ _HOURS = sa.select(noise_hours).where(
     noise_hours.c.project.in_(sa.bindparam("projects", expanding=True)), noise_hours.c.hour >= sa.bindparam("from")
 )
 _TOLD_OF_LEADS = sa.select(noise_told).where(_t.lead_id.in_(sa.bindparam("leads", expanding=True)))
-_TOLD_THERE = sa.select(noise_told).where(
+told_there = sa.select(noise_told).where(
     _t.project == sa.bindparam("project"),
     _t.scope == sa.bindparam("scope"),
     _t.key.in_(sa.bindparam("keys", expanding=True)),
     _t.at > sa.bindparam("after"),
+    _t.counts,
 )
-_KNOWN = sa.select(_t.key, _t.lead_id).where(
-    _t.scope == Scope.ENDPOINT,
-    _t.key.in_(sa.bindparam("endpoints", expanding=True)),
-    _t.lead_id.in_(sa.bindparam("leads", expanding=True)),
-)
+_KNOWN = sa.select(_t.key, _t.lead_id).where(_t.scope == Scope.ENDPOINT, _t.lead_id.in_(sa.bindparam("leads", expanding=True)))
 _enabled = sa.exists().where(endpoints.c.id == _w.endpoint_id, endpoints.c.status == "enabled")
 _DUE_PROJECTS = sa.select(_w.project).where(_w.until <= sa.bindparam("now"), _enabled).distinct().order_by(_w.project)
 _NEXT = sa.select(sa.func.min(_w.until)).where(_enabled)

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from handraiser.errors import CommandError
 from handraiser.options import Data, Json, Project
-from handraiser.output import note, print_json
+from handraiser.output import check_folder, note, print_json, write_page
 from handraiser.rulebook_file import checked
 from runtime.settings import read_settings
 
@@ -67,15 +66,15 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of the command
         until=None if until is None else instant(until, "--to"),
         sweeps=tuple(sweep or ()),
     )
-    if html is not None and not html.resolve().parent.is_dir():
-        raise CommandError("no_folder", f"{html} cannot be written: there is no folder {html.resolve().parent}.")
+    if html is not None:
+        check_folder(html)
     try:
         done = run_backtest(read_settings(os.environ, data), question, open_files(files or [], mapping))
     except KeyboardInterrupt:
         note("Stopped. Nothing was changed.")
         raise typer.Exit(INTERRUPTED) from None
     if html is not None:
-        html.write_text(page(done.report), encoding="utf-8")
+        write_page(html, page(done.report))
     if json:
         print_json(document(done.report, done.took_s, done.processes))
     else:

@@ -11,9 +11,8 @@ import typer
 
 from handraiser.client import path_of
 from handraiser.commands.telling import tell
-from handraiser.errors import CommandError
 from handraiser.options import Data, Json, Limit, Project, server
-from handraiser.output import note, print_fields, print_json, print_table, say
+from handraiser.output import check_folder, note, print_fields, print_json, print_table, say, write_page
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -90,15 +89,15 @@ def report(  # noqa: PLR0913, PLR0917 - what can be asked
     json: Json = False,
 ) -> None:
     """What became of the leads: how many were taken and won, how soon, and for how much."""
-    from handraiser.lead_report import figures, heads, page  # noqa: PLC0415 - other commands need none of it
+    from handraiser.lead_report import cells, figures, heads, page  # noqa: PLC0415 - other commands need none of it
 
-    if html is not None and not html.resolve().parent.is_dir():
-        raise CommandError("no_folder", f"{html} cannot be written: there is no folder {html.resolve().parent}.")
+    if html is not None:
+        check_folder(html)
     with server(data) as client:
         asked = {"project": client.only_project(project), "by": by.value, "from": since, "to": until}
         found = client.get("/v1/leads/report", **asked)
     if html is not None:
-        html.write_text(page(found, str(asked["project"]), since, until), encoding="utf-8")
+        write_page(html, page(found, str(asked["project"]), since, until))
     rows = [*found["data"], found["total"]]
     if json:
         print_json(found)
@@ -106,7 +105,7 @@ def report(  # noqa: PLR0913, PLR0917 - what can be asked
         names = list(found["total"])
         writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(map(cells, rows))
     elif not found["data"]:
         say("No lead was told to anybody in that time.")
     else:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from math import isfinite
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
@@ -143,7 +144,7 @@ def yaml_map(text: str, name: str, example: str) -> dict[Any, Any]:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
         raise refused(f"{name}{where}: {error.problem or 'this is not YAML'}.") from error
-    except YAMLError as error:
+    except (YAMLError, ValueError, RecursionError) as error:  # 2026-02-30, `!!int abc`; thousands of brackets
         raise refused(f"{name} is not YAML: {error}") from error
     if not isinstance(root, dict):
         raise refused(f"{name} must be a map. For example:\n{example}")
@@ -159,13 +160,18 @@ def members_of(value: Any, key: str, name: str) -> dict[str, Source]:
 def source_of(value: Any, key: str, name: str) -> Source:
     if isinstance(value, date):  # YAML reads 2026-01-31 as a date; datetime is a kind of it
         return Constant(value.isoformat())
-    if isinstance(value, str | int | float):
+    if isinstance(value, str | int | float) and _is_sendable(value):
         return Constant(value)
     if isinstance(value, dict) and value.keys() <= {"column", "as"} and value.get("as", "text") == "text":
         column = value.get("column")
         if isinstance(column, str):
             return Cell(column, as_text="as" in value)
     raise refused(f"{name}: `{key}` is a constant, or {{column: NAME}}, or {{column: NAME, as: text}}.")
+
+
+def _is_sendable(value: str | float) -> bool:
+    """JSON has no number that is none or endless, and UTF-8 no half of a character."""
+    return isfinite(value) if isinstance(value, float) else str(value).encode(errors="ignore").decode() == str(value)
 
 
 def refused(message: str) -> CommandError:

@@ -33,6 +33,7 @@ def upgrade(room: str) -> None:
         sa.Column("counts", sa.Boolean(), nullable=False, comment="false: it took over the place of one that does"),
     )
     op.create_index("ix_noise_told_lead", "noise_told", ["lead_id"])
+    op.create_index("ix_noise_told_there", "noise_told", ["project", "scope", "key", "at"])
     op.create_index("ix_noise_told_at", "noise_told", ["at"])
     op.create_table(
         "noise_waiting",

@@ -66,11 +66,15 @@ class Candidate:
     since: int
     takes_over: str | None
     explicit: bool
+    waited: bool = False
+    """It found no room before: it grows stale, even if there is some now."""
+    over: bool = False
+    """It ended, or its time to answer did, before anybody was told of it: it goes after all others, or never."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`held_by` None: it goes now, unless it is `stale`: then it never does. `until`: there is no room before."""
+    """`held_by` None: it goes now, unless it is `stale`, or over: then it never does. `until`: there is no room before."""
 
     candidate: Candidate
     held_by: Scope | None = None
@@ -92,6 +96,7 @@ def candidate(endpoint_id: str, event: LeadEvent) -> Candidate:
         since=event.timestamp,
         takes_over=data.get("takes_over"),
         explicit=event.explicit,
+        over=is_finished(event),
     )
 
 
@@ -100,8 +105,13 @@ def is_bounded(event: LeadEvent) -> bool:
     return "lead_id" in event.data and event.data.get("to") != PRODUCT
 
 
-def is_answered(event: LeadEvent) -> bool:
-    return event.data.get("status") in _UNFINISHED[1:]
+def is_open(event: LeadEvent) -> bool:
+    return event.data.get("status") == _UNFINISHED[0]
+
+
+def is_wanted(event: LeadEvent) -> bool:
+    """Somebody asked for it, or has taken it on: nobody need be spared it."""
+    return event.explicit or event.data.get("status") in _UNFINISHED[1:]
 
 
 def is_finished(event: LeadEvent) -> bool:
@@ -141,21 +151,29 @@ class Book:
         for each in sorted(told, key=lambda each: each.at):
             self._write(each)
 
-    def knows(self, endpoint: Counted, lead_id: str) -> bool:
-        return endpoint in self._leads.get(lead_id, {})
-
     def decide(self, candidates: Sequence[Candidate], now: int) -> list[Verdict]:
-        """The best first: the hottest, of them the highest score, then the oldest. What goes takes up its room."""
-        return [self._decide(each, now) for each in sorted(candidates, key=lambda each: (-each.rank, each.since, each.lead_id))]
+        """First what needs no room, then the best: the hottest, of them the highest score, then the oldest.
 
-    def _decide(self, of: Candidate, now: int) -> Verdict:
+        What goes takes up its room.
+        """
+        follows = {each: each.takes_over is not None and self._knows(each, each.takes_over) for each in candidates}
+
+        def turn(each: Candidate) -> tuple[bool, bool, int, int, str]:
+            return not (each.explicit or follows[each]), each.over, -each.rank, each.since, each.lead_id
+
+        return [self._decide(each, follows[each], now) for each in sorted(candidates, key=turn)]
+
+    def _knows(self, of: Candidate, lead_id: str) -> bool:
+        return Counted(of.project, Scope.ENDPOINT, of.endpoint_id) in self._leads.get(lead_id, {})
+
+    def _decide(self, of: Candidate, follows: bool, now: int) -> Verdict:
         *of_lead, at_endpoint = counted_in(of)
-        follows = of.takes_over is not None and self.knows(at_endpoint, of.takes_over)
         counts = [at_endpoint] if of.lead_id in self._leads else [*of_lead, at_endpoint]
         if not (of.explicit or follows):
-            if now >= of.since + STALE_MS:
-                return Verdict(of, stale=True)
             until, held_by = max(((self._room_at(each, now), each.scope) for each in counts), key=lambda found: found[0])
+            is_old = now >= of.since + STALE_MS
+            if (is_old and of.waited) or (until > now and (is_old or of.over)):
+                return Verdict(of, stale=True)
             if until > now:
                 return Verdict(of, held_by, min(until, of.since + STALE_MS))
         for each in counts:
@@ -170,11 +188,15 @@ class Book:
             self._at[told.of].append(told.at)
 
     def _room_at(self, of: Counted, now: int) -> int:
-        """When there is room for one more; a lead told at t takes up room until, but not at, t + `per_ms`."""
+        """When there is room for one more; a lead told at t takes up room until, but not at, t + `per_ms`.
+
+        A clock that was set back leaves leads that were told later than now: they count, unless it was wrong by more than the cap
+        looks back.
+        """
         cap = self._cap(of)
         if cap is None:
             return now
-        times = [at for at in self._at[of] if at > now - cap.per_ms]
+        times = [at for at in self._at[of] if now - cap.per_ms < at <= now + cap.per_ms]
         return now if len(times) < cap.leads else times[-cap.leads] + cap.per_ms
 
     def _cap(self, of: Counted) -> Cap | None:

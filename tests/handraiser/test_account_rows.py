@@ -121,6 +121,11 @@ def test_what_is_wrong_with_a_row_is_told_by_line_and_column_and_the_rest_goes_o
         ("{account: {column: ids}, owner: {column: owner}}", 'has no column "ids", which the mapping wants for `account`'),
         ("{account: {column: id}, owner: {column: boss}}", 'has no column "boss", which the mapping wants for `owner`'),
         ("{account: {column: id}, traits: 3}", "`traits` is a map"),
+        ("{account: {column: id}, traits: {since: 2026-02-30}}", "--map is not YAML: day is out of range for month"),
+        ("{account: !!int abc}", "--map is not YAML: invalid literal for int()"),
+        ("{" + "a: [" * 5_000, "--map is not YAML: "),
+        ("{account: {column: id}, traits: {size: .inf}}", "`traits.size` is a constant"),
+        ('{account: {column: id}, traits: {size: "\\ud83d"}}', "`traits.size` is a constant"),
         ("{1: {column: id}}", "--map: `1` is nothing that a row says."),
     ],
 )

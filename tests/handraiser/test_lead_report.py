@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from handraiser.lead_report import DRAWN_MAX, page
+from handraiser.lead_report import DRAWN_MAX, cells, page
 
 ENDS = ("won", "lost", "rejected", "expired", "unfinished")
 
@@ -62,6 +62,21 @@ def test_it_loads_and_runs_nothing_whatever_things_are_called() -> None:
     assert "&lt;script src=//x.io&gt;&amp;&quot;&#x27;" in html
     assert "default-src 'none'" in html
     assert "url(" not in html
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("google", "google"),
+        ('=hyperlink("//x.io")', '\'=hyperlink("//x.io")'),
+        ("@sum(1)", "'@sum(1)"),
+        ("-1+1", "'-1+1"),
+        ("\x1b[2J+1", " [2J+1"),
+        ("\r=1", "' =1"),
+    ],
+)
+def test_a_source_is_no_formula_in_a_spreadsheet_and_nothing_to_a_terminal(name: str, cell: str) -> None:
+    assert cells(row(name, 1)) == row(cell, 1)
 
 
 def test_where_there_are_no_leads_it_says_so_in_figures() -> None:

@@ -54,6 +54,7 @@ def test_what_became_of_leads_is_counted_as_table_and_for_spreadsheets(trial: Ru
     assert (drawn.returncode, "unknown" in drawn.stdout, "1,200" in drawn.stdout) == (0, True, True)
     assert "What became of them, by source" in (tmp_path / "report.html").read_text()
     assert "there is no folder" in trial.handraiser(*asked, "--html", str(tmp_path / "no" / "report.html")).stderr
+    assert "cannot be written: Is a directory" in trial.handraiser(*asked, "--html", str(tmp_path)).stderr
     assert trial.handraiser(*asked, "--to", "2020-01-01").stdout == "No lead was told to anybody in that time.\n"
     assert trial.handraiser(*asked, "--from", "yesterday").returncode == 1
 

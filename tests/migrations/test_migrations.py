@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
@@ -128,3 +130,54 @@ def test_a_postgresql_that_is_not_there_is_a_paragraph_without_the_password() ->
         migrate(settings)
     assert "HANDRAISER_DATABASE_URL" in error.value.message
     assert "s3cret" not in error.value.message
+
+
+def test_an_upgrade_knows_who_was_told_of_what_and_when_leads_were_stored(
+    settings: Settings,
+) -> None:
+    """From the version before caps on noise, with rows."""
+    for room in ("notifier", "detector"):
+        engine = open_database(settings, room)
+        with engine.begin() as tx:
+            config = Config()
+            config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+            config.attributes.update(connection=tx, room=room)
+            command.upgrade(config, "0017")
+            for table, row in OF_BEFORE[room]:
+                tx.execute(sa.table(table, *map(sa.column, row)).insert().values(row))
+        engine.dispose()
+    migrate(settings)
+    assert differences(settings, "notifier") == differences(settings, "detector") == []
+    notifier_, detector_ = (open_database(settings, room) for room in ("notifier", "detector"))
+    with notifier_.connect() as tx:
+        told = tx.execute(sa.select(notifier.tables.noise_told)).all()
+        assert [tuple(row) for row in told] == [("p", "endpoint", "ep_1", "ld_1", 5, False)]
+        (endpoint,) = tx.execute(sa.select(notifier.tables.endpoints)).all()
+        assert (endpoint.caps, endpoint.breaker_opened, endpoint.breaker_until, endpoint.recent) == (True, 0, 0, None)
+    with detector_.connect() as tx:
+        assert tx.execute(sa.select(detector.tables.leads.c.stored_at)).scalar_one() == 7
+    notifier_.dispose()
+    detector_.dispose()
+
+
+DELIVERED = {"endpoint_id": "ep_1", "type": "lead.created", "body": b"", "status": "delivered", "tries": 1, "fence": 1}
+OF_BEFORE: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "notifier": [
+        (
+            "endpoints",
+            {"id": "ep_1", "project": "p", "name": "n", "site": "s", "url": b"", "secrets": b"", "format": "standard"}
+            | {"filters": "{}", "status": "enabled", "created_at": 0, "paused_until": 0, "failures": 0},
+        ),
+        ("deliveries", DELIVERED | {"id": "dl_1", "lead_event_id": "le_1", "lead_id": "ld_1", "created_at": 6}),
+        ("deliveries", DELIVERED | {"id": "dl_2", "lead_event_id": "le_2", "lead_id": "ld_1", "created_at": 5}),
+        ("deliveries", DELIVERED | {"id": "dl_3", "lead_event_id": "ed_1", "created_at": 4}),
+    ],
+    "detector": [
+        (
+            "leads",
+            {"lead_id": "ld_1", "project": "p", "account": "a", "lead_type": "pql", "status": "open", "revision": 1}
+            | {"rulebook_version": 1, "qualified_at": 5, "opened_at": 5, "updated_at": 7, "data": "{}"},
+        )
+    ],
+}
+"""What the version of migration 0017 had written."""

@@ -15,9 +15,11 @@ from notifier.core.noise import HOUR_MS, STALE_MS
 from notifier.core.urls import parse_url
 from notifier.health import report
 from notifier.store import Checkpoint, Move, NewDelivery, NotifierStore
-from notifier.tables import deliveries, noise_told, noise_waiting
+from notifier.store_noise import told_there
+from notifier.tables import deliveries, endpoints, noise_projects, noise_told, noise_waiting
 from tests.notifier.bench import DEVELOPMENT, Bench
 from tests.notifier.conftest import LeadEvents, StandingClock
+from tests.notifier.plans import plan_of
 
 DAY_S = 24 * 3600
 ONE_A_DAY = Caps(endpoint=Cap(leads=1, per_ms=DAY_S * 1000))
@@ -115,6 +117,115 @@ async def test_what_became_of_a_lead_that_is_known_never_waits(bench: Bench, lea
     assert bench.statuses() == ["delivered"] * 3
 
 
+async def test_a_lead_that_ends_as_room_comes_is_not_sent_either(bench: Bench, lead: LeadEvents) -> None:
+    """Time has made room, or newer caps have: it is due just when it ends."""
+    bench.endpoint()
+    await bench.deliver(lead(1), lead(2))
+    bench.clock.pass_(DAY_S)
+    two_days = Caps(endpoint=Cap(leads=1, per_ms=2 * DAY_S * 1000))
+    await bench.deliver(lead(3, of=2, type="lead.won", revision=2, status="won", caps=two_days))
+    assert bench.statuses() == ["delivered", "skipped", "skipped"]
+    assert {bench.delivery_of(n).last_error for n in (2, 3)} == {"untold"}
+    assert not rows(bench, noise_waiting)
+
+
+async def test_a_lead_that_is_over_when_it_is_first_heard_of_goes_if_there_is_room_and_never_waits(
+    bench: Bench, lead: LeadEvents
+) -> None:
+    """As after an hour without a notifier."""
+    bench.endpoint()
+    ended = {"type": "lead.retracted", "revision": 2, "status": "retracted"}
+    await bench.deliver(lead(1, temperature="hot"), lead(2, of=1, **ended), lead(3))
+    assert bench.statuses() == ["skipped", "skipped", "delivered"]  # what is open has the room
+    bench.clock.pass_(DAY_S)
+    await bench.deliver(lead(4), lead(5, of=4, **ended))
+    assert bench.statuses()[3:] == ["delivered", "delivered"]
+    assert not rows(bench, noise_waiting)
+
+
+async def test_a_lead_that_was_accepted_and_won_since_is_told_of_whatever_the_caps_say(bench: Bench, lead: LeadEvents) -> None:
+    bench.endpoint()
+    await bench.deliver(lead(1), lead(2))
+    accepted = {"type": "lead.accepted", "revision": 2, "status": "accepted"}
+    won = {"type": "lead.won", "revision": 3, "status": "won"}
+    await bench.deliver(lead(3, of=2, **accepted), lead(4, of=2, **won), lead(5), lead(6, of=5, **accepted), lead(7, of=5, **won))
+    while await bench.notifier.run_once():
+        pass
+    assert bench.statuses() == ["delivered"] * 7
+
+
+async def test_that_a_lead_is_late_is_told_to_who_hears_of_nothing_else(bench: Bench, lead: LeadEvents) -> None:
+    """Sales knows it, so it is late, and whoever is to hear of that does, when there is room."""
+    bench.endpoint()
+    boss = parse_url(bench.receiver.url("/boss"), DEVELOPMENT)
+    late = {"type": "lead.overdue", "revision": 2}
+    await bench.deliver(lead(1))
+    await bench.deliver(lead(2, explicit=True))
+    bench.store.add_endpoint("acme-mail", "boss", boss, Filters(types=("lead.overdue",)), bench.clock())
+    bench.log.append(lead(3, of=1, **late), lead(4, of=2, **late))
+    while await bench.notifier.run_once():
+        pass
+    assert sorted(bench.statuses()) == ["capped"] + ["delivered"] * 5
+    bench.clock.pass_(DAY_S)
+    await bench.notifier.run_once()
+    assert bench.statuses() == ["delivered"] * 6
+
+
+async def test_that_a_lead_is_late_of_which_nobody_was_told_never_waits(bench: Bench, lead: LeadEvents) -> None:
+    boss = parse_url(bench.receiver.url("/boss"), DEVELOPMENT)
+    bench.store.add_endpoint("acme-mail", "boss", boss, Filters(types=("lead.overdue",)), bench.clock())
+    late = {"type": "lead.overdue", "revision": 2}
+    await bench.deliver(lead(1, **late), lead(2, **late))  # sales works in the console
+    assert (bench.statuses(), bench.delivery_of(2).last_error) == (["delivered", "skipped"], "untold")
+    assert not rows(bench, noise_waiting)
+
+
+async def test_a_lead_that_found_a_notifier_after_days_is_sent(bench: Bench, lead: LeadEvents) -> None:
+    """Nothing held it back but that: it has not waited for room."""
+    bench.endpoint()
+    bench.clock.pass_(STALE_MS / 1000)
+    long_ago = bench.clock.now - STALE_MS
+    await bench.deliver(lead(1, timestamp=long_ago), lead(2, timestamp=long_ago))
+    assert bench.statuses() == ["delivered", "skipped"]
+
+
+async def test_caps_of_a_clock_that_was_wrong_do_not_stay(bench: Bench, lead: LeadEvents) -> None:
+    bench.endpoint()
+    await bench.deliver(lead(1, timestamp=bench.clock.now + 30 * DAY_S * 1000))
+    await bench.deliver(lead(2, caps=None))
+    assert bench.statuses() == ["delivered", "delivered"]
+
+
+async def test_a_storm_is_over_where_nobody_listens(bench: Bench, lead: LeadEvents) -> None:
+    """What waits at a disabled endpoint waits for that, and nobody looks whether the brake holds it still."""
+    bench.endpoint()
+    caps = Caps(brake=Brake(leads=1, times=5))
+    await bench.deliver(lead(1, caps=caps), lead(2, caps=caps))
+    assert [each["code"] for each in report(bench.store, {}, bench.clock())["problems"]] == ["lead_storm"]
+    with bench.engine.begin() as tx:
+        tx.execute(endpoints.update().values(status="disabled", disabled_reason="gone"))
+    assert [each["code"] for each in report(bench.store, {}, bench.clock())["problems"]] == ["endpoint_disabled"]
+
+
+async def test_an_endpoint_can_be_removed_while_its_leads_are_let_go(bench: Bench, lead: LeadEvents) -> None:
+    """Both change the same rows, so one waits for the other before it has any of them."""
+    if bench.engine.dialect.name == "sqlite":
+        pytest.skip("one writer at a time")
+    endpoint, _ = bench.endpoint()
+    await bench.deliver(lead(1), lead(2))
+    mine = (noise_waiting.c.endpoint_id == endpoint.id, noise_waiting.c.lead_id == lead(2).data["lead_id"])
+    with ThreadPoolExecutor(1) as pool, bench.engine.connect() as seen, bench.engine.begin() as tx:
+        tx.execute(noise_projects.update().values(version=noise_projects.c.version + 1))
+        tx.execute(noise_waiting.delete().where(*mine))
+        removed = pool.submit(bench.store.delete_endpoint, endpoint.id, bench.clock())
+        while not seen.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+            assert not removed.done()
+        tx.execute(deliveries.update().where(deliveries.c.status == "capped").values(status="pending", due_at=bench.clock()))
+        tx.commit()
+        assert removed.result()
+    assert bench.statuses() == ["delivered", "dead"]
+
+
 async def test_after_seven_days_a_waiting_lead_is_skipped(bench: Bench, lead: LeadEvents) -> None:
     bench.endpoint()
     caps = Caps(endpoint=Cap(leads=1, per_ms=30 * DAY_S * 1000))
@@ -194,6 +305,25 @@ async def test_what_waits_for_an_endpoint_that_is_removed_is_dead(bench: Bench, 
     assert not rows(bench, noise_waiting)
 
 
+def test_what_comes_just_as_its_endpoint_is_removed_does_not_wait_for_ever(
+    store: NotifierStore, engine: sa.Engine, clock: StandingClock, lead: LeadEvents
+) -> None:
+    if engine.dialect.name == "sqlite":
+        pytest.skip("one writer at a time")
+    endpoint, _ = store.add_endpoint("acme-mail", "crm", parse_url("https://8.8.8.8/", DEVELOPMENT), Filters(), clock())
+
+    def plan(_: object) -> list[NewDelivery]:
+        assert store.delete_endpoint(endpoint.id, clock())
+        return [NewDelivery(endpoint.id, lead(n), b"{}", bounded=True) for n in (1, 2)]
+
+    store.take_in(TopicPartition("lead-events", 0), Checkpoint(0, 0), 2, plan, clock())
+    store.noise.sweep(clock())
+    with engine.connect() as tx:
+        found = tx.execute(sa.select(deliveries.c.status, deliveries.c.last_error, deliveries.c.due_at)).all()
+        assert [tuple(each) for each in found] == [("dead", "endpoint_deleted", None)] * 2
+        assert not tx.execute(sa.select(noise_waiting)).all()
+
+
 async def test_an_account_says_where_its_leads_wait(bench: Bench, lead: LeadEvents) -> None:
     endpoint, _ = bench.endpoint()
     await bench.deliver(lead(1), lead(2))
@@ -216,6 +346,16 @@ async def test_what_is_older_than_any_cap_looks_back_is_forgotten(bench: Bench, 
     assert len(rows(bench, noise_told)) == 3
     bench.store.noise.sweep(bench.clock() + 401 * DAY_S * 1000)
     assert not rows(bench, noise_told)
+
+
+def test_what_was_told_long_ago_is_not_read_again(engine: sa.Engine) -> None:
+    """A project's brake alone has a row for each lead of 400 days."""
+    row = {"project": "acme-mail", "scope": "brake", "key": "acme-mail", "counts": True}
+    with engine.begin() as tx:
+        tx.execute(noise_told.insert(), [row | {"lead_id": f"ld_{n}", "at": n} for n in range(5_000)])
+    where = {"project": "acme-mail", "scope": "brake", "keys": ["acme-mail"], "after": 4_990}
+    plan = plan_of(told_there.params(where), engine)
+    assert "ix_noise_told_there" in plan or "ix_noise_told_at" in plan, plan
 
 
 def test_two_processes_never_fill_the_same_room(

@@ -8,6 +8,8 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 
+from contracts.messages import Cap, Caps
+from notifier.core.payload import iso
 from notifier.delivery_routes import ANSWER_BYTES_MAX, create_router
 from notifier.store import NotifierStore
 from notifier.store_history import ATTEMPTS_MAX, DeliveryFilter, page_query
@@ -70,6 +72,17 @@ async def test_a_delivery_is_shown_with_each_attempt_and_what_to_do(
     assert taken["address"] == "127.0.0.1"
     assert all(isinstance(taken[name], int) for name in ("headers_ms", "ms"))
     assert bench.delivery().created_at == made
+
+
+async def test_of_one_that_is_capped_it_says_when_there_may_be_room(
+    bench: Bench, client: httpx.AsyncClient, lead_event: LeadEvents
+) -> None:
+    bench.endpoint()
+    caps = Caps(endpoint=Cap(leads=1, per_ms=60_000))
+    data = [lead_event(n).data | {"status": "open"} for n in (1, 2)]
+    await bench.deliver(*(lead_event(n, caps=caps, data=each) for n, each in enumerate(data, 1)))
+    (line,) = (await client.get("/v1/deliveries", params={"status": "capped"})).json()["data"]
+    assert (line["last_error"], line["next_at"]) == ("cap_endpoint", iso(bench.clock.now + 60_000))
 
 
 async def test_an_attempt_under_way_is_unknown(bench: Bench, client: httpx.AsyncClient, lead_event: LeadEvents) -> None:

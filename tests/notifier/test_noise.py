@@ -95,6 +95,26 @@ def test_a_lead_that_takes_over_one_that_nobody_was_told_of_waits_like_any_other
     assert gone(verdicts) == []
 
 
+def test_where_a_lead_takes_over_it_is_told_of_elsewhere_too_whatever_the_order() -> None:
+    caps = Caps(account=Cap(leads=1, per_ms=DAY))
+    before = told(lead(1, account="acc"), 0)
+    both = [lead(2, account="acc", takes_over="ld_1", endpoint_id=each) for each in ("ep_1", "ep_2")]
+    assert gone(decide(caps, before, both, 5)) == gone(decide(caps, before, both[::-1], 5)) == ["ld_2", "ld_2"]
+
+
+def test_what_is_over_has_room_after_all_others_or_never() -> None:
+    verdicts = decide(ONE_A_DAY, [], [lead(1, rank=5, over=True), lead(2)], 0)
+    assert [(each.candidate.lead_id, each.stale) for each in verdicts] == [("ld_2", False), ("ld_1", True)]
+    assert gone(decide(ONE_A_DAY, [], [lead(1, over=True)], 0)) == ["ld_1"]
+
+
+def test_a_clock_that_was_ahead_fills_no_room_for_as_long_as_it_was() -> None:
+    ahead = told(lead(1), 300 * DAY)
+    assert gone(decide(ONE_A_DAY, ahead, [lead(2)], 0)) == ["ld_2"]
+    (waits,) = decide(ONE_A_DAY, told(lead(1), 5_000), [lead(2)], 0)  # set back by seconds: it counts
+    assert waits.until == 5_000 + DAY
+
+
 def test_after_seven_days_of_waiting_it_is_no_news() -> None:
     caps = Caps(account=Cap(leads=1, per_ms=30 * DAY))
     before = told(lead(1, account="acc"), 0)
@@ -102,6 +122,8 @@ def test_after_seven_days_of_waiting_it_is_no_news() -> None:
     assert (waits.stale, waits.until) == (False, STALE_MS + DAY)
     (stale,) = decide(caps, before, [lead(2, account="acc", since=DAY)], STALE_MS + DAY)
     assert stale.stale
+    (late,) = decide(Caps(), [], [lead(2, since=DAY, waited=True)], STALE_MS + DAY)  # nobody looked in time
+    assert late.stale
 
 
 def test_the_brake_lets_an_hour_bring_its_least_or_so_many_times_the_mean_of_the_week_before() -> None:

@@ -39,6 +39,8 @@ lead_types:
   xql: {answer_in: 2h, expires: 2d}
   nudge: {to: product, answer_in: 1h, expires: 5d, do: "Mail them."}
 noise: {quiet_after: {rejected: 3d, won: 6h, lost: 1d, recycled: 5h, expired: 2h}}
+owners: {trait: account.owner_email, segments: {sold: [zoe@shop.example]}, else: [kim@shop.example, lee@shop.example]}
+segments: {sold: "account.plan == 'standard'"}
 measures:
   campaigns: {count: sent, window: 1d}
 rules:
@@ -74,6 +76,8 @@ class LeadLife(RuleBasedStateMachine):
         self.told: dict[str, LeadEvent] = {}
         self.quiet: dict[str, int] = {}
         self.opted_out = False
+        self.by_hand: set[str] = set()
+        """Leads whose owner sales named."""
         self.number = 0
         self.advanced = True
 
@@ -141,7 +145,9 @@ class LeadLife(RuleBasedStateMachine):
         if what == "updated" and news and ms(before.data["snoozed_until"]) > self.now:
             assert not event.notify, "who snoozes hears of no further signal"
         if what == "updated" and not command:
-            assert data["owner"] == before.data["owner"]
+            moved = any(each["field"] == "owner" for each in data["changes"])
+            assert moved is (data["owner"] != before.data["owner"])
+            assert not moved or data["lead_id"] not in self.by_hand, "whom sales named stays"
         if data["status"] in QUIET_MS:
             since = self.now if command or what == "expired" else at
             until = (min(since, self.now) if what != "expired" else 0) + QUIET_MS[data["status"]]
@@ -157,7 +163,8 @@ class LeadLife(RuleBasedStateMachine):
             weaker = self.told[data["takes_over"]].data
             assert weaker["status"] in UNFINISHED
             assert weaker["lead_type"] != data["lead_type"]
-            assert data["owner"] == weaker["owner"], "the owner goes along"
+            assert weaker["owner"]["email"] in (None, data["owner"]["email"]), "the owner goes along"
+            self.by_hand |= {data["lead_id"]} if data["takes_over"] in self.by_hand else set()
 
     def _unfinished(self) -> list[dict[str, Any]]:
         return [event.data for _, event in sorted(self.told.items()) if event.data["status"] in UNFINISHED]
@@ -190,6 +197,10 @@ class LeadLife(RuleBasedStateMachine):
         self.log.append((self.now, None))
         self._hears(advance(PROGRAM, self.account, self._place()), at=self.now)
         self.advanced = True
+
+    @rule(owner=st.sampled_from([*REPS, "EVA@shop.example", "nobody", None]), late=st.sampled_from([0, 0, 3 * HOUR]))
+    def crm_names(self, owner: str | None, late: int) -> None:
+        self._happens(late, type="group", traits=msgspec.Raw(json.dumps({"owner_email": owner}).encode()))
 
     # what sales says
 
@@ -227,6 +238,7 @@ class LeadLife(RuleBasedStateMachine):
     def sales_takes(self, data: st.DataObject, rep: str) -> None:
         lead = data.draw(st.sampled_from(self._unfinished()))
         assert self._says("owner", lead=lead["lead_id"], email=rep).code is None
+        self.by_hand.add(lead["lead_id"])
         assert self.told[lead["lead_id"]].data["owner"]["email"] == rep
 
     @rule(opted_out=st.booleans())
