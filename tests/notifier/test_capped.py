@@ -316,7 +316,7 @@ def test_what_comes_just_as_its_endpoint_is_removed_does_not_wait_for_ever(
         assert store.delete_endpoint(endpoint.id, clock())
         return [NewDelivery(endpoint.id, lead(n), b"{}", bounded=True) for n in (1, 2)]
 
-    store.take_in(TopicPartition("lead-events", 0), Checkpoint(0, 0), 2, plan, clock())
+    store.take_in([Move(TopicPartition("lead-events", 0), Checkpoint(0, 0), 2)], plan, clock())
     store.noise.sweep(clock())
     with engine.connect() as tx:
         found = tx.execute(sa.select(deliveries.c.status, deliveries.c.last_error, deliveries.c.due_at)).all()
