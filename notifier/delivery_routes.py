@@ -107,7 +107,7 @@ def _line(delivery: Delivery) -> DeliveryLine:
     return DeliveryLine(
         **{name: getattr(delivery, name) for name in names},
         created_at=iso(delivery.created_at),
-        next_at=_time(delivery.due_at if delivery.status in {"pending", "waiting"} else None),
+        next_at=_time(delivery.due_at if delivery.status in {"pending", "waiting", "capped"} else None),
         settled_at=_time(delivery.settled_at),
     )
 
