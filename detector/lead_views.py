@@ -12,6 +12,8 @@ from detector.store.leads import StoredLead
 _OF_THE_PAYLOAD = (
     "answer_by",
     "snoozed_until",
+    "takes_over",
+    "disputed",
     "score",
     "segments",
     "signals",
@@ -24,6 +26,7 @@ _OF_THE_PAYLOAD = (
     "owner",
     "told_us",
     "source",
+    "history",
     "crm",
 )
 

@@ -63,6 +63,8 @@ class LeadDetail(Lead):
 
     answer_by: str | None = None
     snoozed_until: str | None = Field(default=None, description="Until then it is to be left alone; null: it is not snoozed.")
+    takes_over: str | None = Field(default=None, description="The lead whose place it took.")
+    disputed: bool = Field(default=False, description="Late events took back what it stood on, and somebody works on it.")
     score: dict[str, Any] | None = Field(default=None, description="As its newest lead event said: docs/webhooks.md.")
     segments: list[str] = Field(default=[], description="The segments that its account is in.")
     signals: list[dict[str, Any]]
@@ -75,6 +77,7 @@ class LeadDetail(Lead):
     owner: dict[str, Any]
     told_us: dict[str, Any] = Field(default={}, description="What its person said of themselves: docs/rulebook.md, payload.")
     source: dict[str, Any] = Field(default={}, description="Where they came from.")
+    history: dict[str, Any] = Field(default={}, description="Of its account: `leads_before`, and the `last_outcome`.")
     crm: dict[str, Any] = Field(default={}, description="The CRM's own ids.")
     events: list[LeadEventLine]
 

@@ -25,7 +25,7 @@ def run_catch(secret: str, host: str, port: int, as_json: bool) -> None:
         )
     listener = bind(host, port)
     tell = _tell_line if as_json else _tell_card
-    catcher = Catcher(lambda: [secret], wall_clock, on_caught=tell)
+    catcher = Catcher(lambda: [secret], wall_clock, on_caught=tell, on_refused=_tell_refused)
     app = new_app("Handraiser catcher")
     app.include_router(create_router(catcher, lambda _key: False))
     note(f"Waiting at http://{host}:{port_of(listener)}/catcher; Ctrl-C ends it.")
@@ -56,6 +56,10 @@ async def _serve(app: FastAPI, listener: Any) -> None:
 def _tell_line(caught: Caught) -> None:
     """The document comes at the end."""
     note(caught_line(caught))
+
+
+def _tell_refused() -> None:
+    note("Refused (401): not signed with this secret, or more than 5 minutes ago. Is it the one of this endpoint?")
 
 
 def _tell_card(caught: Caught) -> None:

@@ -51,10 +51,17 @@ class Receipt(BaseModel):
 class Catcher:
     """Remembers the last REMEMBERED_MAX verified messages, each webhook-id once. Lives on one event loop."""
 
-    def __init__(self, secrets: Callable[[], list[str]], clock: Clock, on_caught: Callable[[Caught], None] | None = None) -> None:
+    def __init__(
+        self,
+        secrets: Callable[[], list[str]],
+        clock: Clock,
+        on_caught: Callable[[Caught], None] | None = None,
+        on_refused: Callable[[], None] | None = None,
+    ) -> None:
         self._secrets = secrets
         self._clock = clock
         self._on_caught = on_caught
+        self._on_refused = on_refused
         self._order: deque[Caught] = deque()
         self._ids: set[str] = set()
 
@@ -82,6 +89,8 @@ class Catcher:
                 continue
             if isinstance(payload, dict):
                 return payload
+        if self._on_refused:
+            self._on_refused()
         raise WebhookVerificationError("No secret of this receiver made this signature.")
 
 

@@ -15,7 +15,8 @@ OTHERWISE: Final = "ended otherwise"
 """Recycled, superseded, retracted."""
 _LEGEND: Final = (
     "Accepted, opportunity: how many ever came so far by somebody's word. Precision: of those that were won, lost, rejected or "
-    "expired the share that was won. Answered, won in: the median."
+    "expired the share that was won. Answered, won in: the median. Recycled, superseded "
+    "and retracted ones have no column."
 )
 _FORMULAS: Final = ("=", "+", "-", "@")
 _STEPS: Final = ("leads", "accepted", "opportunity", "won")

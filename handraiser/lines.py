@@ -115,17 +115,21 @@ def lead_line(payload: dict[str, Any], at: datetime, answer: str, told: Mapping[
 
 
 def _closed_line(change: str, payload: dict[str, Any], at: datetime, told: Mapping[str, Told]) -> str:
-    """WON and LOST come by telemetry: nobody had to report them."""
+    """WON and LOST come by telemetry, when the plan changes, or by what sales reports."""
     data = data_of(payload)
     now_on = (data.get("account") or {}).get("plan") or "no plan"
     earlier = told.get(str(data.get("lead_id")))
-    parts = [f"{earlier.plan} → {now_on}" if earlier and earlier.plan else f"now on {now_on}"]
+    changes = data.get("changes")
+    said = {change.get("field") for change in changes} & {"reason", "amount", "by"} if isinstance(changes, list) else set()
+    known = earlier is not None and earlier.plan is not None
+    by = "by sales  " if said or (earlier and earlier.plan == now_on) else "by telemetry  " if known else ""
+    parts = [f"{earlier.plan} → {now_on}" if earlier and earlier.plan not in (None, now_on) else f"now on {now_on}"]
     qualified, closed = data.get("qualified_at"), payload.get("timestamp")
     if qualified and closed:
         span = datetime.fromisoformat(closed) - datetime.fromisoformat(qualified)
         parts.append(f"{_span(span.total_seconds())} after the lead")
     label = change.removeprefix("lead.").upper()
-    return f"{at:%H:%M:%S}  {label:<{_TYPE_WIDTH}}by telemetry  {_account(data)}  {', '.join(parts)}"
+    return f"{at:%H:%M:%S}  {label:<{_TYPE_WIDTH}}{by}{_account(data)}  {', '.join(parts)}"
 
 
 def held_line(count: int, person: str, until: datetime, at: datetime) -> str:

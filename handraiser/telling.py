@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from detector.store import DetectorStore
-from handraiser.lines import Told, dead_letter_line, held_line, lead_line, told_of
+from handraiser.bodies import data_of
+from handraiser.lines import CLOSING, Told, dead_letter_line, held_line, lead_line, told_of
 from notifier.worker import Outcome
 
 LOOK_S = 1.0
@@ -26,18 +27,32 @@ class Telling:
         self._line = line
         self._now = now
         self._told: dict[str, Told] = {}
+        self._ended: dict[str, None] = {}
 
     def settled(self, payload: dict[str, Any], endpoint_name: str, outcome: Outcome) -> None:
         """One webhook attempt has ended, well or not."""
         answer = f"{endpoint_name} {outcome.status}, {outcome.ms} ms" if outcome.status else f"{endpoint_name} {outcome.error}"
         if outcome.state != "delivered":
             answer += f" ({outcome.state}; {outcome.remedy})" if outcome.remedy else f" ({outcome.state})"
+        if outcome.state == "delivered" and self._ended_before(payload):
+            return
         text = lead_line(payload, self._now(), answer, self._told)
         self._remember(payload)
         if text and outcome.state != "delivered" and answer not in text:
             text += f"  → {answer}"  # a win is told without its answer, but never as told to sales when it was not
         if text:
             self._line(text)
+
+    def _ended_before(self, payload: dict[str, Any]) -> bool:
+        """Its line names no endpoint: that a lead was won is told once, however many hear of it."""
+        if payload.get("type") not in CLOSING:
+            return False
+        lead = str(data_of(payload).get("lead_id"))
+        before = lead in self._ended
+        self._ended[lead] = None
+        if len(self._ended) > TOLD_MAX:
+            del self._ended[next(iter(self._ended))]
+        return before
 
     def _remember(self, payload: dict[str, Any]) -> None:
         """As it was first told; the oldest are forgotten."""

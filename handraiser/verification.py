@@ -12,6 +12,10 @@ from handraiser.output import counted
 
 AGREEMENT, MISMATCH, UNVERIFIABLE, ERASED = 0, 1, 3, 4
 """Exit codes. ERASED is kept for `erase`, which is not there yet."""
+_OF_ANOTHER_RELEASE = (
+    "what is shown are keys that the stored lead events do not have. If they are from before this release was installed, an "
+    "earlier one made them without: verify with that one. Else "
+)
 VALUE_CHARACTERS_MAX = 300
 _WORDS = {AGREEMENT: "agreement", MISMATCH: "mismatch", UNVERIFIABLE: "unverifiable"}
 _REMEDY = (
@@ -55,7 +59,7 @@ def lines(report: Report, took_s: float) -> Iterator[str]:
     if report.differences_total:
         yield f"MISMATCH: {counted(report.leads_differing, 'lead')} not as the log says."
         yield from _differences(report)
-        yield f"What to do: {_REMEDY}"
+        yield f"What to do: {_OF_ANOTHER_RELEASE if _lack_keys(report) else ''}{_REMEDY}"
     for number, why in sorted(report.unverifiable.items()):
         yield f"Unverifiable, {EVENTS}/{number}: {why}"
     if report.unverifiable:
@@ -70,6 +74,10 @@ def lines(report: Report, took_s: float) -> Iterator[str]:
         )
     elif exit_code(report) == AGREEMENT:
         yield "Agreement: every lead, its evidence and its life are as the log says."
+
+
+def _lack_keys(report: Report) -> bool:
+    return all(each.path and each.stored is ABSENT and each.where.startswith("lead event") for each in report.differences)
 
 
 def _differences(report: Report) -> Iterator[str]:

@@ -215,24 +215,27 @@ class NotifierStore:
     def take_in(self, moves: Sequence[Move], plan: Plan, now: int) -> int:
         """Move the checkpoints and open the planned deliveries, in one transaction; how many were new.
 
-        A lead event that an endpoint already has opens none. Raises CheckpointMovedError.
+        A lead event that an endpoint already has opens none; of a disabled endpoint they are held. Raises CheckpointMovedError.
         """
         with self.writing() as tx:
             _swap_checkpoints(tx, moves)
             reach("notifier.intake.swapped")
-            rows = tx.execute(_ENABLED).all()
+            rows = tx.execute(_HEARING).all()
             planned = plan([_subscription(row) for row in rows])
             known = _known(tx, planned)
             new = [each for each in planned if _pair(each) not in known]
             if new:
                 states = _states(tx, new, now)
-                tx.execute(deliveries.insert(), [_row(each, now, *states.get(_pair(each), DUE)) for each in new])
+                disabled = {row.id for row in rows if row.status == DISABLED}
+                stand = [_held(states.get(_pair(each), DUE), each.endpoint_id in disabled) for each in new]
+                tx.execute(deliveries.insert(), [_row(each, now, *state) for each, state in zip(new, stand, strict=True)])
         return len(new)
 
 
 _INNER = ("url", "secrets", "headers", "last_ms", "recent")
 _ENDPOINT = sa.select(*(column for column in endpoints.c if column.name not in _INNER))
-_ENABLED = _ENDPOINT.where(endpoints.c.status == ENABLED)
+_HEARING = _ENDPOINT.where(endpoints.c.status != DELETED)
+"""A disabled one hears of everything when it is enabled."""
 _c = notifier_checkpoints.c
 _CHECKPOINTS = sa.select(notifier_checkpoints).where(_c.topic == sa.bindparam("topic"))
 _SWAP = (
@@ -270,6 +273,11 @@ def _row(new: NewDelivery, now: int, status: Status, why: str | None) -> dict[st
         "settled_at": now if status is Status.SKIPPED else None,
         "last_error": why,
     }
+
+
+def _held(state: tuple[Status, str | None], disabled: bool) -> tuple[Status, str | None]:
+    """What could go now waits for a disabled endpoint to be enabled."""
+    return (Status.HELD, None) if disabled and state[0] is Status.PENDING else state
 
 
 def _pair(new: NewDelivery) -> tuple[str, str]:

@@ -151,8 +151,15 @@ class History:
 _d = deliveries.c
 _NAME = sa.select(endpoints.c.name).where(endpoints.c.id == _d.endpoint_id).scalar_subquery()
 _w = noise_waiting.c
-_room = sa.select(_w.until).where(_w.endpoint_id == _d.endpoint_id, _w.lead_id == _d.lead_id, _d.status == Status.CAPPED)
-_MADE = {"endpoint": _NAME, "due_at": sa.func.coalesce(_d.due_at, _room.scalar_subquery())}
+_its = (_w.endpoint_id == _d.endpoint_id, _w.lead_id == _d.lead_id, _d.status == Status.CAPPED)
+_room = sa.select(_w.until).where(*_its).scalar_subquery()
+_held_by = sa.select(sa.literal("cap_") + _w.held_by).where(*_its).scalar_subquery()
+"""As it is now: what a lead waits for can change while it waits."""
+_MADE = {
+    "endpoint": _NAME,
+    "due_at": sa.func.coalesce(_d.due_at, _room),
+    "last_error": sa.func.coalesce(_held_by, _d.last_error),
+}
 _DELIVERY = sa.select(*(_MADE[name] if name in _MADE else _d[name] for name in Delivery.__dataclass_fields__))
 _WAITING = (
     sa.select(_w.lead_id, _w.endpoint_id, endpoints.c.name, _w.held_by, _w.since, _w.until)

@@ -133,7 +133,7 @@ def show(lead: Lead, data: Data = None, json: Json = False) -> None:
             ("account", str((found.get("account") or {}).get("name"))),
             ("person", ", ".join(people)),
             ("summary", str(found.get("summary"))),
-            ("do", str(found.get("recommended_action"))),
+            *([("do", str(found["recommended_action"]))] if found.get("recommended_action") else []),
             ("qualified", str(found.get("qualified_at"))),
             *_carried(found),
             *_score(found),
@@ -143,7 +143,8 @@ def show(lead: Lead, data: Data = None, json: Json = False) -> None:
         since = f" since {each['since']}" if each["since"] is not None else ""
         say(f"  {each['points']:+} of {each['of']:+}  {each['part']}: {each['text']}{since}")
     for line in found.get("evidence", []):
-        say(f"  {line['rule']}: {line['condition']}  is {line['value']} (threshold {line['threshold']})")
+        threshold = "" if line["threshold"] is None else f" (threshold {line['threshold']})"
+        say(f"  {line['rule']}: {line['condition']}  is {line['value']}{threshold}")
 
 
 def _carried(lead: dict[str, Any]) -> list[tuple[str, str]]:

@@ -61,7 +61,7 @@ def catch(
     host: Annotated[str, typer.Option()] = "127.0.0.1",
     json: Json = False,
 ) -> None:
-    """Receive webhooks, verify each, show it as sales read it. Ctrl-C ends it; with --json the messages come as one list then."""
+    """Receive webhooks at /catcher, verify each, show it as sales read it. Ctrl-C ends it; --json then gives them as one list."""
     from handraiser.catch import run_catch  # noqa: PLC0415 - brings a web server, which `try` does not need
 
     run_catch(secret, host, port, json)

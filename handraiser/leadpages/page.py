@@ -1,12 +1,13 @@
 """A stored lead, and what became of an answer to it, in; an HTML page out. Nothing is loaded and no script runs in it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from detector.shapes import LeadDetail
+from notifier.core import reading
 from notifier.core.links import ACTIONS, Action
 from notifier.core.payload import label
 
@@ -30,6 +31,7 @@ _templates = Environment(
 
 def lead_page(lead: LeadDetail, token: str, action: Action | None = None, told: str | None = None) -> str:
     """`action`: the one that was clicked in the message; its button comes first. `told`: what an answer came to."""
+    data = lead.model_dump()
     possible = [each for each in ACTIONS if lead.status in _UNFINISHED and (each != "accept" or lead.status == "open")]
     return _templates.get_template("lead.html").render(
         lead=lead,
@@ -44,6 +46,10 @@ def lead_page(lead: LeadDetail, token: str, action: Action | None = None, told: 
         limits=[each for each in lead.usage if each["used"]],
         points=_points(lead.score),
         said=[*lead.told_us.items(), *lead.source.items()],
+        offer=reading.offer(data | {"recommended_action": None}),
+        care=reading.care(data | {"told_us": {}}),
+        life=[(event, _brought(event.changes)) for event in lead.events],
+        name_of=reading.name_of,
         when=_when,
         number="{:,}".format,
     )
@@ -52,6 +58,14 @@ def lead_page(lead: LeadDetail, token: str, action: Action | None = None, told: 
 def nowhere_page(title: str, text: str) -> str:
     """For a link that leads to no lead."""
     return _templates.get_template("nowhere.html").render(title=title, text=text)
+
+
+def _brought(changes: Sequence[Mapping[str, Any]]) -> str:
+    """What a step of its life changed besides the status, and what sales said with it."""
+    said = [
+        _SAID[change["field"]](change.get("rule"), change["old"], change["new"]) for change in changes if change["field"] in _SAID
+    ]
+    return "; ".join(said)
 
 
 def _points(score: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
@@ -64,3 +78,17 @@ def _when(text: str | None) -> str:
         return ""
     at = datetime.fromisoformat(text)
     return f"{at:%a} {at.day} {at:%b %Y, %H:%M} UTC"
+
+
+_SAID: Final[Mapping[str, Callable[[Any, Any, Any], str]]] = {
+    "signal": lambda rule, old, _: f"new signal of {rule}" if old is None else f"a signal of {rule} did not hold",
+    "step": lambda rule, _, new: f"{rule}: {new or 'no step'}",
+    "temperature": lambda _, __, new: f"now {new}" if new else "no temperature",
+    "owner": lambda _, __, new: f"owner {new or 'nobody'}",
+    "snoozed_until": lambda _, __, new: f"until {_when(new)}" if new else "the snooze has ended",
+    "disputed": lambda _, __, new: "disputed" if new else "no longer disputed",
+    "reason": lambda _, __, new: REASONS.get(new, str(new)),
+    "amount": lambda _, __, new: f"amount {new}",
+    "by": lambda _, __, new: f"by {new}",
+}
+"""By field: what people read of a change, from its rule, old and new."""

@@ -1,6 +1,7 @@
 """Where the links in leads' messages lead: a GET shows a page and does nothing, as mail scanners follow links; a POST answers."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -9,6 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from pydantic import ValidationError
 
+from detector.changes import CommandRow
 from detector.command_shapes import Owner
 from detector.commander import Commander, new_command
 from detector.lead_views import detail
@@ -82,11 +84,28 @@ def create_router(links: Links, store: DetectorStore, commander: Commander, cloc
             row = await commander.tell(new_command(lead.project, lead.account.external_id, name, lead.lead_id, said))
             if row is None:
                 return await show(token, action, _LATER, 202)
-            if row.status == "refused":
-                return await show(token, action, _REFUSED.get(row.code or "", row.message), 409)
+            refusal = _refusal(row, await asyncio.to_thread(read, token))
+            if refusal is not None:
+                return await show(token, None, refusal, 409)
         return await show(token, None, _DONE[action])
 
     return router
+
+
+def _refusal(row: CommandRow, lead: LeadDetail) -> str | None:
+    """Why an answer counts for nothing, as people read it. `lead`: as it stands now."""
+    if row.status == "refused":
+        return _REFUSED.get(row.code or "", row.message)
+    taken_before = json.loads(row.arguments).get("status") == "accepted" and not json.loads(row.result)["changed"]
+    if taken_before and json.loads(row.arguments).get("by") not in _takers(lead):
+        return _REFUSED["bad_transition"]
+    return None
+
+
+def _takers(lead: LeadDetail) -> set[str | None]:
+    """Who owns it, and who said so when it was taken; None is in it where nobody said who they are."""
+    said = {change["new"] for event in lead.events for change in event.changes if change["field"] == "by"}
+    return (said or {None}) | {lead.owner.get("email")}
 
 
 def _form(body: bytes) -> Mapping[str, str]:

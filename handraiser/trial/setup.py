@@ -58,10 +58,10 @@ async def _rulebook(api: httpx.AsyncClient, folder: DataFolder) -> Path:
 
 
 async def _endpoint(api: httpx.AsyncClient, catcher_url: str) -> str:
-    """The catcher as an endpoint; made anew when `up` listens on another port than last time."""
+    """The catcher as an endpoint; made anew when `up` listens on another port than last time, or if caps bind it."""
     for row in (await _call(api, "GET", "/v1/endpoints"))["data"]:
         if row["project"] == PROJECT and row["name"] == ENDPOINT:
-            if catcher_url.startswith(row["url"] + "/"):
+            if catcher_url.startswith(row["url"] + "/") and not row["caps"]:
                 return str(row["id"])
             await _call(api, "DELETE", f"/v1/endpoints/{row['id']}")
     catcher = {"project": PROJECT, "url": catcher_url, "name": ENDPOINT, "caps": False}  # `try` works any number of times

@@ -35,8 +35,8 @@ def title(type_: str, data: dict[str, Any]) -> str:
 
 def _news(data: dict[str, Any]) -> str:
     """What an update brought."""
-    changes = [change for change in parts(data, "changes") if is_news(change)]
-    says = {"signal": "new signal", "temperature": "hotter", "disputed": "disputed"}
+    changes = [change for change in parts(data, "changes") if is_news(change) or change.get("field") == "owner"]
+    says = {"signal": "new signal", "temperature": "hotter", "disputed": "disputed", "owner": "new owner"}
     return ", ".join(dict.fromkeys(says.get(change["field"]) or f"now {_step(change['new'])}" for change in changes))
 
 
@@ -51,12 +51,19 @@ def summary(data: dict[str, Any]) -> str:
 
 def who(data: dict[str, Any], at: datetime) -> str:
     person = next(iter(parts(data, "people")), {})
-    name = " ".join(filter(None, (_text(person.get("first_name")), _text(person.get("last_name")))))
-    titled = ", ".join(filter(None, (name or _text(person.get("external_id")), _text(person.get("title")))))
+    titled = ", ".join(filter(None, (name_of(person) or _text(person.get("external_id")), _text(person.get("title")))))
     seen = time_of(person.get("last_seen"))
     seconds = (at - seen).total_seconds() if seen is not None and seen <= at else None
     active = None if seconds is None else f"active {span(seconds)} ago" if seconds >= 60 else "active just now"
     return _dotted((titled, person.get("email"), active, _local(person.get("timezone"), at)))
+
+
+def name_of(person: dict[str, Any]) -> str:
+    """A mailbox that stands in for a last name is no name where there is a first one."""
+    first, last = _text(person.get("first_name")), _text(person.get("last_name"))
+    if first and last == _text(person.get("email")).partition("@")[0]:
+        return first
+    return " ".join(filter(None, (first, last)))
 
 
 def _local(zone: object, at: datetime) -> str | None:

@@ -74,10 +74,17 @@ def test_what_is_to_be_answered_another_day_says_which() -> None:
     assert shown(FULL | {"answer_by": "2026-05-14T08:00:00Z"})[0].endswith("answer by Thu 14 May 10:00")
 
 
+def test_a_mailbox_in_the_place_of_a_last_name_is_not_read_as_one() -> None:
+    person = FULL["people"][0] | {"first_name": "Di", "last_name": "di", "email": "di@acme.io"}
+    assert shown(FULL | {"people": [person]})[2].startswith("Who    Di, Head of R&D · di@acme.io")
+    assert shown(FULL | {"people": [person | {"first_name": None}]})[2].startswith("Who    di, Head of R&D")
+
+
 def test_an_update_says_what_is_new_and_an_end_what_became_of_it_and_both_are_shorter() -> None:
     update = shown(FULL | {"changes": [change("step", "80%", "100%")]}, "lead.updated")
     assert update[0] == "🔥 PQL · hot 87 · now 100% step · answer by 17:03"
     assert [line.split("  ")[0] for line in update[2:-1]] == ["Who", "Why", "Care", "Take it", "Full story"]
+    assert "· new owner ·" in shown(FULL | {"changes": [change("owner", None, "rep@mail.example")]}, "lead.updated")[0]
     told = [change("status", "open", "won"), change("amount", None, 240), change("by", None, "rep@mail.example")]
     bought = FULL["account"] | {"plan": "standard"}
     won = FULL | {"status": "won", "changes": told, "account": bought, "qualified_at": "2026-05-13T12:03:11Z"}

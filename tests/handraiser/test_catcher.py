@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 from fastapi import FastAPI
-from standardwebhooks import Webhook
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from handraiser.catch import caught_line
 from handraiser.catcher import REMEMBERED_MAX, Catcher, Caught, create_router
@@ -65,6 +65,15 @@ async def test_anything_else_gets_401_and_is_not_kept(app: FastAPI, wrong: str) 
     assert answer.status_code == 401
     assert answer.json()["code"] == "bad_signature"
     assert listed["data"] == []
+
+
+def test_whoever_waits_for_messages_hears_of_refused_ones_too() -> None:
+    told: list[str] = []
+    catcher = Catcher(lambda: [SECRET], lambda: 1, lambda each: told.append(each.webhook_id), lambda: told.append("refused"))
+    catcher.receive(*signed("le_1"))
+    with pytest.raises(WebhookVerificationError):
+        catcher.receive(*signed("le_2", secret=OTHER))
+    assert told == ["le_1", "refused"]
 
 
 async def test_the_list_needs_an_api_key(app: FastAPI) -> None:

@@ -109,6 +109,29 @@ def test_whoever_takes_a_lead_owns_it_and_the_click_before_the_page_does_nothing
     assert (again.status_code, shop.stands(lead)["revision"]) == (200, revision), "a second click changes nothing"
 
 
+def test_whoever_is_second_to_take_a_lead_is_told_and_does_not_get_it(shop: Shop) -> None:
+    lead = shop.lead("wanted")
+    accept = shop.links(lead)["accept"]
+    assert shop.http.post(accept, data={"email": "jo@shop.example"}).status_code == 200
+    late = shop.http.post(accept, data={"email": "al@shop.example"})
+    assert (late.status_code, shop.stands(lead)["owner"]["email"]) == (409, "jo@shop.example")
+    assert "Somebody was quicker" in text(late)
+    assert "owned by jo@shop.example" in text(late)
+    assert shop.http.post(accept).status_code == 409, "nor whoever does not say who they are"
+
+
+def test_the_full_story_says_what_the_message_says_and_who_did_what_in_its_life(shop: Shop) -> None:
+    lead = shop.lead("storied")
+    links = shop.links(lead)
+    story = text(shop.http.get(links["lead"]))
+    assert re.search(r"Offer\s+standard, 20 ", story), story
+    assert re.search(r"Care\s+first lead of this account", story), story
+    shop.http.post(links["accept"], data={"email": "jo@shop.example"})
+    shop.http.post(links["reject"], data={"reason": "no_budget"})
+    life = text(shop.http.get(links["lead"])).partition("Its life")[2]
+    assert re.search(r"accepted: by jo@.* updated: owner jo@.* rejected: No budget", life), life
+
+
 def test_a_rejection_says_why_and_then_there_is_nothing_to_answer(shop: Shop) -> None:
     lead = shop.lead("rejected")
     links = shop.links(lead)

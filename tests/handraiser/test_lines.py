@@ -70,7 +70,25 @@ def test_a_win_comes_by_telemetry_with_both_plans_and_the_time_since_the_lead() 
 
 def test_a_win_whose_lead_was_told_before_the_restart_says_the_plan_it_is_on_now() -> None:
     line = lead_line(payload("lead.won", lead_id="ld_1"), AT, "catcher 200, 1 ms", {})
-    assert line == "14:03:11  WON          by telemetry  Acme Bakery  now on free"
+    assert line == "14:03:11  WON          Acme Bakery  now on free"
+
+
+def test_a_win_that_sales_reported_is_not_told_as_one_by_telemetry() -> None:
+    told = told_of(payload("lead.created", lead_id="ld_1"))
+    assert told is not None
+    won = payload("lead.won", lead_id="ld_1")
+    assert lead_line(won, AT, "", dict([told])) == "14:03:11  WON          by sales  Acme Bakery  now on free"
+    won["data"] |= {"changes": [{"field": "amount", "rule": None, "old": None, "new": 240}]}
+    assert lead_line(won, AT, "", {}) == "14:03:11  WON          by sales  Acme Bakery  now on free"
+
+
+def test_a_win_that_several_endpoints_hear_of_is_one_line() -> None:
+    lines: list[str] = []
+    telling = Telling(lines.append, lambda: AT)
+    for endpoint in ("crm", "slack"):
+        telling.settled(payload("lead.won", lead_id="ld_1"), endpoint, Outcome("delivered", 200, 3, None, None))
+    telling.settled(payload("lead.won", lead_id="ld_2"), "crm", Outcome("delivered", 200, 3, None, None))
+    assert len(lines) == 2
 
 
 def test_a_win_that_its_receiver_did_not_take_says_so() -> None:
@@ -79,7 +97,7 @@ def test_a_win_that_its_receiver_did_not_take_says_so() -> None:
     won = payload("lead.won", lead_id="ld_1")
     telling.settled(won, "crm", Outcome("waiting", 500, 3, ErrorKind.HTTP_STATUS, "Look into its log."))
     telling.settled(won, "crm", Outcome("delivered", 200, 3, None, None))
-    told = "14:03:11  WON          by telemetry  Acme Bakery  now on free"
+    told = "14:03:11  WON          Acme Bakery  now on free"
     assert lines == [f"{told}  → crm 500, 3 ms (waiting; Look into its log.)", told]
 
 

@@ -1,5 +1,6 @@
 """Sales is spared: what is over a cap stands in the list of leads, waits, and `why` says for what; who asks is heard at once."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,9 +52,10 @@ def test_a_lead_over_a_cap_waits_and_why_says_so_until_somebody_asks(product: Pr
     said = handraiser(product, "why", "second")
     assert f"! sales is not told of {leads['second']} yet: there were as many leads at this endpoint" in said
     assert "not told of" not in handraiser(product, "why", "first")
-    assert "capped" in handraiser(product, "deliveries", "list", "--status", "capped")
+    (line,) = json.loads(handraiser(product, "deliveries", "list", "--status", "capped", "--json"))["data"]
+    assert line["lead_id"] == leads["second"]
     (waits,) = product.api("detector", "GET", "/v1/accounts/second/why?project=shop")["leads"][0]["held_back"]
-    assert (waits["endpoint"], waits["cap"]) == ("sales", "endpoint")
+    assert (waits["endpoint"], waits["cap"], waits["until"]) == ("sales", "endpoint", line["next_at"])
 
     click = {"type": "track", "userId": "ada@second", "event": "Upgrade Clicked", "messageId": "click"}
     product.send(key, [click | {"context": {"groupId": "second"}}])

@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from detector.comparing import ROW, LeadDifference
+from detector.core.differences import ABSENT
+from detector.verify import Report
+from handraiser.verification import lines
 from tests.handraiser.conftest import Running, command
 
 
@@ -35,6 +39,18 @@ def test_beside_a_running_up_it_agrees(played: Running) -> None:
     assert "events/s). Compared " in first
     assert last == "Agreement: every lead, its evidence and its life are as the log says."
     assert sorted(path.name for path in played.data.iterdir()) == before
+
+
+def test_keys_that_an_earlier_release_did_not_write_yet_are_not_called_a_defect_at_once() -> None:
+    def advice(where: str, path: str, stored: Any) -> str:
+        one = LeadDifference("ld_1", "shop", "a", "pql", where, path, stored, {"account": None})
+        (found,) = [each for each in lines(Report(1, 1, 0, 1, [one], 1), 1.0) if each.startswith("What to do")]
+        return found
+
+    assert "an earlier one made them without" in advice("lead event le_1 (lead.created, revision 1)", "body.caps", ABSENT)
+    assert "earlier" not in advice("lead event le_1 (lead.created, revision 1)", "body.caps", {})
+    assert "earlier" not in advice("lead event le_1 (lead.created, revision 1)", "", ABSENT)
+    assert "earlier" not in advice(ROW, "status", ABSENT)
 
 
 def test_a_row_edited_by_hand_is_told_in_words_and_by_exit_code_1(played: Running) -> None:

@@ -15,6 +15,7 @@ from notifier.core.noise import HOUR_MS, STALE_MS
 from notifier.core.urls import parse_url
 from notifier.health import report
 from notifier.store import Checkpoint, Move, NewDelivery, NotifierStore
+from notifier.store_history import DeliveryFilter
 from notifier.store_noise import told_there
 from notifier.tables import deliveries, endpoints, noise_projects, noise_told, noise_waiting
 from tests.notifier.bench import DEVELOPMENT, Bench
@@ -262,6 +263,16 @@ async def test_newer_caps_are_gone_by_at_once(bench: Bench, lead: LeadEvents) ->
     bench.clock.pass_(DAY_S)
     await bench.notifier.run_once()
     assert bench.statuses() == ["delivered"] * 5
+
+
+async def test_the_list_says_what_a_lead_waits_for_now_and_not_at_first(bench: Bench, lead: LeadEvents) -> None:
+    bench.endpoint()
+    stormy = Caps(brake=Brake(leads=1, times=5))
+    await bench.deliver(*(lead(n, caps=stormy) for n in (1, 2)))
+    bench.clock.pass_(1)
+    await bench.deliver(lead(3, caps=ONE_A_DAY))
+    (second,) = bench.store.history.page(DeliveryFilter(lead_id=lead(2).data["lead_id"]), 10)
+    assert (second.status, second.last_error) == ("capped", "cap_endpoint")
 
 
 async def test_in_a_storm_the_excess_waits_and_health_says_so(bench: Bench, lead: LeadEvents) -> None:

@@ -65,6 +65,23 @@ async def test_after_72_hours_of_failures_the_endpoint_is_disabled_and_nothing_i
     assert bench.statuses() == ["delivered"] * 3
 
 
+async def test_what_is_made_while_an_endpoint_is_disabled_is_held_and_sent_once_it_is_enabled(
+    bench: Bench, lead_event: LeadEvents
+) -> None:
+    endpoint, _ = bench.endpoint()
+    bench.receiver.behave = says(410)
+    await bench.deliver(lead_event(1))
+    assert endpoint_of(bench, endpoint.id).disabled_reason == "gone"
+    bench.receiver.behave = says(200)
+    await bench.deliver(lead_event(2), lead_event(3))
+    assert (bench.statuses(), len(bench.receiver.received)) == (["held"] * 3, 1)
+    bench.store.enable_endpoint(endpoint.id, bench.clock.now)
+    await until_settled(bench)
+    assert bench.statuses() == ["delivered"] * 3
+    told = [each.headers["webhook-id"] for each in bench.receiver.received]
+    assert set(told[1:]) == {lead_event(number).id for number in (1, 2, 3)}
+
+
 async def test_one_message_alone_disables_no_endpoint(bench: Bench, lead_event: LeadEvents) -> None:
     endpoint, _ = bench.endpoint()
     bench.receiver.behave = in_turn(*[says(429, retry_after="1")] * 20, says(500))

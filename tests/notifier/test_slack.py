@@ -58,7 +58,7 @@ def test_a_lead_of_which_little_is_known_says_only_what_is() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "says"),
-    [([HIGHER], "now 100% step"), ([HOTTER, HIGHER], "hotter, now 100% step"), ([HOTTER, OWNER], "hotter")],
+    [([HIGHER], "now 100% step"), ([HOTTER, HIGHER], "hotter, now 100% step"), ([HOTTER, OWNER], "hotter, new owner")],
 )
 def test_an_update_says_in_its_title_what_is_new(changes: list[dict[str, Any]], says: str) -> None:
     assert sent(FULL | {"changes": changes}, "lead.updated")["blocks"][0]["text"]["text"] == f"🔥 PQL · hot 87 · {says}"

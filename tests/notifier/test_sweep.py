@@ -54,9 +54,9 @@ async def test_what_waits_or_is_held_stays_however_old_it_is(bench: Bench, lead_
     bench.endpoint(name="busy")
     bench.receiver.behave = says(500)
     await bench.deliver(lead_event(2))
-    assert bench.statuses() == [Status.HELD, Status.WAITING]
+    assert sorted(bench.statuses()) == [Status.HELD, Status.HELD, Status.WAITING]
     bench.store.deliveries.sweep(bench.clock.now + 10 * KEPT_MS, SWEEP_MAX)
-    assert left(bench.engine) == (2, 2)
+    assert left(bench.engine) == (3, 2)
 
 
 async def test_a_replayed_one_is_kept_for_30_days_more(bench: Bench, lead_event: LeadEvents) -> None:
