@@ -20,7 +20,7 @@ from notifier.core.matching import Filters, Subscription
 from notifier.core.urls import Target
 from notifier.store_claiming import skip_held
 from notifier.store_deliveries import Deliveries
-from notifier.store_disabling import bury
+from notifier.store_disabling import bury, release
 from notifier.store_history import History
 from notifier.store_noise import Noise, hold_decisions, place
 from notifier.store_opening import opened
@@ -199,12 +199,14 @@ class NotifierStore:
                 .values(status=ENABLED, disabled_reason=None, paused_until=0, failures=0, failing_since=None, **NEW_BREAKER)
             )
             skip_held(tx, endpoint_id, now)
-            tx.execute(
-                deliveries.update()
-                .where(deliveries.c.endpoint_id == endpoint_id, deliveries.c.status == Status.HELD)
-                .values(status=Status.WAITING, due_at=now, tries=0, tries_since=now)
-            )
+            release(tx, endpoints.c.id == endpoint_id, now)
         return enabled.rowcount == 1
+
+    def mend(self, now: int) -> None:
+        """See to what came to an endpoint just when another process removed it, or enabled it."""
+        with self.writing() as tx:
+            bury(tx, sa.true(), now)
+            release(tx, sa.true(), now)
 
     def checkpoints(self, topic: str) -> dict[int, Checkpoint]:
         """By partition; those never read are missing."""

@@ -50,6 +50,13 @@ def hold(tx: sa.Connection, endpoint_id: str) -> None:
     tx.execute(deliveries.update().where(_d.endpoint_id == endpoint_id, waits).values(status=Status.HELD, due_at=None))
 
 
+def release(tx: sa.Connection, which: sa.ColumnElement[bool], now: int) -> None:
+    """What is held for enabled endpoints, `which`, is due at once, with fresh tries."""
+    back = sa.select(_e.id).where(_e.status == "enabled", which)
+    held = deliveries.update().where(_d.status == Status.HELD, _d.endpoint_id.in_(back))
+    tx.execute(held.values(status=Status.WAITING, due_at=now, tries=0, tries_since=now))
+
+
 def bury(tx: sa.Connection, which: sa.ColumnElement[bool], now: int) -> None:
     """What waits for deleted endpoints, `which`, is dead, and says why."""
     gone = sa.select(_e.id).where(_e.status == "deleted", which)

@@ -33,7 +33,6 @@ from notifier.core.noise import (
     is_open,
     is_wanted,
 )
-from notifier.store_disabling import bury
 from notifier.tables import deliveries, endpoints, noise_hours, noise_projects, noise_told, noise_waiting
 
 OVERDUE = "lead.overdue"
@@ -89,11 +88,10 @@ class Noise:
         return gone
 
     def sweep(self, now: int) -> None:
-        """Forget what no cap looks back to, and what came to an endpoint just when another process removed it."""
+        """Forget what no cap looks back to."""
         with self._writing() as tx:
             tx.execute(noise_told.delete().where(noise_told.c.at < now - REMEMBERED_MS))
             tx.execute(noise_hours.delete().where(noise_hours.c.hour < now // HOUR_MS - MEAN_OVER_HOURS))
-            bury(tx, sa.true(), now)
 
 
 def place(

@@ -246,6 +246,7 @@ class Notifier:
         if now >= self._sweep_at:
             more = await asyncio.to_thread(self._store.deliveries.sweep, now - KEPT_MS, SWEEP_MAX)
             await asyncio.to_thread(self._store.noise.sweep, now)
+            await asyncio.to_thread(self._store.mend, now)
             self._sweep_at = now + (SWEEP_AGAIN_MS if more else SWEEP_MS)
 
     def _free(self, claim: Claim) -> None:

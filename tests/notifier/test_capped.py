@@ -316,25 +316,6 @@ async def test_what_waits_for_an_endpoint_that_is_removed_is_dead(bench: Bench, 
     assert not rows(bench, noise_waiting)
 
 
-def test_what_comes_just_as_its_endpoint_is_removed_does_not_wait_for_ever(
-    store: NotifierStore, engine: sa.Engine, clock: StandingClock, lead: LeadEvents
-) -> None:
-    if engine.dialect.name == "sqlite":
-        pytest.skip("one writer at a time")
-    endpoint, _ = store.add_endpoint("acme-mail", "crm", parse_url("https://8.8.8.8/", DEVELOPMENT), Filters(), clock())
-
-    def plan(_: object) -> list[NewDelivery]:
-        assert store.delete_endpoint(endpoint.id, clock())
-        return [NewDelivery(endpoint.id, lead(n), b"{}", bounded=True) for n in (1, 2)]
-
-    store.take_in([Move(TopicPartition("lead-events", 0), Checkpoint(0, 0), 2)], plan, clock())
-    store.noise.sweep(clock())
-    with engine.connect() as tx:
-        found = tx.execute(sa.select(deliveries.c.status, deliveries.c.last_error, deliveries.c.due_at)).all()
-        assert [tuple(each) for each in found] == [("dead", "endpoint_deleted", None)] * 2
-        assert not tx.execute(sa.select(noise_waiting)).all()
-
-
 async def test_an_account_says_where_its_leads_wait(bench: Bench, lead: LeadEvents) -> None:
     endpoint, _ = bench.endpoint()
     await bench.deliver(lead(1), lead(2))

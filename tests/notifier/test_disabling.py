@@ -2,16 +2,18 @@
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 from prometheus_client import REGISTRY
 
+from eventlog.port import TopicPartition
 from notifier.core.delivery import DEAD_NEVER_BEFORE_MS, Status
 from notifier.core.disabling import AFTER_MS, FAILURES_MIN, has_failed_for_long, hears
 from notifier.core.matching import Filters
 from notifier.core.urls import parse_url
-from notifier.store import Endpoint
-from notifier.tables import deliveries
+from notifier.store import Checkpoint, Endpoint, Move, NewDelivery, NotifierStore
+from notifier.tables import deliveries, endpoints
 from tests.notifier.bench import DEVELOPMENT, Bench
-from tests.notifier.conftest import LeadEvents
+from tests.notifier.conftest import LeadEvents, StandingClock
 from tests.notifier.receiver import in_turn, receiving, says
 
 
@@ -80,6 +82,27 @@ async def test_what_is_made_while_an_endpoint_is_disabled_is_held_and_sent_once_
     assert bench.statuses() == ["delivered"] * 3
     told = [each.headers["webhook-id"] for each in bench.receiver.received]
     assert set(told[1:]) == {lead_event(number).id for number in (1, 2, 3)}
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)  # SQLite has one writer: there is no meanwhile
+def test_what_comes_just_as_its_endpoint_is_removed_or_enabled_does_not_wait_for_ever(
+    store: NotifierStore, engine: sa.Engine, clock: StandingClock, lead_event: LeadEvents
+) -> None:
+    target = parse_url("https://8.8.8.8/", DEVELOPMENT)
+    removed, enabled = (store.add_endpoint("acme-mail", name, target, Filters(), clock())[0].id for name in ("one", "other"))
+    with engine.begin() as tx:
+        tx.execute(endpoints.update().where(endpoints.c.id == enabled).values(status="disabled"))
+
+    def plan(_: object) -> list[NewDelivery]:
+        assert store.delete_endpoint(removed, clock())
+        assert store.enable_endpoint(enabled, clock())
+        return [NewDelivery(each, lead_event(), b"{}") for each in (removed, enabled)]
+
+    store.take_in([Move(TopicPartition("lead-events", 0), Checkpoint(0, 0), 1)], plan, clock())
+    store.mend(clock())
+    with engine.connect() as tx:
+        rows = tx.execute(sa.select(deliveries.c.endpoint_id, deliveries.c.status, deliveries.c.due_at))
+        assert {tuple(row) for row in rows} == {(removed, "dead", None), (enabled, "waiting", clock.now)}
 
 
 async def test_one_message_alone_disables_no_endpoint(bench: Bench, lead_event: LeadEvents) -> None:
