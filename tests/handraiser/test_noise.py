@@ -40,8 +40,7 @@ def handraiser(product: Product, *words: str) -> str:
 def test_a_lead_over_a_cap_waits_and_why_says_so_until_somebody_asks(product: Product, receiver: Receiver) -> None:
     key = product.create_project("shop")
     product.apply(RULEBOOK + CAPS)
-    made = product.api("notifier", "POST", "/v1/endpoints", {"project": "shop", "url": receiver.url, "name": "sales"})
-    receiver.secret = made["secret"]
+    receiver.secret = product.add_endpoint("shop", receiver.url, caps=True)
     for account in ("first", "second"):
         product.send(key, contacts(account, 487))
         product.settle(20)
@@ -50,7 +49,7 @@ def test_a_lead_over_a_cap_waits_and_why_says_so_until_somebody_asks(product: Pr
     assert set(leads) == {"first", "second"}
 
     said = handraiser(product, "why", "second")
-    assert f"! sales is not told of {leads['second']} yet: there were as many leads at this endpoint" in said
+    assert f"! 127.0.0.1 is not told of {leads['second']} yet: there were as many leads at this endpoint" in said
     assert "not told of" not in handraiser(product, "why", "first")
     (line,) = json.loads(handraiser(product, "deliveries", "list", "--status", "capped", "--json"))["data"]
     assert line["lead_id"] == leads["second"]

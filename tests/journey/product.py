@@ -175,9 +175,9 @@ class Product:
         self.api("ingest", "POST", "/v1/projects", {"name": name})
         return str(self.api("ingest", "POST", "/v1/keys", {"project": name, "trust": "server"})["key"])
 
-    def add_endpoint(self, project: str, url: str) -> str:
-        """The endpoint's secret."""
-        return str(self.api("notifier", "POST", "/v1/endpoints", {"project": project, "url": url, "caps": False})["secret"])
+    def add_endpoint(self, project: str, url: str, *, caps: bool = False) -> str:
+        """The endpoint's secret. `caps`: the rulebook's caps on noise hold for it."""
+        return str(self.api("notifier", "POST", "/v1/endpoints", {"project": project, "url": url, "caps": caps})["secret"])
 
     def apply(self, rulebook: str) -> None:
         self.api("detector", "POST", "/v1/rulebooks", {"body": rulebook})

@@ -19,6 +19,8 @@ from tests.notifier.bench import Bench
 from tests.notifier.receiver import receiving
 
 LeadEvents = Callable[..., LeadEvent]
+SHORT = Deadlines(dns_s=2, connect_s=2, headers_s=2, whole_s=3, body_s=0.5)
+"""Nobody waits long for a receiver that hangs, and a busy machine has its time."""
 
 
 class StandingClock:
@@ -61,9 +63,7 @@ def store(engine: sa.Engine, master_key: str) -> NotifierStore:
 
 @pytest.fixture
 async def sender() -> AsyncIterator[Sender]:
-    """Nobody waits long for a receiver that hangs, and a busy machine has its time."""
-    short = Deadlines(dns_s=2, connect_s=2, headers_s=2, whole_s=3, body_s=0.5)
-    sender = Sender(policy_for(production=False), short)
+    sender = Sender(policy_for(production=False), SHORT)
     yield sender
     await sender.aclose()
 

@@ -237,7 +237,7 @@ class Rule:
         person, paths = None, {leaf[1] for leaf in self.leaves()}
         if "event" in self.rule:
             person = (self.asked(t) or {}).get("person")
-        elif any(path.startswith("person.") for path in paths):
+        elif any(aspect(path)[1].startswith("person.") for path in paths):
             person = self.account.person_named_last(t)
 
         def read(path: str) -> Any:
