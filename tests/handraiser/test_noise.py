@@ -54,7 +54,7 @@ def test_a_lead_over_a_cap_waits_and_why_says_so_until_somebody_asks(product: Pr
     (line,) = json.loads(handraiser(product, "deliveries", "list", "--status", "capped", "--json"))["data"]
     assert line["lead_id"] == leads["second"]
     (waits,) = product.api("detector", "GET", "/v1/accounts/second/why?project=shop")["leads"][0]["held_back"]
-    assert (waits["endpoint"], waits["cap"], waits["until"]) == ("sales", "endpoint", line["next_at"])
+    assert (waits["endpoint"], waits["cap"], waits["until"]) == ("127.0.0.1", "endpoint", line["next_at"])
 
     click = {"type": "track", "userId": "ada@second", "event": "Upgrade Clicked", "messageId": "click"}
     product.send(key, [click | {"context": {"groupId": "second"}}])
