@@ -135,8 +135,7 @@ def place(
 
 def hold_decisions(tx: sa.Connection, project: str) -> None:
     """Until the end of the transaction nobody else decides what of the project goes."""
-    tx.execute(_MAKE_PROJECT, {"project": project})
-    tx.execute(_TAKE_PROJECT, {"mine": project})
+    _row_of(tx, project)
 
 
 def _of_verdict(
@@ -165,6 +164,15 @@ def _newest(events: Sequence[LeadEvent]) -> dict[str, LeadEvent]:
     return newest
 
 
+def _row_of(tx: sa.Connection, project: str) -> sa.Row[Any]:
+    """The project's row, ours until the end of the transaction; made, if there is none yet."""
+    row = tx.execute(_TAKE_PROJECT, {"mine": project}).one_or_none()
+    if row is None:
+        tx.execute(_MAKE_PROJECT, {"project": project})
+        row = tx.execute(_TAKE_PROJECT, {"mine": project}).one()
+    return row
+
+
 def _take(tx: sa.Connection, newest: Mapping[str, LeadEvent | None], now: int) -> dict[str, Caps]:
     """The projects' rows are ours until the end of the transaction, all in one order; the caps of each.
 
@@ -172,8 +180,7 @@ def _take(tx: sa.Connection, newest: Mapping[str, LeadEvent | None], now: int) -
     """
     found = {}
     for project, event in sorted(newest.items()):
-        tx.execute(_MAKE_PROJECT, {"project": project})
-        row = tx.execute(_TAKE_PROJECT, {"mine": project}).one()
+        row = _row_of(tx, project)
         caps = msgspec.json.decode(row.caps, type=Caps)
         if event is not None and (event.timestamp >= row.caps_at or row.caps_at > now + CLOCK_SKEW_MS_MAX):
             said = event.caps or Caps()
@@ -211,7 +218,7 @@ def _told(tx: sa.Connection, candidates: Sequence[Candidate], caps: Mapping[str,
         back = _back(caps[project], scope)
         if back:
             where = {"project": project, "scope": scope, "keys": sorted(wanted), "after": now - back}
-            found |= {_told_of(row) for row in tx.execute(told_there, where)}
+            found |= {_told_of(row) for row in tx.execute(TOLD_THERE, where)}
     return found
 
 
@@ -320,7 +327,7 @@ _HOURS = sa.select(noise_hours).where(
     noise_hours.c.project.in_(sa.bindparam("projects", expanding=True)), noise_hours.c.hour >= sa.bindparam("from")
 )
 _TOLD_OF_LEADS = sa.select(noise_told).where(_t.lead_id.in_(sa.bindparam("leads", expanding=True)))
-told_there = sa.select(noise_told).where(
+TOLD_THERE = sa.select(noise_told).where(
     _t.project == sa.bindparam("project"),
     _t.scope == sa.bindparam("scope"),
     _t.key.in_(sa.bindparam("keys", expanding=True)),

@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.journey.product import Product
+
 READY_S = 40
 
 
@@ -110,3 +112,12 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     yield begin
     for running in started:
         running.close()
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Iterator[Product]:
+    """A running one, with nothing in it."""
+    product = Product(tmp_path / "data")
+    product.start()
+    yield product
+    product.close()

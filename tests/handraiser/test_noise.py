@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,14 +12,6 @@ from tests.journey.receiver import Receiver
 from tests.journey.test_journey import RULEBOOK, contacts
 
 CAPS = "noise: {account: none, person: none, brake: none, endpoint: {leads: 1, per: 1d}}\n"
-
-
-@pytest.fixture
-def product(tmp_path: Path) -> Iterator[Product]:
-    product = Product(tmp_path / "data")
-    product.start()
-    yield product
-    product.close()
 
 
 @pytest.fixture

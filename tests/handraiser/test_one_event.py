@@ -3,11 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from contracts.messages import EVENTS, UNATTRIBUTED, UsageEvent
 from detector.shapes import iso
@@ -26,14 +22,6 @@ lead_types: {pql: {to: sales, do: Call, answer_in: 1h}}
 rules:
   pinging: {lead: pql, when: [pings >= 1], say: "{account} pinged"}
 """
-
-
-@pytest.fixture
-def product(tmp_path: Path) -> Iterator[Product]:
-    product = Product(tmp_path / "data")
-    product.start()
-    yield product
-    product.close()
 
 
 def letters(product: Product, **filters: Any) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from notifier.core.urls import parse_url
 from notifier.health import report
 from notifier.store import Checkpoint, Move, NewDelivery, NotifierStore
 from notifier.store_history import DeliveryFilter
-from notifier.store_noise import told_there
+from notifier.store_noise import TOLD_THERE
 from notifier.tables import deliveries, endpoints, noise_projects, noise_told, noise_waiting
 from tests.notifier.bench import DEVELOPMENT, Bench
 from tests.notifier.conftest import LeadEvents, StandingClock
@@ -346,7 +346,7 @@ def test_what_was_told_long_ago_is_not_read_again(engine: sa.Engine) -> None:
     with engine.begin() as tx:
         tx.execute(noise_told.insert(), [row | {"lead_id": f"ld_{n}", "at": n} for n in range(5_000)])
     where = {"project": "acme-mail", "scope": "brake", "keys": ["acme-mail"], "after": 4_990}
-    plan = plan_of(told_there.params(where), engine)
+    plan = plan_of(TOLD_THERE.params(where), engine)
     assert "ix_noise_told_there" in plan or "ix_noise_told_at" in plan, plan
 
 
