@@ -1,4 +1,6 @@
-"""Enough deliveries that a database has to choose, and how it then goes about a query."""
+"""Enough deliveries that a database has to choose, how it then goes about a query, and what it is asked."""
+
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -35,3 +37,16 @@ def fill(store: NotifierStore, engine: sa.Engine) -> str:
     with engine.begin() as tx:
         tx.exec_driver_sql("ANALYZE deliveries")
     return ids[0]
+
+
+def asked_of(engine: sa.Engine) -> list[str]:
+    """What kinds of statements are executed from now on."""
+    asked: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        kind = str(arguments[2]).split()[0]
+        if kind != "BEGIN":
+            asked.append(kind)
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    return asked

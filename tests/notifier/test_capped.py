@@ -20,7 +20,7 @@ from notifier.store_noise import TOLD_THERE
 from notifier.tables import deliveries, endpoints, noise_projects, noise_told, noise_waiting
 from tests.notifier.bench import DEVELOPMENT, Bench
 from tests.notifier.conftest import LeadEvents, StandingClock
-from tests.notifier.plans import plan_of
+from tests.notifier.plans import asked_of, plan_of
 
 DAY_S = 24 * 3600
 ONE_A_DAY = Caps(endpoint=Cap(leads=1, per_ms=DAY_S * 1000))
@@ -348,6 +348,27 @@ def test_what_was_told_long_ago_is_not_read_again(engine: sa.Engine) -> None:
     where = {"project": "acme-mail", "scope": "brake", "keys": ["acme-mail"], "after": 4_990}
     plan = plan_of(TOLD_THERE.params(where), engine)
     assert "ix_noise_told_there" in plan or "ix_noise_told_at" in plan, plan
+
+
+def test_caps_ask_as_much_of_the_database_for_fifty_leads_as_for_one(
+    store: NotifierStore, engine: sa.Engine, clock: StandingClock, lead: LeadEvents
+) -> None:
+    endpoint, _ = store.add_endpoint("acme-mail", "crm", parse_url("https://8.8.8.8/", DEVELOPMENT), Filters(), clock())
+    cap = Cap(leads=100, per_ms=DAY_S * 1000)
+    caps = Caps(account=cap, person=cap, endpoint=cap, brake=Brake(leads=100, times=5))
+    asked = asked_of(engine)
+
+    def take_in(offset: int, numbers: range, *, bounded: bool = True) -> int:
+        new = [lead(n, caps=caps, people=[{"external_id": f"u_{n}"}]) for n in numbers]
+        before = len(asked)
+        move = Move(TopicPartition("lead-events", 0), Checkpoint(offset, offset), offset + 1)
+        store.take_in([move], lambda _: [NewDelivery(endpoint.id, each, b"{}", bounded=bounded) for each in new], clock())
+        return len(asked) - before
+
+    take_in(0, range(1, 2))  # makes the project's row
+    one = take_in(1, range(2, 3))
+    assert take_in(2, range(3, 53)) == one
+    assert one - take_in(3, range(53, 54), bounded=False) == 13  # docs/decisions/0033
 
 
 def test_two_processes_never_fill_the_same_room(

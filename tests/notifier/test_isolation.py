@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -22,7 +21,7 @@ from notifier.tables import deliveries, endpoints
 from tests.notifier.bench import DEVELOPMENT, Bench
 from tests.notifier.conftest import LeadEvents, StandingClock
 from tests.notifier.memory_log import KNOWN, MemoryConsumer, MemoryLog
-from tests.notifier.plans import fill, plan_of
+from tests.notifier.plans import asked_of, fill, plan_of
 
 Allotted = dict[str, Allotment]
 
@@ -206,19 +205,6 @@ def opened(store: NotifierStore, clock: StandingClock, events: Sequence[object],
     log.append(*events)  # type: ignore[arg-type]
     assert Intake(MemoryLog(), log, KNOWN, store, clock).run_once(0) == count * len(events)
     return ids
-
-
-def asked_of(engine: sa.Engine) -> list[str]:
-    """What kinds of statements are executed from now on."""
-    asked: list[str] = []
-
-    def note(*arguments: Any) -> None:
-        kind = str(arguments[2]).split()[0]
-        if kind != "BEGIN":
-            asked.append(kind)
-
-    sa.event.listen(engine, "before_cursor_execute", note)
-    return asked
 
 
 @pytest.mark.parametrize("count", [1, 50])
