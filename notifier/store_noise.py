@@ -69,8 +69,8 @@ class Noise:
                 return LetGo(tx.scalar(_NEXT))
         with self._writing() as tx:
             caps = _take(tx, dict.fromkeys(projects, None), now)
-            waiting = _due(tx, projects, now)
-            verdicts = _decide(tx, waiting, caps, now)
+            waiting = [_candidate_of(row) for row in tx.execute(_DUE, {"projects": projects, "now": now, "most": AT_ONCE_MAX})]
+            verdicts = _decide(tx, waiting, caps, _told_of_leads(tx, _leads(waiting)), now)
             gone = _apply(tx, verdicts, {(each.endpoint_id, each.lead_id) for each in waiting}, now)
         return LetGo(now if len(waiting) == AT_ONCE_MAX else None, *gone)
 
@@ -84,7 +84,8 @@ class Noise:
         with self._writing() as tx:
             caps = _take(tx, {row.project: None}, now)
             still = [replace(_candidate_of(each), explicit=True) for each in tx.execute(mine)]
-            gone, _ = _apply(tx, _decide(tx, still, caps, now), {(each.endpoint_id, each.lead_id) for each in still}, now)
+            verdicts = _decide(tx, still, caps, _told_of_leads(tx, _leads(still)), now)
+            gone, _ = _apply(tx, verdicts, {(each.endpoint_id, each.lead_id) for each in still}, now)
         return gone
 
     def sweep(self, now: int) -> None:
@@ -98,10 +99,11 @@ def place(
     tx: sa.Connection, new: Mapping[tuple[str, str], Sequence[LeadEvent]], now: int
 ) -> dict[tuple[str, str], tuple[Status, str | None]]:
     """The state of new deliveries, and why, by endpoint and lead event. `new`: (endpoint, lead) -> its lead events, in order."""
-    events = [event for group in new.values() for event in group]
-    caps = _take(tx, _newest(events), now)
-    waiting = _of_leads(tx, {lead for _, lead in new})
-    known = _known(tx, new)
+    caps = _take(tx, _newest([event for group in new.values() for event in group]), now)
+    stand = {pair: candidate(pair[0], group[-1]) for pair, group in new.items()}
+    waiting, due = _waiting(tx, {lead for _, lead in new}, sorted(caps), now)
+    told_of_leads = _told_of_leads(tx, _leads([*stand.values(), *due.values()]))
+    known = {(each.of.key, each.lead_id) for each in told_of_leads if each.of.scope is Scope.ENDPOINT}
     told = {lead for _, lead in known}
     found: dict[tuple[str, str], tuple[Status, str | None]] = {}
     fresh: list[Candidate] = []
@@ -109,7 +111,7 @@ def place(
     ended: list[tuple[str, str]] = []
     for pair, group in new.items():
         before = waiting.get(pair)
-        stands = replace(candidate(pair[0], group[-1]), explicit=any(map(is_wanted, group)))
+        stands = replace(stand[pair], explicit=any(map(is_wanted, group)))
         if pair in known or (before is None and not any(map(is_open, group))):
             found |= _all(pair, group, Status.PENDING)
         elif before is None:
@@ -123,9 +125,9 @@ def place(
     _end(tx, ended, UNTOLD, now)
     _count_arrivals(tx, fresh, now)
     looked = {(each.endpoint_id, each.lead_id) for each in awaited}
-    others = [each for each in _due(tx, sorted(caps), now) if (each.endpoint_id, each.lead_id) not in looked]
-    verdicts = _decide(tx, [*fresh, *awaited, *others], caps, now)
-    _apply(tx, verdicts, looked | {(each.endpoint_id, each.lead_id) for each in others}, now)
+    others = {pair: each for pair, each in due.items() if pair not in {*looked, *ended}}
+    verdicts = _decide(tx, [*fresh, *awaited, *others.values()], caps, told_of_leads, now)
+    _apply(tx, verdicts, looked | others.keys(), now)
     for verdict in verdicts:
         pair = _pair(verdict)
         if pair in new:
@@ -135,7 +137,7 @@ def place(
 
 def hold_decisions(tx: sa.Connection, project: str) -> None:
     """Until the end of the transaction nobody else decides what of the project goes."""
-    _row_of(tx, project)
+    _row_of(tx, project, None, 0)
 
 
 def _of_verdict(
@@ -164,12 +166,17 @@ def _newest(events: Sequence[LeadEvent]) -> dict[str, LeadEvent]:
     return newest
 
 
-def _row_of(tx: sa.Connection, project: str) -> sa.Row[Any]:
+def _row_of(tx: sa.Connection, project: str, event: LeadEvent | None, now: int) -> sa.Row[Any]:
     """The project's row, ours until the end of the transaction; made, if there is none yet."""
-    row = tx.execute(_TAKE_PROJECT, {"mine": project}).one_or_none()
+    take = _TAKE_PROJECT
+    said: dict[str, object] = {"mine": project}
+    if event is not None:
+        caps = msgspec.json.encode(event.caps or Caps()).decode()
+        take, said = _SAY_CAPS, said | {"caps_now": caps, "at": event.timestamp, "skewed": now + CLOCK_SKEW_MS_MAX}
+    row = tx.execute(take, said).one_or_none()
     if row is None:
         tx.execute(_MAKE_PROJECT, {"project": project})
-        row = tx.execute(_TAKE_PROJECT, {"mine": project}).one()
+        row = tx.execute(take, said).one()
     return row
 
 
@@ -180,46 +187,53 @@ def _take(tx: sa.Connection, newest: Mapping[str, LeadEvent | None], now: int) -
     """
     found = {}
     for project, event in sorted(newest.items()):
-        row = _row_of(tx, project)
-        caps = msgspec.json.decode(row.caps, type=Caps)
-        if event is not None and (event.timestamp >= row.caps_at or row.caps_at > now + CLOCK_SKEW_MS_MAX):
-            said = event.caps or Caps()
-            tx.execute(_SAY_CAPS, {"mine": project, "caps": msgspec.json.encode(said).decode(), "caps_at": event.timestamp})
-            if said != caps:
-                tx.execute(_LOOK_AGAIN, {"mine": project})
-            caps = said
-        found[project] = caps
+        row = _row_of(tx, project, event, now)
+        if row.changed:
+            tx.execute(_LOOK_AGAIN, {"mine": project})
+        found[project] = msgspec.json.decode(row.caps, type=Caps)
     return found
 
 
-def _decide(tx: sa.Connection, candidates: Sequence[Candidate], caps: Mapping[str, Caps], now: int) -> list[Verdict]:
+def _decide(
+    tx: sa.Connection, candidates: Sequence[Candidate], caps: Mapping[str, Caps], told_of_leads: set[Told], now: int
+) -> list[Verdict]:
+    """`told_of_leads`: whatever was told of their leads."""
     if not candidates:
         return []
     hours: defaultdict[str, dict[int, int]] = defaultdict(dict)
     for row in tx.execute(_HOURS, {"projects": sorted(caps), "from": now // HOUR_MS - MEAN_OVER_HOURS}):
         hours[row.project][row.hour] = row.leads
     brakes = {project: brake(each, hours[project], now) for project, each in caps.items()}
-    book = Book(caps, brakes, _told(tx, candidates, caps, now))
+    book = Book(caps, brakes, told_of_leads | _told_there(tx, candidates, caps, now))
     verdicts = book.decide(candidates, now)
     if book.new:
         tx.execute(noise_told.insert(), [_told_row(each) for each in book.new])
     return verdicts
 
 
-def _told(tx: sa.Connection, candidates: Sequence[Candidate], caps: Mapping[str, Caps], now: int) -> set[Told]:
-    """All that counts where they count, as far as a cap looks back; and whatever was told of their leads."""
-    keys: defaultdict[tuple[str, Scope], set[str]] = defaultdict(set)
+def _told_there(tx: sa.Connection, candidates: Sequence[Candidate], caps: Mapping[str, Caps], now: int) -> set[Told]:
+    """All that counts where they count, as far as a cap looks back."""
+    keys: defaultdict[str, dict[Scope, set[str]]] = defaultdict(lambda: {scope: set() for scope in Scope})
     for each in candidates:
         for of in counted_in(each):
-            keys[of.project, of.scope].add(of.key)
-    leads = {each.lead_id for each in candidates} | {each.takes_over for each in candidates if each.takes_over is not None}
-    found = {_told_of(row) for row in tx.execute(_TOLD_OF_LEADS, {"leads": sorted(leads)})}
-    for (project, scope), wanted in sorted(keys.items()):
-        back = _back(caps[project], scope)
-        if back:
-            where = {"project": project, "scope": scope, "keys": sorted(wanted), "after": now - back}
-            found |= {_told_of(row) for row in tx.execute(TOLD_THERE, where)}
+            keys[of.project][of.scope].add(of.key)
+    found: set[Told] = set()
+    for project, wanted in sorted(keys.items()):
+        where: dict[str, object] = {"project": project}
+        for scope in Scope:
+            back = _back(caps[project], scope)
+            where |= {f"{scope}_keys": sorted(wanted[scope]) if back else [], f"{scope}_after": now - back}
+        found |= {_told_of(row) for row in tx.execute(TOLD_THERE, where)}
     return found
+
+
+def _told_of_leads(tx: sa.Connection, leads: set[str]) -> set[Told]:
+    return {_told_of(row) for row in tx.execute(_TOLD_OF_LEADS, {"leads": sorted(leads)})}
+
+
+def _leads(candidates: Iterable[Candidate]) -> set[str]:
+    """Theirs, and those that they take over."""
+    return {lead for each in candidates for lead in (each.lead_id, each.takes_over) if lead is not None}
 
 
 def _back(caps: Caps, scope: Scope) -> int:
@@ -281,19 +295,15 @@ def _candidate_of(row: sa.Row[Any]) -> Candidate:
     return Candidate(**{name: getattr(row, name) for name in _CANDIDATE}, waited=True)
 
 
-def _of_leads(tx: sa.Connection, leads: set[str]) -> dict[tuple[str, str], Candidate]:
-    rows = tx.execute(_WAITING_LEADS, {"leads": sorted(leads)})
-    return {(row.endpoint_id, row.lead_id): _candidate_of(row) for row in rows}
-
-
-def _due(tx: sa.Connection, projects: Sequence[str], now: int) -> list[Candidate]:
-    rows = tx.execute(_DUE, {"projects": projects, "now": now, "most": AT_ONCE_MAX})
-    return [_candidate_of(row) for row in rows]
-
-
-def _known(tx: sa.Connection, pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Endpoint and lead, wherever any of these leads was told."""
-    return {(row.key, row.lead_id) for row in tx.execute(_KNOWN, {"leads": sorted({lead for _, lead in pairs})})}
+def _waiting(
+    tx: sa.Connection, leads: set[str], projects: Sequence[str], now: int
+) -> tuple[dict[tuple[str, str], Candidate], dict[tuple[str, str], Candidate]]:
+    """What waits of these leads, and of the projects what may find room now, by endpoint and lead."""
+    where = {"leads": sorted(leads), "projects": projects, "now": now, "most": AT_ONCE_MAX}
+    found: dict[bool, dict[tuple[str, str], Candidate]] = {False: {}, True: {}}
+    for row in tx.execute(_WAITING, where):
+        found[bool(row.due)][row.endpoint_id, row.lead_id] = _candidate_of(row)
+    return found[False], found[True]
 
 
 def _count_arrivals(tx: sa.Connection, fresh: Sequence[Candidate], now: int) -> None:
@@ -305,19 +315,16 @@ def _count_arrivals(tx: sa.Connection, fresh: Sequence[Candidate], now: int) -> 
 _CANDIDATE = [each.name for each in fields(Candidate) if each.name in noise_waiting.c]
 _w, _t, _p, _d = noise_waiting.c, noise_told.c, noise_projects.c, deliveries.c
 _MAKE_PROJECT = sa.text(
-    "INSERT INTO noise_projects (project, caps, caps_at, version) VALUES (:project, '{}', -1, 0) ON CONFLICT DO NOTHING"
+    "INSERT INTO noise_projects (project, caps, caps_at, changed) VALUES (:project, '{}', -1, false) ON CONFLICT DO NOTHING"
 )
-_TAKE_PROJECT = (
-    noise_projects.update()
-    .where(_p.project == sa.bindparam("mine"))
-    .values(version=_p.version + 1)
-    .returning(_p.caps, _p.caps_at)
-)
-_SAY_CAPS = (
-    noise_projects.update()
-    .where(_p.project == sa.bindparam("mine"))
-    .values(caps=sa.bindparam("caps"), caps_at=sa.bindparam("caps_at"))
-)
+_mine = noise_projects.update().where(_p.project == sa.bindparam("mine"))
+_TAKE_PROJECT = _mine.values(changed=sa.false()).returning(_p.caps, _p.changed)
+_newer = sa.or_(_p.caps_at <= sa.bindparam("at"), _p.caps_at > sa.bindparam("skewed"))
+_SAY_CAPS = _mine.values(
+    caps=sa.case((_newer, sa.bindparam("caps_now")), else_=_p.caps),
+    caps_at=sa.case((_newer, sa.bindparam("at")), else_=_p.caps_at),
+    changed=sa.and_(_newer, _p.caps != sa.bindparam("caps_now")),
+).returning(_p.caps, _p.changed)
 _LOOK_AGAIN = noise_waiting.update().where(_w.project == sa.bindparam("mine")).values(until=0)
 _ARRIVED = sa.text(
     "INSERT INTO noise_hours (project, hour, leads) VALUES (:project, :hour, :leads) "
@@ -327,24 +334,32 @@ _HOURS = sa.select(noise_hours).where(
     noise_hours.c.project.in_(sa.bindparam("projects", expanding=True)), noise_hours.c.hour >= sa.bindparam("from")
 )
 _TOLD_OF_LEADS = sa.select(noise_told).where(_t.lead_id.in_(sa.bindparam("leads", expanding=True)))
-TOLD_THERE = sa.select(noise_told).where(
-    _t.project == sa.bindparam("project"),
-    _t.scope == sa.bindparam("scope"),
-    _t.key.in_(sa.bindparam("keys", expanding=True)),
-    _t.at > sa.bindparam("after"),
-    _t.counts,
+TOLD_THERE = sa.union_all(
+    *(
+        sa.select(noise_told).where(
+            _t.project == sa.bindparam("project"),
+            _t.scope == scope,
+            _t.key.in_(sa.bindparam(f"{scope}_keys", expanding=True)),
+            _t.at > sa.bindparam(f"{scope}_after"),
+            _t.counts,
+        )
+        for scope in Scope
+    )
 )
-_KNOWN = sa.select(_t.key, _t.lead_id).where(_t.scope == Scope.ENDPOINT, _t.lead_id.in_(sa.bindparam("leads", expanding=True)))
 _enabled = sa.exists().where(endpoints.c.id == _w.endpoint_id, endpoints.c.status == "enabled")
 _DUE_PROJECTS = sa.select(_w.project).where(_w.until <= sa.bindparam("now"), _enabled).distinct().order_by(_w.project)
 _NEXT = sa.select(sa.func.min(_w.until)).where(_enabled)
-_DUE = (
-    sa.select(noise_waiting)
+_due = (
+    sa.select(noise_waiting, sa.true().label("due"))
     .where(_w.project.in_(sa.bindparam("projects", expanding=True)), _w.until <= sa.bindparam("now"), _enabled)
     .order_by(_w.rank.desc(), _w.since, _w.lead_id)
     .limit(sa.bindparam("most"))
+    .subquery()
 )
-_WAITING_LEADS = sa.select(noise_waiting).where(_w.lead_id.in_(sa.bindparam("leads", expanding=True)))
+_DUE = sa.select(_due)
+_WAITING = sa.union_all(
+    _DUE, sa.select(noise_waiting, sa.false().label("due")).where(_w.lead_id.in_(sa.bindparam("leads", expanding=True)))
+)
 _DELETE = noise_waiting.delete().where(_w.endpoint_id == sa.bindparam("at"), _w.lead_id == sa.bindparam("lead"))
 _capped = deliveries.update().where(
     _d.endpoint_id == sa.bindparam("at"), _d.lead_id == sa.bindparam("lead"), _d.status == Status.CAPPED

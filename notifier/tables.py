@@ -118,7 +118,13 @@ noise_projects = sa.Table(
     sa.Column("project", sa.Text, primary_key=True),
     sa.Column("caps", sa.Text, nullable=False, comment="JSON, of the newest lead event"),
     sa.Column("caps_at", sa.BigInteger, nullable=False, comment="that one's time"),
-    sa.Column("version", sa.BigInteger, nullable=False, comment="grows with each decision: who has the row decides"),
+    sa.Column(
+        "changed",
+        sa.Boolean,
+        nullable=False,
+        server_default=sa.false(),
+        comment="whether the last decision came with other caps",
+    ),
 )
 
 noise_told = sa.Table(
