@@ -5,7 +5,7 @@ Whoever decides has the project's row, so that two processes never fill the same
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from contracts.messages import Caps, LeadEvent
+from contracts.messages import Cap, Caps, LeadEvent
 from notifier.core.delivery import Status
 from notifier.core.matching import CLOCK_SKEW_MS_MAX
 from notifier.core.noise import (
@@ -28,6 +28,7 @@ from notifier.core.noise import (
     Verdict,
     brake,
     candidate,
+    cap_of,
     counted_in,
     is_finished,
     is_open,
@@ -200,31 +201,56 @@ def _decide(
     """`told_of_leads`: whatever was told of their leads."""
     if not candidates:
         return []
-    hours: defaultdict[str, dict[int, int]] = defaultdict(dict)
-    for row in tx.execute(_HOURS, {"projects": sorted(caps), "from": now // HOUR_MS - MEAN_OVER_HOURS}):
-        hours[row.project][row.hour] = row.leads
-    brakes = {project: brake(each, hours[project], now) for project, each in caps.items()}
-    book = Book(caps, brakes, told_of_leads | _told_there(tx, candidates, caps, now))
+    wanted = Counter(of for each in candidates for of in counted_in(each))
+    least = {project: brake(each, {}, now) for project, each in caps.items()}
+    tight = _tight(tx, wanted, caps, least, now)
+    brakes = least | _brakes(tx, caps, [of.project for of in tight if of.scope is Scope.BRAKE], now)
+    book = Book(caps, brakes, told_of_leads | _told_there(tx, tight, caps, brakes, now))
     verdicts = book.decide(candidates, now)
     if book.new:
         tx.execute(noise_told.insert(), [_told_row(each) for each in book.new])
     return verdicts
 
 
-def _told_there(tx: sa.Connection, candidates: Sequence[Candidate], caps: Mapping[str, Caps], now: int) -> set[Told]:
-    """All that counts where they count, as far as a cap looks back."""
-    keys: defaultdict[str, dict[Scope, set[str]]] = defaultdict(lambda: {scope: set() for scope in Scope})
-    for each in candidates:
-        for of in counted_in(each):
-            keys[of.project][of.scope].add(of.key)
-    found: set[Told] = set()
-    for project, wanted in sorted(keys.items()):
+def _tight(
+    tx: sa.Connection, wanted: Mapping[Counted, int], caps: Mapping[str, Caps], brakes: Mapping[str, Cap | None], now: int
+) -> list[Counted]:
+    """Where there may be no room for all that is wanted: as a rule nowhere, and nothing need be read but how many were told."""
+    bound = {of: cap for of in wanted if (cap := cap_of(of, caps, brakes)) is not None}
+    told: dict[Counted, int] = {}
+    for where in _places(bound, now):
+        for row in tx.execute(HOW_MANY_THERE, where):
+            told[Counted(row.project, Scope(row.scope), row.key)] = row.told
+    return [of for of, cap in bound.items() if told.get(of, 0) + wanted[of] > cap.leads]
+
+
+def _told_there(
+    tx: sa.Connection, tight: Sequence[Counted], caps: Mapping[str, Caps], brakes: Mapping[str, Cap | None], now: int
+) -> set[Told]:
+    """All that counts there, as far as the cap looks back."""
+    bound = {of: cap for of in tight if (cap := cap_of(of, caps, brakes)) is not None}
+    return {_told_of(row) for where in _places(bound, now) for row in tx.execute(TOLD_THERE, where)}
+
+
+def _places(bound: Mapping[Counted, Cap], now: int) -> Iterator[dict[str, object]]:
+    """Parameters of HOW_MANY_THERE and TOLD_THERE, one set for each project. A clock that was set back leaves rows after now."""
+    for project in sorted({of.project for of in bound}):
         where: dict[str, object] = {"project": project}
         for scope in Scope:
-            back = _back(caps[project], scope)
-            where |= {f"{scope}_keys": sorted(wanted[scope]) if back else [], f"{scope}_after": now - back}
-        found |= {_told_of(row) for row in tx.execute(TOLD_THERE, where)}
-    return found
+            there = {of.key: cap.per_ms for of, cap in bound.items() if (of.project, of.scope) == (project, scope)}
+            per = max(there.values(), default=0)
+            where |= {f"{scope}_keys": sorted(there), f"{scope}_after": now - per, f"{scope}_until": now + per}
+        yield where
+
+
+def _brakes(tx: sa.Connection, caps: Mapping[str, Caps], projects: Sequence[str], now: int) -> dict[str, Cap | None]:
+    """With what the hours before brought."""
+    if not projects:
+        return {}
+    hours: defaultdict[str, dict[int, int]] = defaultdict(dict)
+    for row in tx.execute(_HOURS, {"projects": projects, "from": now // HOUR_MS - MEAN_OVER_HOURS}):
+        hours[row.project][row.hour] = row.leads
+    return {project: brake(caps[project], hours[project], now) for project in projects}
 
 
 def _told_of_leads(tx: sa.Connection, leads: set[str]) -> set[Told]:
@@ -234,13 +260,6 @@ def _told_of_leads(tx: sa.Connection, leads: set[str]) -> set[Told]:
 def _leads(candidates: Iterable[Candidate]) -> set[str]:
     """Theirs, and those that they take over."""
     return {lead for each in candidates for lead in (each.lead_id, each.takes_over) if lead is not None}
-
-
-def _back(caps: Caps, scope: Scope) -> int:
-    if scope is Scope.BRAKE:
-        return HOUR_MS if caps.brake is not None else 0
-    cap = {Scope.ACCOUNT: caps.account, Scope.PERSON: caps.person, Scope.ENDPOINT: caps.endpoint}[scope]
-    return 0 if cap is None else cap.per_ms
 
 
 def _told_of(row: sa.Row[Any]) -> Told:
@@ -334,18 +353,22 @@ _HOURS = sa.select(noise_hours).where(
     noise_hours.c.project.in_(sa.bindparam("projects", expanding=True)), noise_hours.c.hour >= sa.bindparam("from")
 )
 _TOLD_OF_LEADS = sa.select(noise_told).where(_t.lead_id.in_(sa.bindparam("leads", expanding=True)))
-TOLD_THERE = sa.union_all(
-    *(
-        sa.select(noise_told).where(
-            _t.project == sa.bindparam("project"),
-            _t.scope == scope,
-            _t.key.in_(sa.bindparam(f"{scope}_keys", expanding=True)),
-            _t.at > sa.bindparam(f"{scope}_after"),
-            _t.counts,
-        )
-        for scope in Scope
+
+
+def _there(scope: Scope) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        _t.project == sa.bindparam("project"),
+        _t.scope == scope,
+        _t.key.in_(sa.bindparam(f"{scope}_keys", expanding=True)),
+        _t.at > sa.bindparam(f"{scope}_after"),
+        _t.at <= sa.bindparam(f"{scope}_until"),
+        _t.counts,
     )
-)
+
+
+_how_many = sa.select(_t.project, _t.scope, _t.key, sa.func.count().label("told")).group_by(_t.project, _t.scope, _t.key)
+HOW_MANY_THERE = sa.union_all(*(_how_many.where(*_there(scope)) for scope in Scope))
+TOLD_THERE = sa.union_all(*(sa.select(noise_told).where(*_there(scope)) for scope in Scope))
 _enabled = sa.exists().where(endpoints.c.id == _w.endpoint_id, endpoints.c.status == "enabled")
 _DUE_PROJECTS = sa.select(_w.project).where(_w.until <= sa.bindparam("now"), _enabled).distinct().order_by(_w.project)
 _NEXT = sa.select(sa.func.min(_w.until)).where(_enabled)

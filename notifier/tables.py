@@ -137,7 +137,15 @@ noise_told = sa.Table(
     sa.Column("at", sa.BigInteger, nullable=False),
     sa.Column("counts", sa.Boolean, nullable=False, comment="false: it took over the place of one that does"),
     sa.Index("ix_noise_told_lead", "lead_id"),
-    sa.Index("ix_noise_told_there", "project", "scope", "key", "at"),
+    sa.Index(
+        "ix_noise_told_there",
+        "project",
+        "scope",
+        "key",
+        "at",
+        postgresql_where=sa.text("counts"),
+        sqlite_where=sa.text("counts = 1"),
+    ),
     sa.Index("ix_noise_told_at", "at"),
 )
 

@@ -128,6 +128,14 @@ def brake(caps: Caps, hours: Mapping[int, int], now: int) -> Cap | None:
     return Cap(leads=max(caps.brake.leads, ceil(caps.brake.times * sum(before.values()) / over)), per_ms=HOUR_MS)
 
 
+def cap_of(of: Counted, caps: Mapping[str, Caps], brakes: Mapping[str, Cap | None]) -> Cap | None:
+    """How many leads may be told there. `caps`, `brakes`: by project."""
+    said = caps.get(of.project, Caps())
+    if of.scope is Scope.BRAKE:
+        return brakes.get(of.project)
+    return {Scope.ACCOUNT: said.account, Scope.PERSON: said.person, Scope.ENDPOINT: said.endpoint}[of.scope]
+
+
 def counted_in(of: Candidate) -> Iterator[Counted]:
     """Where it counts, at its endpoint last; each but the endpoint once for all endpoints."""
     yield Counted(of.project, Scope.ACCOUNT, of.account)
@@ -141,7 +149,7 @@ class Book:
     """Who was told of what, as far as caps look back."""
 
     def __init__(self, caps: Mapping[str, Caps], brakes: Mapping[str, Cap | None], told: Iterable[Told]) -> None:
-        """`caps`, `brakes`: by project. `told`: all that counts where the candidates count, and all of their leads."""
+        """`caps`, `brakes`: by project. `told`: what was told of their leads, and all that counts where room may be short."""
         self._caps = caps
         self._brakes = brakes
         self._at: defaultdict[Counted, list[int]] = defaultdict(list)
@@ -193,17 +201,11 @@ class Book:
         A clock that was set back leaves leads that were told later than now: they count, unless it was wrong by more than the cap
         looks back.
         """
-        cap = self._cap(of)
+        cap = cap_of(of, self._caps, self._brakes)
         if cap is None:
             return now
         times = [at for at in self._at[of] if now - cap.per_ms < at <= now + cap.per_ms]
         return now if len(times) < cap.leads else times[-cap.leads] + cap.per_ms
-
-    def _cap(self, of: Counted) -> Cap | None:
-        caps = self._caps.get(of.project, Caps())
-        if of.scope is Scope.BRAKE:
-            return self._brakes.get(of.project)
-        return {Scope.ACCOUNT: caps.account, Scope.PERSON: caps.person, Scope.ENDPOINT: caps.endpoint}[of.scope]
 
 
 def _rank(temperature: object, total: object) -> int:

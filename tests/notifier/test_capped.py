@@ -16,7 +16,7 @@ from notifier.core.urls import parse_url
 from notifier.health import report
 from notifier.store import Checkpoint, Move, NewDelivery, NotifierStore
 from notifier.store_history import DeliveryFilter
-from notifier.store_noise import TOLD_THERE
+from notifier.store_noise import HOW_MANY_THERE, TOLD_THERE
 from notifier.tables import deliveries, endpoints, noise_projects, noise_told, noise_waiting
 from tests.notifier.bench import DEVELOPMENT, Bench
 from tests.notifier.conftest import LeadEvents, StandingClock
@@ -347,17 +347,18 @@ def test_what_was_told_long_ago_is_not_read_again(engine: sa.Engine) -> None:
         tx.execute(noise_told.insert(), [row | {"lead_id": f"ld_{n}", "at": n} for n in range(5_000)])
     where: dict[str, object] = {"project": "acme-mail"}
     for scope in Scope:
-        where |= {f"{scope}_keys": ["acme-mail"], f"{scope}_after": 4_990}
-    plan = plan_of(TOLD_THERE.params(where), engine)
-    assert plan.count("ix_noise_told_there") + plan.count("ix_noise_told_at") == len(Scope), plan
+        where |= {f"{scope}_keys": ["acme-mail"], f"{scope}_after": 4_990, f"{scope}_until": 6_000}
+    for query in (HOW_MANY_THERE, TOLD_THERE):
+        plan = plan_of(query.params(where), engine)
+        assert plan.count("ix_noise_told_there") + plan.count("ix_noise_told_at") == len(Scope), plan
 
 
-def test_caps_ask_as_much_of_the_database_for_fifty_leads_as_for_one(
+def test_caps_ask_as_much_of_the_database_for_fifty_leads_as_for_one_and_more_only_where_they_may_hold_one_back(
     store: NotifierStore, engine: sa.Engine, clock: StandingClock, lead: LeadEvents
 ) -> None:
     endpoint, _ = store.add_endpoint("acme-mail", "crm", parse_url("https://8.8.8.8/", DEVELOPMENT), Filters(), clock())
-    cap = Cap(leads=100, per_ms=DAY_S * 1000)
-    caps = Caps(account=cap, person=cap, endpoint=cap, brake=Brake(leads=100, times=5))
+    cap = Cap(leads=54, per_ms=DAY_S * 1000)
+    caps = Caps(account=cap, person=cap, endpoint=cap, brake=Brake(leads=54, times=5))
     asked = asked_of(engine)
 
     def take_in(offset: int, numbers: range, *, bounded: bool = True) -> int:
@@ -368,9 +369,11 @@ def test_caps_ask_as_much_of_the_database_for_fifty_leads_as_for_one(
         return len(asked) - before
 
     take_in(0, range(1, 2))  # makes the project's row
-    one = take_in(1, range(2, 3))
-    assert take_in(2, range(3, 53)) == one
-    assert one - take_in(3, range(53, 54), bounded=False) == 7  # docs/decisions/0033
+    without = take_in(1, range(2, 3), bounded=False)
+    assert take_in(2, range(3, 4)) - without == 6  # docs/decisions/0033
+    assert take_in(3, range(4, 54)) - without == 6
+    assert take_in(4, range(54, 56)) - without == 6  # the last that there is room for
+    assert take_in(5, range(56, 66)) - without == 8  # also what was told there, the hours before and who waits; nothing is told
 
 
 def test_two_processes_never_fill_the_same_room(
