@@ -105,8 +105,12 @@ def found_in(places: dict[str, bytes], known: dict[str, str]) -> set[tuple[str, 
 
 
 def everything(running: Running) -> dict[str, bytes]:
-    """Every byte of the data folder, and all that `up` said."""
-    files = {str(file.relative_to(running.data)): file.read_bytes() for file in running.data.rglob("*") if file.is_file()}
+    """Every byte of the data folder, and all that `up` said.
+
+    The files of SQLite's locks come last: who closes one lets go of all locks that this process has on it (POSIX), `spool`'s too.
+    """
+    found = sorted(running.data.rglob("*"), key=lambda file: file.name.endswith("-shm"))
+    files = {str(file.relative_to(running.data)): file.read_bytes() for file in found if file.is_file()}
     return files | {"what up printed": running.out.read_bytes(), "what up complained of": running.err.read_bytes()}
 
 
