@@ -21,7 +21,7 @@ from runtime.points import POINTS
 from tests.simulation.chaos import FAULTS
 from tests.simulation.runs import BACKFILLED, HAPPENED, Runs
 
-SEEDS = 500 if os.environ.get("HANDRAISER_SOAK") else 300
+SEEDS = 500 if os.environ.get("HANDRAISER_SOAK") else 240
 SWITCHES = 500 if os.environ.get("HANDRAISER_SOAK") else 20
 """Seeds of lives in which rulebooks change."""
 PARTS = 10 if os.environ.get("HANDRAISER_SOAK") else 1

@@ -19,7 +19,7 @@ Test = TypeVar("Test", bound=Callable[..., None])
 SOAK = os.environ.get("HANDRAISER_SOAK") == "1"
 """Ten times as many cases."""
 CASES = settings(
-    max_examples=500,
+    max_examples=500 if SOAK else 400,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )
