@@ -45,9 +45,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest come first for every xdist worker, which begins with its share of the list: the end is for short ones."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     slow: dict[object, list[pytest.Item]] = {}
-    longest = ("simulation", "truth", "test_crash_matrix.py")
-    for item in sorted(items, key=lambda item: not {item.path.name, item.path.parent.name}.intersection(longest)):
-        if item.path.parent.name in ("journey", "handraiser", "simulation", "truth"):
+    longest = {"simulation", "truth", "test_crash_matrix.py", "test_fuzz.py"}
+    for item in sorted(items, key=lambda item: not {item.path.name, item.path.parent.name} & longest):
+        if {item.path.name, item.path.parent.name} & {"journey", "handraiser", *longest}:
             together = item.path if item.path.parent.name == "handraiser" else item.nodeid  # those of a file share an `up`
             slow.setdefault(together, []).append(item)
     first: list[list[pytest.Item]] = [[] for _ in range(workers)]
