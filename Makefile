@@ -25,7 +25,7 @@ test: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -n 4 --dist worksteal -rs
+	$(BIN)/pytest -q -n 5 --dist worksteal -rs
 
 mutants: setup
 	$(BIN)/python -m tests.mutants

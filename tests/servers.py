@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,9 @@ KAFKA_VERSION = "4.1.0"
 KAFKA_JARS = Path.home() / ".cache" / "handraiser-tests" / f"kafka-{KAFKA_VERSION}"
 FETCH_WITHIN_S = 300
 START_WITHIN_S = 60
+NOT_DURABLE = ("-c", "fsync=off")
+"""Of the PostgreSQL that tests share: each has a new database, which takes twice as long to make and drop durably. Tests that
+kill a PostgreSQL have one of their own, which is durable."""
 GUARD = Path(__file__).with_name("server_guard.py")
 
 POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -90,7 +93,7 @@ def kafka_address(environ: Mapping[str, str], lives_with: int) -> str:
 
 def postgres_address(environ: Mapping[str, str], lives_with: int) -> str:
     """The URL of a PostgreSQL database whose user may create others. Raises MissingServerError."""
-    return environ.get("HANDRAISER_TEST_POSTGRES") or start_postgres(postgres_binaries(), lives_with)
+    return environ.get("HANDRAISER_TEST_POSTGRES") or start_postgres(postgres_binaries(), lives_with, more=NOT_DURABLE)
 
 
 def kafka_jars() -> Path:
@@ -149,8 +152,8 @@ def postgres_binaries() -> Path:
     return Path(found).parent
 
 
-def start_postgres(binaries: Path, lives_with: int, folder: Path | None = None) -> str:
-    """Start PostgreSQL with durable defaults, as an unprivileged user if we are root (it refuses root).
+def start_postgres(binaries: Path, lives_with: int, folder: Path | None = None, more: Sequence[str] = ()) -> str:
+    """Start PostgreSQL, as an unprivileged user if we are root (it refuses root). Durable, unless `more` says otherwise.
 
     Its process id is in `folder`/pid.
     """
@@ -165,12 +168,12 @@ def start_postgres(binaries: Path, lives_with: int, folder: Path | None = None) 
     done = subprocess.run(make, cwd=folder, capture_output=True, text=True, timeout=START_WITHIN_S, check=False, **run_as)  # type: ignore[call-overload]
     if done.returncode != 0:
         raise RuntimeError(f"initdb failed: {done.stdout}{done.stderr}")
-    return serve_postgres(binaries, folder, port, lives_with)
+    return serve_postgres(binaries, folder, port, lives_with, more)
 
 
-def serve_postgres(binaries: Path, folder: Path, port: int, lives_with: int) -> str:
+def serve_postgres(binaries: Path, folder: Path, port: int, lives_with: int, more: Sequence[str] = ()) -> str:
     """Start PostgreSQL, or start it again, on what `folder` holds; its URL."""
-    serve = [str(binaries / "postgres"), "-D", str(folder / "data"), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder)]
+    serve = [str(binaries / "postgres"), "-D", str(folder / "data"), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder), *more]
     start_guarded(serve, folder, lives_with, signal.SIGINT, unprivileged())
     url = f"postgresql://handraiser@127.0.0.1:{port}/postgres"
     until(lambda: answers(url), "PostgreSQL", folder)

@@ -4,6 +4,7 @@ import time
 import uuid
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.journey.conftest import OwnServer
@@ -21,6 +22,9 @@ def test_a_database_or_a_broker_that_is_killed_and_comes_back_costs_no_lead(
     own_kafka: OwnServer, own_postgres: OwnServer, tmp_path: Path
 ) -> None:
     environment = {"HANDRAISER_KAFKA": own_kafka.address, "HANDRAISER_DATABASE_URL": own_postgres.address}
+    with psycopg.connect(own_postgres.address) as database:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            assert database.execute("SELECT current_setting(%s)", [setting]).fetchone() == ("on",)
     shop = Shop(Product(tmp_path / "data", environment), seed=0)
     try:
         for server in (own_postgres, own_kafka):
