@@ -72,9 +72,9 @@ def kept(raw: msgspec.Raw, context: Context, *, traits: bool, addresses: bool) -
     return msgspec.Raw(_encoder.encode(fields))
 
 
-def only(raw: msgspec.Raw, names: frozenset[str] | None) -> msgspec.Raw:
-    """Of a JSON object, the fields with these names; None: all of them."""
-    if names is None or raw is EMPTY_OBJECT:
+def only(raw: msgspec.Raw, names: frozenset[str]) -> msgspec.Raw:
+    """Of a JSON object, the fields with these names."""
+    if raw is EMPTY_OBJECT:
         return raw
     fields = _fields_decoder.decode(raw)
     kept_fields = {name: value for name, value in fields.items() if name in names}

@@ -67,7 +67,8 @@ def check_bounds(body: bytes, bytes_max: int) -> None:
             "event_too_big",
             f"An event may hold {bytes_max // 1024} KiB; this one has {len(body):,} bytes. Send less of it.",
         )
-    check_levels(body)
+    if body.count(b"{") + body.count(b"[") > LEVELS_MAX:
+        check_levels(body)
 
 
 def check_levels(body: bytes, above: int = 0) -> None:
@@ -105,10 +106,8 @@ def invalid_time(name: str) -> EventError:
 
 def identifier(value: str | int | None, name: str) -> str | None:
     """An id as text; None if it is absent, empty or blank, and so names nobody. Raises EventError `too_long`."""
-    if value is None or value == "":
-        return None
-    text = value if isinstance(value, str) else str(value)
-    if text.isspace():
+    text = value if isinstance(value, str) else "" if value is None else str(value)
+    if not text or text.isspace():
         return None
     return text if len(text) <= TEXT_SURELY_SHORT else short(text, name)
 

@@ -91,23 +91,27 @@ def _usage_event(body: bytes, shared: _Shared, done: Normalised) -> UsageEvent:
     wire = shared.dialect.read_event(body, arrival.settings)
     event_type = shared.kind or _type_of(wire)
     raw_context, context = read_context(wire.context, shared.context)
-    person = identifier(wire.userId, "userId")
-    anonymous = identifier(wire.anonymousId, "anonymousId")
+    person = None if wire.userId is None else identifier(wire.userId, "userId")
+    anonymous = None if wire.anonymousId is None else identifier(wire.anonymousId, "anonymousId")
     account = identifier(wire.groupId, "groupId") or identifier(context.groupId, "context.groupId")
     _check_named(event_type, wire, person or anonymous, account)
     original = _original_time(wire, arrival)
     sent_at = shared.sent_at if wire.sentAt is NOTHING else time_or_none(wire.sentAt) or shared.sent_at
     is_corrected = arrival.historical or wire.receivedAt is not NOTHING  # by whoever received it first, and passed it on
     timestamp, future = event_time(original, None if is_corrected else sent_at, arrival.received_at)
-    traits = _said_traits(event_type, wire, context)
+    unsaid = wire.traits is context.traits is EMPTY_OBJECT and event_type != "group"
+    traits = EMPTY_OBJECT if unsaid else _said_traits(event_type, wire, context)
     if arrival.trust == "browser":
         _check_recent(timestamp, arrival.received_at)
         traits = _believed_traits(event_type, traits, done)
     if context.campaign is not NOTHING and event_type not in _OF_NO_PERSON:
         traits = with_campaign(traits, context.campaign)
     settings = arrival.settings
-    traits = only(traits, settings.traits)
     properties = EMPTY_OBJECT if event_type in _TRAITED else json_object(wire.properties, "properties")
+    if settings.traits is not None:
+        traits = only(traits, settings.traits)
+    if settings.properties is not None:
+        properties = only(properties, settings.properties)
     # A call of CPython's with more than 15 names goes by way of a dictionary: with all 19 it takes five times as long.
     event = UsageEvent(
         project=arrival.project,
@@ -124,7 +128,7 @@ def _usage_event(body: bytes, shared: _Shared, done: Normalised) -> UsageEvent:
         sent_at=sent_at,
         trust=arrival.trust,
         key_id=arrival.key_id,
-        properties=only(properties, settings.properties),
+        properties=properties,
         context=kept(
             raw_context,
             context,
@@ -139,15 +143,15 @@ def _usage_event(body: bytes, shared: _Shared, done: Normalised) -> UsageEvent:
 
 
 def _type_of(wire: WireEvent) -> EventType:
+    if wire.type in TYPES:
+        return cast("EventType", wire.type)
     if wire.type is None:
         raise EventError(
             "missing_type",
             "`type` is missing: say track, identify, group, page, screen or alias, or use that type's route.",
             "$.type",
         )
-    if wire.type not in TYPES:
-        raise EventError("unknown_type", "`type` must be track, identify, group, page, screen or alias.", "$.type")
-    return cast("EventType", wire.type)
+    raise EventError("unknown_type", "`type` must be track, identify, group, page, screen or alias.", "$.type")
 
 
 def _check_named(event_type: EventType, wire: WireEvent, somebody: str | None, account: str | None) -> None:
