@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 
 from contracts import messages
@@ -16,6 +17,8 @@ from tests.oracle.oracle import Signal
 from tests.truth.driver import ACCOUNT, PROJECT, Detector, program, usage
 from tests.truth.generate import CASES, SOAK, Case, cases
 from tests.truth.sales import Command
+
+pytestmark = pytest.mark.timeout(1_800 if SOAK else 120)
 
 
 class Live(Detector):

@@ -16,7 +16,7 @@ from tests.truth.driver import BATCH, Detector, program, usage
 from tests.truth.generate import CASES, SOAK, Case, cases
 from tests.truth.sales import Command
 
-pytestmark = pytest.mark.timeout(600)  # ten times as many cases in a soak
+pytestmark = pytest.mark.timeout(1_800 if SOAK else 600)
 
 LASTING = ("stage.for", "plan.for", "paying.for")
 MOVING = ("trial.left", *LASTING)

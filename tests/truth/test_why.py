@@ -19,7 +19,7 @@ from tests.truth.driver import ACCOUNT, PROJECT, program
 from tests.truth.generate import CASES, SOAK, Case, cases
 from tests.truth.test_facts import folded
 
-pytestmark = pytest.mark.timeout(600)  # ten times as many cases in a soak
+pytestmark = pytest.mark.timeout(1_800 if SOAK else 600)
 TIMES = 12
 """Of one case."""
 
