@@ -126,7 +126,8 @@ def place(
     _end(tx, ended, UNTOLD, now)
     _count_arrivals(tx, fresh, now)
     looked = {(each.endpoint_id, each.lead_id) for each in awaited}
-    others = {pair: each for pair, each in due.items() if pair not in {*looked, *ended}}
+    over = looked.union(ended)
+    others = {pair: each for pair, each in due.items() if pair not in over}
     verdicts = _decide(tx, [*fresh, *awaited, *others.values()], caps, told_of_leads, now)
     _apply(tx, verdicts, looked | others.keys(), now)
     for verdict in verdicts:
@@ -202,33 +203,36 @@ def _decide(
     if not candidates:
         return []
     wanted = Counter(of for each in candidates for of in counted_in(each))
-    least = {project: brake(each, {}, now) for project, each in caps.items()}
-    tight = _tight(tx, wanted, caps, least, now)
-    brakes = least | _brakes(tx, caps, [of.project for of in tight if of.scope is Scope.BRAKE], now)
-    book = Book(caps, brakes, told_of_leads | _told_there(tx, tight, caps, brakes, now))
+    brakes = {project: brake(each, {}, now) for project, each in caps.items()}  # the least that they can be
+    told = _how_many(tx, _bound(wanted, caps, brakes), now)
+    tight = _tight(wanted, told, caps, brakes)
+    brakes |= _brakes(tx, caps, [of.project for of in tight if of.scope is Scope.BRAKE], now)
+    book = Book(caps, brakes, told_of_leads | _told_there(tx, _tight(wanted, told, caps, brakes), now))
     verdicts = book.decide(candidates, now)
     if book.new:
         tx.execute(noise_told.insert(), [_told_row(each) for each in book.new])
     return verdicts
 
 
+def _bound(wanted: Iterable[Counted], caps: Mapping[str, Caps], brakes: Mapping[str, Cap | None]) -> dict[Counted, Cap]:
+    return {of: cap for of in wanted if (cap := cap_of(of, caps, brakes)) is not None}
+
+
 def _tight(
-    tx: sa.Connection, wanted: Mapping[Counted, int], caps: Mapping[str, Caps], brakes: Mapping[str, Cap | None], now: int
-) -> list[Counted]:
+    wanted: Mapping[Counted, int], told: Mapping[Counted, int], caps: Mapping[str, Caps], brakes: Mapping[str, Cap | None]
+) -> dict[Counted, Cap]:
     """Where there may be no room for all that is wanted: as a rule nowhere, and nothing need be read but how many were told."""
-    bound = {of: cap for of in wanted if (cap := cap_of(of, caps, brakes)) is not None}
-    told: dict[Counted, int] = {}
-    for where in _places(bound, now):
-        for row in tx.execute(HOW_MANY_THERE, where):
-            told[Counted(row.project, Scope(row.scope), row.key)] = row.told
-    return [of for of, cap in bound.items() if told.get(of, 0) + wanted[of] > cap.leads]
+    return {of: cap for of, cap in _bound(wanted, caps, brakes).items() if told.get(of, 0) + wanted[of] > cap.leads}
 
 
-def _told_there(
-    tx: sa.Connection, tight: Sequence[Counted], caps: Mapping[str, Caps], brakes: Mapping[str, Cap | None], now: int
-) -> set[Told]:
-    """All that counts there, as far as the cap looks back."""
-    bound = {of: cap for of in tight if (cap := cap_of(of, caps, brakes)) is not None}
+def _how_many(tx: sa.Connection, bound: Mapping[Counted, Cap], now: int) -> dict[Counted, int]:
+    """How many leads count there, as far as the cap looks back."""
+    rows = (row for where in _places(bound, now) for row in tx.execute(HOW_MANY_THERE, where))
+    return {Counted(row.project, Scope(row.scope), row.key): row.told for row in rows}
+
+
+def _told_there(tx: sa.Connection, bound: Mapping[Counted, Cap], now: int) -> set[Told]:
+    """Which."""
     return {_told_of(row) for where in _places(bound, now) for row in tx.execute(TOLD_THERE, where)}
 
 
@@ -366,8 +370,8 @@ def _there(scope: Scope) -> tuple[sa.ColumnElement[bool], ...]:
     )
 
 
-_how_many = sa.select(_t.project, _t.scope, _t.key, sa.func.count().label("told")).group_by(_t.project, _t.scope, _t.key)
-HOW_MANY_THERE = sa.union_all(*(_how_many.where(*_there(scope)) for scope in Scope))
+_count = sa.select(_t.project, _t.scope, _t.key, sa.func.count().label("told")).group_by(_t.project, _t.scope, _t.key)
+HOW_MANY_THERE = sa.union_all(*(_count.where(*_there(scope)) for scope in Scope))
 TOLD_THERE = sa.union_all(*(sa.select(noise_told).where(*_there(scope)) for scope in Scope))
 _enabled = sa.exists().where(endpoints.c.id == _w.endpoint_id, endpoints.c.status == "enabled")
 _DUE_PROJECTS = sa.select(_w.project).where(_w.until <= sa.bindparam("now"), _enabled).distinct().order_by(_w.project)

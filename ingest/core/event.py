@@ -67,8 +67,7 @@ def check_bounds(body: bytes, bytes_max: int) -> None:
             "event_too_big",
             f"An event may hold {bytes_max // 1024} KiB; this one has {len(body):,} bytes. Send less of it.",
         )
-    if body.count(b"{") + body.count(b"[") > LEVELS_MAX:
-        check_levels(body)
+    check_levels(body)
 
 
 def check_levels(body: bytes, above: int = 0) -> None:

@@ -99,8 +99,8 @@ def _usage_event(body: bytes, shared: _Shared, done: Normalised) -> UsageEvent:
     sent_at = shared.sent_at if wire.sentAt is NOTHING else time_or_none(wire.sentAt) or shared.sent_at
     is_corrected = arrival.historical or wire.receivedAt is not NOTHING  # by whoever received it first, and passed it on
     timestamp, future = event_time(original, None if is_corrected else sent_at, arrival.received_at)
-    unsaid = wire.traits is context.traits is EMPTY_OBJECT and event_type != "group"
-    traits = EMPTY_OBJECT if unsaid else _said_traits(event_type, wire, context)
+    nothing_said = wire.traits is context.traits is EMPTY_OBJECT
+    traits = EMPTY_OBJECT if nothing_said else _said_traits(event_type, wire, context)
     if arrival.trust == "browser":
         _check_recent(timestamp, arrival.received_at)
         traits = _believed_traits(event_type, traits, done)

@@ -1,7 +1,9 @@
 """Leads under the caps on noise, on a real database: they wait, go when there is room, or are not sent, for nobody wants them."""
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import count
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from notifier.health import report
 from notifier.store import Checkpoint, Move, NewDelivery, NotifierStore
 from notifier.store_history import DeliveryFilter
 from notifier.store_noise import HOW_MANY_THERE, TOLD_THERE
-from notifier.tables import deliveries, endpoints, noise_projects, noise_told, noise_waiting
+from notifier.tables import deliveries, endpoints, noise_hours, noise_projects, noise_told, noise_waiting
 from tests.notifier.bench import DEVELOPMENT, Bench
 from tests.notifier.conftest import LeadEvents, StandingClock
 from tests.notifier.plans import asked_of, plan_of
@@ -353,27 +355,49 @@ def test_what_was_told_long_ago_is_not_read_again(engine: sa.Engine) -> None:
         assert plan.count("ix_noise_told_there") + plan.count("ix_noise_told_at") == len(Scope), plan
 
 
-def test_caps_ask_as_much_of_the_database_for_fifty_leads_as_for_one_and_more_only_where_they_may_hold_one_back(
-    store: NotifierStore, engine: sa.Engine, clock: StandingClock, lead: LeadEvents
-) -> None:
+@pytest.fixture
+def asks(store: NotifierStore, engine: sa.Engine, clock: StandingClock) -> Callable[..., int]:
+    """How many statements it takes to take in lead events, by what is bounded of them."""
     endpoint, _ = store.add_endpoint("acme-mail", "crm", parse_url("https://8.8.8.8/", DEVELOPMENT), Filters(), clock())
-    cap = Cap(leads=54, per_ms=DAY_S * 1000)
-    caps = Caps(account=cap, person=cap, endpoint=cap, brake=Brake(leads=54, times=5))
-    asked = asked_of(engine)
+    asked, polls = asked_of(engine), count()
 
-    def take_in(offset: int, numbers: range, *, bounded: bool = True) -> int:
-        new = [lead(n, caps=caps, people=[{"external_id": f"u_{n}"}]) for n in numbers]
-        before = len(asked)
-        move = Move(TopicPartition("lead-events", 0), Checkpoint(offset, offset), offset + 1)
+    def take_in(new: Sequence[LeadEvent], *, bounded: bool = True) -> int:
+        before, poll = len(asked), next(polls)
+        move = Move(TopicPartition("lead-events", 0), Checkpoint(poll, poll), poll + 1)
         store.take_in([move], lambda _: [NewDelivery(endpoint.id, each, b"{}", bounded=bounded) for each in new], clock())
         return len(asked) - before
 
-    take_in(0, range(1, 2))  # makes the project's row
-    without = take_in(1, range(2, 3), bounded=False)
-    assert take_in(2, range(3, 4)) - without == 6  # docs/decisions/0033
-    assert take_in(3, range(4, 54)) - without == 6
-    assert take_in(4, range(54, 56)) - without == 6  # the last that there is room for
-    assert take_in(5, range(56, 66)) - without == 8  # also what was told there, the hours before and who waits; nothing is told
+    return take_in
+
+
+def test_caps_ask_as_much_of_the_database_for_fifty_leads_as_for_one_and_more_only_where_they_may_hold_one_back(
+    asks: Callable[..., int], lead: LeadEvents
+) -> None:
+    cap = Cap(leads=54, per_ms=DAY_S * 1000)
+    caps = Caps(account=cap, person=cap, endpoint=cap, brake=Brake(leads=54, times=5))
+
+    def leads(begin: int, end: int) -> list[LeadEvent]:
+        return [lead(n, caps=caps, people=[{"external_id": f"u_{n}"}]) for n in range(begin, end)]
+
+    asks(leads(1, 2))  # makes the project's row
+    without = asks(leads(2, 3), bounded=False)
+    assert asks(leads(3, 4)) - without == 6  # docs/decisions/0033
+    assert asks(leads(4, 54)) - without == 6
+    assert asks(leads(54, 56)) - without == 6  # the last that there is room for
+    assert asks(leads(56, 66)) - without == 8  # also what was told there, the hours before and who waits; nothing is told
+
+
+def test_where_many_leads_an_hour_are_usual_those_of_the_hour_are_counted_and_not_read(
+    asks: Callable[..., int], engine: sa.Engine, clock: StandingClock, lead: LeadEvents
+) -> None:
+    caps = Caps(brake=Brake(leads=20, times=5))
+    asks([lead(1, caps=caps)])
+    without = asks([lead(2, caps=caps)], bounded=False)
+    hour = clock() // HOUR_MS
+    with engine.begin() as tx:
+        tx.execute(noise_hours.insert(), [{"project": "acme-mail", "hour": hour - n, "leads": 100} for n in range(1, 25)])
+    assert asks([lead(n, caps=caps) for n in range(3, 43)]) - without == 7  # the hours, for 40 are more than 20
+    assert asks([lead(n, caps=caps) for n in range(43, 45)]) - without == 7
 
 
 def test_two_processes_never_fill_the_same_room(
