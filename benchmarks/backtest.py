@@ -28,6 +28,7 @@ from detector.partition import Partition
 from detector.reading import Frame, read
 from detector.rulebooks import bases, trial
 from eventlog.port import Record, TopicPartition
+from runtime.pages import huge_pages
 
 RUNS = 3
 FRAME = 500
@@ -93,8 +94,9 @@ def measure(events: int, accounts: int, books: int) -> list[tuple[str, str]]:
         judge(before)
         judging = took(lambda: judge(measured))  # noqa: B023 - called at once
         play = Play(PROJECT, [program] * books, b"k" * KEY_BYTES)
-        _play(play, before)
-        playing = took(lambda: _play(play, measured))  # noqa: B023 - called at once
+        with huge_pages():
+            _play(play, before)
+            playing = took(lambda: _play(play, measured))  # noqa: B023 - called at once
         found.append((decoding, judging, playing))
     number = len(measured) * FRAME
     rows = [("events", f"{number:,} of {accounts:,} accounts, {warm:,} before them; {books} rulebook{'s' * (books > 1)}")]

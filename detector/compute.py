@@ -306,7 +306,7 @@ class Compute:
             for event in frame.events:
                 self._attributor.take(partition, record.offset, event, changes)
         else:
-            self._folding.take(partition, partition.place(record), frame.events, changes)
+            self._folding.take(partition, partition.place(record), frame.events, record.value, changes)
         changes.dead_letters += (Buried(letter, partition.at, record.offset) for letter in frame.letters)
         self.batch.events += len(frame.events)
         metrics.EVENTS.labels(record.topic).inc(len(frame.events))

@@ -103,8 +103,8 @@ class Folding:
             self._seen.prepare(at, each)
             self._busiest.look(each)
 
-    def take(self, partition: Partition, place: Place, events: Sequence[UsageEvent], changes: Changes) -> None:
-        """The events of the record at `place`."""
+    def take(self, partition: Partition, place: Place, events: Sequence[UsageEvent], body: bytes, changes: Changes) -> None:
+        """Of the events of the record at `place` those that count; its value is `body`."""
         usable = events
         if None in map(_ACCOUNT, events):
             usable = [event for event in events if event.account is not None]
@@ -116,6 +116,7 @@ class Folding:
         self._inventory.take(partition, fresh)
         stretch = self._stretches[partition.at]
         number, things = stretch.come(place), stretch.things
+        stretch.bodies[number] = body
         for line, event in enumerate(fresh):
             key = (event.project, event.account or "")
             (things.get(key) or self._noted(things, key)).append((number, line, event))
@@ -172,12 +173,13 @@ class Folding:
         ledger, places, end = account.ledger, stretch.places, stretch.end
         due, scheduled, since, number = stretch.dues.get(key, NEVER), ledger.due, -1, 0
         things, n = stretch.things.get(key, []), 0
+        spared = stretch.spared(program) if program is not None and things else frozenset()
         try:
             while n < len(things):
                 number, line, thing = things[n]
                 if due <= end:
                     due = self._pass(partition, stretch, account, due, (since, number))
-                elif program is not None and (after := passed(program, account, things, n)) > n:
+                elif program is not None and (after := passed(program, account, things, n, spared)) > n:
                     n = after
                     continue
                 n, since = n + 1, number

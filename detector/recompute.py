@@ -67,8 +67,8 @@ class Narrowed(Folding):
         covered = {at: [event for event in each if self._covers(event)] for at, each in events.items()}
         super().prepare(covered, [command for command in commands if self._covers(command)], due)
 
-    def take(self, partition: Partition, place: Place, events: Sequence[UsageEvent], changes: Changes) -> None:
-        super().take(partition, place, [event for event in events if self._covers(event)], changes)
+    def take(self, partition: Partition, place: Place, events: Sequence[UsageEvent], body: bytes, changes: Changes) -> None:
+        super().take(partition, place, [event for event in events if self._covers(event)], body, changes)
 
     def look_up(self, backfill: Backfill, events: Sequence[UsageEvent]) -> None:
         super().look_up(backfill, [event for event in events if self._covers(event)])

@@ -12,7 +12,9 @@ import msgspec
 
 from contracts.messages import LeadEvent, Place
 from detector.agenda import Key
+from detector.core.drops import Drops
 from detector.core.passing import Noted
+from detector.core.rulebook.program import Program
 
 AFTER = 1 << 32
 """After all lines."""
@@ -24,6 +26,9 @@ class Stretch:
 
     def __init__(self) -> None:
         self.places: list[Place] = []
+        self.bodies: dict[int, bytes] = {}
+        """The values of those that hold usage events."""
+        self._spared: dict[Drops, frozenset[int]] = {}
         self.things: dict[Key, list[Noted]] = {}
         """What lies in them of each account."""
         self.dues: dict[Key, int] = {}
@@ -41,6 +46,15 @@ class Stretch:
         if not self.places or self.places[-1].offset != place.offset:
             self.places.append(place)
         return len(self.places) - 1
+
+    def spared(self, program: Program) -> frozenset[int]:
+        """Those in which the program drops no event for its properties. To be asked when no more come."""
+        drops = program.drops
+        if drops is None:
+            return frozenset()
+        if drops not in self._spared:
+            self._spared[drops] = frozenset(number for number, body in self.bodies.items() if drops.spare(body))
+        return self._spared[drops]
 
     def comes(self, due: int, since: int, before: int) -> tuple[int, Place] | None:
         """(number, place) of the record after which it is seen that `due` has come, by somebody for whom all until `since` has.

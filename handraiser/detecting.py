@@ -11,6 +11,7 @@ from detector.worker import Worker
 from eventlog.port import Producer
 from handraiser.ground import Ground
 from handraiser.locks import only_one
+from runtime.pages import huge_pages
 
 logger = logging.getLogger("handraiser.detector")
 
@@ -53,7 +54,8 @@ class Detecting:
 
     def _run(self) -> None:
         try:
-            self._worker.run(self._stop)
+            with huge_pages():
+                self._worker.run(self._stop)
         except Exception:
             logger.exception("detector ended by a defect")
         finally:

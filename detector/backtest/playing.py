@@ -17,7 +17,7 @@ from detector.core.measures.moment import Moment
 from detector.core.rulebook.program import Program
 from detector.folding import Folding
 from detector.partition import Partition
-from detector.reading import Content, Frame, read
+from detector.reading import Frame, read
 from detector.seen import SeenIds
 from detector.stretch import Stretch, Ticking
 from eventlog.port import Record, TopicPartition
@@ -142,15 +142,16 @@ class Play:
             place = clock.place(record)
             if self._ticking:
                 self._pass(clock, place)
-            self._one(clock, place, read(record))
+            self._one(clock, place, record)
             if not self._ticking:
                 self._pass(clock, place)
         for each in self._judging:
             each.heard()
 
-    def _one(self, clock: Partition, place: Place, content: Content) -> None:
+    def _one(self, clock: Partition, place: Place, record: Record) -> None:
+        content = read(record)
         if isinstance(content, Frame):
-            self._frame(clock, place, content.events)
+            self._frame(clock, place, content.events, record.value)
         elif isinstance(content, Command):
             self._command(clock, place, content)
         elif isinstance(content, ImportEnd):
@@ -181,7 +182,7 @@ class Play:
         found.first_at = min(firsts, default=None)
         return found
 
-    def _frame(self, clock: Partition, place: Place, events: Sequence[UsageEvent]) -> None:
+    def _frame(self, clock: Partition, place: Place, events: Sequence[UsageEvent], body: bytes) -> None:
         project, shares = self._project, self._shares
         ours = [event for event in events if event.project == project and event.account is not None]
         if shares > 1:
@@ -192,7 +193,7 @@ class Play:
         self._found.events += len(fresh)
         self._found.copies += len(ours) - len(fresh)
         for each in self._judging:
-            each.take(each.partition(clock.at, clock.time), place, fresh, each.changes())
+            each.take(each.partition(clock.at, clock.time), place, fresh, body, each.changes())
         self._unpacked += len(ours)
         if self._unpacked >= IDS_MAX:
             self._pack_ids()

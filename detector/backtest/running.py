@@ -16,6 +16,7 @@ from detector.backtest.playing import Play
 from detector.backtest.source import Source
 from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.parse import parse
+from runtime.pages import huge_pages
 
 PROCESSES_MAX: Final = 16
 
@@ -70,9 +71,10 @@ def _share(job: Job, number: int, of: int, on_progress: OnProgress) -> Found:
     programs = [compile_rulebook(parse(book.resolved, {}).rulebook, book.version) for book in job.books]
     play = Play(job.project, programs, job.seen_key, share, shares, ticking=source.ticking)
     total = max(1, source.total)
-    for batch in source.batches():
-        play.take(batch.records)
-        on_progress(Progress(batch.done / total, play.events))
+    with huge_pages():
+        for batch in source.batches():
+            play.take(batch.records)
+            on_progress(Progress(batch.done / total, play.events))
     on_progress(Progress(1.0, play.events))
     return play.found()
 

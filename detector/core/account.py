@@ -53,7 +53,7 @@ class Account:
         """(rule, why) -> new signals that sales was not told of, since somebody looked. Never stored."""
         self.dropped_by: object = None
         """What `outsiders` is about."""
-        self.outsiders: dict[str, bool] = {}
+        self.outsiders: dict[str | None, bool] = {}
         """Person -> whether what they do counts for nothing. Never stored."""
         self._asides: dict[int, Account] = {}
         """Version -> what is gathered for it (see backfill.py)."""

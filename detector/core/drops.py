@@ -44,11 +44,18 @@ class Drops:
         used = {path for _, paths in by_path for path in paths}
         firsts = {path.split(".")[1] for path in used if _is_property(path)}
         self._glance, self._nothing = _glance(sorted(firsts))
+        self._marks = [first.encode() for first in firsts]
         traits = {path.removeprefix("person.") for path in used if not _is_property(path)}
         self._traits = frozenset(_EMAIL if trait in _OF_EMAIL else trait for trait in traits)
         mixed = any(len({_is_property(path) for path in paths}) > 1 for _, paths in by_path)
         self._whatever = mixed or any(holds(_Sight({}, None, None)) is True for holds in self._of_event)
         """Whether one may hold though none of these properties is there."""
+
+    def spare(self, body: bytes) -> bool:
+        """Whether no event in it can be dropped for its properties. `body`: JSON, in which a name may be written with escapes."""
+        if not self._of_event:
+            return True
+        return not (self._whatever or b"\\" in body or any(mark in body for mark in self._marks))
 
     def drop(self, account: Account, event: UsageEvent) -> bool:
         """Also learns who its person is."""

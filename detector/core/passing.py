@@ -4,7 +4,7 @@ Nearly every event can neither move the plan nor close a lead, and all that it t
 each of these anew, this looks at once for all that follow one another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import islice
 
 from contracts.messages import EMPTY_OBJECT, Command, UsageEvent
@@ -13,6 +13,9 @@ from detector.core.rulebook.program import Program
 
 Noted = tuple[int, int, UsageEvent | Command]
 """Number of the record, which of its lines, and what lies there."""
+
+
+_NOBODY: Mapping[str | None, bool] = {}
 
 
 class StumbledError(Exception):
@@ -24,8 +27,11 @@ class StumbledError(Exception):
         self.place = place
 
 
-def passed(program: Program, account: Account, noted: Sequence[Noted], begin: int) -> int:
-    """The place of the first from `begin` on that is more than that: `process` knows what to do with it. Raises StumbledError."""
+def passed(program: Program, account: Account, noted: Sequence[Noted], begin: int, spared: Container[int] = ()) -> int:
+    """The place of the first from `begin` on that is more than that: `process` knows what to do with it. Raises StumbledError.
+
+    `spared`: the numbers of records in which the program drops no event for its properties.
+    """
     ledger, resting = account.ledger, account.resting
     hot = bool(ledger.open_leads)
     if (
@@ -40,9 +46,10 @@ def passed(program: Program, account: Account, noted: Sequence[Noted], begin: in
     newest, lateness = max(facts.newest, ledger.judged_until), program.lateness_ms
     tracks, other, untracked = program.reactions.tracks, program.reactions.other, program.reactions.untracked
     drop = None if program.drops is None else program.drops.drop
+    outsiders = account.outsiders if account.dropped_by is program.drops else _NOBODY
     n = begin
     try:
-        for n, (_, _, event) in enumerate(islice(noted, begin, None), begin):
+        for n, (number, _, event) in enumerate(islice(noted, begin, None), begin):
             if isinstance(event, Command):
                 return n
             t = event.timestamp
@@ -57,7 +64,7 @@ def passed(program: Program, account: Account, noted: Sequence[Noted], begin: in
                 or event.received_at - t > lateness
             ):
                 return n
-            if drop is None or not drop(account, event):
+            if drop is None or (number in spared and outsiders.get(event.person) is False) or not drop(account, event):
                 reaction.fold(facts, event)
                 newest = t
     except Exception as error:

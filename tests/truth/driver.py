@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from contracts import messages
+from contracts.codec import encode_event
 from contracts.messages import LeadEvent, Place, UsageEvent
 from detector.core.account import Account
 from detector.core.backfill import gather
@@ -87,8 +88,10 @@ class Detector:
         place = self._place(event["received_at"])
         if event["id"] not in self.seen:
             self.seen.add(event["id"])
-            if not passed(self.program, self.account, [(0, 0, usage(event))], 0):
-                self.lead_events += process(self.program, self.account, usage(event), place)
+            of, drops = usage(event), self.program.drops
+            spared = [0] if drops is not None and drops.spare(encode_event(of)) else []
+            if not passed(self.program, self.account, [(0, 0, of)], 0, spared):
+                self.lead_events += process(self.program, self.account, of, place)
 
     def reads_again(self, log: list[Event], program: Program) -> None:
         """For the facts that this folds, beside those that are judged by. Copies are dropped as at first."""

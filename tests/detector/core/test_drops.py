@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from contracts.codec import encode_event
 from contracts.messages import UsageEvent
 from detector.core.account import Account
 from detector.core.drops import KNOWN
@@ -55,7 +56,30 @@ def stays(account: Account, event: UsageEvent, drop: str) -> bool:
     ],
 )
 def test_properties_are_the_events_own(properties: str, drop: str, dropped: bool) -> None:
-    assert stays(Account.new("p", "a"), raw(properties), drop) is not dropped
+    event = raw(properties)
+    assert stays(Account.new("p", "a"), event, drop) is not dropped
+    drops = program(drop).drops
+    assert drops is not None
+    assert not (dropped and drops.spare(encode_event(event))), "what its bytes say of it is enough to look closer"
+
+
+@pytest.mark.parametrize(
+    ("properties", "drop", "spared"),
+    [
+        ('{"total": 3}', "[properties.impersonated]", True),
+        ('{"total": 3}', "[person.email_domain in staff]", True),
+        ('{"impersonated": true}', "[person.email_domain in staff]", True),
+        ('{"impersonated": false}', "[properties.impersonated]", False),
+        ('{"it": "impersonated"}', "[properties.impersonated]", False),
+        ('{"it": "\\n"}', "[properties.impersonated]", False),
+        ('{"größe": 1}', "[properties.größe == 2]", False),
+        ("{}", "[not (properties.impersonated and false)]", False),
+    ],
+)
+def test_bytes_without_its_properties_are_spared_a_closer_look(properties: str, drop: str, spared: bool) -> None:
+    drops = program(drop).drops
+    assert drops is not None
+    assert drops.spare(encode_event(raw(properties))) is spared
 
 
 def test_nothing_is_in_a_list_that_nobody_has_filled() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,7 +14,6 @@ import sqlalchemy as sa
 from contracts.codec import encode
 from contracts.messages import EVENTS, LEAD_EVENTS, ImportEnd, Place, UsageEvent
 from detector import recompute
-from detector.changes import Changes
 from detector.comparing import ROW, WHOLE
 from detector.core.differences import ABSENT
 from detector.partition import Partition
@@ -312,12 +312,10 @@ def test_a_record_that_cannot_be_processed_stops_the_reading_there(busy: World, 
     end = check(busy).events
     take = recompute.Narrowed.take
 
-    def poisoned(
-        self: recompute.Narrowed, partition: Partition, place: Place, events: Sequence[UsageEvent], changes: Changes
-    ) -> None:
+    def poisoned(self: recompute.Narrowed, partition: Partition, place: Place, events: Sequence[UsageEvent], *more: Any) -> None:
         if any(event.id == "up" for event in events):
             raise ZeroDivisionError
-        take(self, partition, place, events, changes)
+        take(self, partition, place, events, *more)
 
     monkeypatch.setattr(recompute.Narrowed, "take", poisoned)
     report = check(busy)

@@ -1,7 +1,7 @@
 """What stops the detector, or one partition of it, and what goes on: missing rulebooks, lost logs, defects, a database away."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import pytest
@@ -199,9 +199,9 @@ def test_a_defect_among_events_that_change_nothing_stops_its_partition_before_it
             raise ZeroDivisionError
         return drop(self, account, event)
 
-    def counted(program: Program, account: Account, noted: Sequence[Noted], begin: int) -> int:
+    def counted(program: Program, account: Account, noted: Sequence[Noted], begin: int, spared: Container[int]) -> int:
         try:
-            return passed(program, account, noted, begin)
+            return passed(program, account, noted, begin, spared)
         except StumbledError as error:
             passing.append(error.place - begin)
             raise
@@ -209,7 +209,8 @@ def test_a_defect_among_events_that_change_nothing_stops_its_partition_before_it
     monkeypatch.setattr(Drops, "drop", broken)
     monkeypatch.setattr("detector.folding.passed", counted)
     for n in range(8):
-        world.send(usage_event(f"m{n}", account="acme", person="ada", at=NOON + n * MINUTE))
+        looked_at = {"impersonated": False}
+        world.send(usage_event(f"m{n}", account="acme", person="ada", at=NOON + n * MINUTE, properties=looked_at))
     world.drain()
 
     (reason,) = world.halted()
