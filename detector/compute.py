@@ -115,6 +115,7 @@ class Compute:
         except Exception as error:
             raise UnreadableError(repr(error)) from error
         left = self._note(owned, contents)
+        contents.clear()  # what is noted can go account by account
         for partition in owned.values():
             self._folding.fold(partition, self.batch.changes)
         return left

@@ -155,7 +155,7 @@ class Folding:
         stretch = self._stretches.pop(partition.at, None)
         if stretch is None:
             return
-        for key in stretch.dues | stretch.things:
+        for key in dict.fromkeys([*stretch.dues, *stretch.things]):
             self._play(partition, stretch, key, changes)
         stretch.told.sort(key=itemgetter(0, 1))  # in the order of the log
         for _, _, lead_events in stretch.told:
@@ -172,7 +172,7 @@ class Folding:
         program, account = partition.programs.get(key[0]), self._accounts.open[key]
         ledger, places, end = account.ledger, stretch.places, stretch.end
         due, scheduled, since, number = stretch.dues.get(key, NEVER), ledger.due, -1, 0
-        things, n = stretch.things.get(key, []), 0
+        things, n = stretch.things.pop(key, []), 0  # so that they go at once, while the processor has them at hand
         spared = stretch.spared(program) if program is not None and things else frozenset()
         try:
             while n < len(things):

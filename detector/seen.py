@@ -2,7 +2,7 @@
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import TypeAlias
@@ -10,7 +10,7 @@ from typing import TypeAlias
 from contracts.messages import UsageEvent
 from detector.cache import Cache
 from detector.changes import Changes, SeenRow
-from detector.core.hashes import Hashes
+from detector.core.hashes import CompactHashes, Hashes
 from detector.core.seen import DAY_MS, HOUR_MS, KEY_BYTES, WINDOW_DAYS, hash_of, hour_of, hours_around
 from detector.partition import Partition
 from detector.store.accounts import Seen
@@ -28,8 +28,11 @@ _Home: TypeAlias = "tuple[Hashes, list[Hashes], array[int]]"
 
 
 class SeenIds:
-    def __init__(self, store: Seen, key: bytes, bytes_max: int = BYTES_MAX) -> None:
+    def __init__(
+        self, store: Seen, key: bytes, bytes_max: int = BYTES_MAX, hashes: Callable[[Sequence[bytes]], Hashes] = CompactHashes
+    ) -> None:
         self._store = store
+        self._hashes = hashes
         self._key = key[:KEY_BYTES]
         self._hours: Cache[_Hour, _Days] = Cache(bytes_max, _size)
         self._fresh: dict[tuple[TopicPartition, int, int], _Home] = {}
@@ -79,7 +82,7 @@ class SeenIds:
     def _home(self, at: TopicPartition, hour: int, today: int) -> _Home:
         days = self._days(at, hour)
         self._hours.touch((at, hour), days)
-        ids = days.setdefault(today, Hashes())
+        ids = days.setdefault(today, self._hashes(()))
         earlier = [each for each in _counting(days, today) if each is not ids]
         home = self._fresh[at, hour, today] = (ids, earlier, array("Q"))
         return home
@@ -118,7 +121,7 @@ class SeenIds:
         for hour, time, row in self._store.load(at, loaded):
             rows[hour, time // DAY_MS].append(row)
         for (hour, day), each in rows.items():
-            loaded[hour][day] = Hashes(each)
+            loaded[hour][day] = self._hashes(each)
         for hour, days in loaded.items():
             self._hours.put((at, hour), days)
         return loaded

@@ -13,6 +13,7 @@ from detector.backtest.found import Collected, Found, Win
 from detector.backtest.memory import CommandsInMemory, IdsInMemory, NoCopies, NoInventory, Shelf
 from detector.changes import Changes
 from detector.core.account import Account
+from detector.core.hashes import FastHashes
 from detector.core.measures.moment import Moment
 from detector.core.rulebook.program import Program
 from detector.folding import Folding
@@ -26,8 +27,10 @@ ACCOUNTS_MAX: Final = 50_000
 """So many are at hand in one process, all others lie as bytes, some 2 KB each."""
 ACCOUNT_BYTES: Final = 12_000
 """One at hand, about."""
-IDS_MAX: Final = 1_000_000
+IDS_MAX: Final = 500_000
 """After so many events the new ids are packed away."""
+IDS_BYTES_MAX: Final = 64 * 1024 * 1024
+"""What packed ids take where they are looked at. A backtest has room for them, and no database beside it."""
 
 
 class Judging(Folding):
@@ -119,7 +122,7 @@ class Play:
         stretch = Ticking if ticking else Stretch
         self._judging = [Judging(project, program, ACCOUNTS_MAX // len(programs), stretch) for program in programs]
         self._ids = IdsInMemory()
-        self._seen = SeenIds(self._ids, seen_key)
+        self._seen = SeenIds(self._ids, seen_key, IDS_BYTES_MAX, FastHashes)
         self._clocks: dict[TopicPartition, Partition] = {}
         self._share, self._shares = share, shares
         self._ticking = ticking

@@ -15,7 +15,7 @@ from runtime.clock import wall_clock
 from runtime.settings import Settings
 
 POLL_S: Final = 1.0
-POLL_BYTES_MAX: Final = 16 * 1024 * 1024
+POLL_BYTES_MAX: Final = 32 * 1024 * 1024
 """The more at once, the more of them are of one account, and are folded together."""
 SILENT_S: Final = 60.0
 """After so long without a record that must be there, the log is taken for broken."""

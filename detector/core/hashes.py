@@ -1,11 +1,14 @@
-"""Hashes of 64 bits in; whether each came before, kept in about 12 bytes a hash."""
+"""Hashes of 64 bits in; whether each came before, kept in about 12 bytes a hash; or faster, in seven times as many."""
 
 from array import array
 from collections.abc import Sequence
 from struct import iter_unpack
-from sys import byteorder
+from sys import byteorder, getsizeof
+from typing import Protocol
 
 BYTES_PER_HASH = 9
+BYTES_PER_INTEGER = 48
+"""Of 64 bits, as Python allocates it."""
 BYTES_PER_BUCKET = 64
 """A bytes object's head, its place in the list, and what allocation rounds up."""
 _FIRST = 7 if byteorder == "little" else 0
@@ -16,17 +19,62 @@ BUCKET_HASHES = 32
 """On average, when full. A bucket is searched from its beginning, in C, so small ones are fast; large ones have fewer heads."""
 
 
-class Hashes:
-    """A set. Hashes with the same low bits lie one after the other in a bucket.
+class Hashes(Protocol):
+    """A set. Made of `rows`: many hashes each, 8 bytes a hash as `array("Q")` has them, none of them twice."""
 
-    Python's own set would be ten times as large. Buckets are split one at a time, in turn (linear hashing), so that no single
-    hash waits for all of them to be sorted anew.
+    @property
+    def size(self) -> int:
+        """In bytes of memory."""
+        ...
+
+    def __contains__(self, hashed: int) -> bool: ...
+
+    def add(self, hashes: Sequence[int]) -> list[int]:
+        """The places of those that came before, here or in the set; the others are in it from now on."""
+        ...
+
+
+class FastHashes:
+    """Python's own set: an id in a quarter of the time."""
+
+    __slots__ = ("_hashes",)
+
+    def __init__(self, rows: Sequence[bytes] = ()) -> None:
+        self._hashes: set[int] = set()
+        for row in rows:
+            self._hashes.update(array("Q", row))
+
+    @property
+    def size(self) -> int:
+        return BYTES_EMPTY + getsizeof(self._hashes) + BYTES_PER_INTEGER * len(self._hashes)
+
+    def __contains__(self, hashed: int) -> bool:
+        return hashed in self._hashes
+
+    def add(self, hashes: Sequence[int]) -> list[int]:
+        mine, theirs = self._hashes, set(hashes)
+        if len(theirs) == len(hashes) and mine.isdisjoint(theirs):
+            mine |= theirs
+            return []
+        known: list[int] = []
+        for place, hashed in enumerate(hashes):
+            if hashed in mine:
+                known.append(place)
+            else:
+                mine.add(hashed)
+        return known
+
+
+class CompactHashes:
+    """Hashes with the same low bits lie one after the other in a bucket.
+
+    Buckets are split one at a time, in turn (linear hashing), so that no single
+    hash waits for all of them to be sorted anew. Python's own set would be seven times as large.
     """
 
     __slots__ = ("_buckets", "_high", "_left", "_low")
 
     def __init__(self, rows: Sequence[bytes] = ()) -> None:
-        """`rows`: many hashes each, 8 bytes a hash as `array("Q")` has them, none of them twice."""
         count = sum(map(len, rows)) // 8
         size = 1 << (count // BUCKET_HASHES).bit_length()
         self._buckets = buckets = [b""] * size
@@ -41,7 +89,6 @@ class Hashes:
 
     @property
     def size(self) -> int:
-        """In bytes of memory."""
         hashes = BUCKET_HASHES * len(self._buckets) - self._left
         return BYTES_EMPTY + BYTES_PER_HASH * hashes + BYTES_PER_BUCKET * len(self._buckets)
 
@@ -52,7 +99,6 @@ class Hashes:
         return hashed in array("Q", self._buckets[at])
 
     def add(self, hashes: Sequence[int]) -> list[int]:
-        """The places of those that came before, here or in the set; the others are in it from now on."""
         known: list[int] = []
         self._left -= len(hashes)
         while self._left <= 0:
