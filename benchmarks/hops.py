@@ -1,4 +1,5 @@
 """Both hops: events that name no account, of persons that are known; attributed, appended again with their account, and judged.
+Beside them one hop: the same events, which name it.
 
 `python -m benchmarks.hops [--events N] [--accounts N] [--runs N]`, Kafka and PostgreSQL. The pipeline's events through one
 detector on one core, which does both. Measured from the start of the process to the last lead event, for the first hop may run
@@ -48,6 +49,13 @@ def fill_unattributed(ground: Ground, shape: Shape, count: int) -> Filled:
     return filled
 
 
+def fill_cold(ground: Ground, shape: Shape, count: int) -> Filled:
+    """The same events with their account."""
+    filled = fill(ground, shape, count)
+    filled.marks.warm = {}
+    return filled
+
+
 def run_hops(ground: Ground, filled: Filled) -> Steady:
     """One run; what an earlier one has put into `events` is gone."""
     _recreate_events(ground)
@@ -72,10 +80,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1)
     arguments = parser.parse_args()
     shape = Shape(arguments.accounts, persons=arguments.persons, warm_up=0)
-    with ground("kafka") as opened:
-        filled = fill_unattributed(opened, shape, arguments.events)
-        rows = [("events", f"{filled.events:,} that name no account, {filled.bytes_each} bytes each, {shape}")]
-        rows += [("detector, both hops", str(run_hops(opened, filled))) for _ in range(arguments.runs)]
+    with ground("kafka") as one, ground("kafka") as two:
+        named, unnamed = fill_cold(one, shape, arguments.events), fill_unattributed(two, shape, arguments.events)
+        rows = [("events", f"{unnamed.events:,}, {unnamed.bytes_each} bytes each without an account, {shape}")]
+        for _ in range(arguments.runs):
+            hop, hops = run_detector(one, named), run_hops(two, unnamed)
+            rows += [("one hop", str(hop)), ("both hops", str(hops)), ("ratio", f"{hops.a_core / hop.a_core:.0%} of one hop")]
         report("Both hops", rows)
 
 

@@ -17,13 +17,14 @@ PAGE: Final = 2 * 1024 * 1024
 REGION_MIN: Final = 16 * 1024 * 1024
 """Smaller ones are threads' stacks, which would only grow, and what is not worth it."""
 EVERY_S: Final = 10.0
-"""What comes and goes by the second is not worth moving."""
 _MAPS: Final = Path("/proc/self/maps")
 _ENABLED: Final = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 _HUGEPAGE: Final = 14
 """MADV_HUGEPAGE: from now on."""
 _COLLAPSE: Final = 25
-"""MADV_COLLAPSE: what is there already, at once; since Linux 6.1, before that the kernel does it in its own time."""
+"""MADV_COLLAPSE: what is there already, at once; since Linux 6.1, before that the kernel does it in its own time.
+
+It takes 3 ms a page, so each page is moved once; what comes and goes there later is the kernel's to move."""
 
 
 @contextmanager
@@ -44,11 +45,14 @@ def huge_pages() -> Iterator[None]:
 def _keep(ended: threading.Event) -> None:
     madvise = ctypes.CDLL(None).madvise
     madvise.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+    moved: set[int] = set()
     while not ended.wait(EVERY_S):
         for begin, end in regions(_MAPS.read_text("ascii", "replace")):
             madvise(begin, end - begin, _HUGEPAGE)
             for page in range(begin, end, PAGE):
-                madvise(page, PAGE, _COLLAPSE)  # refused for what is not in use, which is as well
+                if page not in moved:
+                    madvise(page, PAGE, _COLLAPSE)  # refused for what is not in use, which is as well
+                    moved.add(page)
 
 
 def regions(maps: str) -> Iterator[tuple[int, int]]:
