@@ -19,8 +19,9 @@ from detector.core.account import Account
 from detector.core.backfill import gather
 from detector.core.commands import Applied, apply
 from detector.core.instants import NEVER
-from detector.core.judge import advance, import_ended, process
+from detector.core.judge import advance, import_ended, judged_in_order, process
 from detector.core.passing import Noted, StumbledError, passed
+from detector.core.rulebook.program import Program
 from detector.inventory import Inventory
 from detector.partition import Partition
 from detector.poison import PoisonError
@@ -176,24 +177,22 @@ class Folding:
         spared = stretch.spared(program) if program is not None and things else frozenset()
         try:
             while n < len(things):
-                number, line, thing = things[n]
+                is_folded = False
                 if due <= end:
-                    due = self._pass(partition, stretch, account, due, (since, number))
-                elif program is not None and (after := passed(program, account, things, n, spared)) > n:
-                    n = after
-                    continue
+                    due = self._pass(partition, stretch, account, due, (since, things[n][0]))
+                elif program is not None:
+                    n, is_folded = passed(program, account, things, n, spared)
+                    if n == len(things):
+                        break
+                number, line, thing = things[n]
                 n, since = n + 1, number
-                lead_events: Sequence[LeadEvent] = ()
+                lead_events: Sequence[LeadEvent]
                 if isinstance(thing, Command):
                     applied = apply(program, account, thing, places[number])
                     lead_events = applied.lead_events
                     changes.commands.append(_row(thing, applied, places[number]))
-                elif program is not None:
-                    lead_events = process(program, account, thing, places[number])
                 else:
-                    # Nothing says yet what to keep of it. A later rulebook's measures begin at its own first record.
-                    metrics.WITHOUT_RULEBOOK.inc()
-                    account.came(0)
+                    lead_events = _judged(program, account, thing, places[number], is_folded=is_folded)
                 if lead_events:
                     stretch.told.append((number, line, lead_events))
                 due = min(due, ledger.due)
@@ -326,6 +325,18 @@ class Folding:
             account = Account.new(*key) if stored is None else Account.load(*key, *stored)
             self._accounts.put(key, account)
         return account
+
+
+def _judged(
+    program: Program | None, account: Account, event: UsageEvent, place: Place, *, is_folded: bool
+) -> Sequence[LeadEvent]:
+    """What comes of an event that may change more than facts."""
+    if program is None:
+        # Nothing says yet what to keep of it. A later rulebook's measures begin at its own first record.
+        metrics.WITHOUT_RULEBOOK.inc()
+        account.came(0)
+        return ()
+    return (judged_in_order if is_folded else process)(program, account, event, place)
 
 
 def _count(account: Account) -> None:

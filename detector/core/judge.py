@@ -25,7 +25,7 @@ from detector.core.silence import reconsidered
 from detector.core.timeline import Scene, dip, step
 from detector.core.verdict import Verdict, holds
 
-__all__ = ["IMPORT_QUIET_MS", "Verdict", "advance", "allowance_changed", "holds", "import_ended", "process"]
+__all__ = ["IMPORT_QUIET_MS", "Verdict", "advance", "allowance_changed", "holds", "import_ended", "judged_in_order", "process"]
 
 IMPORT_QUIET_MS = 10 * 60_000
 """An account whose import does not say that it ended is judged so long after its last historical event."""
@@ -60,7 +60,7 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
         resting = account.resting
         if t < resting.until and not resting.watched & reaction.watched and not (reaction.scores and ledger.open_leads):
             return []
-        return _judged_in_order(program, account, event, place)
+        return judged_in_order(program, account, event, place)
     account.resting.clear()
     return _judged(program, account, event, place, newest)
 
@@ -107,8 +107,8 @@ def _judged(program: Program, account: Account, event: UsageEvent, place: Place,
     return session.told(event.timestamp if at_its_own_time else max(facts.newest, place.time), since)
 
 
-def _judged_in_order(program: Program, account: Account, event: UsageEvent, place: Place) -> list[LeadEvent]:
-    """Of an event that was folded after the newest instant, and moves no plan: the short way of `_judged`."""
+def judged_in_order(program: Program, account: Account, event: UsageEvent, place: Place) -> list[LeadEvent]:
+    """Of an event that was folded, later than the newest instant, and moves no plan: the short way of `_judged`."""
     t, reaction = event.timestamp, program.reactions.of(event)
     awake = _awake(program, account, event, reaction.touches)
     hotter = reaction.scores and bool(account.ledger.open_leads)

@@ -27,8 +27,12 @@ class StumbledError(Exception):
         self.place = place
 
 
-def passed(program: Program, account: Account, noted: Sequence[Noted], begin: int, spared: Container[int] = ()) -> int:
-    """The place of the first from `begin` on that is more than that: `process` knows what to do with it. Raises StumbledError.
+def passed(
+    program: Program, account: Account, noted: Sequence[Noted], begin: int, spared: Container[int] = ()
+) -> tuple[int, bool]:
+    """(the place of the first from `begin` on that may be more than that, whether it is folded already). Raises StumbledError.
+
+    If it is, `judged_in_order` goes on with it, else `process` knows what to do.
 
     `spared`: the numbers of records in which the program drops no event for its properties.
     """
@@ -41,7 +45,7 @@ def passed(program: Program, account: Account, noted: Sequence[Noted], begin: in
         or not resting.rests
         or (hot and not program.closes_at_plans_only)
     ):
-        return begin
+        return begin, False
     facts, watched, until = account.facts, resting.watched, resting.until
     newest, lateness = max(facts.newest, ledger.judged_until), program.lateness_ms
     tracks, other, untracked = program.reactions.tracks, program.reactions.other, program.reactions.untracked
@@ -51,22 +55,23 @@ def passed(program: Program, account: Account, noted: Sequence[Noted], begin: in
     try:
         for n, (number, _, event) in enumerate(islice(noted, begin, None), begin):
             if isinstance(event, Command):
-                return n
+                return n, False
             t = event.timestamp
             reaction = tracks.get(event.name, other) if event.type == "track" else untracked[event.type]
             if (
                 not newest < t < until
-                or (watched & reaction.watched and not resting.ignore(event, reaction.touches))
                 or reaction.says_plan
                 or (hot and reaction.scores)
                 or event.historical
                 or event.traits is not EMPTY_OBJECT
                 or event.received_at - t > lateness
             ):
-                return n
+                return n, False
             if drop is None or (number in spared and outsiders.get(event.person) is False) or not drop(account, event):
                 reaction.fold(facts, event)
                 newest = t
+                if watched & reaction.watched and not resting.outlives(event, reaction.touches):
+                    return n, True
     except Exception as error:
         raise StumbledError(n) from error
-    return len(noted)
+    return len(noted), False

@@ -40,14 +40,14 @@ class Rest:
     """The instant at which it was seen to rest."""
 
     def ignores(self, event: UsageEvent) -> bool:
-        """Whether the event does not count for it, though it changes the part."""
-        return event.timestamp < self.until or event.person in self.people or event.name in self.names
+        """Whether the event does not count for it, though it changes the part, and is folded."""
+        if event.timestamp < self.until or event.person in self.people or event.name in self.names:
+            return True
+        return self.gauge is not None and self.gauge.values[-1] < self.below
 
     def lasts(self, event: UsageEvent) -> bool:
-        """Whether it goes on after an event that changes the part, and that is folded."""
+        """Whether it goes on after an event that changes the part, and that is folded. It is counted."""
         if self.ignores(event):
-            return True
-        if self.gauge is not None and self.gauge.values[-1] < self.below:
             return True
         self.events -= 1
         return self.events > 0
@@ -109,12 +109,25 @@ class Resting:
         self.wake(who)
         return False
 
-    def ignore(self, event: UsageEvent, touches: Iterable[tuple[Rests, int]]) -> bool:
-        """Whether all that it touches rests, and none of it counts the event. `touches`: (who, the parts that it changes)."""
+    def outlives(self, event: UsageEvent, touches: Iterable[tuple[Rests, int]]) -> bool:
+        """Whether all that an event touches rests, and goes on resting now that it is folded. Only then it is counted.
+
+        `touches`: (who, the parts that it changes).
+        """
+        counting = []
         for who, parts in touches:
             rest = self.rests.get(who.name)
-            if rest is None or (parts & rest.part and (parts == EVERYTHING or not rest.ignores(event))):
+            if rest is None:
                 return False
+            if parts & rest.part:
+                if parts == EVERYTHING:
+                    return False
+                if not rest.ignores(event):
+                    if rest.events == 1:
+                        return False
+                    counting.append(rest)
+        for rest in counting:
+            rest.events -= 1
         return True
 
     def come_to(self, t: int, everybody: Mapping[str, Rests]) -> None:

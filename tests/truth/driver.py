@@ -9,12 +9,12 @@ import msgspec
 
 from contracts import messages
 from contracts.codec import encode_event
-from contracts.messages import LeadEvent, Place, UsageEvent
+from contracts.messages import EMPTY_OBJECT, LeadEvent, Place, UsageEvent
 from detector.core.account import Account
 from detector.core.backfill import gather
 from detector.core.commands import apply
 from detector.core.ids import lead_id, signal_id
-from detector.core.judge import advance, process
+from detector.core.judge import advance, judged_in_order, process
 from detector.core.measures.moment import Moment
 from detector.core.passing import passed
 from detector.core.payload import UNFINISHED
@@ -66,7 +66,8 @@ def program(book: dict[str, Any]) -> Program:
 
 def usage(event: Event) -> UsageEvent:
     fields: dict[str, Any] = {**event, "project": PROJECT, "account": ACCOUNT}
-    fields |= {key: msgspec.Raw(json.dumps(event[key]).encode()) for key in ("properties", "traits")}
+    for key in ("properties", "traits"):
+        fields[key] = msgspec.Raw(json.dumps(event[key]).encode()) if event[key] else EMPTY_OBJECT  # as ingest writes it
     return UsageEvent(**fields)
 
 
@@ -90,8 +91,10 @@ class Detector:
             self.seen.add(event["id"])
             of, drops = usage(event), self.program.drops
             spared = [0] if drops is not None and drops.spare(encode_event(of)) else []
-            if not passed(self.program, self.account, [(0, 0, of)], 0, spared):
-                self.lead_events += process(self.program, self.account, of, place)
+            after, is_folded = passed(self.program, self.account, [(0, 0, of)], 0, spared)
+            if not after:
+                judge = judged_in_order if is_folded else process
+                self.lead_events += judge(self.program, self.account, of, place)
 
     def reads_again(self, log: list[Event], program: Program) -> None:
         """For the facts that this folds, beside those that are judged by. Copies are dropped as at first."""

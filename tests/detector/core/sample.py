@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from contracts.messages import EventType, Place, UsageEvent
+from contracts.messages import EMPTY_OBJECT, EventType, Place, UsageEvent
 from detector.core.rulebook.measured import Counted, Distinct, Newest, Rolling
 from detector.core.rulebook.model import (
     Binary,
@@ -156,10 +156,15 @@ def usage(message_id: str, timestamp: int, name: str | None = None, **more: Any)
         received_at=timestamp + late_ms,
         name=name,
         account="acc_9",
-        properties=msgspec.Raw(json.dumps(properties).encode()),
-        traits=msgspec.Raw(json.dumps(traits).encode()),
+        properties=_object(properties),
+        traits=_object(traits),
         **more,
     )
+
+
+def _object(of: dict[str, Any]) -> msgspec.Raw:
+    """As ingest writes it."""
+    return msgspec.Raw(json.dumps(of).encode()) if of else EMPTY_OBJECT
 
 
 def place(time: int, offset: int = 0) -> Place:

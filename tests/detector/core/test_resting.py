@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from contracts.messages import LeadEvent, UsageEvent
+from detector.core.judge import judged_in_order, process
+from detector.core.passing import passed
 from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.model import Condition, Rulebook
-from tests.detector.core.sample import RULEBOOK, at_least, is_text
+from tests.detector.core.sample import DAY, RULEBOOK, T0, at_least, is_text, place, usage
 from tests.detector.core.story import Story, types
 from tests.detector.core.why.asking import BOOK, compiled
 
@@ -25,6 +28,35 @@ def test_a_counter_rests_until_the_very_event_that_reaches_a_step() -> None:
     story = resting(31)
     [created] = story.happens("Email Sent", 2)
     assert created.data["signals"][0]["step"] == "80%"
+
+
+def passing(story: Story, events: list[UsageEvent]) -> dict[int, list[LeadEvent]]:
+    """What came of each of those that did not pass by."""
+    noted, looked_at, n = [(n, 0, event) for n, event in enumerate(events)], {}, 0
+    while (found := passed(story.program, story.account, noted, n))[0] < len(noted):
+        n, is_folded = found
+        judge = judged_in_order if is_folded else process
+        looked_at[n] = judge(story.program, story.account, events[n], place(events[n].received_at, n))
+        n += 1
+    return looked_at
+
+
+def test_events_pass_by_until_the_very_one_that_reaches_a_step() -> None:
+    story = resting(10)
+    looked_at = passing(story, [usage(f"s{n}", T0 + 2 * DAY + n, "Email Sent") for n in range(25)])
+    assert len(looked_at) < 6
+    assert {n: types(told) for n, told in looked_at.items() if told} == {21: [("lead.created", "xql")]}, "32 of 40 are 80 %"
+
+
+def test_a_gauge_passes_by_until_the_very_event_that_reaches_a_step() -> None:
+    story = Story()
+    story.plan("standard", 0)
+    assert story.contacts(1, 1) == []
+    totals = [2, 30, 5, 79, 2, 80, 6]
+    events = [usage(f"s{n}", T0 + 2 * DAY + n, "Counted", properties={"total": total}) for n, total in enumerate(totals)]
+    looked_at = passing(story, events)
+    assert 0 not in looked_at
+    assert {n: types(told) for n, told in looked_at.items() if told} == {5: [("lead.created", "xql")]}
 
 
 def test_what_rests_is_not_looked_at() -> None:

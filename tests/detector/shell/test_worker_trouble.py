@@ -199,7 +199,9 @@ def test_a_defect_among_events_that_change_nothing_stops_its_partition_before_it
             raise ZeroDivisionError
         return drop(self, account, event)
 
-    def counted(program: Program, account: Account, noted: Sequence[Noted], begin: int, spared: Container[int]) -> int:
+    def counted(
+        program: Program, account: Account, noted: Sequence[Noted], begin: int, spared: Container[int]
+    ) -> tuple[int, bool]:
         try:
             return passed(program, account, noted, begin, spared)
         except StumbledError as error:
