@@ -31,8 +31,8 @@ class Effort:
 
     runs: int = 5
     warm_up: int = 500_000
-    events: int = 1_800_000
-    peer_events: int = 1_600_000
+    events: int = 2_600_000
+    peer_events: int = 2_000_000
     hop_events: int = 1_400_000
     steady_s: float = 20.0
     ingest_s: float = 2.0
