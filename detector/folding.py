@@ -72,8 +72,6 @@ class Folding:
         """What is noted and not folded yet."""
         self._moved: set[tuple[TopicPartition, Key]] = set()
         """Whose due time the open batch changes."""
-        self._nobodys = False
-        """Some of what was prepared names no account."""
 
     @property
     def accounts_open(self) -> int:
@@ -99,7 +97,6 @@ class Folding:
         for each in events.values():
             anybody.update(map(_NAMED, each))
         named = {(project, account) for project, account in anybody if account is not None}
-        self._nobodys = len(named) < len(anybody)
         named |= {(command.project, command.account) for command in commands}
         self._seen_commands.prepare(command.id for command in commands)
         self._stored = self._store.load(self._accounts.missing({*named, *due}))
@@ -110,7 +107,7 @@ class Folding:
     def take(self, partition: Partition, place: Place, events: Sequence[UsageEvent], body: bytes, changes: Changes) -> None:
         """Of the events of the record at `place` those that count; its value is `body`."""
         usable = events
-        if self._nobodys and None in map(_ACCOUNT, events):
+        if None in map(_ACCOUNT, events):
             usable = [event for event in events if event.account is not None]
             changes.dead_letters += (
                 Buried(_nobodys(event, place), partition.at, place.offset) for event in events if event.account is None

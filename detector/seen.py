@@ -37,8 +37,6 @@ class SeenIds:
         self._hours: Cache[_Hour, _Days] = Cache(bytes_max, _size)
         self._fresh: dict[tuple[TopicPartition, int, int], _Home] = {}
         """(partition, hour, day) that the open batch adds to."""
-        self._only: dict[TopicPartition, int | None] = {}
-        """The hour of all that was prepared of the partition, if it is one."""
 
     @property
     def bytes(self) -> int:
@@ -46,9 +44,8 @@ class SeenIds:
         return self._hours.bytes
 
     def prepare(self, at: TopicPartition, events: Sequence[UsageEvent]) -> None:
-        """Load the hours of all of them, which come next, at once: old events may be spread over thousands."""
-        only = self._only[at] = _only_hour(events)
-        if only is not None:
+        """Load the hours of all of them at once: old events may be spread over thousands."""
+        if (only := _only_hour(events)) is not None:
             self._load(at, [only])
             return
         hours = {hour_of(event) for event in events}
@@ -57,10 +54,7 @@ class SeenIds:
 
     def without_copies(self, partition: Partition, events: Sequence[UsageEvent]) -> list[UsageEvent]:
         """Those that are the first of their copies in the partition, as far as is remembered. They are remembered."""
-        only = self._only.get(partition.at)
-        if only is None:
-            only = _only_hour(events)
-        if only is not None:
+        if (only := _only_hour(events)) is not None:
             return self._first(partition, only, events, is_timed=True)
         found: list[UsageEvent] = []
         for (hour, is_timed), run in groupby(events, _hour_and_whether_timed):
@@ -113,7 +107,6 @@ class SeenIds:
     def clear(self) -> None:
         self._hours.clear()
         self._fresh = {}
-        self._only.clear()
 
     def _days(self, at: TopicPartition, hour: int) -> _Days:
         days = self._hours.get((at, hour))
