@@ -31,7 +31,7 @@ SMOKE = Effort(
 )
 
 LONG_EFFORT = Effort(runs=3, peer_events=3_000_000)
-"""The fastest peer, 200,000 events/s, is then measured for ten seconds too."""
+"""The fastest peer, 200,000 events/s, is then measured for ten seconds too; three runs, for there is much to run."""
 
 
 def main() -> int:

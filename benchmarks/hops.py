@@ -42,16 +42,9 @@ def without_account() -> Callable[[UsageEvent], Iterator[tuple[str, UsageEvent]]
     return sent_as
 
 
-def fill_unattributed(ground: Ground, shape: Shape, count: int) -> Filled:
-    """Nothing of it counts as warm-up."""
-    filled = fill(ground, shape, count, topic=UNATTRIBUTED, sent_as=without_account())
-    filled.marks.warm = {}
-    return filled
-
-
-def fill_cold(ground: Ground, shape: Shape, count: int) -> Filled:
-    """The same events with their account."""
-    filled = fill(ground, shape, count)
+def fill_cold(ground: Ground, shape: Shape, count: int, *, named: bool) -> Filled:
+    """Nothing of it counts as warm-up. `named`: the events name their account, and need one hop."""
+    filled = fill(ground, shape, count) if named else fill(ground, shape, count, topic=UNATTRIBUTED, sent_as=without_account())
     filled.marks.warm = {}
     return filled
 
@@ -81,7 +74,7 @@ def main() -> None:
     arguments = parser.parse_args()
     shape = Shape(arguments.accounts, persons=arguments.persons, warm_up=0)
     with ground("kafka") as one, ground("kafka") as two:
-        named, unnamed = fill_cold(one, shape, arguments.events), fill_unattributed(two, shape, arguments.events)
+        named, unnamed = (fill_cold(of, shape, arguments.events, named=of is one) for of in (one, two))
         rows = [("events", f"{unnamed.events:,}, {unnamed.bytes_each} bytes each without an account, {shape}")]
         for _ in range(arguments.runs):
             hop, hops = run_detector(one, named), run_hops(two, unnamed)

@@ -50,6 +50,8 @@ def _keep(ended: threading.Event) -> None:
         for begin, end in regions(_MAPS.read_text("ascii", "replace")):
             madvise(begin, end - begin, _HUGEPAGE)
             for page in range(begin, end, PAGE):
+                if ended.is_set():
+                    return  # who ends must not wait until gigabytes are moved
                 if page not in moved:
                     madvise(page, PAGE, _COLLAPSE)  # refused for what is not in use, which is as well
                     moved.add(page)

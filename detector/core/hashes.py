@@ -35,7 +35,7 @@ class Hashes(Protocol):
 
 
 class FastHashes:
-    """Python's own set: an id in a quarter of the time."""
+    """Python's own set: a hash in a fifth of the time."""
 
     __slots__ = ("_hashes",)
 

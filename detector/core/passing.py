@@ -1,7 +1,7 @@
 """Events of one account, one after the other, in; how many of them change nothing but facts, out. They are folded.
 
-Nearly every event can neither move the plan nor close a lead, and all that it touches rests. What `process` would find out of
-each of these anew, this looks at once for all that follow one another.
+Nearly every event can neither move the plan nor close a lead, and all that it touches goes on resting. What `process` would find
+out of each of these anew, this looks at once for all that follow one another.
 """
 
 from collections.abc import Container, Mapping, Sequence

@@ -123,7 +123,7 @@ class Resting:
                 if parts == EVERYTHING:
                     return False
                 if not rest.ignores(event):
-                    if rest.events == 1:
+                    if rest.events <= 1:
                         return False
                     counting.append(rest)
         for rest in counting:

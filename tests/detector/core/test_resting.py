@@ -59,6 +59,19 @@ def test_a_gauge_passes_by_until_the_very_event_that_reaches_a_step() -> None:
     assert {n: types(told) for n, told in looked_at.items() if told} == {5: [("lead.created", "xql")]}
 
 
+def test_what_is_used_up_outlives_no_event() -> None:
+    """However it came to stay: from then on all that it counts is looked at."""
+    story = resting(10)
+    touches = story.program.reactions.tracks["Email Sent"].touches
+    event = usage("s1", T0 + 2 * DAY, "Email Sent")
+    assert story.account.resting.outlives(event, touches)
+    rest = story.account.resting.rests["limit/emails"]
+    while rest.lasts(event):
+        pass
+    assert not story.account.resting.outlives(event, touches)
+    assert not rest.lasts(event)
+
+
 def test_what_rests_is_not_looked_at() -> None:
     story = resting(1)
     left = story.account.resting.rests["limit/emails"].events
