@@ -20,6 +20,7 @@ from eventlog.log_kafka import DELIVERY_TIMEOUT_S, KafkaLog, KafkaLogProducer
 from eventlog.port import Entry, LogError, OffsetOutOfRangeError, Producer, Topic, TopicPartition
 from runtime.clock import wall_clock
 from runtime.settings import Settings
+from tests.journey.product import wait_until
 
 A0, A1 = TopicPartition("a", 0), TopicPartition("a", 1)
 DAY_S = 24 * 3600
@@ -56,10 +57,14 @@ def test_a_topic_that_was_there_gets_our_settings_and_keeps_partitions_and_reten
         {f"{prefix}old": {"num_partitions": 3, "replication_factor": 1, "configs": configs}}, wait_for_metadata=True
     )
     state = KafkaLog(kafka, prefix).ensure_topics([Topic("old", 8, DAY_S)])["old"]
-    settings = settings_of(admin, f"{prefix}old")
     assert state.partitions == 3
-    assert (settings["message.timestamp.type"], settings["cleanup.policy"]) == ("LogAppendTime", "delete")
-    assert settings["retention.ms"] == "1000"
+
+    def ours() -> bool:  # a broker describes what it has read of the controller's log, which may be a moment behind
+        settings = settings_of(admin, f"{prefix}old")
+        assert settings["retention.ms"] == "1000"
+        return (settings["message.timestamp.type"], settings["cleanup.policy"]) == ("LogAppendTime", "delete")
+
+    wait_until("the broker describes our settings", ours, 10)
 
 
 def test_a_topic_made_anew_has_another_id(log: KafkaLog, admin: Any, prefix: str) -> None:
