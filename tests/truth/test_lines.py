@@ -36,7 +36,7 @@ def _times(case: Case, oracle: list[Rule]) -> list[int]:
     return sorted(found | {t - 1 for t in found})
 
 
-@settings(CASES, max_examples=3_000 if SOAK else 250)
+@settings(CASES, max_examples=3_000 if SOAK else 150)
 @given(cases(most=14, books=books_of_lines()))
 def test_a_line_means_what_the_oracle_says_until_its_next_instant(case: Case) -> None:
     book, rules = case.book, program(case.book)
