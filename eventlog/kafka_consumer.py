@@ -18,8 +18,8 @@ WAKE_WITHIN_S = 0.1
 """kafka-python cannot be woken, so a poll waits in slices of this length."""
 POLL_RECORDS_MAX = 1000
 FETCH_WAITS_MS = 50
-"""A broker answers a connection's requests in their order: others, for the ends of the log, wait behind one that waits for
-records. By the client's own choice that were 500 ms."""
+"""What the client has read and we have not taken yet it leaves out of its next request, and sends no other while that one waits
+for records. So a record may lie at the broker for so long before it is asked for; by the client's own choice, 500 ms."""
 FETCH_BYTES_MAX = 16 * 1024 * 1024
 PARTITION_FETCH_BYTES_MAX = 4 * 1024 * 1024
 LOOK_AFTER_S = 5.0
@@ -56,7 +56,7 @@ class KafkaLogConsumer:
         self._consumer = self._connect()
 
     def _connect(self, **group: Any) -> Any:
-        client = open_client(
+        return open_client(
             KafkaConsumer,
             self._bootstrap,
             self._opened,
@@ -71,8 +71,6 @@ class KafkaLogConsumer:
             metadata_max_age_ms=LOOK_AT_TOPICS_S * 1000,
             **{"client_id": "handraiser", "group_id": None, **group},
         )
-        _take_before_asking(client._fetcher)
-        return client
 
     def _opened(self, network: Any) -> None:
         self._network = network
@@ -237,18 +235,3 @@ class KafkaLogConsumer:
 
     def close(self) -> None:
         self._consumer.close()
-
-
-def _take_before_asking(fetcher: Any) -> None:
-    """No request leaves while the client holds what was not taken from it.
-
-    kafka-python 3.0.12 leaves the partitions of such records out of the request; and where they came between a poll's look at
-    what it holds and its request, that poll waits for the answer to the request before it gives them.
-    """
-    ask = fetcher._send_fetches_async
-
-    async def ask_if_empty() -> Any:
-        holds = fetcher._completed_fetches or fetcher._next_partition_records
-        return [] if holds else await ask()
-
-    fetcher._send_fetches_async = ask_if_empty

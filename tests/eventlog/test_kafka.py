@@ -7,7 +7,6 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 from kafka import TopicPartition as TheirPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from eventlog import kafka_consumer, log_kafka, open_log
+from eventlog import log_kafka, open_log
 from eventlog.kafka_consumer import KafkaLogConsumer
 from eventlog.log_kafka import DELIVERY_TIMEOUT_S, KafkaLog, KafkaLogProducer
 from eventlog.port import Entry, LogError, OffsetOutOfRangeError, Producer, Topic, TopicPartition
@@ -93,29 +92,6 @@ def test_a_reader_that_retention_overtook_is_told(log: KafkaLog, producer: Produ
     admin.delete_records({TheirPartition(f"{prefix}a", 0): 3})
     with pytest.raises(OffsetOutOfRangeError, match="retention passed it"):
         consumer.poll(10, 100)
-    consumer.close()
-
-
-def test_a_record_that_comes_just_before_the_next_request_does_not_wait_for_its_answer(
-    log: KafkaLog, producer: Producer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, seconds in (("FETCH_WAITS_MS", 5_000), ("WAKE_WITHIN_S", 5)):
-        monkeypatch.setattr(kafka_consumer, name, seconds)
-    consumer = log.consumer(["a"])
-    fetcher = consumer._consumer._fetcher
-    for at in (A0, A1):
-        consumer.seek(at, 0)
-    producer.append([Entry("a", 1, b"before")], 10)
-    assert [record.value for record in consumer.poll(10, 100)] == [b"before"]
-    consumer.poll(0, 100)  # a request for both partitions is under way
-    producer.append([Entry("a", 0, b"just now")], 10)
-    wait_until("it is in the client", lambda: fetcher._completed_fetches, 10)
-    look = fetcher.fetched_records
-    too_early: Iterator[Any] = iter([({}, False)])
-    monkeypatch.setattr(fetcher, "fetched_records", lambda *of, **how: next(too_early, None) or look(*of, **how))
-    began = time.monotonic()
-    assert [record.value for record in consumer.poll(10, 100)] == [b"just now"]
-    assert time.monotonic() - began < 2
     consumer.close()
 
 
