@@ -25,7 +25,7 @@ from eventlog.port import LogError, Record, TopicPartition
 BATCH_BYTES_MAX = 64 * 1024 * 1024
 """Of what is read and what is made of it."""
 BATCH_ACCOUNTS_MAX = 16_000
-"""None that a batch changes may leave the memory before it is written. An account takes some 12 KB."""
+"""None that a batch changes may leave the memory before it is written. An account takes some 12 to 20 KB."""
 
 
 @dataclass(slots=True)
