@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.messages import EVENTS, UsageEvent
@@ -179,6 +179,7 @@ def answers(ways: tuple[Way, ...], events: Sequence[UsageEvent]) -> set[tuple[st
     return set(found)
 
 
+@settings(max_examples=600)
 @given(heard())
 def test_in_any_order_within_ten_minutes_the_answer_is_the_same(case: Heard) -> None:
     assert answers(case.ways, case.order) == answers(case.ways, case.events)
