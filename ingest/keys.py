@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,18 +38,23 @@ class KeyRing:
         self._store = store
         self._clock = clock
         self._copy = copy
+        self._refreshing = threading.Lock()
         self._known: _Known | None = None
         self._write_keys: dict[str, StoredWriteKey] = {}
         self._api_keys: dict[str, StoredApiKey] = {}
         self._settings: dict[str, ProjectSettings] = {}
 
     def refresh(self) -> None:
-        """Read all keys again. Blocks; raises what SQLAlchemy raises, and then keeps what it had."""
-        known = _Known(self._store.write_keys(), self._store.api_keys(), self._store.projects())
-        if known != self._known:
-            self._take(known)
-            if self._copy is not None:
-                _write(self._copy, msgspec.json.encode(known))
+        """Read all keys again. Blocks; raises what SQLAlchemy raises, and then keeps what it had.
+
+        One reads at a time: what was read before a key was made must not take the place of what was read after.
+        """
+        with self._refreshing:
+            known = _Known(self._store.write_keys(), self._store.api_keys(), self._store.projects())
+            if known != self._known:
+                self._take(known)
+                if self._copy is not None:
+                    _write(self._copy, msgspec.json.encode(known))
 
     def remember(self) -> bool:
         """Take what was known last, from the copy. False: there is none."""

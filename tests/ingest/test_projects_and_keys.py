@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -295,6 +296,30 @@ def test_a_process_that_starts_while_the_database_is_away_knows_the_keys_of_befo
     assert (found.project, ring.settings("a").keep_addresses, ring.settings("b")) == ("a", True, ProjectSettings())
     copy.write_text("{")
     assert not KeyRing(store, lambda: NOW, copy).remember()
+
+
+def test_what_was_read_before_a_key_was_made_does_not_hide_it(store: IngestStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.create_project("acme-mail", NOW)
+    ring, key = KeyRing(store, lambda: NOW), make_key("wk", secrets.choice)
+    began, go_on, api_keys = threading.Event(), threading.Event(), store.api_keys
+
+    def slow() -> Any:  # after the write keys were read
+        if not began.is_set():
+            began.set()
+            go_on.wait(10)
+        return api_keys()
+
+    monkeypatch.setattr(store, "api_keys", slow)
+    early, late = threading.Thread(target=ring.refresh), threading.Thread(target=ring.refresh)
+    early.start()
+    began.wait(10)
+    store.create_write_key(kept(key, "acme-mail"))
+    late.start()
+    late.join(0.2)  # long enough for one that waits for nobody
+    go_on.set()
+    for each in (early, late):
+        each.join(10)
+    assert ring.write_key(key.text) is not None
 
 
 async def test_known_keys_go_on_working_when_the_database_is_gone(served: Served) -> None:
