@@ -62,13 +62,16 @@ class Cache(Generic[K, V]):
             if self._bytes <= self._bytes_max:
                 return
             if key not in self.open:
-                del self._values[key]
-                self._bytes -= self._sizes.pop(key)
+                self._evict(key)
 
     def clear(self) -> None:
         self._values.clear()
         self._sizes.clear()
         self.open, self._committing, self._bytes = {}, {}, 0
+
+    def _evict(self, key: K) -> None:
+        del self._values[key]
+        self._bytes -= self._sizes.pop(key)
 
     def _measure(self, key: K, value: V) -> None:
         size = self._size_of(value)

@@ -24,8 +24,8 @@ from eventlog.port import LogError, Record, TopicPartition
 
 BATCH_BYTES_MAX = 64 * 1024 * 1024
 """Of what is read and what is made of it."""
-BATCH_ACCOUNTS_MAX = 16_000
-"""None that a batch changes may leave the memory before it is written. An account takes some 12 to 20 KB."""
+BATCH_ACCOUNTS_MAX = 64_000
+"""None that a batch changes may leave the memory before it is written: some 2 KB each, twice, and what is packed of it."""
 
 
 @dataclass(slots=True)

@@ -10,10 +10,10 @@ from contracts.codec import encode
 from contracts.messages import LEAD_EVENTS, Command, DeadLetter, LeadEvent, Place, UsageEvent
 from contracts.partition import partition_of
 from detector import metrics
+from detector.account_cache import AccountCache
 from detector.agenda import Agenda, Key
 from detector.backfill import Backfill
 from detector.busiest import Busiest
-from detector.cache import Cache
 from detector.changes import AccountRow, Buried, Changes, CommandRow, DueRow, FactRow, OutboxRow
 from detector.core.account import Account
 from detector.core.backfill import gather
@@ -32,7 +32,9 @@ from detector.store.accounts import Accounts, Chunks
 from detector.stretch import AFTER, Stretch
 from eventlog.port import TopicPartition
 
-BYTES_MAX = 256 * 1024 * 1024
+BYTES_MAX = 512 * 1024 * 1024
+AT_HAND_MAX = 112 * 1024 * 1024
+"""Of accounts in memory: all of them, and those that need not be unpacked to be folded."""
 IMPORT_ENDED = 0
 """The due time of accounts whose import has ended: before any other's."""
 TIMERS_MAX = 1_000
@@ -56,6 +58,7 @@ class Folding:
         partitions: int,
         of_events: int,
         bytes_max: int = BYTES_MAX,
+        at_hand_max: int = AT_HAND_MAX,
         stretch: Callable[[], Stretch] = Stretch,
     ) -> None:
         """`partitions`: of the topic `lead-events`; `of_events`: of `events`."""
@@ -65,7 +68,7 @@ class Folding:
         self._inventory = inventory
         self._partitions = partitions
         self._of_events = of_events
-        self._accounts: Cache[Key, Account] = Cache(bytes_max, attrgetter("size"))
+        self._accounts = AccountCache(bytes_max, at_hand_max)
         self._busiest = Busiest()
         self._stored: dict[Key, tuple[bytes, Chunks]] = {}
         self._stretches: defaultdict[TopicPartition, Stretch] = defaultdict(stretch)
@@ -158,6 +161,7 @@ class Folding:
             return
         for key in dict.fromkeys([*stretch.dues, *stretch.things]):
             self._play(partition, stretch, key, changes)
+            self._accounts.make_room(key)
         stretch.told.sort(key=itemgetter(0, 1))  # in the order of the log
         for _, _, lead_events in stretch.told:
             self._tell(partition.at, lead_events, changes)
@@ -174,6 +178,7 @@ class Folding:
         ledger, places, end = account.ledger, stretch.places, stretch.end
         due, scheduled, since, number = stretch.dues.get(key, NEVER), ledger.due, -1, 0
         things, n = stretch.things.pop(key, []), 0  # so that they go at once, while the processor has them at hand
+        self._accounts.take(key, account, len(things))
         spared = stretch.spared(program) if program is not None and things else frozenset()
         try:
             while n < len(things):
@@ -235,8 +240,10 @@ class Folding:
         for event in self._seen.without_copies(backfill.reading, events):
             key = (event.project, event.account or "")
             account = self._account(key)
+            self._accounts.take(key, account)
             gather(backfill.gathers, account, event)
             self._accounts.touch(key, account)
+            self._accounts.make_room(key)
 
     def has_heard(self, partition: Partition, project: str) -> bool:
         """Whether any event of the project came to the partition."""
@@ -287,13 +294,10 @@ class Folding:
         self._seen.close(changes, partitions)
         self._inventory.close(changes, partitions)
         self._seen_commands.close()
-        for (project, name), account in self._accounts.close().items():
-            _count(account)
-            dump = account.dump()
-            if account.is_empty:
-                continue
-            changes.accounts.append(AccountRow(project, name, dump.hot))
-            changes.facts.extend(FactRow(project, name, *chunk, body) for chunk, body in dump.chunks.items())
+        for key, dump in self._accounts.dumps().items():
+            changes.accounts.append(AccountRow(*key, dump.hot))
+            changes.facts.extend(FactRow(*key, *chunk, body) for chunk, body in dump.chunks.items())
+        self._accounts.close()
         for at, key in sorted(self._moved):
             due = partitions[at].agenda.due(key)
             if due is None:
@@ -322,7 +326,7 @@ class Folding:
         account = self._accounts.get(key)
         if account is None:
             stored = self._stored.pop(key, None)
-            account = Account.new(*key) if stored is None else Account.load(*key, *stored)
+            account = Account.new(*key) if stored is None else Account.stored(*key, *stored)
             self._accounts.put(key, account)
         return account
 
@@ -337,16 +341,6 @@ def _judged(
         account.came(0)
         return ()
     return (judged_in_order if is_folded else process)(program, account, event, place)
-
-
-def _count(account: Account) -> None:
-    """What it counted since the last batch goes into the metrics."""
-    if account.dropped:
-        metrics.DROPPED.inc(account.dropped)
-        account.dropped = 0
-    for (rule, why), number in account.silent.items():
-        metrics.SILENT.labels(account.project, rule, why).inc(number)
-    account.silent.clear()
 
 
 def _nobodys(event: UsageEvent, place: Place) -> DeadLetter:

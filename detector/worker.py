@@ -8,7 +8,7 @@ their checkpoints.
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
@@ -39,6 +39,9 @@ POLL_BYTES_MAX = 4 * 1024 * 1024
 BATCH_MS_MAX = 1_000
 BEHIND_BYTES = POLL_BYTES_MAX // 2
 """A poll that gives as much means that the log is ahead of us: the batch stays open, for fewer and larger writes."""
+AT_ONCE_BYTES = 40 * 1024 * 1024
+"""So much is computed at once then: an account is put at hand for all of its events in there."""
+AT_ONCE_WAIT_S = 0.05
 BEHIND_MS_MAX = 4_000
 """How long it stays open then: an account is written once a batch, however many of its events were read."""
 IDLE_POLL_S = 0.25
@@ -212,7 +215,7 @@ class Worker:
     def _fill(self, timeout_s: float) -> None:
         """Compute what can be read: until the batch is full or nothing is left, or we keep up and the running commit returns."""
         began_at = self._clock()
-        records = self._left or self._consumer.poll(timeout_s, POLL_BYTES_MAX)
+        records = self._left or self._polled(timeout_s)
         if self._careful and records:
             self._careful -= 1
             self._suspect = records[0]
@@ -220,11 +223,20 @@ class Worker:
             return
         while records:
             self._left = self._compute.take(self._ownership.owned, records)
-            is_behind = sum(len(record.value) for record in records) >= BEHIND_BYTES
+            is_behind = _size(records) >= BEHIND_BYTES
             full = self._compute.is_full or self._clock() - began_at >= (BEHIND_MS_MAX if is_behind else BATCH_MS_MAX)
             if full or self._left or not (is_behind or self._is_committing()):
                 return
-            records = self._consumer.poll(0, POLL_BYTES_MAX)
+            records = self._polled(0)
+
+    def _polled(self, timeout_s: float) -> list[Record]:
+        """What there is to read; if that is much, then as much as may be computed at once."""
+        records = more = self._consumer.poll(timeout_s, POLL_BYTES_MAX)
+        left = AT_ONCE_BYTES
+        while (size := _size(more)) >= BEHIND_BYTES and (left := left - size) > 0:
+            more = self._consumer.poll(AT_ONCE_WAIT_S, POLL_BYTES_MAX)
+            records += more
+        return records
 
     def _is_committing(self) -> bool:
         return self._committing is not None and not self._committing.done()
@@ -272,6 +284,10 @@ class Worker:
         self._backfilling.drop()
         self._compute.clear()
         self._ownership.release()
+
+
+def _size(records: Sequence[Record]) -> int:
+    return sum(len(record.value) for record in records)
 
 
 def _count(batch: Batch) -> None:

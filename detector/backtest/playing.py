@@ -39,7 +39,7 @@ class Judging(Folding):
     def __init__(self, project: str, program: Program, accounts_max: int, stretch: Callable[[], Stretch]) -> None:
         self._shelf = Shelf()
         bytes_max = accounts_max * ACCOUNT_BYTES
-        super().__init__(self._shelf, NoCopies(), CommandsInMemory(), NoInventory(), 1, 1, bytes_max, stretch)
+        super().__init__(self._shelf, NoCopies(), CommandsInMemory(), NoInventory(), 1, 1, bytes_max, bytes_max, stretch)
         self._project = project
         self.program = program
         self._accounts_max = accounts_max
@@ -87,19 +87,23 @@ class Judging(Folding):
     def accounts(self) -> Iterator[Account]:
         """All of them."""
         at_hand = self._accounts.values()
-        yield from at_hand
+        for account in at_hand:
+            account.unpack()
+            yield account
         names = {account.external_id for account in at_hand}
         self._accounts.clear()
         for key in self._shelf.keys():  # noqa: SIM118 - it is no dictionary
             if key[1] not in names:
-                yield self._account(key)
+                account = self._account(key)
+                account.unpack()
+                yield account
                 self._accounts.clear()
 
     def _account(self, key: Key) -> Account:
         account = self._accounts.get(key)
         if account is None:
             stored = self._stored.pop(key, None) or self._shelf.stored(key)
-            account = Account.new(*key) if stored is None else Account.load(*key, *stored)
+            account = Account.new(*key) if stored is None else Account.stored(*key, *stored)
             self._accounts.put(key, account)
         return account
 

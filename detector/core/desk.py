@@ -288,7 +288,7 @@ class Desk:
         if change.kind in ("stepped", "raised") or not self._ledger.lead(change.signal.lead_id):
             change.signal.silent = why if why in (SUPPRESSED, QUIET) else ""
         if change.kind == "new":
-            self._account.silent[change.judged.name, why] += 1
+            self._account.kept_silent(change.judged.name, why)
 
 
 def _corrects(change: Change) -> bool:

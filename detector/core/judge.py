@@ -288,6 +288,22 @@ def _moment(program: Program, account: Account, t: int, event: UsageEvent | None
     return Moment(account.facts, program.ladder, t, event.person, event.id, overrides, account.ledger.rules)
 
 
+class _Moments:
+    """Of one account, each read once: several rules ask for the same instants. `event`: at hand."""
+
+    def __init__(self, program: Program, account: Account, event: UsageEvent | None) -> None:
+        self._program = program
+        self._account = account
+        self._event = event
+        self._known: dict[int, Moment] = {}
+
+    def at(self, t: int) -> Moment:
+        moment = self._known.get(t)
+        if moment is None:
+            moment = self._known[t] = _moment(self._program, self._account, t, self._event)
+        return moment
+
+
 class Judgement:
     """One account, judged because of one thing: collects what changed, rule by rule, then has the desk tell it."""
 
@@ -295,22 +311,15 @@ class Judgement:
         self, program: Program, account: Account, place: Place, event: UsageEvent | None = None, *, history: bool = False
     ) -> None:
         self._program = program
+        self.at = _Moments(program, account, event).at  # not of its own: a ring of references would outlive it
         self._scene = Scene(program, self.at)
         self._account = account
         self._place = place
         self._event = event
         self._history = history
-        self._moments: dict[int, Moment] = {}
         self._changes: list[Change] = []
         self._signalled: dict[str, int] = {}
         """What is judged -> the first instant from which on its signals are others than before."""
-
-    def at(self, t: int) -> Moment:
-        """Read once: several rules ask for the same instants."""
-        moment = self._moments.get(t)
-        if moment is None:
-            moment = self._moments[t] = _moment(self._program, self._account, t, self._event)
-        return moment
 
     @property
     def found_something(self) -> bool:

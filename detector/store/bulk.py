@@ -1,4 +1,4 @@
-"""Many rows in one statement: PostgreSQL gets an array per column (as fast as COPY, and can upsert), SQLite an executemany."""
+"""Many rows in few statements: PostgreSQL gets an array per column (as fast as COPY, and can upsert), SQLite an executemany."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -7,6 +7,8 @@ from typing import Any, Protocol, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
+ROWS_MAX = 4_000
+"""Of one statement for PostgreSQL: its driver and its client library hold two more copies of all that goes into one."""
 _ARRAYS: dict[type, str] = {
     sa.Text: "text[]",
     sa.Integer: "int4[]",
@@ -30,7 +32,9 @@ def insert(
     if tx.dialect.name == "postgresql":
         arrays = ", ".join(f"%b::{_ARRAYS[type(table.c[name].type)]}" for name in columns)
         statement = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}) {conflict}"  # noqa: S608 - our own names
-        tx.exec_driver_sql(statement, tuple([list(values) for values in zip(*rows, strict=True)]))
+        for begin in range(0, len(rows), ROWS_MAX):
+            some = rows[begin : begin + ROWS_MAX]
+            tx.exec_driver_sql(statement, tuple([list(values) for values in zip(*some, strict=True)]))
     else:
         marks = ", ".join("?" * len(columns))
         statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks}) {conflict}"  # noqa: S608 - our own names

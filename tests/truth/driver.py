@@ -32,7 +32,7 @@ from tests.truth.writing import tree
 SIGNALS_KEPT = 8
 """Of each rule the ledger keeps so many: the newest."""
 BATCH = 3
-"""A commit every so many records."""
+"""A commit every so many records; after every other one the account is packed, and unpacked again."""
 PROJECT, ACCOUNT = "acme-mail", "acc_9"
 
 
@@ -85,7 +85,10 @@ class Detector:
 
     def arrives(self, event: Event) -> None:
         if self.offset % BATCH == 0:
-            self.commits()
+            hot = self.commits()
+            if self.offset % (2 * BATCH) == 0:
+                self.account.pack(hot)
+                self.account.unpack()
         place = self._place(event["received_at"])
         if event["id"] not in self.seen:
             self.seen.add(event["id"])

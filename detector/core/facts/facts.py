@@ -6,8 +6,10 @@ gauges of parts, and one each of `activity`, `people`, `known`, `traits`, `miles
 so an unchanged definition keeps its facts.
 """
 
-from collections.abc import Collection, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache, partial
+from types import MappingProxyType
+from typing import Any, TypeAlias, cast
 
 from detector.core.facts.distinct import Distinct
 from detector.core.facts.earliest import Earliest
@@ -17,10 +19,12 @@ from detector.core.facts.parts import Parts
 from detector.core.facts.people import PLAN, Activity, Traits
 from detector.core.facts.series import Series, ZonedSeries
 from detector.core.facts.sights import Sights
-from detector.core.facts.store import Store, unpack
+from detector.core.facts.store import Packed, Store, unpack, unpack_chunks
 from detector.core.facts.sums import Sums
 from detector.core.zones import zone
 
+Stored: TypeAlias = Packed | Mapping[int, bytes]
+"""Of one store: its chunks, each packed."""
 ACTIVITY = "activity"
 """The key of what every rulebook keeps: who was there when."""
 
@@ -46,10 +50,13 @@ class Facts:
 
     __slots__ = ("_stored", "activity", "came", "hand", "hand_day", "milestones", "newest", "stores", "traits")
 
-    def __init__(self, newest: int = -1, stored: dict[str, Mapping[int, bytes]] | None = None) -> None:
+    def __init__(
+        self, newest: int = -1, stored: dict[str, Stored] | None = None, open_still: Mapping[str, Store] = MappingProxyType({})
+    ) -> None:
+        """`stored`: by key; of those in `open_still` that is the same, and they are not read again."""
         self.newest = newest
         self.came = -1
-        self.stores: dict[str, Any] = {}
+        self.stores: dict[str, Any] = dict(open_still)
         self.hand: dict[str, tuple[list[Any], ...]] = {}
         """Person -> what one more event of theirs on `hand_day` changes, if it is the newest. Marked as changed already, and gone
         as soon as anything is dumped, dropped or put in its place. Never stored."""
@@ -65,11 +72,11 @@ class Facts:
         return store if store is not None else self._open(key)
 
     def _open(self, key: str) -> Store:
-        store = _new(key)
+        store = self.stores[key] = _maker(key)()
         stored = self._stored.pop(key, None)
         if stored is not None:
-            store.load({number: unpack(data) for number, data in stored.items()})
-        self.stores[key] = store
+            chunks = unpack_chunks(stored) if isinstance(stored, Packed) else stored
+            store.load({number: unpack(data) for number, data in chunks.items()})
         return store
 
     def keep_at_hand(self, day: int, person: str, cells: tuple[list[Any], ...]) -> None:
@@ -155,18 +162,20 @@ def window_of(key: str) -> int | None:
     return int(window) if window else None
 
 
-def _new(key: str) -> Store:
+@lru_cache(10_000)
+def _maker(key: str) -> Callable[[], Store]:
+    """Makes an empty store for the key."""
     if key[0] == "s":
-        return Series()
+        return Series
     if key[0] == "d":
-        return Distinct(window_of(key))
+        return partial(Distinct, window_of(key))
     if key in _KINDS:
-        return cast("Store", _KINDS[key]())
+        return cast("Callable[[], Store]", _KINDS[key])
     if key[0] in _LETTERS:
-        return cast("Store", _LETTERS[key[0]]())
+        return cast("Callable[[], Store]", _LETTERS[key[0]])
     if key[0] == "e":
-        return Earliest(int(key[1 : key.index(".")]))
-    return ZonedSeries(zone(key[1 : key.index(".")]))
+        return partial(Earliest, int(key[1 : key.index(".")]))
+    return partial(ZonedSeries, zone(key[1 : key.index(".")]))
 
 
 _KINDS = {"activity": Activity, "people": Traits, "known": Traits, "traits": Traits, "milestones": Milestones}

@@ -41,8 +41,10 @@ class _Places:
     def give(self, numbers: Iterable[int]) -> None:
         self.free = sorted([*self.free, *numbers], reverse=True)
 
-    def load(self, taken: Iterable[int]) -> None:
+    def load(self, taken: Collection[int]) -> None:
         """`taken`: the chunk of each person. All chunks but the last are full, unless people left."""
+        if not any(taken):  # nearly always: there is one chunk at most
+            return
         counts = Counter(taken)
         holes = (number for number in range(max(counts, default=0)) for _ in range(_PEOPLE_PER_CHUNK - counts[number]))
         self.free = sorted(holes, reverse=True)
@@ -139,7 +141,7 @@ class Activity:
                 self.anonymous_since = anonymous
             for person, *seen in people:
                 self.people[person] = [*seen, number]
-        self._places.load(seen[3] for seen in self.people.values())
+        self._places.load([seen[3] for seen in self.people.values()])
 
 
 class Traits:

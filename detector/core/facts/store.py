@@ -8,8 +8,13 @@ import msgspec
 SCHEMA = 1
 """Leads every stored value. Readers accept this one and the one before, so a new version starts on what the last one stored."""
 
+Packed = msgspec.Raw
+"""The chunks of one store, or several, each packed, by number: as they lie in an account's row."""
+
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
+_unpack_row = msgspec.msgpack.Decoder(tuple[int, tuple[int, dict[str, Packed], list[str]]]).decode
+_unpack_chunks = msgspec.msgpack.Decoder(dict[int, bytes]).decode
 
 
 class Store(Protocol):
@@ -44,4 +49,25 @@ def unpack(data: bytes) -> Any:
         raise ValueError(
             f"stored facts have schema {schema}; this version reads {SCHEMA - 1} and {SCHEMA}. Run the version that wrote them."
         )
+    return content
+
+
+def pack_chunks(chunks: Mapping[int, bytes]) -> Packed:
+    """To lie in a row. Each of them is packed."""
+    return Packed(_pack(chunks))
+
+
+def unpack_chunks(chunks: Packed) -> dict[int, bytes]:
+    return _unpack_chunks(chunks)
+
+
+def unpack_row(row: bytes) -> tuple[int, dict[str, Packed], list[str]]:
+    """What an account's row was packed of: its newest event, the stores in it, the names of those outside. Raises ValueError."""
+    try:
+        schema, content = _unpack_row(row)
+    except msgspec.ValidationError:
+        unpack(row)  # of a newer version, whatever lies in it
+        raise
+    if schema != SCHEMA:
+        unpack(row)
     return content

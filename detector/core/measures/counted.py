@@ -99,7 +99,12 @@ class _Different(Reader):
 
     def known(self, moment: Moment) -> Collection[str]:
         """Those who are counted."""
-        return (self.values(moment) or ()) if self._of_people else ()
+        people = (self.values(moment) or ()) if self._of_people else ()
+        return people if len(people) > _FEW else tuple(people)
+
+
+_FEW = 8
+"""Looked through as fast as looked up, in a seventh of the memory of a set."""
 
 
 def until_tomorrow(moment: Moment, zone: Zone, days: Collection[int]) -> int:
