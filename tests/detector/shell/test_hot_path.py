@@ -13,6 +13,11 @@ import sqlalchemy as sa
 
 import contracts.codec
 from contracts.messages import UNATTRIBUTED, UsageEvent
+from detector import worker
+from detector.account_cache import AccountCache
+from detector.agenda import Key
+from detector.core.account import Account
+from detector.core.measures.moment import Moment
 from detector.core.seen import hash_of
 from tests.detector.shell.samples import NOON, contacts, usage_event
 from tests.detector.shell.world import World
@@ -165,3 +170,57 @@ def test_the_first_hop_encodes_an_event_once_and_takes_one_statement_for_all(
 
     assert statements.of(world.drain) == ["UPDATE checkpoints", "INSERT outbox", *PUBLISH, *COMMIT]
     assert calls == {"frame": 2, "encode": 200, "hash": 200, "properties": 2}
+
+
+def test_what_is_far_behind_is_computed_in_pieces_so_that_an_account_is_put_at_hand_once_for_many_events(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.drain()
+    for begin in range(0, 40 * ACCOUNTS, ACCOUNTS):
+        world.send(*pages(begin, ACCOUNTS))
+    monkeypatch.setattr(worker, "POLL_BYTES_MAX", 2 * ACCOUNTS * 300)
+    monkeypatch.setattr(worker, "BEHIND_BYTES", ACCOUNTS * 100)
+    monkeypatch.setattr(worker, "AT_ONCE_BYTES", 10 * ACCOUNTS * 300)
+    taken, take = Counter[str](), AccountCache.take
+
+    def counting(cache: AccountCache, key: Key, account: Account, things: int = 1) -> None:
+        taken[key[1]] += 1
+        take(cache, key, account, things)
+
+    monkeypatch.setattr(AccountCache, "take", counting)
+    world.drain()
+    assert len(taken) == ACCOUNTS
+    assert set(taken.values()) <= {3, 4, 5, 6, 7}, "for 40 events"
+
+
+def test_an_account_that_is_packed_is_neither_loaded_nor_judged_anew(
+    world: World, statements: Statements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = Counter[str]()
+
+    def counting(moment: Any, *arguments: Any, **named: Any) -> None:
+        looked["moments"] += 1
+        init(moment, *arguments, **named)
+
+    def one_more_each(name: str) -> tuple[int, bool]:
+        """How often an account was looked at for it; whether one was loaded."""
+        looked.clear()
+        world.now += 1_000
+        world.send(*(contacts(f"{name}{n}", 7, f"account-{n}", at=world.now) for n in range(ACCOUNTS)))
+        sent = statements.of(world.drain)
+        return looked["moments"], "SELECT accounts" in sent
+
+    init = Moment.__init__
+    monkeypatch.setattr(Moment, "__init__", counting)
+    monkeypatch.setattr(AccountCache, "make_room", _pack)
+    for number in range(6):
+        one_more_each(f"before-{number}-")
+    assert one_more_each("packed-") == (0, False)
+    world.restart()
+    looks, is_loaded = one_more_each("loaded-")
+    assert (looks >= ACCOUNTS, is_loaded) == (True, True), "what was loaded is judged anew, once"
+    assert one_more_each("packed-again-") == (0, False)
+
+
+def _pack(cache: AccountCache, key: Key) -> None:
+    cache._pack(key)
