@@ -12,10 +12,10 @@ from detector.core.account import Account, Dump
 class AccountCache(Cache[Key, Account]):
     """An account that is packed keeps what its rules rest on, so it need not be judged anew, as one that is loaded."""
 
-    def __init__(self, bytes_max: int, at_hand_max: int) -> None:
-        """`bytes_max`: of all, `at_hand_max`: of those that are not packed."""
+    def __init__(self, bytes_max: int, at_hand_min: int) -> None:
+        """`bytes_max`: of all. As long as they take more, none is packed of those at hand that take `at_hand_min`."""
         super().__init__(bytes_max, attrgetter("size"))
-        self._at_hand_max = at_hand_max
+        self._at_hand_min = at_hand_min
         self._at_hand: OrderedDict[Key, int] = OrderedDict()
         """Who is not packed, and of what size: the one looked at longest ago first."""
         self._at_hand_bytes = 0
@@ -25,26 +25,32 @@ class AccountCache(Cache[Key, Account]):
 
     def take(self, key: Key, account: Account, things: int = 1) -> None:
         """Puts it at hand, to fold so many things."""
+        account.used = self._batches, self._uses(account) + things
         if account.is_packed:
             account.unpack()
-        account.used = self._batches, self._uses(account) + things
+            self._measure(key, account)
         size = account.size
         self._at_hand_bytes += size - self._at_hand.get(key, 0)
         self._at_hand[key] = size
         self._at_hand.move_to_end(key)
 
     def make_room(self, key: Key) -> None:
-        """While all at hand take too much: packs the one that was just folded, as long as the processor has it at hand too.
+        """While all take too much: packs the one that was just folded, as long as the processor has it at hand too.
 
         But one that was used far less lately goes before it. All are looked at in turn.
         """
-        while self._at_hand_bytes > self._at_hand_max:
+        while self._is_crowded:
             oldest = next(iter(self._at_hand))
             if oldest == key or 2 * self._uses(self._values[oldest]) >= self._uses(self._values[key]):
                 self._at_hand.move_to_end(oldest)
                 self._pack(key)
                 return
             self._pack(oldest)
+
+    def settled(self) -> None:
+        while self._is_crowded:
+            self._pack(next(iter(self._at_hand)))
+        super().settled()
 
     def dumps(self) -> dict[Key, Dump]:
         """What the open batch must write of each account that it changes."""
@@ -63,6 +69,10 @@ class AccountCache(Cache[Key, Account]):
     def _evict(self, key: Key) -> None:
         super()._evict(key)
         self._at_hand_bytes -= self._at_hand.pop(key, 0)
+
+    @property
+    def _is_crowded(self) -> bool:
+        return self._bytes > self._bytes_max and self._at_hand_bytes > self._at_hand_min
 
     def _uses(self, account: Account) -> int:
         """How many things were folded into it lately: those of each batch count half as much in the next."""

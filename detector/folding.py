@@ -33,8 +33,8 @@ from detector.stretch import AFTER, Stretch
 from eventlog.port import TopicPartition
 
 BYTES_MAX = 512 * 1024 * 1024
-AT_HAND_MAX = 112 * 1024 * 1024
-"""Of accounts in memory: all of them, and those that need not be unpacked to be folded."""
+AT_HAND_MIN = BYTES_MAX // 8
+"""Of accounts in memory: all of them; and of those that need not be unpacked to be folded, as long as there are so many."""
 IMPORT_ENDED = 0
 """The due time of accounts whose import has ended: before any other's."""
 TIMERS_MAX = 1_000
@@ -58,7 +58,7 @@ class Folding:
         partitions: int,
         of_events: int,
         bytes_max: int = BYTES_MAX,
-        at_hand_max: int = AT_HAND_MAX,
+        at_hand_min: int = AT_HAND_MIN,
         stretch: Callable[[], Stretch] = Stretch,
     ) -> None:
         """`partitions`: of the topic `lead-events`; `of_events`: of `events`."""
@@ -68,7 +68,7 @@ class Folding:
         self._inventory = inventory
         self._partitions = partitions
         self._of_events = of_events
-        self._accounts = AccountCache(bytes_max, at_hand_max)
+        self._accounts = AccountCache(bytes_max, at_hand_min)
         self._busiest = Busiest()
         self._stored: dict[Key, tuple[bytes, Chunks]] = {}
         self._stretches: defaultdict[TopicPartition, Stretch] = defaultdict(stretch)
