@@ -176,11 +176,12 @@ class Folding:
         """What is noted of one account, and what time brings in between."""
         program, account = partition.programs.get(key[0]), self._accounts.open[key]
         ledger, places, end = account.ledger, stretch.places, stretch.end
-        due, scheduled, since, number = stretch.dues.get(key, NEVER), ledger.due, -1, 0
+        due, scheduled, since = stretch.dues.get(key, NEVER), ledger.due, -1
         things, n = stretch.things.pop(key, []), 0  # so that they go at once, while the processor has them at hand
-        self._accounts.take(key, account, len(things))
+        number = things[0][0] if things else 0
         spared = stretch.spared(program) if program is not None and things else frozenset()
         try:
+            self._accounts.take(key, account, len(things))
             while n < len(things):
                 is_folded = False
                 if due <= end:

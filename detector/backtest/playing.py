@@ -25,7 +25,7 @@ from eventlog.port import Record, TopicPartition
 
 ACCOUNTS_MAX: Final = 50_000
 """So many are at hand in one process, all others lie as bytes, some 2 KB each."""
-ACCOUNT_BYTES: Final = 12_000
+ACCOUNT_BYTES: Final = 20_000
 """One at hand, about."""
 IDS_MAX: Final = 500_000
 """After so many events the new ids are packed away."""

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Container, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from prometheus_client import REGISTRY
@@ -13,13 +14,14 @@ from contracts.messages import EVENTS, LEAD_EVENTS, UNATTRIBUTED, LeadEvent, Pla
 from detector.changes import Changes, Move
 from detector.core.account import Account
 from detector.core.drops import Drops
+from detector.core.facts.store import pack, pack_chunks, unpack_row
 from detector.core.judge import process
 from detector.core.passing import Noted, StumbledError, passed
 from detector.core.rulebook.parse import parse
 from detector.core.rulebook.program import Program
 from detector.rulebooks import bases
 from detector.store import DetectorStore, TopicMismatchError
-from detector.tables import held
+from detector.tables import accounts, held
 from eventlog.log_embedded import EmbeddedProducer
 from eventlog.port import Entry, TopicState
 from tests.detector.shell.samples import EVENTS_0, MINUTE, NOON, contacts, database_is_away, log_is_down, usage_event
@@ -333,6 +335,30 @@ def test_an_account_that_cannot_be_read_stops_its_partition_before_the_record(wo
     assert reason.startswith("offset 2 could not be processed")
     assert len(world.store.held_since(0)) == 1
     assert {s.partition.topic: s.next_offset for s in world.store.checkpoints.standings()}[EVENTS] == 2
+
+
+def test_facts_that_cannot_be_read_stop_the_partition_before_the_record_that_needs_them(
+    world: World, store: DetectorStore
+) -> None:
+    world.send(contacts("m1", 400))
+    world.drain()
+    ((_, (hot, _)),) = store.accounts.load([("mail", "acme")]).items()
+    newest, stores, outside = unpack_row(hot)
+    stores["activity"] = pack_chunks({0: msgspec.msgpack.encode((99, "of a newer version"))})
+    write = sa.update(accounts).values(hot=pack((newest, stores, outside)))
+    with store._engine.begin() as tx:
+        tx.execute(write)
+    world.restart()
+    world.send(contacts("m2", 1, "bolt"))
+    world.send(contacts("m3", 487))
+    world.send(contacts("m4", 487, "bolt"))
+    world.drain()
+
+    (reason,) = world.halted()
+    assert reason.startswith("offset 3 could not be processed")
+    assert "schema 99" in reason
+    assert {s.partition.topic: s.next_offset for s in world.store.checkpoints.standings()}[EVENTS] == 3
+    assert store.accounts.load([("mail", "bolt")])
 
 
 class _StopWhen(threading.Event):
