@@ -42,6 +42,7 @@ BEHIND_BYTES = POLL_BYTES_MAX // 2
 AT_ONCE_BYTES = 40 * 1024 * 1024
 """So much is computed at once then: an account is put at hand for all of its events in there."""
 AT_ONCE_WAIT_S = 0.05
+"""For each further poll: what is fetched ahead may be on its way."""
 BEHIND_MS_MAX = 4_000
 """How long it stays open then: an account is written once a batch, however many of its events were read."""
 IDLE_POLL_S = 0.25

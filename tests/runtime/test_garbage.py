@@ -59,3 +59,16 @@ def test_rings_that_were_put_aside_go_within_the_hour(time: list[float]) -> None
     time[0] = garbage.ANEW_S
     collector.put_aside()
     assert look() is None
+
+
+def test_after_a_long_collection_the_next_comes_later(time: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    def slowly() -> None:
+        time[0] += 1.0
+
+    collector = Garbage()
+    monkeypatch.setattr("runtime.garbage.gc.collect", slowly)
+    collector.put_aside()
+    time[0] = 1.0 + 0.9 / garbage.PART
+    assert not collector.is_due()
+    time[0] = 1.0 + 1 / garbage.PART
+    assert collector.is_due()

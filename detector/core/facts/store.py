@@ -9,7 +9,7 @@ SCHEMA = 1
 """Leads every stored value. Readers accept this one and the one before, so a new version starts on what the last one stored."""
 
 Packed = msgspec.Raw
-"""The chunks of one store, or several, each packed, by number: as they lie in an account's row."""
+"""The chunks of one store by number, each packed: as they lie in an account's row."""
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode

@@ -19,6 +19,7 @@ from detector.agenda import Key
 from detector.core.account import Account
 from detector.core.measures.moment import Moment
 from detector.core.seen import hash_of
+from detector.store import bulk
 from tests.detector.shell.samples import NOON, contacts, usage_event
 from tests.detector.shell.world import World
 
@@ -191,6 +192,18 @@ def test_what_is_far_behind_is_computed_in_pieces_so_that_an_account_is_put_at_h
     world.drain()
     assert len(taken) == ACCOUNTS
     assert set(taken.values()) <= {3, 4, 5, 6, 7}, "for 40 events"
+
+
+def test_more_rows_than_a_statement_takes_are_all_written(
+    world: World, statements: Statements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "ROWS_MAX", 20)
+    world.drain()
+    world.send(*pages(0, ACCOUNTS))
+    sent = statements.of(world.drain)
+    is_postgres = world.store._engine.dialect.name == "postgresql"
+    assert sent.count("INSERT accounts") == (3 if is_postgres else 1)
+    assert len(world.store.accounts.names("mail")) == ACCOUNTS
 
 
 def test_an_account_that_is_packed_is_neither_loaded_nor_judged_anew(
