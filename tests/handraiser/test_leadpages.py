@@ -28,6 +28,8 @@ class Shop:
         self.product = product
         self.key = product.create_project("shop")
         product.apply(RULEBOOK)
+        self.receiver = Receiver()
+        self.receiver.secret = product.add_endpoint("shop", self.receiver.url)
         self.master_key = (product.data / "master-key").read_text().strip()
         self.http = httpx.Client(base_url=product.url("ingest"), timeout=20)
 
@@ -54,6 +56,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     yield shop
     shop.http.close()
     product.close()
+    shop.receiver.close()
 
 
 def text(answer: httpx.Response) -> str:
@@ -61,18 +64,13 @@ def text(answer: httpx.Response) -> str:
 
 
 def test_a_message_has_the_links_of_its_lead(shop: Shop) -> None:
-    receiver = Receiver()
-    try:
-        receiver.secret = shop.product.add_endpoint("shop", receiver.url)
-        lead = shop.lead("told-of")
-        assert receiver.wait(lambda r: any(each["data"]["lead_id"] == lead for each in r.messages), 20)
-        (links,) = [each["data"]["links"] for each in receiver.messages if each["data"]["lead_id"] == lead]
-        assert shop.http.post(links["accept"]).status_code == 200
-        assert shop.stands(lead)["status"] == "accepted"
-        assert receiver.wait(lambda r: r.messages[-1]["type"] == "lead.accepted", 20)
-        assert [name for name, link in receiver.messages[-1]["data"]["links"].items() if link] == ["lead", "reject", "snooze"]
-    finally:
-        receiver.close()
+    lead = shop.lead("told-of")
+    assert shop.receiver.wait(lambda r: any(each["data"]["lead_id"] == lead for each in r.messages), 20)
+    (links,) = [each["data"]["links"] for each in shop.receiver.messages if each["data"]["lead_id"] == lead]
+    assert shop.http.post(links["accept"]).status_code == 200
+    assert shop.stands(lead)["status"] == "accepted"
+    assert shop.receiver.wait(lambda r: r.messages[-1]["type"] == "lead.accepted", 20)
+    assert [name for name, link in shop.receiver.messages[-1]["data"]["links"].items() if link] == ["lead", "reject", "snooze"]
 
 
 def test_looking_changes_nothing_however_often_and_whoever_looks(shop: Shop) -> None:

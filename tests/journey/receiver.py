@@ -22,6 +22,7 @@ class Receiver:
         self.ids: list[str] = []
         self.refused: list[str] = []
         self.requests = 0
+        self.closed = False
         self.arrived = threading.Condition()
         receiver = self
 
@@ -44,6 +45,9 @@ class Receiver:
         body = request.rfile.read(length := int(request.headers["content-length"]))
         if len(body) < length:
             return  # the sender was killed in the middle of it
+        if self.closed:  # by a connection that was kept
+            request.close_connection = True
+            return
         with self.arrived:
             self.requests += 1
             number = self.requests
@@ -73,6 +77,7 @@ class Receiver:
             return self.arrived.wait_for(lambda: until(self), timeout_s)
 
     def close(self) -> None:
+        self.closed = True
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
