@@ -1,5 +1,6 @@
 """Events and commands of `events` in; accounts' facts and ledgers changed and lead events out, each of them once."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter, itemgetter
@@ -183,13 +184,14 @@ class Folding:
         try:
             self._accounts.take(key, account, len(things))
             while n < len(things):
-                is_folded = False
+                stop, is_folded = len(things), False
                 if due <= end:
-                    due = self._pass(partition, stretch, account, due, (since, things[n][0]))
-                elif program is not None:
-                    n, is_folded = passed(program, account, things, n, spared)
-                    if n == len(things):
-                        break
+                    due, after = self._pass(partition, stretch, account, due, (since, things[n][0]))
+                    stop = bisect_left(things, (after,), n)
+                if program is not None:
+                    n, is_folded = passed(program, account, things, n, stop, spared)
+                    if n == stop:
+                        continue
                 number, line, thing = things[n]
                 n, since = n + 1, number
                 lead_events: Sequence[LeadEvent]
@@ -213,13 +215,21 @@ class Folding:
         if ledger.due != scheduled or ledger.importing or key in stretch.dues:
             self._schedule(partition, key, account, end)
 
-    def _pass(self, partition: Partition, stretch: Stretch, account: Account, due: int, between: tuple[int, int]) -> int:
-        """Judges what time brings between two records, the first of which is over. When it is due next."""
+    def _pass(
+        self, partition: Partition, stretch: Stretch, account: Account, due: int, between: tuple[int, int]
+    ) -> tuple[int, int]:
+        """Judges what time brings between two records, the first of which is over.
+
+        When it is due next, and the number of the first record that comes after that.
+        """
         program, ledger, (since, before) = partition.programs.get(account.project), account.ledger, between
         if program is None:
-            return NEVER
-        while due <= stretch.end and (found := stretch.comes(due, since, before)) is not None:
-            since, place = found
+            return NEVER, len(stretch.places)
+        while due <= stretch.end:
+            since, after = stretch.comes(due, since)
+            if after > before:
+                return due, after
+            place = stretch.seen(due, since, after)
             judge = import_ended if due == IMPORT_ENDED and ledger.importing else advance
             try:
                 lead_events = judge(program, account, place)
@@ -229,7 +239,7 @@ class Folding:
             if lead_events:
                 stretch.told.append((since, AFTER, lead_events))
             due = max(ledger.due, place.time + 1)  # not twice in one place
-        return due
+        return due, len(stretch.places)
 
     def look_up(self, backfill: Backfill, events: Sequence[UsageEvent]) -> None:
         """Load what `gather` will need for these."""

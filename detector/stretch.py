@@ -56,20 +56,22 @@ class Stretch:
             self._spared[drops] = frozenset(number for number, body in self.bodies.items() if drops.spare(body))
         return self._spared[drops]
 
-    def comes(self, due: int, since: int, before: int) -> tuple[int, Place] | None:
-        """(number, place) of the record after which it is seen that `due` has come, by somebody for whom all until `since` has.
-
-        None: not before the record with the number `before`. `due` is not after the end.
+    def comes(self, due: int, since: int) -> tuple[int, int]:
+        """(number of the record where it is seen that `due` has come, number of the first record that comes after that), by
+        somebody for whom all until `since` has come. `due` is not after the end.
         """
         number = max(bisect_left(self.places, due, key=_TIME), since)
-        return (number, self.places[number]) if number < before else None
+        return number, number + 1
+
+    def seen(self, due: int, number: int, after: int) -> Place:
+        """Where that is; numbers as `comes` gives them. Before the record itself nobody says what time it is, but `due`."""
+        place = self.places[number]
+        return msgspec.structs.replace(place, time=due) if number == after else place
 
 
 class Ticking(Stretch):
-    """Nobody ticks between these records: what falls due there is seen at its own time."""
+    """Nobody ticks between these records: what falls due there is seen at its own time, before the next of them."""
 
-    def comes(self, due: int, since: int, before: int) -> tuple[int, Place] | None:
+    def comes(self, due: int, since: int) -> tuple[int, int]:
         number = bisect_left(self.places, due, key=_TIME)
-        if number <= since:
-            return super().comes(due, since, before)
-        return (number, msgspec.structs.replace(self.places[number], time=due)) if number <= before else None
+        return (number, number) if number > since else super().comes(due, since)

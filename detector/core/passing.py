@@ -27,12 +27,12 @@ class StumbledError(Exception):
         self.place = place
 
 
-def passed(
-    program: Program, account: Account, noted: Sequence[Noted], begin: int, spared: Container[int] = ()
+def passed(  # noqa: PLR0913, PLR0917 - of what, from where to where
+    program: Program, account: Account, noted: Sequence[Noted], begin: int, end: int, spared: Container[int] = ()
 ) -> tuple[int, bool]:
-    """(the place of the first from `begin` on that may be more than that, whether it is folded already). Raises StumbledError.
+    """(the place of the first from `begin` on that may be more than that, else `end`; whether it is folded already).
 
-    If it is, `judged_in_order` goes on with it, else `process` knows what to do.
+    If it is, `judged_in_order` goes on with it, else `process` knows what to do. Raises StumbledError.
 
     `spared`: the numbers of records in which the program drops no event for its properties.
     """
@@ -53,7 +53,7 @@ def passed(
     outsiders = account.outsiders if account.dropped_by is program.drops else _NOBODY
     n = begin
     try:
-        for n, (number, _, event) in enumerate(islice(noted, begin, None), begin):
+        for n, (number, _, event) in enumerate(islice(noted, begin, end), begin):
             if isinstance(event, Command):
                 return n, False
             t = event.timestamp
@@ -74,4 +74,4 @@ def passed(
                     return n, True
     except Exception as error:
         raise StumbledError(n) from error
-    return len(noted), False
+    return end, False

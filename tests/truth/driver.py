@@ -94,7 +94,7 @@ class Detector:
             self.seen.add(event["id"])
             of, drops = usage(event), self.program.drops
             spared = [0] if drops is not None and drops.spare(encode_event(of)) else []
-            after, is_folded = passed(self.program, self.account, [(0, 0, of)], 0, spared)
+            after, is_folded = passed(self.program, self.account, [(0, 0, of)], 0, 1, spared)
             if not after:
                 judge = judged_in_order if is_folded else process
                 self.lead_events += judge(self.program, self.account, of, place)

@@ -62,13 +62,15 @@ def played(rules: Program, log: Sequence[Record], monkeypatch: pytest.MonkeyPatc
 def test_what_passes_by_changes_and_tells_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = Counter[str]()
 
-    def counted(rules: Program, account: Account, noted: Sequence[Noted], begin: int, spared: Container[int]) -> tuple[int, bool]:
-        after, is_folded = passed(rules, account, noted, begin, spared)
+    def counted(  # noqa: PLR0917 - as it is
+        rules: Program, account: Account, noted: Sequence[Noted], begin: int, end: int, spared: Container[int]
+    ) -> tuple[int, bool]:
+        after, is_folded = passed(rules, account, noted, begin, end, spared)
         seen["passed"] += after - begin
         seen["folded"] += is_folded
         return after, is_folded
 
-    def nothing(_: Program, __: Account, ___: Sequence[Noted], begin: int, ____: Container[int]) -> tuple[int, bool]:
+    def nothing(_: Program, __: Account, ___: Sequence[Noted], begin: int, ____: int, _____: Container[int]) -> tuple[int, bool]:
         return begin, False
 
     @settings(CASES, max_examples=2_000 if SOAK else 150)

@@ -33,7 +33,7 @@ def test_a_counter_rests_until_the_very_event_that_reaches_a_step() -> None:
 def passing(story: Story, events: list[UsageEvent]) -> dict[int, list[LeadEvent]]:
     """What came of each of those that did not pass by."""
     noted, looked_at, n = [(n, 0, event) for n, event in enumerate(events)], {}, 0
-    while (found := passed(story.program, story.account, noted, n))[0] < len(noted):
+    while (found := passed(story.program, story.account, noted, n, len(noted)))[0] < len(noted):
         n, is_folded = found
         judge = judged_in_order if is_folded else process
         looked_at[n] = judge(story.program, story.account, events[n], place(events[n].received_at, n))

@@ -201,11 +201,11 @@ def test_a_defect_among_events_that_change_nothing_stops_its_partition_before_it
             raise ZeroDivisionError
         return drop(self, account, event)
 
-    def counted(
-        program: Program, account: Account, noted: Sequence[Noted], begin: int, spared: Container[int]
+    def counted(  # noqa: PLR0917 - as it is
+        program: Program, account: Account, noted: Sequence[Noted], begin: int, end: int, spared: Container[int]
     ) -> tuple[int, bool]:
         try:
-            return passed(program, account, noted, begin, spared)
+            return passed(program, account, noted, begin, end, spared)
         except StumbledError as error:
             passing.append(error.place - begin)
             raise
