@@ -1,23 +1,28 @@
 """Backtest: events/s a core, beside decoding alone and beside folding and judging alone, of the same events in the same run.
 
-`python -m benchmarks.backtest [--events N] [--accounts N] [--books N]`. The shipped rulebook, the events of the other
-benchmarks in frames of 500, all in memory; 100 events of each account come before measuring begins. CPU of one process; medians
-of three runs. `--books`: as many rulebooks in the same pass, as a sweep has.
+`python -m benchmarks.backtest [--events N] [--accounts N] [--per-day N] [--books N]`. The shipped rulebook, the events of the
+other benchmarks, in an embedded log on disk as ingest makes it under load, read back as `handraiser rules backtest` reads it; the
+first 100 events of each account come before measuring begins. `--per-day`: events of an account a day, which otherwise all lie
+within seconds. CPU of one process; medians of RUNS. `--books`: as many rulebooks in the same pass, as a sweep has.
 """
 
 import argparse
 import gc
 import os
 import statistics
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
 
-from benchmarks.events import PROJECT, Shape, usage_events
+from benchmarks.events import EVENTS_PER_MS, PROJECT, Shape, usage_events
+from benchmarks.filling import Frames
 from benchmarks.measure import report, resident_mb
-from contracts.codec import decode, encode_event, encode_frames
-from contracts.messages import EVENTS, RecordKind
+from contracts.codec import decode
+from contracts.messages import EVENTS
 from detector.backtest.playing import Play
-from detector.backtest.source import POLL_BYTES_MAX
+from detector.backtest.source import FromLog
 from detector.core.account import Account
 from detector.core.judge import process
 from detector.core.rulebook.compile import compile_rulebook
@@ -27,26 +32,42 @@ from detector.core.seen import KEY_BYTES
 from detector.partition import Partition
 from detector.reading import Frame, read
 from detector.rulebooks import bases, trial
-from eventlog.port import Record, TopicPartition
+from eventlog import open_log
+from eventlog.port import Record, Topic, TopicPartition
+from handraiser.ground import PARTITIONS_EMBEDDED, RETENTION_S
+from runtime.clock import wall_clock
 from runtime.pages import huge_pages
+from runtime.settings import Settings
 
 RUNS = 3
-FRAME = 500
-BEGAN = 1_780_000_000_000
 WARM = 100
 """Events of each account before measuring begins."""
+DAY_MS = 86_400_000
 
 
-def records(shape: Shape, count: int) -> list[Record]:
-    found: list[Record] = []
-    lines: list[bytes] = []
-    for event in usage_events(shape, count, BEGAN):
-        lines.append(encode_event(event))
-        if len(lines) == FRAME:
-            for value in encode_frames(RecordKind.EVENTS, lines):
-                found.append(Record(EVENTS, 0, len(found), event.timestamp, value))
-            lines = []
-    return found
+def fill(settings: Settings, shape: Shape, count: int, per_ms: float) -> tuple[FromLog, FromLog]:
+    """What comes before measuring begins, and `count` events more, as they are read."""
+    log = open_log(settings, wall_clock)
+    topic = log.ensure_topics([Topic(EVENTS, PARTITIONS_EMBEDDED, RETENTION_S)])[EVENTS]
+    producer, consumer = log.producer(), log.consumer([EVENTS])
+    frames, warm = Frames(producer, topic), WARM * shape.accounts
+    ends: list[dict[int, int]] = [dict.fromkeys(range(topic.partitions), 0)]
+    began = wall_clock() - int((warm + count) / per_ms)
+    for n, event in enumerate(usage_events(shape, warm + count, began, per_ms)):
+        if n == warm:
+            frames.flush()
+            ends.append({at.partition: end for at, end in consumer.end_offsets().items()})
+        frames.add(str(event.account), event)
+    frames.flush()
+    ends.append({at.partition: end for at, end in consumer.end_offsets().items()})
+    consumer.close()
+    producer.close()
+    log.close()
+    before, measured = (
+        FromLog(settings, {number: (first, end[number]) for number, first in begin.items()})
+        for begin, end in pairwise(ends)
+    )
+    return before, measured
 
 
 def took(work: Callable[[], object]) -> float:
@@ -57,12 +78,12 @@ def took(work: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def core(program: Program) -> Callable[[Sequence[Record]], None]:
+def core(program: Program) -> Callable[[Iterable[Record]], None]:
     """Decode, fold and judge: nothing is told apart from its copies, and no time passes."""
     accounts: dict[str, Account] = {}
     clock = Partition(TopicPartition(EVENTS, 0), 0, 0, 0)
 
-    def play(of: Sequence[Record]) -> None:
+    def play(of: Iterable[Record]) -> None:
         for record in of:
             clock.time = record.timestamp
             place, content = clock.place(record), read(record)
@@ -76,30 +97,32 @@ def core(program: Program) -> Callable[[Sequence[Record]], None]:
     return play
 
 
-def _play(play: Play, of: Sequence[Record]) -> None:
-    at_once = POLL_BYTES_MAX // len(of[0].value)
-    for begin in range(0, len(of), at_once):
-        play.take(of[begin : begin + at_once])
+def _play(play: Play, source: FromLog) -> None:
+    for batch in source.batches():
+        play.take(batch.records)
 
 
-def measure(events: int, accounts: int, books: int) -> list[tuple[str, str]]:
+def measure(shape: Shape, events: int, per_ms: float, books: int) -> list[tuple[str, str]]:
     program = compile_rulebook(parse(trial(), bases()).rulebook, 1)
-    warm = WARM * accounts
-    every = records(Shape(accounts=accounts), warm + events)
-    before, measured = every[: warm // FRAME], every[warm // FRAME :]
     found: list[tuple[float, float, float]] = []
-    for _ in range(RUNS):
-        decoding = took(lambda: [decode(record.value) for record in measured])
-        judge = core(program)
-        judge(before)
-        judging = took(lambda: judge(measured))  # noqa: B023 - called at once
-        play = Play(PROJECT, [program] * books, b"k" * KEY_BYTES)
-        with huge_pages():
-            _play(play, before)
-            playing = took(lambda: _play(play, measured))  # noqa: B023 - called at once
-        found.append((decoding, judging, playing))
-    number = len(measured) * FRAME
-    rows = [("events", f"{number:,} of {accounts:,} accounts, {warm:,} before them; {books} rulebook{'s' * (books > 1)}")]
+    with tempfile.TemporaryDirectory() as folder:
+        before, measured = fill(Settings(data=Path(folder)), shape, events, per_ms)
+        records: Sequence[Record] = [record for batch in measured.batches() for record in batch.records]
+        number = 0
+        for _ in range(RUNS):
+            decoding = took(lambda: [decode(record.value) for record in records])
+            judge = core(program)
+            judge(record for batch in before.batches() for record in batch.records)
+            judging = took(lambda: judge(records))  # noqa: B023 - called at once
+            play = Play(PROJECT, [program] * books, b"k" * KEY_BYTES)
+            with huge_pages():
+                _play(play, before)
+                number = -play.events
+                playing = took(lambda: _play(play, measured))  # noqa: B023 - called at once
+                number += play.events
+            found.append((decoding, judging, playing))
+    warm = WARM * shape.accounts
+    rows = [("events", f"{number:,} of {shape.accounts:,} accounts, {warm:,} before them; {books} rulebook{'s' * (books > 1)}")]
     for name, place in (("decode", 0), ("decode, fold and judge", 1), ("backtest", 2)):
         costs = [run[place] / number for run in found]
         text = f"{1 / statistics.median(costs):,.0f} events/s a core ({1 / max(costs):,.0f} to {1 / min(costs):,.0f})"
@@ -112,11 +135,13 @@ def measure(events: int, accounts: int, books: int) -> list[tuple[str, str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=300_000)
+    parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--accounts", type=int, default=5_000)
+    parser.add_argument("--per-day", type=float, default=None)
     parser.add_argument("--books", type=int, default=1)
     arguments = parser.parse_args()
-    report("Backtest", measure(arguments.events, arguments.accounts, arguments.books))
+    per_ms = EVENTS_PER_MS if arguments.per_day is None else arguments.per_day * arguments.accounts / DAY_MS
+    report("Backtest", measure(Shape(accounts=arguments.accounts), arguments.events, per_ms, arguments.books))
 
 
 if __name__ == "__main__":
