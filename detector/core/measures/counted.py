@@ -76,6 +76,15 @@ class NewestReader(SeriesReader):
         """The newest is the newest, whatever came before; but not of what counts from a first time."""
         return super().keys if self._looks.sought is not None else frozenset()
 
+    @property
+    def key(self) -> str:
+        """Of its values."""
+        return self._key
+
+    def newest_at(self, moment: Moment) -> int | None:
+        """When the value was said."""
+        return self._events(moment).newest_time(moment.t)
+
     def value(self, moment: Moment) -> Any:
         span = self._looks.span(moment)
         return None if span is None else self._events(moment).last_in(*span)

@@ -16,7 +16,7 @@ from detector.core.measures.periods import BILLING, Periods, Resets
 from detector.core.measures.reader import Course
 from detector.core.measures.sink import Sink
 from detector.core.measures.use import WorstUse, use_of
-from detector.core.measures.warming import Begun, Facts, Partly, Warm, unsaid, warming
+from detector.core.measures.warming import NOTHING_BEGUN, Begun, Facts, Partly, Warm, unsaid, warming
 from detector.core.overrides import override_at
 from detector.core.partly import at_least, is_partly, plain
 from detector.core.rulebook.model import Limit, Step, Type
@@ -49,19 +49,19 @@ class LimitReader:
         limit: Limit,
         periods: Periods,
         only_if: Existence | None = None,
-        begun: Mapping[str, Begun] | None = None,
+        begun: Mapping[str, Begun] = NOTHING_BEGUN,
         billing_day: str | None = None,
     ) -> None:
         """`begun`: which facts began with an applied rulebook (see warming.py). `billing_day`: the trait that says it."""
         self.limit = limit
         self.refused_key = events_key(limit.refused)
-        self._use = use_of(limit, periods)
+        self._use = use_of(limit, periods, begun)
         self.sinks = (self._use.sink, Sink(self.refused_key, limit.refused, "count"))
         self._only_if = only_if
-        self._use_warms = warming(begun or {}, self._use)
-        self._day_unsaid = unsaid(begun or {}, billing_day if limit.period == BILLING else None)
-        self._addons_unsaid = unsaid(begun or {}, f"account.{ADDONS}")
-        self._refusals_warm = warming(begun or {}, Facts(frozenset([self.refused_key])))
+        self._use_warms = warming(begun, self._use)
+        self._day_unsaid = unsaid(begun, billing_day if limit.period == BILLING else None)
+        self._addons_unsaid = unsaid(begun, f"account.{ADDONS}")
+        self._refusals_warm = warming(begun, Facts(frozenset([self.refused_key])))
 
     @property
     def resets(self) -> Resets:

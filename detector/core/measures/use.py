@@ -1,12 +1,13 @@
 """How much of a limit is used at a moment: one reader for each kind of limit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from detector.core.facts.series import Count, Series
 from detector.core.measures.keys import IN_UTC, limit_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.periods import Periods, Resets
 from detector.core.measures.sink import Sink
+from detector.core.measures.warming import NOTHING_BEGUN, Begun, is_overtaken
 from detector.core.rulebook.model import Limit
 
 _IN_UTC = Resets("month", Periods(IN_UTC))
@@ -66,27 +67,34 @@ class Use:
         return None
 
 
-def use_of(limit: Limit, periods: Periods) -> Use:
+def use_of(limit: Limit, periods: Periods, begun: Mapping[str, Begun] = NOTHING_BEGUN) -> Use:
     """`periods`: the rulebook's calendar. Sums and different values go by months of UTC, whatever it is."""
     if limit.worst_by is not None:
         return WorstUse(limit, periods)
-    kinds: dict[str, Callable[[Limit, Periods], Use]] = {"gauge": _Gauge, "counter": _Counter, "sum": _Sum, "distinct": _Distinct}
+    if limit.kind == "gauge":
+        return _Gauge(limit, periods, begun.get(limit_key(limit)))
+    kinds: dict[str, Callable[[Limit, Periods], Use]] = {"counter": _Counter, "sum": _Sum, "distinct": _Distinct}
     return kinds[limit.kind](limit, periods)
 
 
 class _Gauge(Use):
-    def __init__(self, limit: Limit, periods: Periods) -> None:
+    def __init__(self, limit: Limit, periods: Periods, begun: Begun | None) -> None:
+        """`begun`: with an applied rulebook; None: its value was always kept."""
         self.resets = Resets(None, periods)
+        self._begun = begun
         self._key = limit_key(limit)
         self.sink = Sink(self._key, limit.of, "gauge", limit.of_value)
 
     @property
     def keys(self) -> frozenset[str]:
-        """Its newest value is right whatever came before."""
+        """Its newest value is right whatever came before; a late one is not known to be the newest."""
         return frozenset()
 
     def used(self, moment: Moment) -> float | None:
-        value = moment.facts.series(self._key).last(moment.t)
+        series = moment.facts.series(self._key)
+        if self._begun is not None and is_overtaken(self._begun, moment, series.newest_time(moment.t)):
+            return None
+        value = series.last(moment.t)
         return value if isinstance(value, int | float) else None
 
     def next(self, moment: Moment) -> int:

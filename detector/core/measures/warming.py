@@ -7,6 +7,7 @@ nothing began that way.
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from detector.core.facts.people import OWN
@@ -21,11 +22,19 @@ class Begun(NamedTuple):
     since: int
 
 
+NOTHING_BEGUN: Mapping[str, Begun] = MappingProxyType({})
+
+
 class Warm(NamedTuple):
     """Since when something is kept of which what came before is not known. `until`: when that is over; NEVER: nobody can say."""
 
     since: int
     until: int
+
+
+def is_overtaken(begun: Begun | None, moment: Moment, at: int | None) -> bool:
+    """Whether what was said at `at`, late, is maybe not the newest: something newer may have come that was not kept yet."""
+    return begun is not None and at is not None and at <= begun.since and moment.facts.came < begun.version
 
 
 class Reading(Protocol):

@@ -10,13 +10,14 @@ from detector.core.facts.people import OWN
 from detector.core.facts.series import DAY_MS
 from detector.core.instants import NEVER
 from detector.core.measures.addons import ADDONS
+from detector.core.measures.counted import NewestReader
 from detector.core.measures.keys import events_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.reader import Course, Reader
 from detector.core.measures.tenure import ACTIVE_KEY, quiet_since, stage_since
 from detector.core.measures.usage import LimitReader
-from detector.core.measures.warming import Begun, Facts, Partly, Reading, Unsaid, Warm, Warming, unsaid, warming
+from detector.core.measures.warming import Begun, Facts, Partly, Reading, Unsaid, Warm, Warming, is_overtaken, unsaid, warming
 from detector.core.partly import UNSURE, SomeOf, at_least
 from detector.core.rulebook.model import Points, Score
 from detector.core.rulebook.scoring import PARTS
@@ -32,7 +33,12 @@ def warm_readers(
 ) -> dict[str, Value]:
     """Those of the measures that are warming. `plan`: the key of what is said of the plan."""
     found = ((name, reader, warming(begun, reader, [plan] if reader.of_plan else ())) for name, reader in readers.items())
-    return {name: _of_reader(values[name], reader, state) for name, reader, state in found if state is not None}
+    warm = {name: _of_reader(values[name], reader, state) for name, reader, state in found if state is not None}
+    return warm | {
+        name: _of_newest(values[name], reader, begun[reader.key])
+        for name, reader in readers.items()
+        if isinstance(reader, NewestReader) and reader.key in begun and name not in warm
+    }
 
 
 def warm_state(
@@ -205,6 +211,15 @@ def _of_reader(value: Value, reader: Reading, state: Warming) -> Value:
         course=value.course if reader.adds else Course.MOVES,
         warms=state.state,
     )
+
+
+def _of_newest(value: Value, reader: NewestReader, begun: Begun) -> Value:
+    """What was said last is right whatever came before; what came late is not known to be the last."""
+
+    def read(moment: Moment) -> Any:
+        return None if is_overtaken(begun, moment, reader.newest_at(moment)) else value.read(moment)
+
+    return value._replace(read=read)
 
 
 def _of_trait(path: str, begun: Begun) -> Value:

@@ -8,6 +8,7 @@ from contracts.messages import LeadEvent
 from detector.core.account import Account
 from detector.core.instants import NEVER
 from detector.core.judge import advance, process
+from detector.core.measures.moment import Moment
 from detector.core.partly import UNSURE, SomeOf, at_least
 from detector.core.rulebook import logic
 from detector.core.rulebook.adoption import WAY_BACK_MS, Switch, expire, expires, filled, kept, missing, switched
@@ -309,3 +310,27 @@ def test_what_a_limit_allows_is_unknown_until_its_addons_are_said() -> None:
     assert rises(program, account, said(1, 2), counted[0]) == []
     assert rises(program, account, said(2, 4, addons=["pack"]), counted[1]) == []
     assert rises(program, account, said(3, 8, addons=[]), counted[2]) == [8]
+
+
+def test_what_was_said_last_is_not_known_by_what_came_late_from_before_it_was_kept() -> None:
+    """Something newer may have come while nobody kept it."""
+    lasting = FIRST.replace(
+        "measures:\n",
+        "limits:\n  seats: {last: properties.total, of: Measured}\nmeasures:\n  size: {last: properties.total, of: Measured}\n",
+    ).replace("rules:\n", 'rules:\n  small: {lead: mql, when: [size <= 5, limits.seats.used <= 5], say: "{size}"}\n')
+    story = Story(ONE)
+    story.happens("Measured", 2, properties={"total": 9})
+    _switch(story, 3, lasting)
+
+    def known(day: float) -> tuple[object, object]:
+        moment = Moment(story.account.facts, story.program.ladder, T0 + int(day * DAY))
+        return story.program.values["size"].read(moment), story.program.limits["seats"].used(moment)
+
+    story.happens("Measured", 1, arrives=4, properties={"total": 1})
+    assert (known(4), known(1.5)) == ((None, None), (None, None))
+    story.happens("Measured", 5, properties={"total": 2})
+    assert (known(5), known(4)) == ((2, 2), (None, None))
+    newcomer = Story(story.program)
+    newcomer.happens("Measured", 1, arrives=4, properties={"total": 1})
+    story = newcomer
+    assert known(4) == (1, 1), "of who came later all is known"
