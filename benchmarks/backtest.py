@@ -64,8 +64,7 @@ def fill(settings: Settings, shape: Shape, count: int, per_ms: float) -> tuple[F
     producer.close()
     log.close()
     before, measured = (
-        FromLog(settings, {number: (first, end[number]) for number, first in begin.items()})
-        for begin, end in pairwise(ends)
+        FromLog(settings, {number: (first, end[number]) for number, first in begin.items()}) for begin, end in pairwise(ends)
     )
     return before, measured
 

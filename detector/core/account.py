@@ -171,6 +171,10 @@ class Account:
         self._ledger.dirty = True
         self.resting.clear()
 
+    def due_changed(self) -> None:
+        """When a rule is to be looked at, and nothing else: what rests does not go by that."""
+        self._ledger.dirty = True
+
     def kept_silent(self, rule: str, why: str) -> None:
         """Sales is not told of a new signal."""
         if self.silent is None:

@@ -89,16 +89,20 @@ def _judged(program: Program, account: Account, event: UsageEvent, place: Place,
     quiet = not says_plan and (not ledger.open_leads or (in_order and program.closes_at_plans_only))
     late = event.received_at - event.timestamp
     session = Judgement(program, account, place, event)
+    awake = []
     for judged in rules:
         if late > judged.rule.lateness_ms and since == event.timestamp and not says_plan:
             session.at_partition_time(judged)
         elif begins and judged.start_for(facts) is not None:
             session.starts(judged)
-        elif in_order:
-            session.in_order(judged)
-        else:
+        elif not in_order:
             session.again(judged, since)
-    session.follow(but=rules)
+        elif begins and _lies(account, judged, session.at(event.timestamp)):
+            continue
+        else:
+            session.in_order(judged)
+        awake.append(judged)
+    session.follow(but=awake)
     if not in_order:
         session.reconsider(since, 0 if says_plan else late)
     if quiet and not session.found_something and not (ledger.open_leads and reaction.scores):
@@ -272,6 +276,14 @@ def _awake(program: Program, account: Account, event: UsageEvent, touched: Itera
     return awake
 
 
+def _lies(account: Account, judged: Judged, moment: Moment) -> bool:
+    """Whether a rule of which the account knows nothing yet rests from its first event on."""
+    rest = None if judged.name in account.ledger.rules else judged.rest(moment)
+    if rest is not None:
+        account.resting.lay(judged, rest, moment.t)
+    return rest is not None
+
+
 def _rest_standing(account: Account, judged: Iterable[Judged], moment: Moment) -> None:
     """Of those that have just been judged: who stands does so until an event, or time, could end that."""
     for each in judged:
@@ -442,9 +454,13 @@ class Judgement:
         if state.told > 0 and judged.course_at(t) is Course.FALLS:
             dip(judged, state, self.at(t).earlier())
         self._take(judged, state, t)
-        if state.told != told or state.due != due or len(self._changes) > changes:
+        if state.told != told or len(self._changes) > changes:
             ledger.rules[judged.name] = state
             self._changed(due=state.due != due)
+        elif state.due != due:
+            ledger.rules[judged.name] = state
+            self._account.due_changed()
+            ledger.schedule()
 
     def _take(self, judged: Judged, state: RuleState, t: int) -> None:
         told = state.last

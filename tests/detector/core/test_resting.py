@@ -5,10 +5,13 @@ from dataclasses import replace
 import pytest
 
 from contracts.messages import LeadEvent, UsageEvent
+from detector.core.instants import NEVER
 from detector.core.judge import judged_in_order, process
 from detector.core.passing import passed
 from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.model import Condition, Rulebook
+from detector.core.rulebook.parse import parse
+from detector.rulebooks import bases, trial
 from tests.detector.core.sample import DAY, RULEBOOK, T0, at_least, is_text, place, usage
 from tests.detector.core.story import Story, types
 from tests.detector.core.why.asking import BOOK, compiled
@@ -119,11 +122,24 @@ def test_days_of_premium_use_are_waited_for_one_by_one() -> None:
 def test_more_of_the_same_day_is_not_looked_at_and_the_next_day_is() -> None:
     story = Story()
     story.plan("free", 0)
-    assert story.happens("Automation Opened", 1) == []
+    assert all(story.happens("Automation Opened", 1, ms=n) == [] for n in range(2))
     rest = story.account.resting.rests["premium"]
-    assert all(story.happens("Automation Opened", 1, ms=n) == [] for n in range(1, 9))
+    assert all(story.happens("Automation Opened", 1, ms=n) == [] for n in range(2, 9))
     assert story.account.resting.rests["premium"] is rest
     assert types(story.happens("Automation Opened", 2)) == [("lead.created", "pql")]
+
+
+def test_what_stands_nowhere_rests_from_the_first_event_on_and_goes_on_where_another_is_only_to_be_looked_at_sooner() -> None:
+    story = Story(compile_rulebook(parse(trial(), bases()).rulebook, 1))
+    assert story.happens("Email Sent", 1, person="p0") == []
+    resting = dict(story.account.resting.rests)
+    assert {"limit/emails", "limit/contacts", "premium", "growth"} <= resting.keys()
+    for n in range(1, 5):  # with these there are as many people as it asks for: what is left is for time to bring
+        assert "growth" not in story.account.ledger.rules
+        assert story.happens("Report Viewed", 1, ms=n, person=f"p{n}") == []
+    assert story.account.ledger.rules["growth"].due < NEVER
+    rests = story.account.resting.rests
+    assert [name for name, rest in resting.items() if rests.get(name) is not rest] == ["growth"]
 
 
 def test_a_gauge_rests_below_its_first_step_and_not_at_it() -> None:
