@@ -36,12 +36,12 @@ class Shape:
     persons: int = 8
     """Of each account."""
     warm_up: int = 500_000
-    """Events before measuring begins, and at least one for each account."""
+    """Events before measuring begins, of up to 10,000 accounts."""
 
     @property
     def before(self) -> int:
-        """Events before measuring begins."""
-        return max(self.warm_up, self.accounts)
+        """Events before measuring begins: of more accounts more, so that they are as old, up to five times; one each at least."""
+        return max(int(self.warm_up * min(max(self.accounts / 10_000, 1), 5)), self.accounts)
 
     def __str__(self) -> str:
         return f"{self.accounts:,} accounts named {'by Zipf(1.0)' if self.access == 'zipf' else 'evenly'}"
