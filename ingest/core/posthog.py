@@ -24,7 +24,6 @@ ACCOUNT_GROUPS: Final = ("company", "organization", "account", "workspace", "tea
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _PERSONAL: Final = ("$ip", "$raw_user_agent", "$user_agent")
 _TOKENS: Final = ("token", "api_key")
-_NO_OPTIONS: Final = (b"null", b"{}")
 _SETS: Final = ("$set", "$set_once")
 _OK: Final = msgspec.Raw(b'{"result":"ok"}')
 
@@ -52,6 +51,12 @@ class _Token(msgspec.Struct):
     token: msgspec.Raw = NOTHING
 
 
+class _Options(msgspec.Struct, gc=False):
+    """Of protocol v1."""
+
+    process_person_profile: bool | None = None
+
+
 class _Event(msgspec.Struct, gc=False):
     event: str | None = None
     distinct_id: str | int | None = None
@@ -62,7 +67,7 @@ class _Event(msgspec.Struct, gc=False):
     properties: msgspec.Raw = EMPTY_OBJECT
     set_: msgspec.Raw = msgspec.field(default=NOTHING, name="$set")
     set_once: msgspec.Raw = msgspec.field(default=NOTHING, name="$set_once")
-    options: msgspec.Raw = NOTHING
+    options: _Options | None = None
 
 
 class _Properties(msgspec.Struct, gc=False):
@@ -89,19 +94,12 @@ class _Properties(msgspec.Struct, gc=False):
     user_agent: msgspec.Raw = msgspec.field(default=NOTHING, name="$user_agent")
 
 
-class _Options(msgspec.Struct):
-    """Of protocol v1."""
-
-    process_person_profile: bool | None = None
-
-
 _raw_decoder = msgspec.json.Decoder(msgspec.Raw)
 _request_decoder = msgspec.json.Decoder(_Request)
 _first_decoder = msgspec.json.Decoder(_OnlyFirst)
 _token_decoder = msgspec.json.Decoder(_Token)
 _event_decoder = msgspec.json.Decoder(_Event)
 _properties_decoder = msgspec.json.Decoder(_Properties)
-_options_decoder = msgspec.json.Decoder(_Options)
 _fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encoder = msgspec.json.Encoder()
 
@@ -137,13 +135,12 @@ def read_posthog_event(body: bytes, project: ProjectSettings) -> WireEvent:
     try:
         event = _event_decoder.decode(body)
         said = _properties_decoder.decode(json_object(event.properties, "properties"))
-        options = None if bytes(event.options) in _NO_OPTIONS else _options_decoder.decode(event.options)
     except msgspec.ValidationError as error:
         raise _wrong_type(body, str(error)) from None
     if not event.event or event.event.isspace():
         raise EventError("missing_event", "`event` is missing: the name of what happened.", "$.event")
     somebody = event.distinct_id if event.distinct_id is not None else said.distinct_id
-    unknown = said.is_identified is False or _first(said.process_person_profile, options) is False
+    unknown = said.is_identified is False or _first(said.process_person_profile, event.options) is False
     wire = WireEvent(
         messageId=event.uuid,
         timestamp=event.timestamp,
@@ -207,6 +204,31 @@ def _kept(properties: msgspec.Raw, said: _Properties, project: ProjectSettings) 
     personal = not (project.keep_addresses or said.ip is said.raw_user_agent is said.user_agent is NOTHING)
     if not personal and said.token is said.api_key is said.set_ is said.set_once is NOTHING:
         return properties
+    gone = [(b'"token":', said.token), (b'"api_key":', said.api_key), (b'"$set":', said.set_), (b'"$set_once":', said.set_once)]
+    if personal:
+        gone += [(b'"$ip":', said.ip), (b'"$user_agent":', said.user_agent), (b'"$raw_user_agent":', said.raw_user_agent)]
+    text: bytes | None = bytes(properties)
+    for key, value in gone:
+        if value is not NOTHING and text is not None:
+            text = _without(text, key, bytes(value))
+    return msgspec.Raw(text) if text is not None else _by_fields(properties, personal=personal)
+
+
+def _without(text: bytes, key: bytes, value: bytes) -> bytes | None:
+    """A JSON object without the one of its fields with this key and value. None: nested objects have the key too, or what stands
+    around it is not as SDKs write it. Within a string no quote is without a backslash before it: that is no key.
+    """
+    before, *after = text.split(key)
+    if len(after) != 1 or not after[0].startswith(value):
+        return None
+    rest = after[0][len(value) :]
+    if rest.startswith(b","):
+        return before + rest[1:]
+    return before[:-1] + rest if before.endswith(b",") and rest.startswith(b"}") else None
+
+
+def _by_fields(properties: msgspec.Raw, *, personal: bool) -> msgspec.Raw:
+    """The same of whatever stands there."""
     fields = _fields_decoder.decode(properties)
     for name in (*_TOKENS, *_SETS, *(_PERSONAL if personal else ())):
         fields.pop(name, None)

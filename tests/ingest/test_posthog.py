@@ -9,6 +9,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 import zstandard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from contracts.messages import UsageEvent
 from ingest.core.posthog import read_posthog_event
@@ -143,6 +145,43 @@ async def test_what_each_event_becomes(served: Served, said: dict[str, Any], exp
 def test_which_group_is_the_account(groups: Any, setting: str | None, account: str | None) -> None:
     body = json.dumps({**EVENT, "properties": {"$groups": groups}}).encode()
     assert read_posthog_event(body, ProjectSettings(posthog_group=setting)).groupId == account
+
+
+_NAMES = st.sampled_from(("token", "$set", "$raw_user_agent", "a", "to\\ken", '"token":', "", "é")) | st.text(max_size=3)
+_VALUES = st.recursive(
+    st.none() | st.integers(-5, 5) | st.text(max_size=4) | st.sampled_from(('"token":1,', '\\"$set":{}')),
+    lambda inside: st.lists(inside, max_size=2) | st.dictionaries(_NAMES, inside, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(_NAMES, _VALUES, max_size=6), st.dictionaries(_NAMES, _VALUES, max_size=2), st.booleans(), st.booleans())
+def test_of_properties_all_is_kept_but_keys_traits_and_addresses_whatever_stands_beside(
+    fields: dict[str, Any], sets: dict[str, Any], spaced: bool, escaped: bool
+) -> None:
+    fields = fields | ({"$set": sets} if "$set" in fields else {})
+    properties = json.dumps(fields, separators=None if spaced else (",", ":"), ensure_ascii=escaped)
+    wire = read_posthog_event(b'{"event":"e","distinct_id":"ada","properties":%b}' % properties.encode(), ProjectSettings())
+    left = {name: value for name, value in fields.items() if name not in ("token", "$set", "$raw_user_agent")}
+    assert json.loads(bytes(wire.properties)) == left
+
+
+@pytest.mark.parametrize(
+    ("properties", "left"),
+    [
+        (b'{"token":1,"a":2,"token":1}', {"a": 2}),
+        (b'{"tok\\u0065n":1,"a":2}', {"a": 2}),
+        (b'{"token":1 ,"a":2}', {"a": 2}),
+        (b'{"a":2,"token":{"token":1}}', {"a": 2}),
+        (b'{"b":{"token":1},"token":1,"a":2}', {"b": {"token": 1}, "a": 2}),
+        (b'{"a":2,"token":1}', {"a": 2}),
+        (b'{"token":1}', {}),
+    ],
+)
+def test_only_the_properties_own_key_is_not_kept_however_it_is_written(properties: bytes, left: dict[str, Any]) -> None:
+    wire = read_posthog_event(b'{"event":"e","distinct_id":"ada","properties":%b}' % properties, ProjectSettings())
+    assert json.loads(bytes(wire.properties)) == left
 
 
 def test_a_group_that_is_no_account_is_told_as_it_came() -> None:
