@@ -338,18 +338,20 @@ class Judgement:
         return bool(self._changes)
 
     def in_order(self, judged: Judged) -> None:
-        """At the event's own instant, after those that time alone has brought since."""
+        """At the event's own instant, after those that time alone has brought since.
+
+        What looks at the signals of others is judged from these on too, where they lie before it; or after it, where the event is
+        too late for the other and not for this.
+        """
         assert self._event is not None  # noqa: S101 - nothing else is in order
-        t = self._event.timestamp
+        t, since = self._event.timestamp, NEVER
         if judged.follows:
             self._lead_the_way(judged, t)
-            if (since := self._first_signalled(judged)) < t:
-                self.again(judged, since)
-                return
-        moment = self.at(t)
-        if judged.name not in self._account.ledger.rules and not judged.moves_at(t) and holds(judged, moment).rank == 0:
-            return
-        self._reach(judged, t)
+            since = self._first_signalled(judged)
+        if since >= t and (judged.name in self._account.ledger.rules or judged.moves_at(t) or holds(judged, self.at(t)).rank > 0):
+            self._reach(judged, t)
+        if since not in (t, NEVER):
+            self.again(judged, since)
 
     def at_partition_time(self, judged: Judged) -> None:
         """Once, now: the event at hand is too late to decide anything at its own time."""
@@ -454,12 +456,11 @@ class Judgement:
         if state.told > 0 and judged.course_at(t) is Course.FALLS:
             dip(judged, state, self.at(t).earlier())
         self._take(judged, state, t)
-        if state.told != told or len(self._changes) > changes:
+        says_more, is_moved = state.told != told or len(self._changes) > changes, state.due != due
+        if says_more or is_moved:
             ledger.rules[judged.name] = state
-            self._changed(due=state.due != due)
-        elif state.due != due:
-            ledger.rules[judged.name] = state
-            self._account.due_changed()
+            (self._account.ledger_changed if says_more else self._account.due_changed)()
+        if is_moved:
             ledger.schedule()
 
     def _take(self, judged: Judged, state: RuleState, t: int) -> None:

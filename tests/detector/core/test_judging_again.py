@@ -2,10 +2,15 @@
 
 from itertools import permutations
 
+import pytest
+
 from contracts.messages import Command
 from detector.core.account import Account
 from detector.core.commands import apply
 from detector.core.judge import process
+from detector.core.rulebook.compile import compile_rulebook
+from detector.core.rulebook.parse import parse
+from detector.rulebooks import bases
 from tests.detector.core.sample import DAY, T0, place, usage
 from tests.detector.core.story import PROGRAM, Story, types
 
@@ -66,3 +71,25 @@ def test_of_events_at_the_same_instant_the_id_decides_which_is_the_newest_and_no
             process(PROGRAM, account, usage(id_, T0, "Counted", properties={"total": total}), place(T0, n))
         state = account.ledger.rules.get("limit/contacts")
         assert state is None or state.signals == [], order
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_looks_at_a_signal_of_partition_time_is_judged_then_whatever_it_saw_at_the_events_own_time(*, first: bool) -> None:
+    """The event is two hours late: too late for the rule with an hour, which signals when it came, and not for the other."""
+    text = """
+project: acme-mail
+use: b2b-saas@1
+measures: {invites: {count: Invited}}
+score: {behaviour: [{points: +20, rule: busy}]}
+rules:
+  busy: {lead: pql, lateness: 1h, when: [invites >= 1], say: "busy"}
+  ready: {lead: sales_sql, lateness: 24h, when: [score >= 10], say: "ready"}
+"""
+    story = Story(compile_rulebook(parse(text, bases()).rulebook, 1))
+    if not first:
+        story.happens("Other", 0)
+    [created] = story.happens("Invited", 1, arrives=1 + 2 / 24, late_ms=2 * DAY // 24)
+    assert {signal["rule"] for signal in created.data["signals"]} == {"busy", "ready"}
+    assert {state.signals[0].qualified_at for state in story.account.ledger.rules.values() if state.signals} == {
+        T0 + DAY * 26 // 24
+    }
