@@ -226,10 +226,10 @@ class Folding:
         if program is None:
             return NEVER, len(stretch.places)
         while due <= stretch.end:
-            since, after = stretch.comes(due, since)
+            number, after = stretch.comes(due, since)
             if after > before:
                 return due, after
-            place = stretch.seen(due, since, after)
+            place = stretch.seen(due, number, after)
             judge = import_ended if due == IMPORT_ENDED and ledger.importing else advance
             try:
                 lead_events = judge(program, account, place)
@@ -237,8 +237,8 @@ class Folding:
                 raise PoisonError(partition.at, place.offset) from error
             partition.importing.discard((account.project, account.external_id))
             if lead_events:
-                stretch.told.append((since, AFTER, lead_events))
-            due = max(ledger.due, place.time + 1)  # not twice in one place
+                stretch.told.append((number, AFTER, lead_events))
+            since, due = after - 1, max(ledger.due, place.time + 1)  # not twice in one place
         return due, len(stretch.places)
 
     def look_up(self, backfill: Backfill, events: Sequence[UsageEvent]) -> None:

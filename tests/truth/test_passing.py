@@ -48,13 +48,16 @@ def records(events: Sequence[Event]) -> Iterable[Record]:
             yield Record(EVENTS, 0, begin, events[min(begin + FRAME, len(events)) - 1]["received_at"], value)
 
 
-def played(rules: Program, log: Sequence[Record], monkeypatch: pytest.MonkeyPatch) -> tuple[list[bytes], object]:
-    """What was told, and what is known in the end."""
+def played(
+    rules: Program, log: Sequence[Record], monkeypatch: pytest.MonkeyPatch, at_once: int = 1_000_000
+) -> tuple[list[bytes], object]:
+    """What was told, and what is known in the end. So many records are taken `at_once`."""
     told: list[LeadEvent] = []
     with monkeypatch.context() as patch:
         patch.setattr(playing.Judging, "_take", lambda _, lead_events: told.extend(lead_events))
         play = Play(PROJECT, [rules], b"k" * KEY_BYTES, ticking=True)
-        play.take(log)
+        for begin in range(0, len(log), at_once):
+            play.take(log[begin : begin + at_once])
         [account] = play._judging[0].accounts()
     return [encode(each) for each in told], account.dump()
 
@@ -82,6 +85,7 @@ def test_what_passes_by_changes_and_tells_the_same(monkeypatch: pytest.MonkeyPat
         one_by_one = played(rules, log, monkeypatch)
         monkeypatch.setattr(folding, "passed", counted)
         assert played(rules, log, monkeypatch) == one_by_one
+        assert played(rules, log, monkeypatch, at_once=1) == one_by_one, "with one record at once"
         seen["events"] += len(events)
         seen["told"] += bool(one_by_one[0])
         seen["cases"] += 1

@@ -27,6 +27,15 @@ from tests.detector.shell.world import World
 
 DAY = 24 * HOUR
 KEY = b"r" * 16
+SOON_OVER = """
+project: mail
+lead_types:
+  pql: {to: sales, answer_in: 1h, expires: 2h, do: call}
+measures:
+  asked: {count: Asked}
+rules:
+  keen: {lead: pql, when: [asked >= 1], say: "{asked} asked"}
+"""
 NAMES = ("acme", "bolt", "cork", "dune", "echo", "fern")
 
 
@@ -239,3 +248,23 @@ def test_in_a_file_of_frames_what_falls_due_in_between_is_judged_in_between(worl
     assert [lead.status for lead in frames.leads[0]] == ["open"]
     assert world.ticks(EVENTS) >= 1
     assert isinstance(frames.leads[0][0], Lead)
+
+
+def test_all_that_falls_due_between_two_records_of_a_file_comes_at_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, int]] = []
+    monkeypatch.setattr(
+        playing.Judging, "_take", lambda _, lead_events: told.extend((each.type, each.timestamp - NOON) for each in lead_events)
+    )
+    rules = compile_rulebook(parse(SOON_OVER, {}).rulebook, 1)
+    for at_once in (1, 3):
+        told.clear()
+        play = Play("mail", [rules], b"k" * 16, ticking=True)
+        events = [usage_event(f"m{day}", name="Asked", account="acme", person="ada", at=NOON + day * DAY) for day in range(3)]
+        records = [
+            Record(EVENTS, 0, offset, event.timestamp, value)
+            for offset, event in enumerate(events)
+            for value in encode_frames(RecordKind.EVENTS, [encode_event(event)])
+        ]
+        for begin in range(0, len(records), at_once):
+            play.take(records[begin : begin + at_once])
+        assert told == [("lead.created", 0), ("lead.overdue", HOUR), ("lead.expired", 2 * HOUR)], at_once
