@@ -75,14 +75,14 @@ class _On:
         readers = {name: LimitReader(limit, of.periods, None, *partly) for name, limit in of.limits.items()}
         billed = warm_billed(of.billed, begun, of.billing_day)
         self._keys, self._plan = frozenset(keys), of.said in begun
-        self._limits = {name for name, reader in readers.items() if reader.warming or reader.refused_key in begun}
+        self._limits = {name for name, reader in readers.items() if reader.warming or _keeps(reader, begun)}
         names = {
             *billed,
             *warm_readers(of.values, of.readers, begun, of.said),
             *warm_state(of.values, of.onboarding, of.features, begun),
         }
         # The newest value is known from the first one on that is kept, and yet it may be another one than it was.
-        names |= {name for name, reader in of.readers.items() if any(sink.key in begun for sink in reader.sinks)}
+        names |= {name for name, reader in of.readers.items() if _keeps(reader, begun)}
         names |= warm_plan(of.values, begun[of.said]).keys() if self._plan else set()
         names |= warm_score(of.score, of.values, of.readers, readers, begun, billed).keys() if of.score is not None else set()
         self._names = names
@@ -95,3 +95,7 @@ class _On:
         if judged.limits and (self._plan or not self._limits.isdisjoint(judged.limits)):
             return True
         return not self._names.isdisjoint(judged.behind) or (judged.of_person and ACTING in self._keys)
+
+
+def _keeps(reader: Reader | LimitReader, begun: Collection[str]) -> bool:
+    return any(sink.key in begun for sink in reader.sinks)

@@ -6,12 +6,14 @@ from contracts.messages import UsageEvent
 from detector.core.account import Account
 from detector.core.backfill import gather, gathering
 from detector.core.fold import fold
+from detector.core.judge import advance, process
 from detector.core.rulebook.adoption import Switch, filled, missing, switched
 from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.parse import parse
 from detector.core.rulebook.program import Program
 from detector.rulebooks import bases
-from tests.detector.core.sample import T0, usage
+from tests.detector.core.sample import DAY, T0, place, usage
+from tests.detector.core.story import Story, types
 
 FIRST = """
 project: acme-mail
@@ -154,3 +156,31 @@ def test_where_the_plan_is_said_may_change_and_it_is_read_again() -> None:
     account.take_over(whole.filled, 2)
     assert whole.ladder.standing(account.facts, T0).stage == "paying"
     assert not whole.ladder.is_partly(account.facts, T0)
+
+
+@pytest.mark.parametrize("more", ["", ", worst_by: properties.list"])
+def test_who_had_reached_a_step_of_a_new_limit_is_told_once_the_log_was_read_again(more: str) -> None:
+    """Whatever other limits there are: another one has no refusals either."""
+    text = (
+        FIRST
+        + """\
+plans: {free: {stage: free, price: 0, allows: {mails: 10}, has: []}}
+no_plan: free
+limits:
+  mails: {count: Emailed, resets: month}
+"""
+    )
+    seats = f"""\
+  seats: {{last: properties.total, of: Measured{more}}}
+rules:
+  full: {{lead: pql, each: limit, at: [80%], on_enable: fire_all, say: "full"}}
+"""
+    story, new = Story(_program(text, 1)), _program(text.replace("mails: 10", "mails: 10, seats: 10") + seats, 2)
+    said = usage("m1", T0, "Measured", properties={"total": 9, "list": "a"})
+    process(story.program, story.account, said, place(T0, 1))
+    known = switched({}, Switch(story.program, new, T0 + DAY))
+    began = compile_rulebook(new.rulebook, 2, known)
+    assert advance(began, story.account, place(T0 + DAY, 2)) == []
+    gather(gathering(began, missing(known)), story.account, said)
+    whole = compile_rulebook(new.rulebook, 2, filled(known, 2, -1))
+    assert types(advance(whole, story.account, place(T0 + 2 * DAY, 3))) == [("lead.created", "pql")]
