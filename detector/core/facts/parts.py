@@ -97,11 +97,15 @@ class Parts:
             self._now = self._worst(t)
         return self._now
 
-    def _worst(self, t: int) -> Worst | None:
+    def worst_since(self, since: int, t: int) -> Worst | None:
+        """The same of the parts of which the newest value until t is from after `since`."""
+        return self._worst(t, since)
+
+    def _worst(self, t: int, since: int = -1) -> Worst | None:
         found: Worst | None = None
         for part, gauge in self.gauges.items():
             entry = gauge.at(t)
-            if entry is None or (found is not None and entry[2] < found.value):
+            if entry is None or entry[0] <= since or (found is not None and entry[2] < found.value):
                 continue
             if found is None or entry[2] > found.value or repr(part) < repr(found.part):
                 found = Worst(part, entry[2], entry[1])

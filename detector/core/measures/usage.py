@@ -98,6 +98,11 @@ class LimitReader:
         """Of its use and of what is allowed, if these are."""
         return tuple(each for each in (self._use_warms, self._day_unsaid, self._addons_unsaid) if each is not None)
 
+    @property
+    def unsaid(self) -> tuple[Partly, ...]:
+        """All of it that may be known in part, or not yet."""
+        return self.warming if self._use.newest_unsaid is None else (*self.warming, self._use.newest_unsaid)
+
     def warms(self, moment: Moment) -> Warm | None:
         """Since when its use is kept, and what it goes by, while what came before may matter."""
         return next((state for each in self.warming if (state := each.state(moment)) is not None), None)

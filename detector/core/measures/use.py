@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
+from detector.core.facts.parts import Worst
 from detector.core.facts.series import Count, Series
 from detector.core.measures.keys import IN_UTC, limit_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.periods import Periods, Resets
 from detector.core.measures.sink import Sink
-from detector.core.measures.warming import NOTHING_BEGUN, Begun, is_overtaken
+from detector.core.measures.warming import NOTHING_BEGUN, Begun, UnsaidValue
 from detector.core.rulebook.model import Limit
 
 _IN_UTC = Resets("month", Periods(IN_UTC))
@@ -22,6 +23,8 @@ class Use:
     """Whether no event raises it by more than one."""
     resets: Resets
     """When it begins anew."""
+    newest_unsaid: UnsaidValue | None = None
+    """Of a newest value of which the facts began; None: it is no such value."""
     adds: bool = True
     """Whether what is not known of could only make it more."""
 
@@ -70,7 +73,7 @@ class Use:
 def use_of(limit: Limit, periods: Periods, begun: Mapping[str, Begun] = NOTHING_BEGUN) -> Use:
     """`periods`: the rulebook's calendar. Sums and different values go by months of UTC, whatever it is."""
     if limit.worst_by is not None:
-        return WorstUse(limit, periods)
+        return WorstUse(limit, periods, begun.get(limit_key(limit)))
     if limit.kind == "gauge":
         return _Gauge(limit, periods, begun.get(limit_key(limit)))
     kinds: dict[str, Callable[[Limit, Periods], Use]] = {"counter": _Counter, "sum": _Sum, "distinct": _Distinct}
@@ -81,8 +84,8 @@ class _Gauge(Use):
     def __init__(self, limit: Limit, periods: Periods, begun: Begun | None) -> None:
         """`begun`: with an applied rulebook; None: its value was always kept."""
         self.resets = Resets(None, periods)
-        self._begun = begun
         self._key = limit_key(limit)
+        self.newest_unsaid = None if begun is None else UnsaidValue(begun, self._said, self.next)
         self.sink = Sink(self._key, limit.of, "gauge", limit.of_value)
 
     @property
@@ -91,11 +94,13 @@ class _Gauge(Use):
         return frozenset()
 
     def used(self, moment: Moment) -> float | None:
-        series = moment.facts.series(self._key)
-        if self._begun is not None and is_overtaken(self._begun, moment, series.newest_time(moment.t)):
+        if self.newest_unsaid is not None and self.newest_unsaid.is_partly(moment):
             return None
-        value = series.last(moment.t)
+        value = moment.facts.series(self._key).last(moment.t)
         return value if isinstance(value, int | float) else None
+
+    def _said(self, moment: Moment) -> int | None:
+        return moment.facts.series(self._key).newest_time(moment.t)
 
     def next(self, moment: Moment) -> int:
         return moment.facts.series(self._key).next(moment.t)
@@ -113,18 +118,26 @@ class _Gauge(Use):
 class WorstUse(Use):
     """A gauge for each part; the highest counts."""
 
-    def __init__(self, limit: Limit, periods: Periods) -> None:
+    def __init__(self, limit: Limit, periods: Periods, begun: Begun | None) -> None:
+        """`begun`: see `_Gauge`; then only parts of which something came from after that count, for there may be more."""
         self.resets = Resets(None, periods)
+        self._begun = begun
         self._key = limit_key(limit)
         self.sink = Sink(self._key, limit.of, "worst", limit.of_value, (limit.worst_by or "",))
 
+    def _worst(self, moment: Moment) -> Worst | None:
+        parts, begun = moment.facts.parts(self._key), self._begun
+        if begun is not None and moment.facts.came < begun.version:
+            return parts.worst_since(begun.since, moment.t)
+        return parts.worst(moment.t)
+
     def used(self, moment: Moment) -> float | None:
-        worst = moment.facts.parts(self._key).worst(moment.t)
+        worst = self._worst(moment)
         return None if worst is None else worst.value
 
     def part(self, moment: Moment) -> object:
         """Which part it is; None: none had a value yet."""
-        worst = moment.facts.parts(self._key).worst(moment.t)
+        worst = self._worst(moment)
         return None if worst is None else worst.part
 
     def at_least(self, moment: Moment) -> bool:
@@ -137,7 +150,7 @@ class WorstUse(Use):
         return moment.facts.parts(self._key).newest
 
     def ids(self, moment: Moment, number: int) -> list[str]:
-        worst = moment.facts.parts(self._key).worst(moment.t)
+        worst = self._worst(moment)
         return [] if worst is None else [worst.message_id][:number]
 
 

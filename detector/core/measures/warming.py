@@ -32,11 +32,6 @@ class Warm(NamedTuple):
     until: int
 
 
-def is_overtaken(begun: Begun | None, moment: Moment, at: int | None) -> bool:
-    """Whether what was said at `at`, late, is maybe not the newest: something newer may have come that was not kept yet."""
-    return begun is not None and at is not None and at <= begun.since and moment.facts.came < begun.version
-
-
 class Reading(Protocol):
     """What is asked of what reads facts (see Reader)."""
 
@@ -117,8 +112,30 @@ class Unsaid:
         return moment.facts.traits.next(OWN, self._trait, moment.t)
 
 
+class UnsaidValue:
+    """A value of which the newest counts: of an account that was there before it was kept, not known until one comes from after
+    that. What came late may have been overtaken by one that nobody kept.
+    """
+
+    def __init__(self, begun: Begun, said: Callable[[Moment], int | None], said_next: Callable[[Moment], int]) -> None:
+        """`said`: when it was said last until the moment; `said_next`: when next, of what is known."""
+        self._begun, self._said, self._said_next = begun, said, said_next
+
+    def is_partly(self, moment: Moment) -> bool:
+        if moment.facts.came >= self._begun.version:
+            return False
+        at = self._said(moment)
+        return at is None or at <= self._begun.since
+
+    def state(self, moment: Moment) -> Warm | None:
+        return Warm(self._begun.since, NEVER) if self.is_partly(moment) else None
+
+    def turn(self, moment: Moment) -> int:
+        return self._said_next(moment)
+
+
 class Partly(Protocol):
-    """Warming, or Unsaid."""
+    """Warming, Unsaid, or UnsaidValue."""
 
     def is_partly(self, moment: Moment) -> bool: ...
     def state(self, moment: Moment) -> Warm | None: ...

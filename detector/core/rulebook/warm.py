@@ -17,7 +17,7 @@ from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.reader import Course, Reader
 from detector.core.measures.tenure import ACTIVE_KEY, quiet_since, stage_since
 from detector.core.measures.usage import LimitReader
-from detector.core.measures.warming import Begun, Facts, Partly, Reading, Unsaid, Warm, Warming, is_overtaken, unsaid, warming
+from detector.core.measures.warming import Begun, Facts, Partly, Reading, Unsaid, UnsaidValue, Warm, Warming, unsaid, warming
 from detector.core.partly import UNSURE, SomeOf, at_least
 from detector.core.rulebook.model import Points, Score
 from detector.core.rulebook.scoring import PARTS
@@ -34,11 +34,8 @@ def warm_readers(
     """Those of the measures that are warming. `plan`: the key of what is said of the plan."""
     found = ((name, reader, warming(begun, reader, [plan] if reader.of_plan else ())) for name, reader in readers.items())
     warm = {name: _of_reader(values[name], reader, state) for name, reader, state in found if state is not None}
-    return warm | {
-        name: _of_newest(values[name], reader, begun[reader.key])
-        for name, reader in readers.items()
-        if isinstance(reader, NewestReader) and reader.key in begun and name not in warm
-    }
+    newest = {name: _unsaid(reader, begun) for name, reader in readers.items() if name not in warm}
+    return warm | {name: _of_newest(values[name], state) for name, state in newest.items() if state is not None}
 
 
 def warm_state(
@@ -155,7 +152,8 @@ def warm_score(  # noqa: PLR0913, PLR0917 - all that a score looks at
         counted = (warming(begun, _counted(line)) for line in lines if line.event.terms)
         states: list[Partly] = [state for state in counted if state is not None]
         states += [state for path in paths if path in readers and (state := warming(begun, readers[path])) is not None]
-        states += [state for path in paths if path.startswith("limits.") for state in limits[path.split(".")[1]].warming]
+        states += [value for path in paths if path in readers and (value := _unsaid(readers[path], begun)) is not None]
+        states += [state for path in paths if path.startswith("limits.") for state in limits[path.split(".")[1]].unsaid]
         states += [billed[path] for path in paths if path in billed]
         if states:
             found[name] = unknown_while(values[name], states)
@@ -213,13 +211,12 @@ def _of_reader(value: Value, reader: Reading, state: Warming) -> Value:
     )
 
 
-def _of_newest(value: Value, reader: NewestReader, begun: Begun) -> Value:
-    """What was said last is right whatever came before; what came late is not known to be the last."""
+def _unsaid(reader: Reader, begun: Mapping[str, Begun]) -> UnsaidValue | None:
+    return reader.unsaid(begun) if isinstance(reader, NewestReader) else None
 
-    def read(moment: Moment) -> Any:
-        return None if is_overtaken(begun, moment, reader.newest_at(moment)) else value.read(moment)
 
-    return value._replace(read=read)
+def _of_newest(value: Value, state: UnsaidValue) -> Value:
+    return value._replace(read=lambda moment: None if state.is_partly(moment) else value.read(moment))
 
 
 def _of_trait(path: str, begun: Begun) -> Value:

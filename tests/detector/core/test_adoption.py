@@ -9,7 +9,7 @@ from detector.core.account import Account
 from detector.core.instants import NEVER
 from detector.core.judge import advance, process
 from detector.core.measures.moment import Moment
-from detector.core.partly import UNSURE, SomeOf, at_least
+from detector.core.partly import UNSURE, SomeOf, at_least, is_partly, plain
 from detector.core.rulebook import logic
 from detector.core.rulebook.adoption import WAY_BACK_MS, Switch, expire, expires, filled, kept, missing, switched
 from detector.core.rulebook.compile import compile_rulebook
@@ -316,21 +316,27 @@ def test_what_was_said_last_is_not_known_by_what_came_late_from_before_it_was_ke
     """Something newer may have come while nobody kept it."""
     lasting = FIRST.replace(
         "measures:\n",
-        "limits:\n  seats: {last: properties.total, of: Measured}\nmeasures:\n  size: {last: properties.total, of: Measured}\n",
+        "limits:\n  seats: {last: properties.total, of: Measured}\n"
+        "  lists: {last: properties.total, of: Measured, worst_by: properties.list}\n"
+        "score: {fit: [{points: +20, if: size < 5}, {points: +1, if: limits.seats.used < 5}]}\n"
+        "measures:\n  size: {last: properties.total, of: Measured}\n",
     ).replace("rules:\n", 'rules:\n  small: {lead: mql, when: [size <= 5, limits.seats.used <= 5], say: "{size}"}\n')
     story = Story(ONE)
-    story.happens("Measured", 2, properties={"total": 9})
+    story.happens("Measured", 2, properties={"total": 9, "list": "a"})
     _switch(story, 3, lasting)
 
-    def known(day: float) -> tuple[object, object]:
+    def known(day: float) -> list[object]:
         moment = Moment(story.account.facts, story.program.ladder, T0 + int(day * DAY))
-        return story.program.values["size"].read(moment), story.program.limits["seats"].used(moment)
+        used = (story.program.limits[name].used(moment) for name in ("seats", "lists"))
+        limits = [f"at least {plain(each)}" if is_partly(each) else each for each in used]
+        return [*(story.program.values[name].read(moment) for name in ("size", "score")), *limits]
 
-    story.happens("Measured", 1, arrives=4, properties={"total": 1})
-    assert (known(4), known(1.5)) == ((None, None), (None, None))
-    story.happens("Measured", 5, properties={"total": 2})
-    assert (known(5), known(4)) == ((2, 2), (None, None))
+    assert known(3) == [None, None, None, None]
+    story.happens("Measured", 1, arrives=4, properties={"total": 1, "list": "a"})
+    assert (known(4), known(1.5)) == ([None, None, None, None], [None, None, None, None])
+    story.happens("Measured", 5, properties={"total": 2, "list": "b"})
+    assert (known(5), known(4)) == ([2, 21.0, 2, "at least 2"], [None, None, None, None])
     newcomer = Story(story.program)
-    newcomer.happens("Measured", 1, arrives=4, properties={"total": 1})
+    newcomer.happens("Measured", 1, arrives=4, properties={"total": 1, "list": "a"})
     story = newcomer
-    assert known(4) == (1, 1), "of who came later all is known"
+    assert known(4) == [1, 21.0, 1, 1], "of who came later all is known"
