@@ -9,7 +9,7 @@ from detector.core.measures.moment import Moment
 from detector.core.measures.periods import Periods
 from detector.core.measures.reader import Course, Reader
 from detector.core.measures.sink import Keeps, Sink
-from detector.core.measures.warming import Begun, UnsaidValue
+from detector.core.measures.warming import Begun, Unsaid
 from detector.core.measures.windows import InPeriod, Looks
 from detector.core.rulebook.measured import Counted, Distinct, Newest
 from detector.core.rulebook.model import Selector
@@ -77,12 +77,12 @@ class NewestReader(SeriesReader):
         """The newest is the newest, whatever came before; but not of what counts from a first time."""
         return super().keys if self._looks.sought is not None else frozenset()
 
-    def unsaid(self, begun: Mapping[str, Begun]) -> UnsaidValue | None:
+    def unsaid(self, begun: Mapping[str, Begun]) -> Unsaid | None:
         """`begun`: which facts did. None: its values were always kept."""
         if self._key not in begun:
             return None
         events = self._events
-        return UnsaidValue(begun[self._key], lambda m: events(m).newest_time(m.t), lambda m: events(m).next(m.t))
+        return Unsaid(begun[self._key], lambda m: events(m).newest_time(m.t), lambda m: events(m).next(m.t))
 
     def value(self, moment: Moment) -> Any:
         span = self._looks.span(moment)

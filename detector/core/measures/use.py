@@ -8,7 +8,7 @@ from detector.core.measures.keys import IN_UTC, limit_key
 from detector.core.measures.moment import Moment
 from detector.core.measures.periods import Periods, Resets
 from detector.core.measures.sink import Sink
-from detector.core.measures.warming import NOTHING_BEGUN, Begun, UnsaidValue
+from detector.core.measures.warming import NOTHING_BEGUN, Begun, Unsaid
 from detector.core.rulebook.model import Limit
 
 _IN_UTC = Resets("month", Periods(IN_UTC))
@@ -23,7 +23,7 @@ class Use:
     """Whether no event raises it by more than one."""
     resets: Resets
     """When it begins anew."""
-    newest_unsaid: UnsaidValue | None = None
+    newest_unsaid: Unsaid | None = None
     """Of a newest value of which the facts began; None: it is no such value."""
     adds: bool = True
     """Whether what is not known of could only make it more."""
@@ -85,7 +85,7 @@ class _Gauge(Use):
         """`begun`: with an applied rulebook; None: its value was always kept."""
         self.resets = Resets(None, periods)
         self._key = limit_key(limit)
-        self.newest_unsaid = None if begun is None else UnsaidValue(begun, self._said, self.next)
+        self.newest_unsaid = None if begun is None else Unsaid(begun, self._said, self.next)
         self.sink = Sink(self._key, limit.of, "gauge", limit.of_value)
 
     @property

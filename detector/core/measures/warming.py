@@ -91,30 +91,8 @@ class Warming:
 
 
 class Unsaid:
-    """A trait of the account that something goes by: of one that was there before it was kept, not known until it is said."""
-
-    def __init__(self, begun: Begun, trait: str) -> None:
-        self.since = begun.since
-        self._version, self._trait = begun.version, trait
-
-    def is_partly(self, moment: Moment) -> bool:
-        if moment.facts.came >= self._version:
-            return False
-        history = moment.facts.traits.history(OWN, self._trait)
-        entry = None if history is None else history.at(moment.t)
-        return entry is None or entry[0] <= self.since
-
-    def state(self, moment: Moment) -> Warm | None:
-        return Warm(self.since, NEVER) if self.is_partly(moment) else None
-
-    def turn(self, moment: Moment) -> int:
-        """When it is said next, of what is known."""
-        return moment.facts.traits.next(OWN, self._trait, moment.t)
-
-
-class UnsaidValue:
-    """A value of which the newest counts: of an account that was there before it was kept, not known until one comes from after
-    that. What came late may have been overtaken by one that nobody kept.
+    """What goes until it is said again, a trait or a gauge: of an account that was there before it was kept, not known until
+    something is said after that. What came late may have been overtaken by what nobody kept.
     """
 
     def __init__(self, begun: Begun, said: Callable[[Moment], int | None], said_next: Callable[[Moment], int]) -> None:
@@ -135,7 +113,7 @@ class UnsaidValue:
 
 
 class Partly(Protocol):
-    """Warming, Unsaid, or UnsaidValue."""
+    """Warming, or Unsaid."""
 
     def is_partly(self, moment: Moment) -> bool: ...
     def state(self, moment: Moment) -> Warm | None: ...
@@ -144,7 +122,16 @@ class Partly(Protocol):
 
 def unsaid(begun: Mapping[str, Begun], path: str | None) -> Unsaid | None:
     """`path`: of the trait, `account.billing_day` say. None: it was always kept, or nothing goes by it."""
-    return None if path is None or path not in begun else Unsaid(begun[path], path.removeprefix("account."))
+    if path is None or path not in begun:
+        return None
+    trait = path.removeprefix("account.")
+
+    def said(moment: Moment) -> int | None:
+        history = moment.facts.traits.history(OWN, trait)
+        entry = None if history is None else history.at(moment.t)
+        return None if entry is None else entry[0]
+
+    return Unsaid(begun[path], said, lambda moment: moment.facts.traits.next(OWN, trait, moment.t))
 
 
 def warming(begun: Mapping[str, Begun], reader: Reading, more: Collection[str] = ()) -> Warming | None:

@@ -17,7 +17,7 @@ from detector.core.measures.onboarding import OnboardingReader
 from detector.core.measures.reader import Course, Reader
 from detector.core.measures.tenure import ACTIVE_KEY, quiet_since, stage_since
 from detector.core.measures.usage import LimitReader
-from detector.core.measures.warming import Begun, Facts, Partly, Reading, Unsaid, UnsaidValue, Warm, Warming, unsaid, warming
+from detector.core.measures.warming import Begun, Facts, Partly, Reading, Unsaid, Warm, Warming, unsaid, warming
 from detector.core.partly import UNSURE, SomeOf, at_least
 from detector.core.rulebook.model import Points, Score
 from detector.core.rulebook.scoring import PARTS
@@ -211,11 +211,11 @@ def _of_reader(value: Value, reader: Reading, state: Warming) -> Value:
     )
 
 
-def _unsaid(reader: Reader, begun: Mapping[str, Begun]) -> UnsaidValue | None:
+def _unsaid(reader: Reader, begun: Mapping[str, Begun]) -> Unsaid | None:
     return reader.unsaid(begun) if isinstance(reader, NewestReader) else None
 
 
-def _of_newest(value: Value, state: UnsaidValue) -> Value:
+def _of_newest(value: Value, state: Unsaid) -> Value:
     return value._replace(read=lambda moment: None if state.is_partly(moment) else value.read(moment))
 
 
