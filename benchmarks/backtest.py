@@ -1,9 +1,9 @@
 """Backtest: events/s a core, beside decoding alone and beside folding and judging alone, of the same events in the same run.
 
-`python -m benchmarks.backtest [--events N] [--accounts N] [--per-day N] [--books N]`. The shipped rulebook, the events of the
+`python -m benchmarks.backtest [--events N] [--accounts N] [--books N]`. The shipped rulebook, the events of the
 other benchmarks, in an embedded log on disk as ingest makes it under load, read back as `handraiser rules backtest` reads it; the
-first 100 events of each account come before measuring begins. `--per-day`: events of an account a day, which otherwise all lie
-within seconds. CPU of one process; medians of RUNS. `--books`: as many rulebooks in the same pass, as a sweep has.
+first 100 events of each account come before measuring begins. All lie within seconds. CPU of one process; medians of RUNS.
+`--books`: as many rulebooks in the same pass, as a sweep has.
 """
 
 import argparse
@@ -42,18 +42,17 @@ from runtime.settings import Settings
 RUNS = 3
 WARM = 100
 """Events of each account before measuring begins."""
-DAY_MS = 86_400_000
 
 
-def fill(settings: Settings, shape: Shape, count: int, per_ms: float) -> tuple[FromLog, FromLog]:
+def fill(settings: Settings, shape: Shape, count: int) -> tuple[FromLog, FromLog]:
     """What comes before measuring begins, and `count` events more, as they are read."""
     log = open_log(settings, wall_clock)
     topic = log.ensure_topics([Topic(EVENTS, PARTITIONS_EMBEDDED, RETENTION_S)])[EVENTS]
     producer, consumer = log.producer(), log.consumer([EVENTS])
     frames, warm = Frames(producer, topic), WARM * shape.accounts
     ends: list[dict[int, int]] = [dict.fromkeys(range(topic.partitions), 0)]
-    began = wall_clock() - int((warm + count) / per_ms)
-    for n, event in enumerate(usage_events(shape, warm + count, began, per_ms)):
+    began = wall_clock() - (warm + count) // EVENTS_PER_MS
+    for n, event in enumerate(usage_events(shape, warm + count, began)):
         if n == warm:
             frames.flush()
             ends.append({at.partition: end for at, end in consumer.end_offsets().items()})
@@ -101,11 +100,11 @@ def _play(play: Play, source: FromLog) -> None:
         play.take(batch.records)
 
 
-def measure(shape: Shape, events: int, per_ms: float, books: int) -> list[tuple[str, str]]:
+def measure(shape: Shape, events: int, books: int) -> list[tuple[str, str]]:
     program = compile_rulebook(parse(trial(), bases()).rulebook, 1)
     found: list[tuple[float, float, float]] = []
     with tempfile.TemporaryDirectory() as folder:
-        before, measured = fill(Settings(data=Path(folder)), shape, events, per_ms)
+        before, measured = fill(Settings(data=Path(folder)), shape, events)
         records: Sequence[Record] = [record for batch in measured.batches() for record in batch.records]
         number = 0
         for _ in range(RUNS):
@@ -136,11 +135,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--accounts", type=int, default=5_000)
-    parser.add_argument("--per-day", type=float, default=None)
     parser.add_argument("--books", type=int, default=1)
     arguments = parser.parse_args()
-    per_ms = EVENTS_PER_MS if arguments.per_day is None else arguments.per_day * arguments.accounts / DAY_MS
-    report("Backtest", measure(Shape(accounts=arguments.accounts), arguments.events, per_ms, arguments.books))
+    report("Backtest", measure(Shape(accounts=arguments.accounts), arguments.events, arguments.books))
 
 
 if __name__ == "__main__":

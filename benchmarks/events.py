@@ -47,7 +47,7 @@ class Shape:
         return f"{self.accounts:,} accounts named {'by Zipf(1.0)' if self.access == 'zipf' else 'evenly'}"
 
 
-def usage_events(shape: Shape, count: int, began: int, per_ms: float = EVENTS_PER_MS) -> Iterator[UsageEvent]:
+def usage_events(shape: Shape, count: int, began: int) -> Iterator[UsageEvent]:
     """`count` events and the newcomers among them, always the same; every account comes once before any comes again."""
     dice = random.Random(7)
     gauges = [0] * shape.accounts
@@ -56,7 +56,7 @@ def usage_events(shape: Shape, count: int, began: int, per_ms: float = EVENTS_PE
         if name is GAUGE:
             person = 0  # one reports it: events of several persons may change places on their way to the account
             total = gauges[number] = max(gauges[number], int(dice.random() * _top(number)))
-        at, account = began + int(n // per_ms), f"account-{number}"
+        at, account = began + n // EVENTS_PER_MS, f"account-{number}"
         yield _usage_event(f"message-{n:012}", at, account=account, person=person, name=name, total=total)
         if n % NEWCOMER_EVERY == NEWCOMER_EVERY - 1:
             account = f"{NEWCOMER}{n}"
