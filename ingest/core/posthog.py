@@ -207,11 +207,12 @@ def _kept(properties: msgspec.Raw, said: _Properties, project: ProjectSettings) 
     gone = [(b'"token":', said.token), (b'"api_key":', said.api_key), (b'"$set":', said.set_), (b'"$set_once":', said.set_once)]
     if personal:
         gone += [(b'"$ip":', said.ip), (b'"$user_agent":', said.user_agent), (b'"$raw_user_agent":', said.raw_user_agent)]
-    text: bytes | None = bytes(properties)
+    text = bytes(properties)
+    left = None if b"\\u" in text else text  # then a key may be written with escapes, and the same key within without them
     for key, value in gone:
-        if value is not NOTHING and text is not None:
-            text = _without(text, key, bytes(value))
-    return msgspec.Raw(text) if text is not None else _by_fields(properties, personal=personal)
+        if value is not NOTHING and left is not None:
+            left = _without(left, key, bytes(value))
+    return _by_fields(properties, personal=personal) if left is None else msgspec.Raw(left)
 
 
 def _without(text: bytes, key: bytes, value: bytes) -> bytes | None:

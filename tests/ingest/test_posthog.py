@@ -172,6 +172,7 @@ def test_of_properties_all_is_kept_but_keys_traits_and_addresses_whatever_stands
     [
         (b'{"token":1,"a":2,"token":1}', {"a": 2}),
         (b'{"tok\\u0065n":1,"a":2}', {"a": 2}),
+        (b'{"tok\\u0065n":1,"b":{"token":1,"a":2}}', {"b": {"token": 1, "a": 2}}),
         (b'{"token":1 ,"a":2}', {"a": 2}),
         (b'{"a":2,"token":{"token":1}}', {"a": 2}),
         (b'{"b":{"token":1},"token":1,"a":2}', {"b": {"token": 1}, "a": 2}),
