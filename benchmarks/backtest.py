@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.events import EVENTS_PER_MS, PROJECT, Shape, usage_events
 from benchmarks.filling import Frames
 from benchmarks.measure import report, resident_mb
-from contracts.codec import decode
+from contracts.codec import decode_columns
 from contracts.messages import EVENTS
 from detector.backtest.playing import Play
 from detector.backtest.source import FromLog
@@ -85,7 +85,7 @@ def core(program: Program) -> Callable[[Iterable[Record]], None]:
         for record in of:
             clock.time = record.timestamp
             place, content = clock.place(record), read(record)
-            for event in content.events if isinstance(content, Frame) else ():
+            for event in content.columns.events() if isinstance(content, Frame) and content.columns is not None else ():
                 name = event.account or ""
                 account = accounts.get(name)
                 if account is None:
@@ -108,7 +108,7 @@ def measure(shape: Shape, events: int, books: int) -> list[tuple[str, str]]:
         records: Sequence[Record] = [record for batch in measured.batches() for record in batch.records]
         number = 0
         for _ in range(RUNS):
-            decoding = took(lambda: [decode(record.value) for record in records])
+            decoding = took(lambda: [decode_columns(record.value) for record in records])
             judge = core(program)
             judge(record for batch in before.batches() for record in batch.records)
             judging = took(lambda: judge(records))  # noqa: B023 - called at once

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from benchmarks.events import PROJECT, Shape, usage_events
 from benchmarks.job import PlainLoop, Signal
 from benchmarks.steady import Marks
-from contracts.codec import encode, encode_event, encode_frames
-from contracts.messages import EVENTS, RecordKind, RulebookSwitch, UsageEvent
+from contracts.codec import encode, encode_events
+from contracts.messages import EVENTS, RulebookSwitch, UsageEvent
 from contracts.partition import partition_of
 from eventlog.port import Entry, Producer, TopicState
 from handraiser.ground import Ground
@@ -40,30 +40,29 @@ class Frames:
         self._topic = topic
         self._frame_events = frame_events
         self.bytes = 0
-        self._lines: dict[int, list[bytes]] = {}
+        self._events: dict[int, list[UsageEvent]] = {}
         self._entries: list[Entry] = []
 
     def add(self, key: str, event: UsageEvent) -> int:
         """The partition that it goes to."""
         partition = partition_of(PROJECT, key, self._topic.partitions)
-        line = encode_event(event)
-        self.bytes += len(line)
-        lines = self._lines.setdefault(partition, [])
-        lines.append(line)
-        if len(lines) == self._frame_events:
+        events = self._events.setdefault(partition, [])
+        events.append(event)
+        if len(events) == self._frame_events:
             self._close(partition)
         if len(self._entries) >= APPEND_ENTRIES:
             self._append()
         return partition
 
     def flush(self) -> None:
-        for partition in list(self._lines):
+        for partition in list(self._events):
             self._close(partition)
         self._append()
 
     def _close(self, partition: int) -> None:
-        lines = self._lines.pop(partition)
-        self._entries += [Entry(self._topic.name, partition, value) for value in encode_frames(RecordKind.EVENTS, lines)]
+        values = encode_events(self._events.pop(partition))
+        self.bytes += sum(map(len, values))
+        self._entries += [Entry(self._topic.name, partition, value) for value in values]
 
     def _append(self) -> None:
         self._producer.append(self._entries, APPEND_TIMEOUT_S)

@@ -19,8 +19,8 @@ from benchmarks.filling import FRAME_EVENTS, fill
 from benchmarks.measure import MEASURED, OTHERS, on, report
 from benchmarks.ours import environment_of, patient_ground, run_detector
 from benchmarks.servers import KINDS, place
-from contracts.codec import decode
-from contracts.messages import EVENTS
+from contracts.codec import decode_columns, kind_of
+from contracts.messages import EVENTS, RecordKind
 from eventlog import open_log
 from handraiser.ground import Ground
 from runtime.clock import wall_clock
@@ -54,11 +54,13 @@ def bound(settings: Settings, events: int) -> float:
     return events / (usage.ru_utime + usage.ru_stime)
 
 
+_OF_EVENTS = (RecordKind.EVENTS, RecordKind.COLUMNS)
+
+
 def poll_and_decode(settings: Settings, events: int) -> None:
     values, count = _kafka_values(settings) if settings.kafka else _embedded_values(settings), 0
     for value in values:
-        message = decode(value)
-        count += len(message) if isinstance(message, list) else 0
+        count += len(decode_columns(value)) if kind_of(value) in _OF_EVENTS else 0
         if count >= events:
             return
 

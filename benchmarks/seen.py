@@ -22,10 +22,11 @@ import sqlalchemy as sa
 
 from benchmarks.measure import report, resident_mb
 from benchmarks.servers import place
-from contracts.codec import encode_event, encode_frames
-from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED, RecordKind, UsageEvent
+from contracts.codec import encode_events
+from contracts.columns import columns_of
+from contracts.messages import DEAD_LETTERS, EVENTS, LEAD_EVENTS, UNATTRIBUTED, UsageEvent
 from detector.changes import Changes, Move, SeenRow
-from detector.core.seen import DAY_MS, HOUR_MS, WINDOW_DAYS, hash_of
+from detector.core.seen import DAY_MS, HOUR_MS, WINDOW_DAYS, hashes_of
 from detector.partition import Partition
 from detector.seen import SeenIds
 from detector.store import DetectorStore
@@ -39,6 +40,7 @@ from runtime.settings import read_settings
 
 EVENTS_PER_S = 1_000
 BEATS_PER_S = 50
+FRAME_EVENTS = EVENTS_PER_S // BEATS_PER_S
 DAYS_KEPT = WINDOW_DAYS + 1
 """An id is kept to the end of the seventh day after the one on which it came first."""
 WINDOW_S = DAYS_KEPT * 86_400
@@ -80,8 +82,8 @@ def stream(kind: str, seconds: float) -> list[tuple[str, str]]:
         thread.start()
         n, began, each = 0, time.monotonic(), EVENTS_PER_S // BEATS_PER_S
         while n < EVENTS_PER_S * seconds:
-            lines = [encode_event(usage_event(k, wall_clock())) for k in range(n, n + each)]
-            producer.append([Entry(*AT, value) for value in encode_frames(RecordKind.EVENTS, lines)], 10)
+            events = [usage_event(k, wall_clock()) for k in range(n, n + each)]
+            producer.append([Entry(*AT, value) for value in encode_events(events)], 10)
             n += each
             time.sleep(max(0.0, began + n / EVENTS_PER_S - time.monotonic()))
         while counted(engine)[1] < n:
@@ -118,10 +120,10 @@ def hold() -> None:
         engine = open_database(read_settings({}, Path(folder)), "detector")
         metadata.create_all(engine)
         seen, partition = SeenIds(DetectorStore(engine).seen, KEY), Partition(AT, 1, 0, wall_clock())
-        seen.without_copies(partition, events[:1])
+        seen.without_copies(partition, columns_of(events[:1]))
         before, began, n = resident_mb(os.getpid()), time.process_time(), HOUR_IDS // SCALE
-        for k in range(n):
-            seen.without_copies(partition, [usage_event(k, events[0].timestamp)])
+        for k in range(0, n, FRAME_EVENTS):
+            seen.without_copies(partition, columns_of([usage_event(k + of, events[0].timestamp) for of in range(FRAME_EVENTS)]))
             if k % EVENTS_PER_S == 0:
                 seen.close(Changes(), {AT: partition})
                 seen.settled()
@@ -145,14 +147,15 @@ def an_old_hour(kind: str) -> list[tuple[str, str]]:
         checkpoint, then = store.checkpoints.acquire(AT, "bench", 0, now), now - 3 * DAY_MS
         version, n = checkpoint.version, HOUR_IDS // SCALE
         for end in range(EVENTS_PER_S, n + 1, EVENTS_PER_S):
-            ids = array("Q", [hash_of(usage_event(k, then), KEY) for k in range(end - EVENTS_PER_S, end)])
+            ids = array("Q", hashes_of(columns_of([usage_event(k, then) for k in range(end - EVENTS_PER_S, end)]), KEY))
             row = SeenRow(*AT, then // HOUR_MS, end, then // DAY_MS * DAY_MS, ids.tobytes())
             store.commit(Changes(moves=[Move(AT, version, end, then)], seen=[row]), now)
             version += 1
         fresh, began, cpu = SeenIds(store.seen, KEY), time.monotonic(), time.process_time()
-        fresh.prepare(AT, [usage_event(0, then)])
+        copy = columns_of([usage_event(0, then)])
+        fresh.prepare(AT, [copy])
         took, cpu = time.monotonic() - began, time.process_time() - cpu
-        assert fresh.without_copies(Partition(AT, version, n, now), [usage_event(0, then)]) == []
+        assert fresh.without_copies(Partition(AT, version, n, now), copy) is None
         return [
             (
                 f"{kind}: an old hour",

@@ -1,15 +1,23 @@
-"""Record values: one schema byte, one kind byte, then JSON (a frame: newline-separated JSON, one line an event)."""
+"""Record values: one schema byte, one kind byte, then JSON.
+
+A frame is one JSON object of columns, or newline-separated JSON, one line a message: dead letters, and few usage events.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import msgspec
 
+from contracts.columns import Columns, columns_of
 from contracts.messages import Backfilled, Command, DeadLetter, ImportEnd, LeadEvent, RecordKind, RulebookSwitch, Tick, UsageEvent
 
 SCHEMA = 1
 FRAME_BYTES_MAX = 512 * 1024
 """A frame is at most this long, or holds one event."""
+BYTES_EACH = 800
+"""Of memory, about: a usage event or a dead letter, beside the objects or the body that a client sent."""
+COLUMNS_MIN = 4
+"""Fewer usage events go line by line: columns save nothing then, and cost more to make."""
 
 Alone: TypeAlias = RulebookSwitch | Backfilled | Tick | Command | LeadEvent | ImportEnd
 """What stands alone in its record."""
@@ -18,6 +26,7 @@ Message: TypeAlias = list[UsageEvent] | list[DeadLetter] | Alone
 _HEADS = {kind: bytes([SCHEMA]) + kind.value.encode() for kind in RecordKind}
 _encoder = msgspec.json.Encoder()
 _event_decoder = msgspec.json.Decoder(UsageEvent)
+_columns_decoder = msgspec.json.Decoder(Columns)
 _dead_letter_decoder = msgspec.json.Decoder(DeadLetter)
 _decoders: dict[RecordKind, msgspec.json.Decoder[Alone]] = {
     RecordKind.RULEBOOK: msgspec.json.Decoder(RulebookSwitch),
@@ -46,6 +55,25 @@ def encode_event(event: UsageEvent | DeadLetter) -> bytes:
     line = _encoder.encode(event)
     # raw properties may have been written over several lines; a newline within a JSON string is always escaped
     return line.replace(b"\n", b" ") if b"\n" in line else line
+
+
+def encode_events(events: Sequence[UsageEvent]) -> list[bytes]:
+    """Events of one partition, in order, as record values: frames."""
+    if len(events) < COLUMNS_MIN:
+        return encode_frames(RecordKind.EVENTS, map(encode_event, events))
+    value = _HEADS[RecordKind.COLUMNS] + _encoder.encode(columns_of(events))
+    if len(value) <= FRAME_BYTES_MAX:
+        return [value]
+    each = max(1, len(events) * FRAME_BYTES_MAX // (len(value) + FRAME_BYTES_MAX))
+    pieces = (events[begin : begin + each] for begin in range(0, len(events), each))
+    return [frame for piece in pieces for frame in encode_events(piece)]
+
+
+def size_of(message: UsageEvent | DeadLetter) -> int:
+    """About as many bytes of memory as it takes."""
+    if isinstance(message, DeadLetter):
+        return BYTES_EACH + len(message.body)
+    return BYTES_EACH + len(message.properties) + len(message.traits) + len(message.context)
 
 
 def encode_frames(kind: RecordKind, lines: Iterable[bytes]) -> list[bytes]:
@@ -86,6 +114,8 @@ def decode(value: bytes) -> Message:
     try:
         if kind is RecordKind.EVENTS:
             return _event_decoder.decode_lines(body)
+        if kind is RecordKind.COLUMNS:
+            return _columns_decoder.decode(body).events()
         if kind is RecordKind.DEAD_LETTERS:
             return _dead_letter_decoder.decode_lines(body)
         decoder = _decoders.get(kind)
@@ -96,8 +126,21 @@ def decode(value: bytes) -> Message:
         raise UndecodableError(str(error)) from error
 
 
+def decode_columns(value: bytes) -> Columns:
+    """The usage events in a record's value of kind EVENTS or COLUMNS. Raises UndecodableError, as `decode`."""
+    body = memoryview(value)[2:]
+    try:
+        return (
+            _columns_decoder.decode(body)
+            if kind_of(value) is RecordKind.COLUMNS
+            else columns_of(_event_decoder.decode_lines(body))
+        )
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UndecodableError(str(error)) from error
+
+
 def decode_lines(value: bytes) -> Sequence[UsageEvent | DeadLetter | bytes]:
-    """A frame (EVENTS or DEAD_LETTERS) read line by line: the message, or the line's own bytes where it does not decode."""
+    """The lines of a frame (EVENTS or DEAD_LETTERS) one by one: the message, or the line's own bytes where it does not decode."""
     decoder = _dead_letter_decoder if kind_of(value) is RecordKind.DEAD_LETTERS else _event_decoder
     lines: list[UsageEvent | DeadLetter | bytes] = []
     for line in value[2:].split(b"\n"):

@@ -24,7 +24,7 @@ EventType: TypeAlias = Literal["track", "identify", "group", "page", "screen", "
 EMPTY_OBJECT = msgspec.Raw(b"{}")
 
 
-class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class UsageEvent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One thing a person did, or that was reported, in Segment's words.
 
     `timestamp` is already corrected for the client's clock; `received_at` is ours. `properties` holds the JSON object of
@@ -186,6 +186,9 @@ class RecordKind(StrEnum):
     """What a record's value holds; the second byte of the value."""
 
     EVENTS = "e"
+    """Usage events, line by line."""
+    COLUMNS = "f"
+    """Usage events, field by field."""
     COMMAND = "c"
     RULEBOOK = "r"
     BACKFILLED = "b"

@@ -3,8 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from contracts.codec import encode_event, encode_frames
-from contracts.messages import EVENTS, UNATTRIBUTED, RecordKind, UsageEvent
+from contracts.codec import encode_events, size_of
+from contracts.columns import Columns
+from contracts.messages import EVENTS, UNATTRIBUTED, UsageEvent
 from contracts.partition import partition_of
 from detector.agenda import Agenda
 from detector.cache import Cache
@@ -56,16 +57,16 @@ class Attributor:
         self._store = store
         self._partitions = partitions
         self._people: Cache[_Key, Person] = Cache(bytes_max, _size)
-        self._forwarded: dict[tuple[TopicPartition, TopicPartition], list[bytes]] = defaultdict(list)
+        self._forwarded: dict[tuple[TopicPartition, TopicPartition], list[UsageEvent]] = defaultdict(list)
 
     def acquire(self, partition: Partition) -> None:
         """Load who waits in the partition."""
         partition.agenda = Agenda(self._store.agenda(partition.at))
         partition.held = Counter(self._store.held_by_project(partition.at))
 
-    def prepare(self, events: Iterable[UsageEvent]) -> None:
-        """Load everybody whom `events` name."""
-        self._load({(event.project, who(event)) for event in events})
+    def prepare(self, frames: Iterable[Columns]) -> None:
+        """Load everybody whom their events name."""
+        self._load({(event.project, who(event)) for columns in frames for event in columns.events()})
 
     def advance(self, partition: Partition, offset: int, changes: Changes) -> None:
         """Partition time has come to `partition.time`: bury what has waited long enough."""
@@ -105,8 +106,8 @@ class Attributor:
         """Put what the open batch forwards into `changes`, framed anew."""
         if self._forwarded:
             reach("attributor.forward.before")
-        for (source, target), lines in self._forwarded.items():
-            for value in encode_frames(RecordKind.EVENTS, lines):
+        for (source, target), events in self._forwarded.items():
+            for value in encode_events(events):
                 changes.outbox.append(OutboxRow(source.topic, source.partition, *target, value))
         self._forwarded = defaultdict(list)
         self._people.close()
@@ -169,10 +170,9 @@ class Attributor:
             changes.dead_letters.append(Buried(letter, partition.at, offset))
 
     def _forward(self, partition: Partition, topic: str, event: UsageEvent, key: str, changes: Changes) -> None:
-        line = encode_event(event)
-        changes.made += len(line)
+        changes.made += size_of(event)
         target = TopicPartition(topic, partition_of(event.project, key, self._partitions[topic]))
-        self._forwarded[partition.at, target].append(line)
+        self._forwarded[partition.at, target].append(event)
 
     def _schedule(self, partition: Partition, key: _Key, person: Person) -> None:
         due = person.due

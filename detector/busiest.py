@@ -1,9 +1,8 @@
 """How much of what is read here one account makes: its events are read one after the other, so it has a ceiling of its own."""
 
 from collections import Counter
-from collections.abc import Sequence
 
-from contracts.messages import UsageEvent
+from contracts.columns import Columns
 from detector import metrics
 
 ONE_IN = 61
@@ -19,10 +18,10 @@ class Busiest:
         self._counts: Counter[tuple[str, str | None]] = Counter()
         self._pass = 0
 
-    def look(self, events: Sequence[UsageEvent]) -> None:
+    def look(self, columns: Columns) -> None:
         """These are read now."""
-        self._counts.update((event.project, event.account) for event in events[self._pass :: ONE_IN])
-        self._pass = (self._pass - len(events)) % ONE_IN
+        self._counts.update(map(columns.key, range(self._pass, len(columns), ONE_IN)))
+        self._pass = (self._pass - len(columns)) % ONE_IN
         total = self._counts.total()
         if total >= LOOKED_AT:
             metrics.BUSIEST_ACCOUNT.set(max(self._counts.values()) / total)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from contracts.messages import EVENTS, UNATTRIBUTED, Backfilled, Command, ImportEnd, RulebookSwitch, UsageEvent
+from contracts.columns import Columns
+from contracts.messages import EVENTS, UNATTRIBUTED, Backfilled, Command, ImportEnd, RulebookSwitch
 from detector import metrics
 from detector.attributor import Attributor
 from detector.backfill import Backfill, backfill
@@ -41,10 +42,12 @@ class Batch:
     """Bytes of the records."""
 
 
-def _of_project(project: str, record: Record) -> list[UsageEvent]:
+def _of_project(project: str, record: Record) -> Columns | None:
     content = read(record)
-    events = content.events if isinstance(content, Frame) else ()
-    return [event for event in events if event.project == project and event.account is not None]
+    columns = content.columns if isinstance(content, Frame) else None
+    if columns is None:
+        return None
+    return columns.only([n for n, (of, account) in enumerate(columns.keys) if of == project and account is not None])
 
 
 def _content(owned: dict[TopicPartition, Partition], record: Record) -> Content | None:
@@ -52,7 +55,7 @@ def _content(owned: dict[TopicPartition, Partition], record: Record) -> Content 
     partition = owned.get(TopicPartition(record.topic, record.partition))
     if partition is None:
         return None
-    return Frame(()) if partition.is_barred(record) else read(record)
+    return Frame(None) if partition.is_barred(record) else read(record)
 
 
 class Compute:
@@ -154,12 +157,12 @@ class Compute:
         folding, reading = self._folding, of.reading
         try:
             found = [_of_project(of.project, record) for record in records]
-            folding.look_up(of, [event for events in found for event in events])
+            folding.look_up(of, [columns for columns in found if columns is not None])
         except (SQLAlchemyError, LogError):
             raise
         except Exception as error:
             raise UnreadableError(repr(error)) from error
-        for n, (record, events) in enumerate(zip(records, found, strict=True)):
+        for n, (record, columns) in enumerate(zip(records, found, strict=True)):
             if self.is_full:
                 return list(records[n:])
             self.batch.partitions[partition.at] = partition
@@ -167,14 +170,15 @@ class Compute:
             of.since = record.timestamp if of.since == NEVER else of.since
             reading.time = max(reading.time, record.timestamp)
             try:
-                folding.gather(of, events)
+                if columns is not None:
+                    folding.gather(of, columns)
             except (SQLAlchemyError, LogError):
                 raise
             except Exception as error:
                 raise PoisonError(partition.at, record.offset, partition.next_offset) from error
             reading.next_offset = record.next_offset
             self.batch.read += len(record.value)
-            metrics.GATHERED.inc(len(events))
+            metrics.GATHERED.inc(0 if columns is None else len(columns))
         return []
 
     def close(self) -> Batch:
@@ -218,15 +222,15 @@ class Compute:
             raise PoisonError(partition.at, record.offset) from error
 
     def _prepare(self, owned: dict[TopicPartition, Partition], contents: Sequence[tuple[Record, Content]]) -> None:
-        events: dict[TopicPartition, list[UsageEvent]] = defaultdict(list)
+        frames: dict[TopicPartition, list[Columns]] = defaultdict(list)
         for record, content in contents:
-            if isinstance(content, Frame):
-                events[TopicPartition(record.topic, record.partition)].extend(content.events)
+            if isinstance(content, Frame) and content.columns is not None:
+                frames[TopicPartition(record.topic, record.partition)].append(content.columns)
         commands = [content for record, content in contents if isinstance(content, Command) and record.topic == EVENTS]
         until = {TopicPartition(record.topic, record.partition): record.timestamp for record, _ in contents}
         due = [key for at, time in until.items() if at.topic == EVENTS for key in owned[at].agenda.coming(time, TIMERS_MAX)]
-        self._folding.prepare({at: found for at, found in events.items() if at.topic == EVENTS}, commands, due)
-        self._attributor.prepare(event for at, found in events.items() if at.topic == UNATTRIBUTED for event in found)
+        self._folding.prepare({at: found for at, found in frames.items() if at.topic == EVENTS}, commands, due)
+        self._attributor.prepare(columns for at, found in frames.items() if at.topic == UNATTRIBUTED for columns in found)
 
     def _record(self, partition: Partition, record: Record, content: Content) -> None:
         partition.time = max(partition.time, record.timestamp)
@@ -302,12 +306,14 @@ class Compute:
         partition.programs[project] = self._programs.knowing(project, partition.programs[project].version, known)
 
     def _frame(self, partition: Partition, record: Record, frame: Frame) -> None:
-        changes = self.batch.changes
+        changes, columns = self.batch.changes, frame.columns
+        changes.dead_letters += (Buried(letter, partition.at, record.offset) for letter in frame.letters)
+        if columns is None:
+            return
         if record.topic == UNATTRIBUTED:
-            for event in frame.events:
+            for event in columns.events():
                 self._attributor.take(partition, record.offset, event, changes)
         else:
-            self._folding.take(partition, partition.place(record), frame.events, record.value, changes)
-        changes.dead_letters += (Buried(letter, partition.at, record.offset) for letter in frame.letters)
-        self.batch.events += len(frame.events)
-        metrics.EVENTS.labels(record.topic).inc(len(frame.events))
+            self._folding.take(partition, partition.place(record), columns, record.value, changes)
+        self.batch.events += len(columns)
+        metrics.EVENTS.labels(record.topic).inc(len(columns))

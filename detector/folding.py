@@ -3,11 +3,13 @@
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import attrgetter, itemgetter
+from itertools import chain
+from operator import itemgetter
 
 import msgspec
 
 from contracts.codec import encode
+from contracts.columns import Columns
 from contracts.messages import LEAD_EVENTS, Command, DeadLetter, LeadEvent, Place, UsageEvent
 from contracts.partition import partition_of
 from detector import metrics
@@ -21,7 +23,7 @@ from detector.core.backfill import gather
 from detector.core.commands import Applied, apply
 from detector.core.instants import NEVER
 from detector.core.judge import advance, import_ended, judged_in_order, process
-from detector.core.passing import Noted, StumbledError, passed
+from detector.core.passing import Noted, StumbledError, command_noted, notes, passed
 from detector.core.rulebook.program import Program
 from detector.inventory import Inventory
 from detector.partition import Partition
@@ -40,8 +42,6 @@ IMPORT_ENDED = 0
 """The due time of accounts whose import has ended: before any other's."""
 TIMERS_MAX = 1_000
 """How many accounts of a partition one batch judges at most because they are due. All others go on meanwhile."""
-_ACCOUNT = attrgetter("account")
-_NAMED = attrgetter("project", "account")
 
 
 class Folding:
@@ -94,44 +94,49 @@ class Folding:
         self._busiest.rest()
 
     def prepare(
-        self, events: Mapping[TopicPartition, Sequence[UsageEvent]], commands: Sequence[Command], due: Iterable[Key]
+        self, frames: Mapping[TopicPartition, Sequence[Columns]], commands: Sequence[Command], due: Iterable[Key]
     ) -> None:
         """Load every account that the partitions' events and commands name, or that comes due, and their seen ids, at once."""
-        anybody: set[tuple[str, str | None]] = set()
-        for each in events.values():
-            anybody.update(map(_NAMED, each))
-        named = {(project, account) for project, account in anybody if account is not None}
+        named = _named(chain.from_iterable(frames.values()))
         named |= {(command.project, command.account) for command in commands}
         self._seen_commands.prepare(command.id for command in commands)
         self._stored = self._store.load(self._accounts.missing({*named, *due}))
-        for at, each in events.items():
+        for at, each in frames.items():
             self._seen.prepare(at, each)
-            self._busiest.look(each)
+            for columns in each:
+                self._busiest.look(columns)
 
-    def take(self, partition: Partition, place: Place, events: Sequence[UsageEvent], body: bytes, changes: Changes) -> None:
+    def take(self, partition: Partition, place: Place, columns: Columns, body: bytes, changes: Changes) -> None:
         """Of the events of the record at `place` those that count; its value is `body`."""
-        usable = events
-        if None in map(_ACCOUNT, events):
-            usable = [event for event in events if event.account is not None]
-            changes.dead_letters += (
-                Buried(_nobodys(event, place), partition.at, place.offset) for event in events if event.account is None
-            )
+        usable: Columns | None = columns
+        if None in columns.account:
+            accounts = list(columns.each(columns.account))
+            usable = columns.only([n for n, account in enumerate(accounts) if account is not None])
+            nobodys = [columns.event(n) for n, account in enumerate(accounts) if account is None]
+            changes.dead_letters += (Buried(_nobodys(event, place), partition.at, place.offset) for event in nobodys)
+        if usable is None:
+            return
         fresh = self._seen.without_copies(partition, usable)
-        metrics.DUPLICATES.inc(len(usable) - len(fresh))
+        metrics.DUPLICATES.inc(len(usable) - (0 if fresh is None else len(fresh)))
+        if fresh is None:
+            return
         self._inventory.take(partition, fresh)
         stretch = self._stretches[partition.at]
-        number, things = stretch.come(place), stretch.things
-        stretch.bodies[number] = body
-        for line, event in enumerate(fresh):
-            key = (event.project, event.account or "")
-            (things.get(key) or self._noted(things, key)).append((number, line, event))
+        first, things = stretch.hold(place, fresh), stretch.things
+        for project, places, part in fresh.of_each_project():
+            program = partition.programs.get(project)
+            spared = program is None or program.drops is None or program.drops.spare(body)
+            numbers = range(first, first + len(fresh)) if part is fresh else [first + n for n in places]
+            for account, noted in zip(part.each(part.account), notes(program, part, numbers, spared=spared), strict=True):
+                key = (project, account or "")
+                (things.get(key) or self._noted(things, key)).append(noted)
 
     def command(self, partition: Partition, place: Place, command: Command) -> None:
         """The command in the record at `place`. A copy changes nothing."""
-        stretch = self._stretches[partition.at]
-        number, key = stretch.come(place), (command.project, command.account)
+        stretch, key = self._stretches[partition.at], (command.project, command.account)
         if self._seen_commands.first(command.id):
-            (stretch.things.get(key) or self._noted(stretch.things, key)).append((number, 0, command))
+            noted = command_noted(stretch.hold(place, command))
+            (stretch.things.get(key) or self._noted(stretch.things, key)).append(noted)
 
     def advance(self, partition: Partition, place: Place) -> None:
         """Partition time has come to `place.time`: accounts that are due are noted, so many at once that there may be more."""
@@ -179,20 +184,20 @@ class Folding:
         ledger, places, end = account.ledger, stretch.places, stretch.end
         due, scheduled, since = stretch.dues.get(key, NEVER), ledger.due, -1
         things, n = stretch.things.pop(key, []), 0  # so that they go at once, while the processor has them at hand
-        number = things[0][0] if things else 0
-        spared = stretch.spared(program) if program is not None and things else frozenset()
+        number = stretch.record_of(things[0][0]) if things else 0
         try:
             self._accounts.take(key, account, len(things))
             while n < len(things):
                 stop, is_folded = len(things), False
                 if due <= end:
-                    due, after = self._pass(partition, stretch, account, due, (since, things[n][0]))
-                    stop = bisect_left(things, (after,), n)
+                    due, after = self._pass(partition, stretch, account, due, (since, stretch.record_of(things[n][0])))
+                    stop = bisect_left(things, (stretch.first_of(after),), n)
                 if program is not None:
-                    n, is_folded = passed(program, account, things, n, stop, spared)
+                    n, is_folded = passed(program, account, things, n, stop, stretch.event)
                     if n == stop:
                         continue
-                number, line, thing = things[n]
+                line = things[n][0]
+                number, thing = stretch.record_of(line), stretch.content(line)
                 n, since = n + 1, number
                 lead_events: Sequence[LeadEvent]
                 if isinstance(thing, Command):
@@ -209,7 +214,7 @@ class Folding:
         except PoisonError:
             raise
         except StumbledError as error:
-            raise PoisonError(partition.at, places[things[error.place][0]].offset) from error.__cause__
+            raise PoisonError(partition.at, places[stretch.record_of(things[error.place][0])].offset) from error.__cause__
         except Exception as error:
             raise PoisonError(partition.at, places[number].offset) from error
         if ledger.due != scheduled or ledger.importing or key in stretch.dues:
@@ -241,14 +246,15 @@ class Folding:
             since, due = after - 1, max(ledger.due, place.time + 1)  # not twice in one place
         return due, len(stretch.places)
 
-    def look_up(self, backfill: Backfill, events: Sequence[UsageEvent]) -> None:
+    def look_up(self, backfill: Backfill, frames: Sequence[Columns]) -> None:
         """Load what `gather` will need for these."""
-        self._stored = self._store.load(self._accounts.missing(set(map(_NAMED, events))))
-        self._seen.prepare(backfill.reading.at, events)
+        self._stored = self._store.load(self._accounts.missing(_named(frames)))
+        self._seen.prepare(backfill.reading.at, frames)
 
-    def gather(self, backfill: Backfill, events: Sequence[UsageEvent]) -> None:
+    def gather(self, backfill: Backfill, columns: Columns) -> None:
         """Those of one record of a second reading."""
-        for event in self._seen.without_copies(backfill.reading, events):
+        fresh = self._seen.without_copies(backfill.reading, columns)
+        for event in fresh.events() if fresh is not None else ():
             key = (event.project, event.account or "")
             account = self._account(key)
             self._accounts.take(key, account)
@@ -340,6 +346,14 @@ class Folding:
             account = Account.new(*key) if stored is None else Account.stored(*key, *stored)
             self._accounts.put(key, account)
         return account
+
+
+def _named(frames: Iterable[Columns]) -> set[Key]:
+    """The accounts that their events name."""
+    anybody: set[tuple[str, str | None]] = set()
+    for columns in frames:
+        anybody.update(columns.keys)
+    return {(project, account) for project, account in anybody if account is not None}
 
 
 def _judged(

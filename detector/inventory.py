@@ -1,11 +1,9 @@
 """Which events arrive: those of a batch in, rows that are added to the stored counts out. Copies are not counted."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-from operator import attrgetter
 from typing import Final
 
-from contracts.messages import UsageEvent
+from contracts.columns import Columns
 from detector.changes import Changes, EventNameRow
 from detector.partition import Partition
 from detector.store.event_names import EventNames
@@ -18,7 +16,6 @@ NAME_MAX: Final = 200
 OTHERS: Final = ("other", "")
 """Type and name of the row of all that is beyond."""
 
-_NAME = attrgetter("project", "type", "name")
 _Name = tuple[str, str]
 """Type and name; of what has none, the empty text."""
 
@@ -41,8 +38,11 @@ class Inventory:
         """Whether any event of the project came to the partition."""
         return project in self._known[partition.at] or any(of == project for of, _, _ in self._open[partition.at])
 
-    def take(self, partition: Partition, events: Iterable[UsageEvent]) -> None:
-        self._open[partition.at].update(map(_NAME, events))
+    def take(self, partition: Partition, columns: Columns) -> None:
+        counts = self._open[partition.at]
+        for project, _, part in columns.of_each_project():
+            for name, count in Counter(part.each(part.name)).items():
+                counts[project, *part.names[name]] += count
 
     def close(self, changes: Changes, partitions: dict[TopicPartition, Partition]) -> None:
         """Put what the open batch counted into `changes`. The time is partition time, when it is closed."""

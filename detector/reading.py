@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias, cast
 
-from contracts.codec import Alone, UndecodableError, decode, decode_lines, encode_event, kind_of
+from contracts.codec import Alone, UndecodableError, decode, decode_columns, decode_lines, encode_event, kind_of
+from contracts.columns import Columns, columns_of
 from contracts.messages import DeadLetter, RecordKind, UsageEvent
 from eventlog.port import Record
 
@@ -14,7 +15,8 @@ BODY_CHARACTERS_MAX = 64 * 1024
 class Frame(NamedTuple):
     """What the lines of one record are."""
 
-    events: Sequence[UsageEvent]
+    columns: Columns | None
+    """Its usage events, if it has any."""
     letters: Sequence[DeadLetter] = ()
 
 
@@ -24,17 +26,17 @@ Content: TypeAlias = Alone | Frame
 def read(record: Record) -> Content:
     """The record's message, or its lines; what cannot be read at all is one line."""
     try:
+        if record.value[1:2] in _EVENTS:
+            return Frame(decode_columns(record.value))
         message = decode(record.value)
     except UndecodableError:
         return _frame(record, decode_lines(record.value) if _is_frame(record.value) else [record.value])
     if not isinstance(message, list):
         return message
-    if record.value[1:2] == _EVENTS:
-        return Frame(cast("list[UsageEvent]", message))
-    return Frame((), cast("list[DeadLetter]", message))
+    return Frame(None, cast("list[DeadLetter]", message))
 
 
-_EVENTS = RecordKind.EVENTS.encode()
+_EVENTS = (RecordKind.EVENTS.encode(), RecordKind.COLUMNS.encode())
 
 
 def _frame(record: Record, lines: Sequence[UsageEvent | DeadLetter | bytes]) -> Frame:
@@ -45,7 +47,7 @@ def _frame(record: Record, lines: Sequence[UsageEvent | DeadLetter | bytes]) -> 
             events.append(line)
         else:
             letters.append(line if isinstance(line, DeadLetter) else _undecodable(record, index, line))
-    return Frame(events, letters)
+    return Frame(columns_of(events) if events else None, letters)
 
 
 def _is_frame(value: bytes) -> bool:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from contracts.messages import EVENTS, UNATTRIBUTED, Command, Place, UsageEvent
+from contracts.columns import Columns
+from contracts.messages import EVENTS, UNATTRIBUTED, Command, Place
 from detector.agenda import Key
 from detector.attributor import Attributor
 from detector.backfill import Backfill
@@ -62,26 +63,30 @@ class Narrowed(Folding):
         self._scope = scope
 
     def prepare(
-        self, events: Mapping[TopicPartition, Sequence[UsageEvent]], commands: Sequence[Command], due: Iterable[Key]
+        self, frames: Mapping[TopicPartition, Sequence[Columns]], commands: Sequence[Command], due: Iterable[Key]
     ) -> None:
-        covered = {at: [event for event in each if self._covers(event)] for at, each in events.items()}
-        super().prepare(covered, [command for command in commands if self._covers(command)], due)
+        covered = {at: self._covered(each) for at, each in frames.items()}
+        super().prepare(covered, [each for each in commands if self._scope.covers(each.project, each.account)], due)
 
-    def take(self, partition: Partition, place: Place, events: Sequence[UsageEvent], body: bytes, changes: Changes) -> None:
-        super().take(partition, place, [event for event in events if self._covers(event)], body, changes)
+    def take(self, partition: Partition, place: Place, columns: Columns, body: bytes, changes: Changes) -> None:
+        for covered in self._covered([columns]):
+            super().take(partition, place, covered, body, changes)
 
-    def look_up(self, backfill: Backfill, events: Sequence[UsageEvent]) -> None:
-        super().look_up(backfill, [event for event in events if self._covers(event)])
+    def look_up(self, backfill: Backfill, frames: Sequence[Columns]) -> None:
+        super().look_up(backfill, self._covered(frames))
 
-    def gather(self, backfill: Backfill, events: Sequence[UsageEvent]) -> None:
-        super().gather(backfill, [event for event in events if self._covers(event)])
+    def gather(self, backfill: Backfill, columns: Columns) -> None:
+        for covered in self._covered([columns]):
+            super().gather(backfill, covered)
 
     def command(self, partition: Partition, place: Place, command: Command) -> None:
-        if self._covers(command):
+        if self._scope.covers(command.project, command.account):
             super().command(partition, place, command)
 
-    def _covers(self, message: UsageEvent | Command) -> bool:
-        return self._scope.covers(message.project, message.account)
+    def _covered(self, frames: Iterable[Columns]) -> list[Columns]:
+        covers = self._scope.covers
+        found = (columns.only([n for n, key in enumerate(columns.keys) if covers(*key)]) for columns in frames)
+        return [columns for columns in found if columns is not None]
 
 
 class Recompute:

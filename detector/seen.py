@@ -2,16 +2,15 @@
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
-from operator import attrgetter
 from typing import TypeAlias
 
-from contracts.messages import UsageEvent
+from contracts.columns import Columns
 from detector.cache import Cache
 from detector.changes import Changes, SeenRow
 from detector.core.hashes import CompactHashes, Hashes
-from detector.core.seen import DAY_MS, HOUR_MS, KEY_BYTES, WINDOW_DAYS, hash_of, hour_of, hours_around
+from detector.core.seen import DAY_MS, HOUR_MS, KEY_BYTES, WINDOW_DAYS, hashes_of, hour_of, hours_around
 from detector.partition import Partition
 from detector.store.accounts import Seen
 from eventlog.port import TopicPartition
@@ -43,36 +42,44 @@ class SeenIds:
         """What the hours in memory take, without what the open batch has added."""
         return self._hours.bytes
 
-    def prepare(self, at: TopicPartition, events: Sequence[UsageEvent]) -> None:
-        """Load the hours of all of them at once: old events may be spread over thousands."""
-        if (only := _only_hour(events)) is not None:
-            self._load(at, [only])
-            return
-        hours = {hour_of(event) for event in events}
-        hours.update(near for event in events if event.original_timestamp is None for near in hours_around(hour_of(event)))
+    def prepare(self, at: TopicPartition, frames: Iterable[Columns]) -> None:
+        """Load the hours of all their events at once: old events may be spread over thousands."""
+        hours: set[int] = set()
+        for columns in frames:
+            if (only := _only_hour(columns)) is not None:
+                hours.add(only)
+                continue
+            for hour, is_timed in _hours(columns):
+                hours.add(hour)
+                if not is_timed:
+                    hours.update(hours_around(hour))
         self._load(at, hours)
 
-    def without_copies(self, partition: Partition, events: Sequence[UsageEvent]) -> list[UsageEvent]:
+    def without_copies(self, partition: Partition, columns: Columns) -> Columns | None:
         """Those that are the first of their copies in the partition, as far as is remembered. They are remembered."""
-        if (only := _only_hour(events)) is not None:
-            return self._first(partition, only, events, is_timed=True)
-        found: list[UsageEvent] = []
-        for (hour, is_timed), run in groupby(events, _hour_and_whether_timed):
-            found += self._first(partition, hour, list(run), is_timed=is_timed)
-        return found
+        hashes = hashes_of(columns, self._key)
+        if (only := _only_hour(columns)) is not None:
+            return columns.only(self._first(partition, only, hashes, is_timed=True))
+        found: list[int] = []
+        begin = 0
+        for (hour, is_timed), run in groupby(_hours(columns)):
+            end = begin + len(list(run))
+            found += [begin + place for place in self._first(partition, hour, hashes[begin:end], is_timed=is_timed)]
+            begin = end
+        return columns.only(found)
 
-    def _first(self, partition: Partition, hour: int, events: Sequence[UsageEvent], *, is_timed: bool) -> list[UsageEvent]:
-        """The same, of events of one hour."""
-        at, today, key = partition.at, partition.time // DAY_MS, self._key
+    def _first(self, partition: Partition, hour: int, hashes: list[int], *, is_timed: bool) -> Sequence[int]:
+        """The places of the same, of one hour."""
+        at, today = partition.at, partition.time // DAY_MS
         ids, earlier, fresh = self._fresh.get((at, hour, today)) or self._home(at, hour, today)
-        first, hashes = list(events), [hash_of(event, key) for event in events]
         elsewhere = earlier if is_timed else [*earlier, *self._around(at, hour, today)]
+        first: Sequence[int] = range(len(hashes))
         if elsewhere:
-            news = [n for n, hashed in enumerate(hashes) if not any(hashed in each for each in elsewhere)]
-            first, hashes = [first[n] for n in news], [hashes[n] for n in news]
-        known = ids.add(hashes)
-        for n in reversed(known):
-            del first[n], hashes[n]
+            first = [n for n in first if not any(hashes[n] in each for each in elsewhere)]
+            hashes = [hashes[n] for n in first]
+        if known := set(ids.add(hashes)):
+            first = [place for n, place in enumerate(first) if n not in known]
+            hashes = [hashed for n, hashed in enumerate(hashes) if n not in known]
         fresh.extend(hashes)
         return first
 
@@ -127,21 +134,19 @@ class SeenIds:
         return loaded
 
 
-def _only_hour(events: Sequence[UsageEvent]) -> int | None:
-    """The hour of all of them, if all have a time of their own and one hour: nearly always."""
-    times = list(map(_ORIGINAL, events))
-    if not times or None in times:
+def _only_hour(columns: Columns) -> int | None:
+    """The hour of all events, if all have a time of their own and one hour: nearly always."""
+    times = columns.original_timestamp
+    if None in times:
         return None
-    first: int = min(times) // HOUR_MS
-    return first if first == max(times) // HOUR_MS else None
+    hours = {time // HOUR_MS for time in (min(times), max(times))}  # type: ignore[type-var, operator]
+    return hours.pop() if len(hours) == 1 else None
 
 
-_ORIGINAL = attrgetter("original_timestamp")
-
-
-def _hour_and_whether_timed(event: UsageEvent) -> tuple[int, bool]:
-    """A copy of an event without any time of its own comes to another hour."""
-    return hour_of(event), event.original_timestamp is not None
+def _hours(columns: Columns) -> Iterator[tuple[int, bool]]:
+    """Of each event its hour, and whether it has a time of its own: a copy of one that has none comes to another hour."""
+    for original, received in zip(columns.each(columns.original_timestamp), columns.each(columns.received_at), strict=True):
+        yield hour_of(original, received), original is not None
 
 
 def _counting(days: _Days, today: int) -> Iterable[Hashes]:

@@ -4,17 +4,16 @@ Accounts do not depend on one another, and what belongs to one lies close togeth
 folded in half of the time that it takes record by record. Each still sees its own things in the order of the log.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from operator import attrgetter
 
 import msgspec
 
-from contracts.messages import LeadEvent, Place
+from contracts.columns import Columns
+from contracts.messages import Command, LeadEvent, Place, UsageEvent
 from detector.agenda import Key
-from detector.core.drops import Drops
 from detector.core.passing import Noted
-from detector.core.rulebook.program import Program
 
 AFTER = 1 << 32
 """After all lines."""
@@ -22,13 +21,16 @@ _TIME = attrgetter("time")
 
 
 class Stretch:
-    """Records have numbers here, from 0 on."""
+    """Records and their lines have numbers here, from 0 on; a command is a line."""
 
     def __init__(self) -> None:
         self.places: list[Place] = []
-        self.bodies: dict[int, bytes] = {}
-        """The values of those that hold usage events."""
-        self._spared: dict[Drops, frozenset[int]] = {}
+        """Of the records."""
+        self._firsts: list[int] = []
+        """The number of the first line of each, or of the next that has any."""
+        self._lines = 0
+        self._frames: dict[int, Columns | Command] = {}
+        """Record -> what lies in it."""
         self.things: dict[Key, list[Noted]] = {}
         """What lies in them of each account."""
         self.dues: dict[Key, int] = {}
@@ -41,20 +43,39 @@ class Stretch:
         """Partition time at its last record."""
         return self.places[-1].time
 
-    def come(self, place: Place) -> int:
-        """The number of the record at `place`, which is the last one that came or the next."""
+    def come(self, place: Place) -> None:
+        """The record at `place`, which is the last one that came or the next."""
         if not self.places or self.places[-1].offset != place.offset:
             self.places.append(place)
-        return len(self.places) - 1
+            self._firsts.append(self._lines)
 
-    def spared(self, program: Program) -> frozenset[int]:
-        """Those in which the program drops no event for its properties. To be asked when no more come."""
-        drops = program.drops
-        if drops is None:
-            return frozenset()
-        if drops not in self._spared:
-            self._spared[drops] = frozenset(number for number, body in self.bodies.items() if drops.spare(body))
-        return self._spared[drops]
+    def hold(self, place: Place, content: Columns | Command) -> int:
+        """What lies in the record at `place`, which comes; the number of its first line."""
+        self.come(place)
+        first = self._lines
+        self._frames[len(self.places) - 1] = content
+        self._lines += len(content) if isinstance(content, Columns) else 1
+        return first
+
+    def record_of(self, line: int) -> int:
+        """The number of the record in which the line of this number lies."""
+        return bisect_right(self._firsts, line) - 1
+
+    def first_of(self, record: int) -> int:
+        """The number of the first line that lies in the record of this number, or in a later one."""
+        return self._firsts[record] if record < len(self._firsts) else self._lines
+
+    def event(self, line: int) -> UsageEvent:
+        """In the line of this number."""
+        content = self.content(line)
+        assert isinstance(content, UsageEvent)  # noqa: S101 - no command is asked for so
+        return content
+
+    def content(self, line: int) -> UsageEvent | Command:
+        """Of the line of this number."""
+        record = self.record_of(line)
+        content = self._frames[record]
+        return content.event(line - self._firsts[record]) if isinstance(content, Columns) else content
 
     def comes(self, due: int, since: int) -> tuple[int, int]:
         """(number of the record where it is seen that `due` has come, number of the first record that comes after that), by

@@ -11,15 +11,14 @@ import msgspec
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.codec import encode_event, encode_frames
-from contracts.messages import UNATTRIBUTED, DeadLetter, EventType, RecordKind, UsageEvent
+from contracts.messages import UNATTRIBUTED, DeadLetter, EventType, UsageEvent
 from contracts.partition import partition_of
 from detector.store import DetectorStore
 from detector.store.letters import StoredLetter
 from eventlog.port import Entry, LogError, Producer
 from ingest.core.envelope import Envelope
 from ingest.core.normalise import TYPES, Arrival, normalise
-from ingest.core.placement import Lines, Target, place
+from ingest.core.placement import Placed, Target, place, values
 from ingest.core.rejection import Rejection
 from ingest.core.routes import ROUTES
 from ingest.keys import KeyRing
@@ -76,7 +75,7 @@ class Replayer:
     def replay(self, asked: ReplayAsked) -> Replayed:
         """Up to LETTERS_MAX of them. Raises LogError: none of these is replayed."""
         found, are_more = self._letters.to_replay(asked.project, asked.code, asked.ids, asked.cursor, LETTERS_MAX, BYTES_MAX)
-        lines: Lines = {}
+        placed: list[Placed] = []
         done: list[StoredLetter] = []
         refused: list[DeadLetter] = []
         cut = 0
@@ -89,21 +88,16 @@ class Replayer:
                 refused.append(outcome)
             else:
                 done.append(stored)
-                for target, of_target in outcome.items():
-                    lines.setdefault(target, []).extend(of_target)
-        entries = [
-            Entry(target.topic, target.partition, frame)
-            for target, of_target in lines.items()
-            for frame in encode_frames(target.kind, of_target)
-        ]
+                placed.append(outcome)
+        entries = [Entry(target.topic, target.partition, value) for target, value in values(placed)]
         if entries:
             self._producer.append(entries, APPEND_S)
         self._letters.replayed(done, refused, self._clock())
         following = found[-1].seq if found and are_more else None
         return Replayed(replayed=len(done), refused=len(refused), cut=cut, next=following)
 
-    def _again(self, letter: DeadLetter) -> Lines | DeadLetter:
-        """Its event's lines, or the letter with the reason of now."""
+    def _again(self, letter: DeadLetter) -> Placed | DeadLetter:
+        """Its event, or the letter with the reason of now."""
         if letter.route is None:
             return self._looks_for_its_account(letter)
         route = ROUTES.get(letter.route)
@@ -123,7 +117,7 @@ class Replayer:
         judged = normalise([body], Envelope(body, single=True), kind, arrival, route.dialect)
         return _refused(letter, judged.rejections[0]) if judged.rejections else place(judged.events, (), self._partitions)
 
-    def _looks_for_its_account(self, letter: DeadLetter) -> Lines | DeadLetter:
+    def _looks_for_its_account(self, letter: DeadLetter) -> Placed | DeadLetter:
         """The attributor's letters hold events as they lay in the log."""
         try:
             event = _event_decoder.decode(letter.body)
@@ -133,7 +127,7 @@ class Replayer:
         if somebody is None:
             return letter
         partition = partition_of(event.project, somebody, self._partitions[UNATTRIBUTED])
-        return {Target(UNATTRIBUTED, partition, RecordKind.EVENTS): [encode_event(event)]}
+        return Placed({Target(UNATTRIBUTED, partition): [event]}, {})
 
 
 def _refused(letter: DeadLetter, why: Rejection) -> DeadLetter:

@@ -1,4 +1,4 @@
-"""Lines of many requests in, one append at a time out; each request learns when its own are durable.
+"""What many requests brought in, one append at a time out; each request learns when its own is durable.
 
 While an append runs, what arrives gathers for the next. When it is calm nothing waits.
 """
@@ -12,10 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from contracts.codec import encode_frames
 from eventlog.port import Entry, LogError, Producer
 from ingest import metrics
-from ingest.core.placement import Lines, Partitions, size
+from ingest.core.placement import Partitions, Placed, size, values
 from ingest.traffic import Traffic
 from runtime.points import reach
 
@@ -33,9 +32,13 @@ class BusyError(Exception):
     """The lines are not known to be durable: sending them again is right, and doubles nothing."""
 
 
+class DefectError(BusyError):
+    """Nobody knows why. It may be one of the requests alone, and none of the others."""
+
+
 @dataclass(eq=False, slots=True)
 class _Waiting:
-    lines: Lines
+    placed: Placed
     bytes: int
     durable: asyncio.Future[None]
 
@@ -57,15 +60,15 @@ class Batcher:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ingest-append")
         metrics.WAITING_BYTES.set_function(lambda: self.waiting_bytes)
 
-    async def append(self, lines: Lines) -> None:
-        """Return when `lines` are durable. Raises BusyError if they are not within DURABLE_S, or too much waits already."""
-        if not lines:
+    async def append(self, placed: Placed) -> None:
+        """Return when it is durable. Raises BusyError if they are not within DURABLE_S, or too much waits already."""
+        bytes_ = size(placed)
+        if not bytes_:
             return
-        bytes_ = size(lines)
         if self._closed or self.waiting_bytes + bytes_ > WAITING_BYTES_MAX:
             raise BusyError
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(lines, bytes_, loop.create_future())
+        waiting = _Waiting(placed, bytes_, loop.create_future())
         self._queue.append(waiting)
         self.waiting_bytes += bytes_
         if self._draining is None:
@@ -97,19 +100,25 @@ class Batcher:
         self._thread.shutdown()
 
     async def _drain(self) -> None:
-        loop = asyncio.get_running_loop()
         while group := self._next_group():
-            error = await loop.run_in_executor(self._thread, self.append_now, [waiting.lines for waiting in group])
-            self.failing = error is not None
+            error = await self._in_thread(group)
+            is_one_of_them = isinstance(error, DefectError) and len(group) > 1
+            self.failing = error is not None and not is_one_of_them
             for waiting in group:
+                outcome = await self._in_thread([waiting]) if is_one_of_them else error
                 self.waiting_bytes -= waiting.bytes
                 if waiting.durable.done():  # its request gave up waiting
                     continue
-                if error is None:
+                if outcome is None:
                     waiting.durable.set_result(None)
                 else:
-                    waiting.durable.set_exception(error)
+                    waiting.durable.set_exception(outcome)
         self._draining = None
+
+    async def _in_thread(self, group: Sequence[_Waiting]) -> BusyError | None:
+        """One append for these."""
+        requests = [waiting.placed for waiting in group]
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.append_now, requests)
 
     def _next_group(self) -> list[_Waiting]:
         group: list[_Waiting] = []
@@ -123,7 +132,7 @@ class Batcher:
             bytes_ += waiting.bytes
         return group
 
-    def append_now(self, requests: Sequence[Lines]) -> BusyError | None:
+    def append_now(self, requests: Sequence[Placed]) -> BusyError | None:
         """One append for all of them, in the thread, where they are encoded too; what their requests are told, None: durable."""
         return self._append(partial(_entries, requests), len(requests))
 
@@ -137,7 +146,7 @@ class Batcher:
             return BusyError()
         except Exception:
             _log.exception("append failed", extra={"outcome": "internal", "requests": requests})
-            return BusyError()
+            return DefectError()
         finally:
             metrics.APPEND_SECONDS.observe(time.perf_counter() - started)
         reach("ingest.append.after")
@@ -149,14 +158,6 @@ def _give_up(durable: asyncio.Future[None]) -> None:
         durable.set_exception(BusyError())
 
 
-def _entries(requests: Sequence[Lines]) -> list[Entry]:
-    """Frames of all requests' lines, in the order in which the requests came."""
-    merged: Lines = {}
-    for lines in requests:
-        for target, of_target in lines.items():
-            merged.setdefault(target, []).extend(of_target)
-    return [
-        Entry(target.topic, target.partition, frame)
-        for target, of_target in merged.items()
-        for frame in encode_frames(target.kind, of_target)
-    ]
+def _entries(requests: Sequence[Placed]) -> list[Entry]:
+    """In the order in which the requests came."""
+    return [Entry(target.topic, target.partition, value) for target, value in values(requests)]

@@ -18,7 +18,7 @@ from ingest.core.arrived import Named, counted
 from ingest.core.browser_form import unwrapped
 from ingest.core.dialect import Answer, Sent
 from ingest.core.normalise import TYPES, Arrival, normalise
-from ingest.core.placement import Lines, place
+from ingest.core.placement import Placed, place
 from ingest.core.rejection import Origin, RequestError, dead_letter
 from ingest.core.request import REQUEST_BYTES_MAX, plain_body, too_big
 from ingest.core.routes import Route
@@ -54,7 +54,7 @@ class Work(msgspec.Struct):
 class Judged:
     """A request's events and rejections, encoded for the log."""
 
-    lines: Lines
+    placed: Placed
     answer: Answer
     accepted: int
     rejected: Sequence[str]
@@ -94,7 +94,7 @@ class Intake:
             judged = await self._judged(request, route, work)  # of the body, only the lines are left to wait
         finally:
             self._bodies_bytes -= work.bytes
-        await self._batcher.append(judged.lines)
+        await self._batcher.append(judged.placed)
         self._count(judged, work)
         return judged.answer
 
@@ -152,10 +152,10 @@ class Intake:
         self._pace.sent(key, sent.address, self._clock(), len(done.events) + len(done.rejections))
         origin = Origin(key.project, route.path, key.id, arrival.received_at)
         letters = [dead_letter(rejection, origin, self._new_id()) for rejection in done.rejections]
-        lines = place(done.events, letters, self._batcher.partitions)
+        placed = place(done.events, letters, self._batcher.partitions)
         answer = route.dialect.answer(done.events, done.rejections)
         return Judged(
-            lines, answer, len(done.events), [each.code for each in done.rejections], done.traits_dropped, counted(done.events)
+            placed, answer, len(done.events), [each.code for each in done.rejections], done.traits_dropped, counted(done.events)
         )
 
     def _check_pace(self, key: StoredWriteKey, sent: Sent, route: Route) -> None:

@@ -1,9 +1,9 @@
 """What the detector's shell stands on, without a database: accounts and ids in memory, compact once they are cold."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from contracts.messages import UsageEvent
+from contracts.columns import Columns
 from detector.changes import AccountRow, Changes, DueRow, FactRow, SeenRow
 from detector.inventory import Inventory
 from detector.partition import Partition
@@ -70,8 +70,8 @@ class NoCopies(SeenIds):
     def __init__(self) -> None:
         pass
 
-    def without_copies(self, partition: Partition, events: Sequence[UsageEvent]) -> list[UsageEvent]:  # noqa: ARG002
-        return list(events)
+    def without_copies(self, partition: Partition, columns: Columns) -> Columns | None:  # noqa: ARG002
+        return columns
 
     def close(self, changes: Changes, partitions: dict[TopicPartition, Partition]) -> None:
         pass
@@ -104,7 +104,7 @@ class NoInventory(Inventory):
     def __init__(self) -> None:
         pass
 
-    def take(self, partition: Partition, events: Iterable[UsageEvent]) -> None:
+    def take(self, partition: Partition, columns: Columns) -> None:
         pass
 
     def close(self, changes: Changes, partitions: dict[TopicPartition, Partition]) -> None:

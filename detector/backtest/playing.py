@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 from zlib import crc32
 
-from contracts.messages import Command, ImportEnd, LeadEvent, Place, UsageEvent
+from contracts.columns import Columns
+from contracts.messages import Command, ImportEnd, LeadEvent, Place
 from detector.agenda import Key
 from detector.backtest.found import Collected, Found, Win
 from detector.backtest.memory import CommandsInMemory, IdsInMemory, NoCopies, NoInventory, Shelf
@@ -29,7 +30,7 @@ ACCOUNT_BYTES: Final = 20_000
 """One at hand, about."""
 IDS_MAX: Final = 500_000
 """After so many events the new ids are packed away."""
-IDS_BYTES_MAX: Final = 64 * 1024 * 1024
+IDS_BYTES_MAX: Final = 192 * 1024 * 1024
 """What packed ids take where they are looked at. A backtest has room for them, and no database beside it."""
 
 
@@ -158,7 +159,8 @@ class Play:
     def _one(self, clock: Partition, place: Place, record: Record) -> None:
         content = read(record)
         if isinstance(content, Frame):
-            self._frame(clock, place, content.events, record.value)
+            if content.columns is not None:
+                self._frame(clock, place, content.columns, record.value)
         elif isinstance(content, Command):
             self._command(clock, place, content)
         elif isinstance(content, ImportEnd):
@@ -189,21 +191,27 @@ class Play:
         found.first_at = min(firsts, default=None)
         return found
 
-    def _frame(self, clock: Partition, place: Place, events: Sequence[UsageEvent], body: bytes) -> None:
-        project, shares = self._project, self._shares
-        ours = [event for event in events if event.project == project and event.account is not None]
-        if shares > 1:
-            ours = [event for event in ours if crc32((event.account or "").encode()) % shares == self._share]
-        if not ours:
+    def _frame(self, clock: Partition, place: Place, columns: Columns, body: bytes) -> None:
+        ours: Columns | None = columns
+        if self._shares > 1 or columns.project != [self._project] or None in columns.account:
+            ours = columns.only([n for n, key in enumerate(columns.keys) if self._covers(*key)])
+        if ours is None:
             return
-        fresh = self._seen.without_copies(clock, ours)
-        self._found.events += len(fresh)
-        self._found.copies += len(ours) - len(fresh)
-        for each in self._judging:
-            each.take(each.partition(clock.at, clock.time), place, fresh, body, each.changes())
+        self._found.copies += len(ours)
         self._unpacked += len(ours)
+        fresh = self._seen.without_copies(clock, ours)
+        if fresh is not None:
+            self._found.events += len(fresh)
+            self._found.copies -= len(fresh)
+            for each in self._judging:
+                each.take(each.partition(clock.at, clock.time), place, fresh, body, each.changes())
         if self._unpacked >= IDS_MAX:
             self._pack_ids()
+
+    def _covers(self, project: str, account: str | None) -> bool:
+        if project != self._project or account is None:
+            return False
+        return self._shares == 1 or crc32(account.encode()) % self._shares == self._share
 
     def _pack_ids(self) -> None:
         changes, self._unpacked = Changes(), 0
@@ -212,7 +220,7 @@ class Play:
         self._seen.settled()
 
     def _command(self, clock: Partition, place: Place, command: Command) -> None:
-        if command.project != self._project or crc32(command.account.encode()) % self._shares != self._share:
+        if not self._covers(command.project, command.account):
             return
         if command.name == "outcome" and command.arguments.get("status") == "won":
             self._found.wins.append(Win(command.account, place.time, reported=True))

@@ -55,14 +55,17 @@ class Drops:
         """Whether no event in it can be dropped for its properties. `body`: JSON, in which a name may be written with escapes."""
         if not self._of_event:
             return True
-        return not (self._whatever or b"\\" in body or any(mark in body for mark in self._marks))
+        return not (self._whatever or b"\\" in body or any(map(body.__contains__, self._marks)))
 
     def drop(self, account: Account, event: UsageEvent) -> bool:
         """Also learns who its person is."""
-        person = event.person
+        if self._traits and event.person is not None and event.traits is not EMPTY_OBJECT and event.type != "group":
+            self._learn(account, event.person, event)
+        return self.drops(account, event.person, event.properties)
+
+    def drops(self, account: Account, person: str | None, properties: msgspec.Raw) -> bool:
+        """Whether it drops what this person did, with these properties."""
         if self._traits and person is not None:
-            if event.traits is not EMPTY_OBJECT and event.type != "group":
-                self._learn(account, person, event)
             known = account.outsiders.get(person)
             if known is None or account.dropped_by is not self:
                 known = self._is_outsider(account, person)
@@ -73,11 +76,11 @@ class Drops:
             return False
         if not self._whatever:
             try:
-                if self._glance(event.properties) == self._nothing:
+                if self._glance(properties) == self._nothing:
                     return False
             except msgspec.MsgspecError:
                 return False  # not an object: an event without properties is still an event
-        return self._holds(account, event)
+        return self._holds(account, person, properties)
 
     def _learn(self, account: Account, person: str, event: UsageEvent) -> None:
         try:
@@ -101,8 +104,8 @@ class Drops:
             found = account.outsiders[person] = any(holds(sight) is True for holds in self._of_person)
         return found
 
-    def _holds(self, account: Account, event: UsageEvent) -> bool:
-        sight = _Sight(_decoded(event.properties), event.person, account.facts.store(KNOWN))
+    def _holds(self, account: Account, person: str | None, properties: msgspec.Raw) -> bool:
+        sight = _Sight(_decoded(properties), person, account.facts.store(KNOWN))
         if any(holds(sight) is True for holds in self._of_event):
             account.dropped += 1
             return True

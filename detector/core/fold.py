@@ -15,14 +15,14 @@ from detector.core.rulebook.program import Program
 
 def fold(program: Program, facts: Facts, event: UsageEvent) -> int:
     """From when on facts differ: the event's time, or -1 (since ever) for the first known plan. The caller has dropped copies."""
-    reaction = program.reactions.of(event)
+    reaction = program.reactions.to(event)
     if reaction.says_plan and event.type == "track":
         first_plan = program.ladder.since_ever(facts)
-        reaction.fold(facts, event)
+        reaction.fold(facts, event.timestamp, event.id, event.person, event.properties, event)
         if event.traits is not EMPTY_OBJECT:
             fold_traits(program, facts, event)
         return program.ladder.said.start(facts, event) if program.ladder.since_ever(facts) == first_plan else -1
-    reaction.fold(facts, event)
+    reaction.fold(facts, event.timestamp, event.id, event.person, event.properties, event)
     return event.timestamp if event.traits is EMPTY_OBJECT else fold_traits(program, facts, event)
 
 

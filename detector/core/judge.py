@@ -43,7 +43,7 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
         return []
     facts, ledger = account.facts, account.ledger
     t = event.timestamp
-    reaction = program.reactions.of(event)
+    reaction = program.reactions.to(event)
     newest = max(facts.newest, ledger.judged_until)
     if (
         ledger.first_at >= 0
@@ -52,7 +52,7 @@ def process(program: Program, account: Account, event: UsageEvent, place: Place)
         and (not ledger.open_leads or (t > newest and program.closes_at_plans_only))
         and (t > newest or (t >= ledger.first_at and ledger.signalled_before(t)))
     ):
-        reaction.fold(facts, event)
+        reaction.fold(facts, t, event.id, event.person, event.properties, event)
         if event.traits is not EMPTY_OBJECT:
             fold_traits(program, facts, event)
         if t <= newest:
@@ -82,7 +82,7 @@ def _judged(program: Program, account: Account, event: UsageEvent, place: Place,
         _wait_for_import(account, event, place)
         return []
     in_order = since == event.timestamp > newest
-    reaction = program.reactions.of(event)
+    reaction = program.reactions.to(event)
     says_plan = reaction.says_plan
     every = begins or (says_plan and not in_order)
     rules = program.judged.values() if every else [judged for judged, _ in reaction.touches]
@@ -113,7 +113,7 @@ def _judged(program: Program, account: Account, event: UsageEvent, place: Place,
 
 def judged_in_order(program: Program, account: Account, event: UsageEvent, place: Place) -> list[LeadEvent]:
     """Of an event that was folded, later than the newest instant, and moves no plan: the short way of `_judged`."""
-    t, reaction = event.timestamp, program.reactions.of(event)
+    t, reaction = event.timestamp, program.reactions.to(event)
     awake = _awake(program, account, event, reaction.touches)
     hotter = reaction.scores and bool(account.ledger.open_leads)
     if not awake and not hotter:
@@ -128,7 +128,7 @@ def judged_in_order(program: Program, account: Account, event: UsageEvent, place
 
 def _judged_late(program: Program, account: Account, event: UsageEvent, place: Place, newest: int) -> list[LeadEvent]:
     """The same at or before the newest instant, with no lead open and no signal since."""
-    t, touches, resting = event.timestamp, program.reactions.of(event).touches, account.resting
+    t, touches, resting = event.timestamp, program.reactions.to(event).touches, account.resting
     awake = [judged for judged, parts in touches if not resting.rested(judged, parts, event, newest)]
     if not awake:
         return []

@@ -39,15 +39,15 @@ class Rest:
     since: int = NEVER
     """The instant at which it was seen to rest."""
 
-    def ignores(self, event: UsageEvent) -> bool:
-        """Whether the event does not count for it, though it changes the part, and is folded."""
-        if event.timestamp < self.until or event.person in self.people or event.name in self.names:
+    def ignores(self, t: int, person: str | None, name: str | None) -> bool:
+        """Whether an event does not count for it, though it changes the part, and is folded."""
+        if t < self.until or person in self.people or name in self.names:
             return True
         return self.gauge is not None and self.gauge.values[-1] < self.below
 
     def lasts(self, event: UsageEvent) -> bool:
         """Whether it goes on after an event that changes the part, and that is folded. It is counted."""
-        if self.ignores(event):
+        if self.ignores(event.timestamp, event.person, event.name):
             return True
         self.events -= 1
         return self.events > 0
@@ -109,7 +109,7 @@ class Resting:
         self.wake(who)
         return False
 
-    def outlives(self, event: UsageEvent, touches: Iterable[tuple[Rests, int]]) -> bool:
+    def outlives(self, t: int, person: str | None, name: str | None, touches: Iterable[tuple[Rests, int]]) -> bool:
         """Whether all that an event touches rests, and goes on resting now that it is folded. Only then it is counted.
 
         `touches`: (who, the parts that it changes).
@@ -122,7 +122,7 @@ class Resting:
             if parts & rest.part:
                 if parts == EVERYTHING:
                     return False
-                if not rest.ignores(event):
+                if not rest.ignores(t, person, name):
                     if rest.events <= 1:
                         return False
                     counting.append(rest)

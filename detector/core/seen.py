@@ -2,7 +2,7 @@
 
 from siphashc import siphash
 
-from contracts.messages import UsageEvent
+from contracts.columns import Columns
 
 KEY_BYTES = 16
 HOUR_MS = 3_600_000
@@ -14,15 +14,16 @@ WINDOW_DAYS = 7
 so that neither a batch's edge nor a restart decides what is remembered."""
 
 
-def hash_of(event: UsageEvent, key: bytes) -> int:
-    """64 bits of (project, account, id): SipHash-2-4, keyed, so that nobody can choose an id that hides another's event."""
-    return siphash(key, f"{event.project}\0{event.account}\0{event.id}")
+def hashes_of(columns: Columns, key: bytes) -> list[int]:
+    """64 bits of (project, account, id) of each event: SipHash-2-4, keyed, so that nobody can choose an id that hides another's
+    event."""
+    ids = zip(columns.each(columns.project), columns.each(columns.account), columns.id, strict=True)
+    return [siphash(key, f"{project}\0{account}\0{id_}") for project, account, id_ in ids]
 
 
-def hour_of(event: UsageEvent) -> int:
-    """Where the event's id is kept. A retry keeps its original timestamp, so a copy always comes to the same hour."""
-    time = event.received_at if event.original_timestamp is None else event.original_timestamp
-    return time // HOUR_MS
+def hour_of(original_timestamp: int | None, received_at: int) -> int:
+    """Where an event's id is kept. A retry keeps its original timestamp, so a copy always comes to the same hour."""
+    return (received_at if original_timestamp is None else original_timestamp) // HOUR_MS
 
 
 def hours_around(hour: int) -> list[int]:

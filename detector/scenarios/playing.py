@@ -188,7 +188,7 @@ class One:
         return ids[-1] if ids else f"no {lead_type}"
 
     def _fold(self, event: UsageEvent, place: Place) -> None:
-        today, key = place.time // DAY_MS, (event.id, hour_of(event))
+        today, key = place.time // DAY_MS, (event.id, hour_of(event.original_timestamp, event.received_at))
         if self._seen.get(key, -1) < today - WINDOW_DAYS:
             self._seen[key] = today
             self._log.append(event)

@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
-from contracts.codec import encode_event, encode_frames
-from contracts.messages import RecordKind, UsageEvent
+from contracts.codec import encode_event, encode_events
+from contracts.messages import UsageEvent
 from detector.backtest.source import write_frame
 from detector.core.attribution import (
     Forward,
@@ -140,7 +140,7 @@ def _sorted(database: sqlite3.Connection) -> Iterator[UsageEvent]:
 def _write(events: Iterable[UsageEvent], everybody: _Everybody, done: Prepared) -> None:
     with done.path.open("wb") as file:
         for frame in _frames(_attributed(events, everybody, done)):
-            for value in encode_frames(RecordKind.EVENTS, map(encode_event, frame)):
+            for value in encode_events(frame):
                 write_frame(file, frame[-1].timestamp, value)
 
 

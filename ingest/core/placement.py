@@ -1,12 +1,12 @@
-"""Usage events and dead letters in, the lines for each partition of each topic out."""
+"""Usage events and dead letters in, those for each partition of each topic out; and these as the values of records."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
-from contracts.codec import encode_event
+from contracts.codec import encode_event, encode_events, encode_frames, size_of
 from contracts.messages import DEAD_LETTERS, EMPTY_OBJECT, EVENTS, UNATTRIBUTED, DeadLetter, RecordKind, UsageEvent
 from contracts.partition import partition_of
 
@@ -17,37 +17,59 @@ Partitions: TypeAlias = Mapping[str, int]
 class Target(NamedTuple):
     topic: str
     partition: int
-    kind: RecordKind
 
 
-Lines: TypeAlias = dict[Target, list[bytes]]
+class Placed(NamedTuple):
+    """Where they go, in order."""
+
+    events: dict[Target, list[UsageEvent]]
+    dead_letters: dict[Target, list[DeadLetter]]
+
+
 _LINKING = frozenset({"identify", "alias"})
 _ABOUT_PEOPLE = frozenset({"identify", "group", "alias"})
 
 
-def place(events: Iterable[UsageEvent], dead_letters: Iterable[DeadLetter], partitions: Partitions) -> Lines:
-    """Encode each once, and say where it goes, in order.
-
-    An event that names its account: to `events`. One that does not, and all that tells who a person is: to `unattributed`.
-    """
-    lines: Lines = {}
+def place(events: Iterable[UsageEvent], dead_letters: Iterable[DeadLetter], partitions: Partitions) -> Placed:
+    """An event that names its account: to `events`. One that does not, and all that tells who a person is: to `unattributed`."""
+    placed = Placed({}, {})
+    of_target = placed.events.setdefault
     for event in events:
-        line = encode_event(event)
         if event.account is not None:
             partition = partition_of(event.project, event.account, partitions[EVENTS])
-            lines.setdefault(_target(EVENTS, partition), []).append(line)
+            of_target(_target(EVENTS, partition), []).append(event)
         somebody = event.person or event.anonymous
         if somebody is not None and (event.account is None or event.type in _ABOUT_PEOPLE):
             partition = partition_of(event.project, somebody, partitions[UNATTRIBUTED])
-            lines.setdefault(_target(UNATTRIBUTED, partition), []).append(line)
+            of_target(_target(UNATTRIBUTED, partition), []).append(event)
         left = event.previous or event.anonymous
         if event.type in _LINKING and event.person is not None and left is not None and left != event.person:
             partition = partition_of(event.project, left, partitions[UNATTRIBUTED])
-            lines.setdefault(_target(UNATTRIBUTED, partition), []).append(encode_event(_link(event, left)))
+            of_target(_target(UNATTRIBUTED, partition), []).append(_link(event, left))
     for letter in dead_letters:
         partition = partition_of(letter.project, letter.project, partitions[DEAD_LETTERS])
-        lines.setdefault(_target(DEAD_LETTERS, partition), []).append(encode_event(letter))
-    return lines
+        placed.dead_letters.setdefault(_target(DEAD_LETTERS, partition), []).append(letter)
+    return placed
+
+
+def values(of: Iterable[Placed]) -> Iterator[tuple[Target, bytes]]:
+    """Record values of all of them, few for each target, in order there."""
+    events: dict[Target, list[UsageEvent]] = {}
+    dead_letters: dict[Target, list[DeadLetter]] = {}
+    for placed in of:
+        for target, found in placed.events.items():
+            events.setdefault(target, []).extend(found)
+        for target, letters in placed.dead_letters.items():
+            dead_letters.setdefault(target, []).extend(letters)
+    for target, found in events.items():
+        yield from ((target, value) for value in encode_events(found))
+    for target, letters in dead_letters.items():
+        yield from ((target, value) for value in encode_frames(RecordKind.DEAD_LETTERS, map(encode_event, letters)))
+
+
+def size(placed: Placed) -> int:
+    """About as many bytes of memory as all of it takes."""
+    return sum(sum(map(size_of, messages)) for of_kind in placed for messages in of_kind.values())
 
 
 def _link(event: UsageEvent, left: str) -> UsageEvent:
@@ -61,9 +83,4 @@ def _link(event: UsageEvent, left: str) -> UsageEvent:
 @cache
 def _target(topic: str, partition: int) -> Target:
     """As many are kept as there are partitions."""
-    return Target(topic, partition, RecordKind.DEAD_LETTERS if topic == DEAD_LETTERS else RecordKind.EVENTS)
-
-
-def size(lines: Lines) -> int:
-    """Bytes of all lines."""
-    return sum(sum(map(len, of_target)) for of_target in lines.values())
+    return Target(topic, partition)

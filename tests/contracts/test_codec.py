@@ -1,5 +1,7 @@
 """The bytes of every record kind, fixed by golden values; frames and their bound; what is read from a frame that is damaged."""
 
+from typing import Any, cast
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -10,13 +12,17 @@ from contracts.codec import (
     Alone,
     UndecodableError,
     decode,
+    decode_columns,
     decode_lines,
     encode,
     encode_event,
+    encode_events,
     encode_frames,
     kind_of,
 )
+from contracts.columns import columns_of
 from contracts.messages import (
+    EMPTY_OBJECT,
     Backfilled,
     Command,
     DeadLetter,
@@ -52,6 +58,7 @@ FULL_EVENT = UsageEvent(
     traits=msgspec.Raw(b'{"plan":"free"}'),
     context=msgspec.Raw(b'{"ip":null}'),
 )
+NAMED = msgspec.structs.replace(EVENT, id="m3", name="Sent")
 DEAD = DeadLetter(
     id="dead_1",
     project="acme",
@@ -87,6 +94,21 @@ GOLDEN_FRAMES: list[tuple[RecordKind, list[UsageEvent | DeadLetter], bytes]] = [
             '"account":"glo\\"bex","person":"u1","anonymous":"a1","previous":"p0","original_timestamp":-5,"sent_at":7,'
             '"future":true,"attributed":true,"historical":true,"trust":"browser","key_id":"ab12cd34","properties":{"n":1.50,"n":2},'
             '"traits":{"plan":"free"},"context":{"ip":null}}'
+        ).encode(),
+    ),
+    (
+        RecordKind.COLUMNS,
+        [EVENT, FULL_EVENT, EVENT, NAMED],
+        (
+            '\x01f{"project":["acme"],"id":["m1","m2","m1","m3"],'
+            '"names":[["track",null],["identify","Příliš 🐎"],["track","Sent"]],'
+            '"timestamp":[1767225600123,1,1767225600123,1767225600123],'
+            '"received_at":[1767225600456,2,1767225600456,1767225600456],"name":[0,1,0,2],'
+            '"account":[null,"glo\\"bex",null,null],"person":[null,"u1",null,null],"anonymous":[null,"a1",null,null],'
+            '"previous":[null,"p0",null,null],"original_timestamp":[null,-5,null,null],"sent_at":[null,7,null,null],'
+            '"future":[false,true,false,false],"attributed":[false,true,false,false],"historical":[false,true,false,false],'
+            '"trust":["server","browser","server","server"],"key_id":["","ab12cd34","",""],'
+            '"properties":[{},{"n":1.50,"n":2},{},{}],"traits":[{},{"plan":"free"},{},{}],"context":[{},{"ip":null},{},{}]}'
         ).encode(),
     ),
     (
@@ -127,7 +149,8 @@ GOLDEN_MESSAGES: list[tuple[Alone, bytes]] = [
 
 @pytest.mark.parametrize(("kind", "messages", "golden"), GOLDEN_FRAMES)
 def test_frames_have_their_golden_bytes(kind: RecordKind, messages: list[UsageEvent | DeadLetter], golden: bytes) -> None:
-    assert encode_frames(kind, map(encode_event, messages)) == [golden]
+    encoded = encode_frames(kind, map(encode_event, messages)) if kind is not RecordKind.COLUMNS else encode_events(messages)  # type: ignore[arg-type]
+    assert encoded == [golden]
     assert kind_of(golden) is kind
     assert decode(golden) == messages
 
@@ -154,6 +177,25 @@ def test_fields_of_a_newer_writer_are_ignored() -> None:
     assert decode(b'\x01t{"at":5,"reason":"new"}') == Tick(at=5)
 
 
+def columns(**said: Any) -> bytes:
+    """Those of two events that nothing is wrong with, but for what is said."""
+    whole = {
+        "id": ["m1", "m2"],
+        "project": ["acme"],
+        "timestamp": [1],
+        "received_at": [2, 3],
+        "names": [["track", None]],
+        "name": [0],
+    }
+    return b"\x01f" + msgspec.json.encode(whole | said)
+
+
+def test_columns_say_once_what_all_events_have() -> None:
+    first, second = cast("list[UsageEvent]", decode(columns()))
+    assert first == UsageEvent(project="acme", id="m1", type="track", timestamp=1, received_at=2)
+    assert second == UsageEvent(project="acme", id="m2", type="track", timestamp=1, received_at=3)
+
+
 @pytest.mark.parametrize(
     ("value", "says"),
     [
@@ -166,6 +208,12 @@ def test_fields_of_a_newer_writer_are_ignored() -> None:
         (b"\x01t{", "truncated"),
         (b'\x01t{"at":"five"}', "at"),
         (b"\x01e\xff", "malformed"),
+        (b"\x01f{", "truncated"),
+        (columns(id=[]), "0 events"),
+        (columns(key_id=["k", "l", "m"]), "columns of 2 events"),
+        (columns(name=[0, 1]), "a name that is not there"),
+        (columns(name=[-1]), "a name that is not there"),
+        (columns(names=[]), "a name that is not there"),
     ],
 )
 def test_what_is_not_a_record_is_undecodable_and_nothing_else(value: bytes, says: str) -> None:
@@ -201,6 +249,61 @@ def test_an_event_larger_than_a_frame_has_one_to_itself() -> None:
 
 def test_no_lines_make_no_frame() -> None:
     assert encode_frames(RecordKind.EVENTS, []) == []
+
+
+def test_columns_that_are_too_long_are_shared_out_evenly() -> None:
+    events = [msgspec.structs.replace(EVENT, id=f"{n}" + "x" * 1024) for n in range(2000)]
+    frames = encode_events(events)
+    assert [event for frame in frames for event in cast("list[UsageEvent]", decode(frame))] == events
+    assert all(FRAME_BYTES_MAX / 3 < len(frame) <= FRAME_BYTES_MAX for frame in frames)
+
+
+def test_an_event_larger_than_a_frame_leaves_its_neighbours_frames_that_fit() -> None:
+    big = msgspec.structs.replace(EVENT, id="x" * (FRAME_BYTES_MAX + 5))
+    events = [*[EVENT] * 20, big, *[NAMED] * 20]
+    frames = encode_events(events)
+    assert [event for frame in frames for event in cast("list[UsageEvent]", decode(frame))] == events
+    assert sum(len(frame) > FRAME_BYTES_MAX for frame in frames) == 1
+
+
+def test_of_an_event_in_which_nothing_is_nothing_is_made() -> None:
+    """Readers know by its identity that there is nothing to decode."""
+    for event in (*columns_of([EVENT, FULL_EVENT]).events(), columns_of([FULL_EVENT, EVENT]).event(1)):
+        for raw in (event.properties, event.traits, event.context):
+            assert (raw is EMPTY_OBJECT) is (event == EVENT)
+
+
+EVENTS = st.builds(
+    UsageEvent,
+    project=st.sampled_from(["p", "q"]),
+    id=st.text(max_size=3),
+    type=st.sampled_from(["track", "page", "group"]),
+    timestamp=st.integers(0, 2),
+    received_at=st.integers(0, 2),
+    name=st.sampled_from([None, "a", "b"]),
+    account=st.sampled_from([None, "a"]),
+    original_timestamp=st.none() | st.integers(0, 2),
+    historical=st.booleans(),
+    properties=st.sampled_from([EMPTY_OBJECT, msgspec.Raw(b"{}"), msgspec.Raw(b'{"a":1}')]),
+)
+
+
+@given(st.lists(EVENTS, min_size=1, max_size=12), st.data())
+def test_columns_hold_the_events_they_are_of(events: list[UsageEvent], data: st.DataObject) -> None:
+    of = columns_of(events)
+    decoded = decode_columns(b"\x01f" + msgspec.json.encode(of))
+    assert of.events() == decoded.events() == events
+    assert [decoded.event(place) for place in range(len(events))] == events
+    assert list(decoded.keys) == [decoded.key(place) for place in range(len(events))] == [(e.project, e.account) for e in events]
+    places = sorted(data.draw(st.sets(st.integers(0, len(events) - 1))))
+    part = decoded.only(places)
+    assert ([] if part is None else part.events()) == [events[place] for place in places]
+    shared = [
+        (project, place, event)
+        for project, at, each in decoded.of_each_project()
+        for place, event in zip(at, each.events(), strict=True)
+    ]
+    assert sorted(shared, key=lambda each: each[1]) == [(event.project, place, event) for place, event in enumerate(events)]
 
 
 @given(st.lists(st.text(max_size=20), max_size=20))

@@ -122,7 +122,7 @@ def test_events_of_files_find_their_accounts_and_their_order(file: Path, tmp_pat
     files = open_files([file], None)
     done = prepared(files, "acme-mail", ("group",), tmp_path, shown(files))
     frames = [read(record) for batch in FromFrames(done.path).batches() for record in batch.records]
-    events = [event for frame in frames if isinstance(frame, Frame) for event in frame.events]
+    events = [event for frame in frames if isinstance(frame, Frame) and frame.columns for event in frame.columns.events()]
     assert [(event.timestamp, event.account) for event in events] == sorted((event.timestamp, event.account) for event in events)
     assert [event.account for event in events] == [NAUGHTY, "bolt", NAUGHTY, NAUGHTY, "bolt"]
     assert all(event.received_at == event.timestamp and not event.historical for event in events)

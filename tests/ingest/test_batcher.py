@@ -1,18 +1,19 @@
-"""Lines of many requests: one append in flight, the rest gathers; each request learns its own fate."""
+"""What many requests bring: one append in flight, the rest gathers; each request learns its own fate."""
 
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from types import NoneType
 
 import pytest
 
-from contracts.codec import FRAME_BYTES_MAX
-from contracts.messages import EVENTS, RecordKind
+from contracts.codec import BYTES_EACH, FRAME_BYTES_MAX, decode
+from contracts.messages import EVENTS, DeadLetter
 from eventlog.log_embedded import EmbeddedLog
 from eventlog.port import Entry, LogError, Producer, Topic
-from ingest.batcher import APPEND_BYTES_MAX, WAITING_BYTES_MAX, Batcher, BusyError
-from ingest.core.placement import Lines, Target
+from ingest.batcher import APPEND_BYTES_MAX, WAITING_BYTES_MAX, Batcher, BusyError, DefectError
+from ingest.core.placement import Placed, Target
 from tests.ingest.served import NOW
 
 
@@ -48,8 +49,14 @@ async def gate(tmp_path: Path) -> AsyncIterator[Gate]:
     gate.close()
 
 
-def lines(*texts: bytes, partition: int = 0) -> Lines:
-    return {Target(EVENTS, partition, RecordKind.EVENTS): list(texts)}
+def letters(*bodies: str, partition: int = 0) -> Placed:
+    made = [DeadLetter(id="dead", project="mail", received_at=NOW, code="odd", message="", body=body) for body in bodies]
+    return Placed({}, {Target(EVENTS, partition): made})
+
+
+def bodies(gate: Gate) -> list[list[list[str]]]:
+    """Of each append, of each of its records."""
+    return [[[letter.body for letter in decode(entry.value)] for entry in entries] for entries in gate.appends]  # type: ignore[union-attr]
 
 
 async def entered(gate: Gate) -> None:
@@ -64,14 +71,14 @@ async def started(work: Sequence["asyncio.Task[None]"]) -> None:
 
 async def test_while_an_append_runs_the_rest_gathers_into_the_next(gate: Gate) -> None:
     batcher = Batcher(gate, {EVENTS: 2}, durable_s=60)
-    first = asyncio.create_task(batcher.append(lines(b"1")))
+    first = asyncio.create_task(batcher.append(letters("1")))
     await entered(gate)
-    others = [asyncio.create_task(batcher.append(lines(b"%d" % n, partition=n % 2))) for n in range(2, 7)]
+    others = [asyncio.create_task(batcher.append(letters(f"{n}", partition=n % 2))) for n in range(2, 7)]
     await started(others)
     assert not first.done()
     gate.open.set()
     await asyncio.gather(first, *others)
-    assert [[entry.value[2:] for entry in entries] for entries in gate.appends] == [[b"1"], [b"2\n4\n6", b"3\n5"]]
+    assert bodies(gate) == [[["1"]], [["2", "4", "6"], ["3", "5"]]]
     assert batcher.waiting_bytes == 0
     await batcher.close()
 
@@ -81,10 +88,10 @@ async def test_a_failed_append_tells_its_own_requests_only(gate: Gate) -> None:
     gate.error = LogError("disk full")
     gate.open.set()
     with pytest.raises(BusyError):
-        await batcher.append(lines(b"1"))
+        await batcher.append(letters("1"))
     failing_then = batcher.failing
     gate.error = None
-    await batcher.append(lines(b"2"))
+    await batcher.append(letters("2"))
     assert (failing_then, batcher.failing) == (True, False)
     await batcher.close()
 
@@ -94,21 +101,38 @@ async def test_an_error_that_nobody_expected_does_not_stop_the_appends(gate: Gat
     gate.open.set()
     gate.error = RuntimeError("bug")
     with pytest.raises(BusyError):
-        await batcher.append(lines(b"1"))
+        await batcher.append(letters("1"))
     gate.error = None
-    await batcher.append(lines(b"2"))
+    await batcher.append(letters("2"))
+    await batcher.close()
+
+
+async def test_a_request_that_cannot_be_encoded_fails_alone(gate: Gate) -> None:
+    batcher = Batcher(gate, {EVENTS: 2}, durable_s=60)
+    first = asyncio.create_task(batcher.append(letters("1")))
+    await entered(gate)
+    others = [asyncio.create_task(batcher.append(letters(body))) for body in ("2", "\ud800", "3")]
+    await started(others)
+    gate.open.set()
+    await first
+    assert [type(outcome) for outcome in await asyncio.gather(*others, return_exceptions=True)] == [
+        NoneType,
+        DefectError,
+        NoneType,
+    ]
+    assert bodies(gate) == [[["1"]], [["2"]], [["3"]]]
     await batcher.close()
 
 
 async def test_what_is_not_durable_in_time_is_busy_and_what_gave_up_before_its_append_is_left_out(gate: Gate) -> None:
     batcher = Batcher(gate, {EVENTS: 2}, durable_s=0.05)
-    first = asyncio.create_task(batcher.append(lines(b"1")))
+    first = asyncio.create_task(batcher.append(letters("1")))
     await entered(gate)
     with pytest.raises(BusyError):
-        await batcher.append(lines(b"2"))
+        await batcher.append(letters("2"))
     with pytest.raises(BusyError):
         await first
-    assert batcher.waiting_bytes == 2  # the log still has the first, and the second is dropped at the next append
+    assert batcher.waiting_bytes == 2 * (BYTES_EACH + 1), "the log has the first still"
     gate.open.set()
     await batcher.close()
     assert len(gate.appends) == 1
@@ -117,10 +141,10 @@ async def test_what_is_not_durable_in_time_is_busy_and_what_gave_up_before_its_a
 
 async def test_waiting_bytes_are_bounded(gate: Gate) -> None:
     batcher = Batcher(gate, {EVENTS: 2}, durable_s=60)
-    first = asyncio.create_task(batcher.append(lines(b"x" * WAITING_BYTES_MAX)))
+    first = asyncio.create_task(batcher.append(letters("x" * (WAITING_BYTES_MAX - BYTES_EACH))))
     await entered(gate)
     with pytest.raises(BusyError):
-        await batcher.append(lines(b"x"))
+        await batcher.append(letters("x"))
     first.cancel()
     gate.error = LogError("not worth writing 64 MiB")
     gate.open.set()
@@ -129,7 +153,7 @@ async def test_waiting_bytes_are_bounded(gate: Gate) -> None:
 
 async def test_one_append_is_bounded_and_the_rest_follows(gate: Gate) -> None:
     batcher = Batcher(gate, {EVENTS: 2}, durable_s=60)
-    work = [asyncio.create_task(batcher.append(lines(b"x" * (APPEND_BYTES_MAX // 2)))) for _ in range(5)]
+    work = [asyncio.create_task(batcher.append(letters("x" * (APPEND_BYTES_MAX // 2 - BYTES_EACH)))) for _ in range(5)]
     await entered(gate)
     gate.open.set()
     await asyncio.gather(*work)
@@ -140,7 +164,7 @@ async def test_one_append_is_bounded_and_the_rest_follows(gate: Gate) -> None:
 async def test_frames_are_as_big_as_the_contract_allows(gate: Gate) -> None:
     batcher = Batcher(gate, {EVENTS: 2}, durable_s=60)
     gate.open.set()
-    await batcher.append(lines(*[b"x" * 1_000] * 1_000))
+    await batcher.append(letters(*["x" * 900] * 1_000))
     (entries,) = gate.appends
     assert [len(entry.value) <= FRAME_BYTES_MAX for entry in entries] == [True, True]
     await batcher.close()
@@ -148,13 +172,13 @@ async def test_frames_are_as_big_as_the_contract_allows(gate: Gate) -> None:
 
 async def test_closing_waits_for_what_waits_and_takes_no_more(gate: Gate) -> None:
     batcher = Batcher(gate, {EVENTS: 2}, durable_s=60)
-    work = [asyncio.create_task(batcher.append(lines(b"%d" % n))) for n in range(3)]
+    work = [asyncio.create_task(batcher.append(letters(f"{n}"))) for n in range(3)]
     await entered(gate)
     closing = asyncio.create_task(batcher.close())
     await started([closing])
     with pytest.raises(BusyError):
-        await batcher.append(lines(b"late"))
+        await batcher.append(letters("late"))
     gate.open.set()
     await closing
     await asyncio.gather(*work)
-    assert sum(entry.value[2:].count(b"\n") + 1 for entries in gate.appends for entry in entries) == 3
+    assert sum(len(record) for records in bodies(gate) for record in records) == 3

@@ -9,7 +9,7 @@ import msgspec
 from contracts.messages import Command, ImportEnd, UsageEvent
 from detector.store.leads import LeadFilter
 from ingest.batcher import BusyError
-from ingest.core.placement import Lines, place
+from ingest.core.placement import Placed, place
 from runtime.points import set_hook
 from tests.simulation.chaos import Chaos, Crash
 from tests.simulation.machine import NO_ANSWER, TROUBLE, Detector, Machine, losses
@@ -179,7 +179,7 @@ class Scenario:
         )
         return Command(id=f"cmd-{len(self.told)}", project="mail", account=lead.account, name=name, arguments=arguments)
 
-    def placed(self, request: list[UsageEvent]) -> Lines:
+    def placed(self, request: list[UsageEvent]) -> Placed:
         now = self.machine.now
         events = [event if event.historical else msgspec.structs.replace(event, received_at=now) for event in request]
         return place(events, [], self.ingest.partitions)

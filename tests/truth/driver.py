@@ -9,6 +9,7 @@ import msgspec
 
 from contracts import messages
 from contracts.codec import encode_event
+from contracts.columns import columns_of
 from contracts.messages import EMPTY_OBJECT, LeadEvent, Place, UsageEvent
 from detector.core.account import Account
 from detector.core.backfill import gather
@@ -16,7 +17,7 @@ from detector.core.commands import apply
 from detector.core.ids import lead_id, signal_id
 from detector.core.judge import advance, judged_in_order, process
 from detector.core.measures.moment import Moment
-from detector.core.passing import passed
+from detector.core.passing import notes, passed
 from detector.core.payload import UNFINISHED
 from detector.core.rulebook.checker import checked
 from detector.core.rulebook.compile import compile_rulebook
@@ -93,8 +94,9 @@ class Detector:
         if event["id"] not in self.seen:
             self.seen.add(event["id"])
             of, drops = usage(event), self.program.drops
-            spared = [0] if drops is not None and drops.spare(encode_event(of)) else []
-            after, is_folded = passed(self.program, self.account, [(0, 0, of)], 0, 1, spared)
+            spared = drops is not None and drops.spare(encode_event(of))
+            noted = list(notes(self.program, columns_of([of]), [0], spared=spared))
+            after, is_folded = passed(self.program, self.account, noted, 0, 1, [of].__getitem__)
             if not after:
                 judge = judged_in_order if is_folded else process
                 self.lead_events += judge(self.program, self.account, of, place)

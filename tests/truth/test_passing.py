@@ -1,13 +1,13 @@
 """Events that pass by in a row change the same, and lead to the same, as when each of them is looked at by itself."""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 from hypothesis import given, settings
 
-from contracts.codec import encode, encode_event, encode_frames
-from contracts.messages import EVENTS, LeadEvent, RecordKind
+from contracts.codec import encode, encode_events
+from contracts.messages import EVENTS, LeadEvent, UsageEvent
 from detector import folding
 from detector.backtest import playing
 from detector.backtest.playing import Play
@@ -43,8 +43,7 @@ def in_rounds(case: Case) -> list[Event]:
 
 def records(events: Sequence[Event]) -> Iterable[Record]:
     for begin in range(0, len(events), FRAME):
-        lines = [encode_event(usage(each)) for each in events[begin : begin + FRAME]]
-        for value in encode_frames(RecordKind.EVENTS, lines):
+        for value in encode_events([usage(each) for each in events[begin : begin + FRAME]]):
             yield Record(EVENTS, 0, begin, events[min(begin + FRAME, len(events)) - 1]["received_at"], value)
 
 
@@ -66,14 +65,14 @@ def test_what_passes_by_changes_and_tells_the_same(monkeypatch: pytest.MonkeyPat
     seen = Counter[str]()
 
     def counted(  # noqa: PLR0917 - as it is
-        rules: Program, account: Account, noted: Sequence[Noted], begin: int, end: int, spared: Container[int]
+        rules: Program, account: Account, noted: Sequence[Noted], begin: int, end: int, event_of: Callable[[int], UsageEvent]
     ) -> tuple[int, bool]:
-        after, is_folded = passed(rules, account, noted, begin, end, spared)
+        after, is_folded = passed(rules, account, noted, begin, end, event_of)
         seen["passed"] += after - begin
         seen["folded"] += is_folded
         return after, is_folded
 
-    def nothing(_: Program, __: Account, ___: Sequence[Noted], begin: int, ____: int, _____: Container[int]) -> tuple[int, bool]:
+    def nothing(_: Program, __: Account, ___: Sequence[Noted], begin: int, *____: object) -> tuple[int, bool]:
         return begin, False
 
     @settings(CASES, max_examples=2_000 if SOAK else 150)

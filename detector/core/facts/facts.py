@@ -21,10 +21,13 @@ from detector.core.facts.series import Series, ZonedSeries
 from detector.core.facts.sights import Sights
 from detector.core.facts.store import Packed, Store, unpack, unpack_chunks
 from detector.core.facts.sums import Sums
-from detector.core.zones import zone
+from detector.core.zones import DAY_MS, zone
 
 Stored: TypeAlias = Packed | Mapping[int, bytes]
 """Of one store: its chunks, each packed."""
+AtHand: TypeAlias = tuple[list[Any], tuple[list[Any], ...]]
+"""Of one person on one day: what is known of their being there, and the cells in which it counts; when that was last is its 1st,
+or their 2nd."""
 ACTIVITY = "activity"
 """The key of what every rulebook keeps: who was there when."""
 
@@ -48,7 +51,7 @@ class Facts:
     began to be kept with that version or before is complete.
     """
 
-    __slots__ = ("_stored", "activity", "came", "hand", "hand_day", "milestones", "newest", "stores", "traits")
+    __slots__ = ("_stored", "activity", "came", "hand", "hand_ends", "milestones", "newest", "stores", "traits")
 
     def __init__(
         self, newest: int = -1, stored: dict[str, Stored] | None = None, open_still: Mapping[str, Store] = MappingProxyType({})
@@ -57,10 +60,10 @@ class Facts:
         self.newest = newest
         self.came = -1
         self.stores: dict[str, Any] = dict(open_still)
-        self.hand: dict[str, tuple[list[Any], ...]] = {}
-        """Person -> what one more event of theirs on `hand_day` changes, if it is the newest. Marked as changed already, and gone
-        as soon as anything is dumped, dropped or put in its place. Never stored."""
-        self.hand_day = -1
+        self.hand: dict[str | None, AtHand] = {}
+        """Person -> what one more event of theirs changes, if it is the newest, and before a UTC day ends, `hand_ends`. Marked as
+        changed already, and gone as soon as anything is dumped, dropped or put in its place. Never stored."""
+        self.hand_ends = -1
         self._stored = stored if stored is not None else {}
         self.activity = cast("Activity", self._open("activity"))
         self.traits = cast("Traits", self._open("traits"))
@@ -79,12 +82,13 @@ class Facts:
             store.load({number: unpack(data) for number, data in chunks.items()})
         return store
 
-    def keep_at_hand(self, day: int, person: str, cells: tuple[list[Any], ...]) -> None:
-        """`cells`: of the person and that UTC day."""
-        if day != self.hand_day:
+    def keep_at_hand(self, day: int, person: str, of_theirs: AtHand) -> None:
+        """On that UTC day."""
+        ends = (day + 1) * DAY_MS
+        if ends != self.hand_ends:
             self.hand.clear()
-            self.hand_day = day
-        self.hand[person] = cells
+            self.hand_ends = ends
+        self.hand[person] = of_theirs
 
     def forget(self, known: frozenset[str], anew: Collection[str]) -> list[str]:
         """Lets go what lies under keys that are not `known`, or that begin `anew`; those keys."""

@@ -5,7 +5,7 @@ Of an event's properties only those are decoded that some rule uses; they become
 
 from collections.abc import Callable, Collection
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -20,7 +20,9 @@ from detector.core.rulebook.judged import ACTING
 from detector.core.rulebook.model import Name, Term
 from detector.core.zones import DAY_MS, period, zone
 
-Fold = Callable[[Facts, UsageEvent], None]
+Fold: TypeAlias = Callable[[Facts, int, str, str | None, msgspec.Raw, UsageEvent | None], None]
+"""Of a timestamp, an id, a person and properties; and the event that has them, which is asked for more where it says the plan, or
+where nobody is its person: else it may be None."""
 ACTIVE = "active"
 _SOMEBODY = "person is not None"
 PAGE = "\0page"
@@ -30,13 +32,14 @@ PAGE = "\0page"
 class Folds(NamedTuple):
     """`named`: wire name -> fold of a track event so named; `other`: of every other track event; `page`: of a page.
 
-    `untracked`: of anything else.
+    `untracked`: of anything else; `steady`: those of them that change nothing but what lies at hand, where somebody's day does.
     """
 
     named: dict[str, Fold]
     other: Fold
     page: Fold
     untracked: Fold
+    steady: frozenset[Fold]
 
 
 def fold_functions(sinks: list[Sink], *, acting: bool) -> Folds:
@@ -44,9 +47,18 @@ def fold_functions(sinks: list[Sink], *, acting: bool) -> Folds:
     unique = list({(sink.key, sink.title): sink for sink in sinks}.values())  # measures that share facts fold once
     names = {term.name for sink in unique for term in sink.selector.terms if term.page is None}
     pages = [sink for sink in unique if any(term.page is not None for term in sink.selector.terms)]
-    named = {name: _Builder(name, unique, acting=acting).build() for name in sorted(names)}
-    other, page, untracked = (_Builder(*of, acting=acting).build() for of in ((None, unique), (PAGE, pages), (None, [])))
-    return Folds(named, other, page, untracked)
+    steady: set[Fold] = set()
+
+    def built(name: str | None, sinks: list[Sink]) -> Fold:
+        builder = _Builder(name, sinks, acting=acting)
+        fold = builder.build()
+        if builder.is_steady:
+            steady.add(fold)
+        return fold
+
+    named = {name: built(name, unique) for name in sorted(names)}
+    other, page, untracked = built(None, unique), built(PAGE, pages), built(None, [])
+    return Folds(named, other, page, untracked, frozenset(steady))
 
 
 class _Builder:
@@ -60,6 +72,8 @@ class _Builder:
         self.fields: dict[str, str] = {}
         self.days = {f"ts // {DAY_MS}": "utc_day"}
         """What is read of the calendar, once: source -> its name."""
+        self.is_steady = False
+        """Whether what it built changes nothing but what lies at hand, where somebody's day does."""
         for function in ("number", "summand", "scalar", "kept", "countable", "dig", "visits"):
             self.source.namespace[function] = getattr(decode, function)
         self.source.namespace |= ADD_NAMES
@@ -84,22 +98,20 @@ class _Builder:
                     steady.append(sink)
                 else:
                     of_active += self._keep(sink)
+        self.is_steady = bool(steady) and not (of_active or others or self.acting)
         at_top = dict(self.days)
         of_active = [*self._of_day(steady, at_top), *of_active]
-        body = [
-            "ts = event.timestamp; mid = event.id; person = event.person; newest = facts.newest",
-            "if ts > newest: facts.newest = ts",
-        ]
+        body = ["newest = facts.newest", "if ts > newest: facts.newest = ts"]
         if self.sinks:
             body.append("stores = facts.stores")
         body += [f"{name} = {source}" for source, name in at_top.items()]
         if self.acting:
             body.append(f"facts.store({self.source.bind(ACTING)}).add(ts, mid, person)")
         if self.fields:
-            body.append(f"p = {self._decoder()}(event.properties)")
+            body.append(f"p = {self._decoder()}(properties)")
         body += [f"if {_SOMEBODY}:", *(f"    {line}" for line in of_active)]
         body.append("elif event.anonymous is not None: facts.activity.saw_anonymous(ts)")
-        return self.source.build("fold", "facts, event", body + others)
+        return self.source.build("fold", "facts, ts, mid, person, properties, event", body + others)
 
     def _of_day(self, sinks: list[Sink], known: Collection[str]) -> list[str]:
         """Source of what is kept of somebody who was there. `known`: of the calendar.
@@ -109,22 +121,22 @@ class _Builder:
         """
         if not sinks:
             return [*SAW, "if not is_known: facts.hand.clear()"]
-        lines, cells = [*SAW, "who = seen"], ["who"]
+        lines, cells = [*SAW, "who = seen"], list[str]()
         for sink in sinks:
             lines += self._kept(sink)
             if sink.kind == "distinct":
-                cells.append(f"cell{len(cells)}")
+                cells.append(f"cell{len(cells) + 1}")
                 lines.append(f"{cells[-1]} = cell")
         lines = [*(f"{name} = {source}" for source, name in self.days.items() if source not in known), *lines]
-        names = f"({', '.join(cells)},)"
+        names = f"({''.join(f'{cell}, ' for cell in cells)})"
         return [
-            "at_hand = facts.hand.get(person) if ts > newest and utc_day == facts.hand_day else None",
+            "at_hand = facts.hand.get(person) if newest < ts < facts.hand_ends else None",
             "if at_hand is not None:",
-            f"    {names} = at_hand",
-            f"    who[2] += 1; {' = '.join(['who[1]', *(f'{cell}[2]' for cell in cells[1:])])} = ts",
+            f"    who, {names} = at_hand",
+            f"    who[2] += 1; {' = '.join(['who[1]', *(f'{cell}[2]' for cell in cells)])} = ts",
             "else:",
             *(f"    {line}" for line in lines),
-            f"    if is_known: facts.keep_at_hand(utc_day, person, {names})",
+            f"    if is_known: facts.keep_at_hand(utc_day, person, (who, {names}))",
             "    else: facts.hand.clear()",
         ]
 

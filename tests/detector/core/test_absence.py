@@ -150,7 +150,7 @@ lead_types: {pql: {to: sales, answer_in: 9999h, do: Call.}}
     program, facts = compile_rulebook(parse(text, bases()).rulebook, 1), Facts()
     for event in (usage("m1", T0, "Invited"), usage("m2", T0 + DAY, "Imported", properties={"rows": 0})):
         fold(program, facts, event)
-        assert {judged.name for judged, _ in program.reactions.of(event).touches} == {"stuck", "busy"}
+        assert {judged.name for judged, _ in program.reactions.to(event).touches} == {"stuck", "busy"}
     guards = [[program.judged[rule].guard(at(facts, T0 + day * DAY)) for day in (6, 7)] for rule in ("stuck", "busy")]
     assert guards == [[False, True], [True, False]]
     line = program.judged["stuck"].lines[0]

@@ -2,12 +2,16 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
+from msgspec import structs
 
+from contracts.columns import columns_of
 from contracts.messages import LeadEvent, UsageEvent
+from detector.core.account import Account
 from detector.core.instants import NEVER
 from detector.core.judge import judged_in_order, process
-from detector.core.passing import passed
+from detector.core.passing import NEVER_PASSES, notes, passed
 from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.model import Condition, Rulebook
 from detector.core.rulebook.parse import parse
@@ -35,8 +39,9 @@ def test_a_counter_rests_until_the_very_event_that_reaches_a_step() -> None:
 
 def passing(story: Story, events: list[UsageEvent]) -> dict[int, list[LeadEvent]]:
     """What came of each of those that did not pass by."""
-    noted, looked_at, n = [(n, 0, event) for n, event in enumerate(events)], {}, 0
-    while (found := passed(story.program, story.account, noted, n, len(noted)))[0] < len(noted):
+    noted = list(notes(story.program, columns_of(events), range(len(events)), spared=False))
+    looked_at, n = {}, 0
+    while (found := passed(story.program, story.account, noted, n, len(noted), events.__getitem__))[0] < len(noted):
         n, is_folded = found
         judge = judged_in_order if is_folded else process
         looked_at[n] = judge(story.program, story.account, events[n], place(events[n].received_at, n))
@@ -62,16 +67,57 @@ def test_a_gauge_passes_by_until_the_very_event_that_reaches_a_step() -> None:
     assert {n: types(told) for n, told in looked_at.items() if told} == {5: [("lead.created", "xql")]}
 
 
+def test_what_is_late_may_move_the_plan_tells_traits_or_is_history_never_passes_by() -> None:
+    """Whatever lies in the same frame."""
+    program = Story().program
+    plain = usage("m1", T0, "Email Sent")
+    odd = [
+        structs.replace(plain, received_at=T0 + program.lateness_ms + 1),
+        structs.replace(plain, type="group", name=None),
+        structs.replace(plain, traits=msgspec.Raw(b'{"plan":"pro"}')),
+        structs.replace(plain, historical=True),
+    ]
+    for each in (*odd, structs.replace(plain, received_at=T0 + program.lateness_ms), structs.replace(plain, type="page"), plain):
+        for frame in ([each], [each, each], [plain, each], [each, plain, *odd]):
+            times = [t for _, t, *_ in notes(program, columns_of(frame), range(9)[: len(frame)], spared=False)]
+            assert times == [NEVER_PASSES if event in odd else T0 for event in frame]
+
+
+def test_what_people_do_from_one_day_to_the_next_passes_by_as_it_is_looked_at_one_by_one() -> None:
+    program = compile_rulebook(parse(trial(), bases()).rulebook, 1)
+    midnight = (T0 // DAY + 1) * DAY
+    before = [usage(f"b{n}", midnight - 500 + n, "Seen", person=f"p{n % 3}") for n in range(60)]
+    events = [usage(f"m{n}", midnight - 100 + 10 * n, "Seen", person=f"p{n % 3}") for n in range(40)]
+    accounts = [Account.new("acme-mail", "acc_9") for _ in range(2)]
+    for account in accounts:
+        for event in before:
+            process(program, account, event, place(event.received_at))
+    one_by_one, in_a_row = accounts
+    for event in events:
+        assert process(program, one_by_one, event, place(event.received_at)) == []
+    noted, n, passing_by = list(notes(program, columns_of(events), range(len(events)), spared=True)), 0, 0
+    while n < len(events):
+        after, is_folded = passed(program, in_a_row, noted, n, len(noted), events.__getitem__)
+        passing_by += after - n
+        if after < len(events):
+            judge = judged_in_order if is_folded else process
+            assert judge(program, in_a_row, events[after], place(events[after].received_at)) == []
+        n = after + 1
+    assert passing_by > 30
+    assert in_a_row.dump() == one_by_one.dump()
+
+
 def test_what_is_used_up_outlives_no_event() -> None:
     """However it came to stay: from then on all that it counts is looked at."""
     story = resting(10)
-    touches = story.program.reactions.tracks["Email Sent"].touches
+    touches = story.program.reactions.of("Email Sent").touches
     event = usage("s1", T0 + 2 * DAY, "Email Sent")
-    assert story.account.resting.outlives(event, touches)
+    seen = (event.timestamp, event.person, event.name)
+    assert story.account.resting.outlives(*seen, touches)
     rest = story.account.resting.rests["limit/emails"]
     while rest.lasts(event):
         pass
-    assert not story.account.resting.outlives(event, touches)
+    assert not story.account.resting.outlives(*seen, touches)
     assert not rest.lasts(event)
 
 

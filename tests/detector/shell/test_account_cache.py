@@ -3,13 +3,14 @@
 import gc
 import tracemalloc
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from random import Random
 
 import msgspec
 import pytest
 
 from contracts.codec import encode
+from contracts.columns import Columns, columns_of
 from contracts.messages import Place, UsageEvent
 from detector.account_cache import AccountCache
 from detector.agenda import Key
@@ -31,7 +32,7 @@ RECORD = 40
 
 
 class Ids(NoCopies):
-    def prepare(self, at: TopicPartition, events: Sequence[UsageEvent]) -> None:
+    def prepare(self, at: TopicPartition, frames: Iterable[Columns]) -> None:
         pass
 
 
@@ -78,9 +79,9 @@ def played(program: Program, log: list[UsageEvent], bytes_max: int) -> tuple[lis
         some, changes = log[begin : begin + RECORD], Changes()
         partition.time = some[-1].received_at
         place = Place(topic="events", partition=0, offset=begin, time=partition.time)
-        folding.prepare({EVENTS_0: some}, [], [])
+        folding.prepare({EVENTS_0: [columns_of(some)]}, [], [])
         for part in (some[: RECORD // 2], some[RECORD // 2 :]):  # so that one is packed, and changed again, in one batch
-            folding.take(partition, place, part, b"", changes)
+            folding.take(partition, place, columns_of(part), b"", changes)
             folding.advance(partition, place)
             folding.fold(partition, changes)
         folding.close(changes, {EVENTS_0: partition})

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from prometheus_client import REGISTRY
 
+from contracts.columns import columns_of
 from detector.busiest import LOOKED_AT, ONE_IN, Busiest
 from detector.store import DetectorStore
 from tests.detector.shell.samples import contacts
@@ -19,7 +20,7 @@ def test_an_account_that_makes_a_fourth_of_all_events_shows_as_a_fourth_however_
     for size in (1, 37, len(events)):
         busiest = Busiest()
         for begin in range(0, len(events), size):
-            busiest.look(events[begin : begin + size])
+            busiest.look(columns_of(events[begin : begin + size]))
         assert ratio() == 0.25
 
 
@@ -39,5 +40,5 @@ def test_few_events_tell_nothing() -> None:
     before = ratio()
     busiest = Busiest()
     for n in range(LOOKED_AT * ONE_IN // 2):
-        busiest.look([contacts(f"m{n}", n, "only")])
+        busiest.look(columns_of([contacts(f"m{n}", n, "only")]))
     assert ratio() == before

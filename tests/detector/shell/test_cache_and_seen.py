@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from contracts.columns import columns_of
 from contracts.messages import UsageEvent
 from detector.cache import Cache
 from detector.changes import Changes, Move
@@ -21,7 +22,7 @@ PARTITION = Partition(EVENTS_0, 1, 5, NOON)
 
 
 def first(seen: SeenIds, partition: Partition, event: UsageEvent) -> bool:
-    return bool(seen.without_copies(partition, [event]))
+    return seen.without_copies(partition, columns_of([event])) is not None
 
 
 def test_the_oldest_go_first_and_dirty_values_stay() -> None:
@@ -115,7 +116,7 @@ def test_hours_are_loaded_together_however_far_they_are_apart(store: DetectorSto
     sa.event.listen(engine, "before_cursor_execute", lambda *call: queries.append(call[2]))
     events = [usage_event(f"m{n}", account="acme", original_timestamp=NOON - n * 9 * HOUR) for n in range(1_000)]
     seen = SeenIds(store.seen, KEY)
-    seen.prepare(EVENTS_0, [*events, usage_event("untimed", account="acme", original_timestamp=None)])
+    seen.prepare(EVENTS_0, [columns_of([*events, usage_event("untimed", account="acme", original_timestamp=None)])])
 
     assert all(first(seen, PARTITION, event) for event in events)
     assert sum("FROM seen" in query for query in queries) == 1
@@ -126,10 +127,11 @@ def test_what_is_counted_of_the_hours_is_what_they_take(store: DetectorStore, ho
     seen = SeenIds(store.seen, KEY)
     first(seen, PARTITION, usage_event("warm", account="acme"))  # what is made once, on first use, is nobody's hour
     seen.clear()
+    old = columns_of([usage_event("m", account="acme", original_timestamp=NOON - n * HOUR) for n in range(hours)])
     gc.collect()
     tracemalloc.start()
     try:
-        seen.prepare(EVENTS_0, [usage_event("m", account="acme", original_timestamp=NOON - n * HOUR) for n in range(hours)])
+        seen.prepare(EVENTS_0, [old])
         for n in range(hours * ids):
             first(seen, PARTITION, usage_event(f"m{n}", account="acme", original_timestamp=NOON - n % hours * HOUR))
         seen.close(Changes(), {EVENTS_0: Partition(EVENTS_0, 1, 5, NOON)})

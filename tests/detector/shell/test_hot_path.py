@@ -18,7 +18,7 @@ from detector.account_cache import AccountCache
 from detector.agenda import Key
 from detector.core.account import Account
 from detector.core.measures.moment import Moment
-from detector.core.seen import hash_of
+from detector.core.seen import hashes_of
 from detector.store import bulk
 from tests.detector.shell.samples import NOON, contacts, usage_event
 from tests.detector.shell.world import World
@@ -79,9 +79,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         return call
 
-    class Events:
-        decode_lines = staticmethod(counting("frame", contracts.codec._event_decoder.decode_lines))
+    class Lines:
+        decode_lines = staticmethod(counting("lines", contracts.codec._event_decoder.decode_lines))
         decode = staticmethod(counting("line", contracts.codec._event_decoder.decode))
+
+    class Frames:
+        decode = staticmethod(counting("frame", contracts.codec._columns_decoder.decode))
 
     class Properties:
         """What a rulebook makes for itself when it is compiled."""
@@ -90,10 +93,11 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
             self.decode = counting("properties", decoder(type_).decode)
 
     decoder = msgspec.json.Decoder
-    monkeypatch.setattr(contracts.codec, "_event_decoder", Events)
+    monkeypatch.setattr(contracts.codec, "_event_decoder", Lines)
+    monkeypatch.setattr(contracts.codec, "_columns_decoder", Frames)
     monkeypatch.setattr(msgspec.json, "Decoder", Properties)
-    monkeypatch.setattr("detector.seen.hash_of", counting("hash", hash_of))
-    monkeypatch.setattr("detector.attributor.encode_event", counting("encode", contracts.codec.encode_event))
+    monkeypatch.setattr("detector.seen.hashes_of", counting("hashes", hashes_of))
+    monkeypatch.setattr("detector.attributor.encode_events", counting("encode", contracts.codec.encode_events))
     return counted
 
 
@@ -157,7 +161,7 @@ def test_a_frame_is_decoded_once_an_id_hashed_once_and_properties_only_where_a_r
     world.send(*pages(0, 500), *gauges)
     world.drain()
 
-    assert calls == {"frame": 1, "hash": 530, "properties": ACCOUNTS + 30 + 30}
+    assert calls == {"frame": 1, "hashes": 1, "properties": ACCOUNTS + 30 + 30}
 
 
 def test_the_first_hop_encodes_an_event_once_and_takes_one_statement_for_all(
@@ -170,7 +174,7 @@ def test_the_first_hop_encodes_an_event_once_and_takes_one_statement_for_all(
     world.send(*views, topic=UNATTRIBUTED)
 
     assert statements.of(world.drain) == ["UPDATE checkpoints", "INSERT outbox", *PUBLISH, *COMMIT]
-    assert calls == {"frame": 2, "encode": 200, "hash": 200, "properties": 1}
+    assert calls == {"frame": 2, "encode": 1, "hashes": 1, "properties": 1}
 
 
 def test_what_is_far_behind_is_computed_in_pieces_so_that_an_account_is_put_at_hand_once_for_many_events(
@@ -179,9 +183,10 @@ def test_what_is_far_behind_is_computed_in_pieces_so_that_an_account_is_put_at_h
     world.drain()
     for begin in range(0, 40 * ACCOUNTS, ACCOUNTS):
         world.send(*pages(begin, ACCOUNTS))
-    monkeypatch.setattr(worker, "POLL_BYTES_MAX", 2 * ACCOUNTS * 300)
-    monkeypatch.setattr(worker, "BEHIND_BYTES", ACCOUNTS * 100)
-    monkeypatch.setattr(worker, "AT_ONCE_BYTES", 10 * ACCOUNTS * 300)
+    [frame] = map(len, contracts.codec.encode_events(pages(0, ACCOUNTS)))
+    monkeypatch.setattr(worker, "POLL_BYTES_MAX", 3 * frame)
+    monkeypatch.setattr(worker, "BEHIND_BYTES", frame // 2)
+    monkeypatch.setattr(worker, "AT_ONCE_BYTES", 12 * frame)
     taken, take = Counter[str](), AccountCache.take
 
     def counting(cache: AccountCache, key: Key, account: Account, things: int = 1) -> None:

@@ -184,6 +184,32 @@ def test_an_event_that_names_no_account_in_events_is_a_dead_letter(world: World)
     assert world.codes() == ["no_account"]
 
 
+@pytest.mark.parametrize("together", [1, 3, 5, 100])
+def test_a_frame_of_several_projects_with_copies_and_events_of_nobody_says_what_its_events_say(
+    tmp_path: Path, calm_store: DetectorStore, together: int
+) -> None:
+    world = World(tmp_path, calm_store)
+    for project in ("mail", "crm"):
+        world.apply(RULEBOOK.replace("project: mail", f"project: {project}"))
+    of_both = [("mail", "acme"), ("crm", "acme"), ("wild", "acme"), ("mail", "bolt")]
+    events = [
+        contacts(f"m{n}", total, account, NOON + n, project=project)
+        for n, (total, (project, account)) in enumerate(itertools.product((7, 380, 410, 370, 490, 505), of_both))
+    ]
+    events = [*events[:9], usage_event("nobody", person="ada"), *events[5:], events[3]]
+    for begin in range(0, len(events), together):
+        world.send(*events[begin : begin + together])
+    world.drain()
+    assert [(sent.project, sent.account, sent.type, sent.data["signals"][-1]["step"]) for sent in world.sent()] == [
+        *((project, account, "lead.created", "80%") for project, account in of_both if project != "wild"),
+        *((project, account, "lead.updated", "100%") for project, account in of_both if project != "wild"),
+    ]
+    assert world.codes() == ["no_account"]
+    counts = {project: [name.number for name in world.store.event_names.all(project)] for project in ("mail", "crm", "wild")}
+    assert counts == {"mail": [12], "crm": [6], "wild": [6]}, "copies are not counted"
+    world.close()
+
+
 def test_without_a_rulebook_an_event_is_read_and_decides_nothing_later_either(world: World) -> None:
     early = usage_event("m1", name="Contact Count Changed", account="acme", properties={"total": 500}, project="crm")
     world.send(early)

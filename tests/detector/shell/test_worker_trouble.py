@@ -1,7 +1,7 @@
 """What stops the detector, or one partition of it, and what goes on: missing rulebooks, lost logs, defects, a database away."""
 
 import threading
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -194,26 +194,26 @@ def test_what_came_before_a_defect_is_committed_and_it_alone_stops_its_partition
 def test_a_defect_among_events_that_change_nothing_stops_its_partition_before_its_own_record(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drop, passing = Drops.drop, list[int]()
+    drops, passing = Drops.drops, list[int]()
 
-    def broken(self: Drops, account: Account, event: UsageEvent) -> bool:
-        if event.id == "m5":
+    def broken(self: Drops, account: Account, person: str | None, properties: msgspec.Raw) -> bool:
+        if b'"n":5' in bytes(properties):
             raise ZeroDivisionError
-        return drop(self, account, event)
+        return drops(self, account, person, properties)
 
     def counted(  # noqa: PLR0917 - as it is
-        program: Program, account: Account, noted: Sequence[Noted], begin: int, end: int, spared: Container[int]
+        program: Program, account: Account, noted: Sequence[Noted], begin: int, end: int, event_of: Callable[[int], UsageEvent]
     ) -> tuple[int, bool]:
         try:
-            return passed(program, account, noted, begin, end, spared)
+            return passed(program, account, noted, begin, end, event_of)
         except StumbledError as error:
             passing.append(error.place - begin)
             raise
 
-    monkeypatch.setattr(Drops, "drop", broken)
+    monkeypatch.setattr(Drops, "drops", broken)
     monkeypatch.setattr("detector.folding.passed", counted)
     for n in range(8):
-        looked_at = {"impersonated": False}
+        looked_at = {"impersonated": False, "n": n}
         world.send(usage_event(f"m{n}", account="acme", person="ada", at=NOON + n * MINUTE, properties=looked_at))
     world.drain()
 

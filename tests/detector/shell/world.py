@@ -7,14 +7,13 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 
-from contracts.codec import decode, encode, encode_event, encode_frames
+from contracts.codec import decode, encode, encode_events
 from contracts.messages import (
     DEAD_LETTERS,
     EVENTS,
     LEAD_EVENTS,
     UNATTRIBUTED,
     LeadEvent,
-    RecordKind,
     RulebookSwitch,
     Tick,
     UsageEvent,
@@ -87,7 +86,7 @@ class World:
 
     def send(self, *events: UsageEvent, topic: str = EVENTS) -> None:
         """All of them in one frame."""
-        for value in encode_frames(RecordKind.EVENTS, map(encode_event, events)):
+        for value in encode_events(events):
             self.append(Entry(topic, 0, value))
 
     def forget_log(self) -> None:
