@@ -60,7 +60,8 @@ _OF_EVENTS = (RecordKind.EVENTS, RecordKind.COLUMNS)
 def poll_and_decode(settings: Settings, events: int) -> None:
     values, count = _kafka_values(settings) if settings.kafka else _embedded_values(settings), 0
     for value in values:
-        count += len(decode_columns(value)) if kind_of(value) in _OF_EVENTS else 0
+        columns = decode_columns(value) if kind_of(value) in _OF_EVENTS else None
+        count += 0 if columns is None else len(columns)
         if count >= events:
             return
 

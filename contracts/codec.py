@@ -15,7 +15,7 @@ SCHEMA = 1
 FRAME_BYTES_MAX = 512 * 1024
 """A frame is at most this long, or holds one event."""
 BYTES_EACH = 800
-"""Of memory, about: a usage event or a dead letter, beside the objects or the body that a client sent."""
+"""Of memory, about: a usage event or a dead letter, beside what a client wrote into it."""
 COLUMNS_MIN = 4
 """Fewer usage events go line by line: columns save nothing then, and cost more to make."""
 
@@ -69,13 +69,6 @@ def encode_events(events: Sequence[UsageEvent]) -> list[bytes]:
     return [frame for piece in pieces for frame in encode_events(piece)]
 
 
-def size_of(message: UsageEvent | DeadLetter) -> int:
-    """About as many bytes of memory as it takes."""
-    if isinstance(message, DeadLetter):
-        return BYTES_EACH + len(message.body)
-    return BYTES_EACH + len(message.properties) + len(message.traits) + len(message.context)
-
-
 def encode_frames(kind: RecordKind, lines: Iterable[bytes]) -> list[bytes]:
     """Lines of one partition, in order, as few record values as FRAME_BYTES_MAX allows. `kind` is EVENTS or DEAD_LETTERS."""
     frames: list[bytes] = []
@@ -126,15 +119,14 @@ def decode(value: bytes) -> Message:
         raise UndecodableError(str(error)) from error
 
 
-def decode_columns(value: bytes) -> Columns:
-    """The usage events in a record's value of kind EVENTS or COLUMNS. Raises UndecodableError, as `decode`."""
+def decode_columns(value: bytes) -> Columns | None:
+    """The usage events in a record's value of kind EVENTS or COLUMNS; None: there is none. Raises UndecodableError."""
     body = memoryview(value)[2:]
     try:
-        return (
-            _columns_decoder.decode(body)
-            if kind_of(value) is RecordKind.COLUMNS
-            else columns_of(_event_decoder.decode_lines(body))
-        )
+        if kind_of(value) is RecordKind.COLUMNS:
+            return _columns_decoder.decode(body)
+        events = _event_decoder.decode_lines(body)
+        return columns_of(events) if events else None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise UndecodableError(str(error)) from error
 

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from contracts.codec import encode_events, size_of
+from contracts.codec import encode_events
 from contracts.columns import Columns
 from contracts.messages import EVENTS, UNATTRIBUTED, UsageEvent
 from contracts.partition import partition_of
@@ -44,8 +44,13 @@ PEOPLE_MAX = 100
 _Key = tuple[str, str]
 
 
+def bytes_of(event: UsageEvent) -> int:
+    """About what it takes in memory."""
+    return 1_000 + len(event.properties) + len(event.traits) + len(event.context)
+
+
 def _size(person: Person) -> int:
-    held = sum(1_000 + len(h.event.properties) + len(h.event.traits) + len(h.event.context) for h in person.held.values())
+    held = sum(bytes_of(held.event) for held in person.held.values())
     return 400 + 120 * len(person.memberships) + 100 * (len(person.domains) + len(person.links)) + held
 
 
@@ -170,7 +175,7 @@ class Attributor:
             changes.dead_letters.append(Buried(letter, partition.at, offset))
 
     def _forward(self, partition: Partition, topic: str, event: UsageEvent, key: str, changes: Changes) -> None:
-        changes.made += size_of(event)
+        changes.made += bytes_of(event)
         target = TopicPartition(topic, partition_of(event.project, key, self._partitions[topic]))
         self._forwarded[partition.at, target].append(event)
 

@@ -11,29 +11,27 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 
 from eventlog.port import Entry, LogError, Producer
 from ingest import metrics
-from ingest.core.placement import Partitions, Placed, size, values
+from ingest.core.placement import Partitions, Placed, values
 from ingest.traffic import Traffic
 from runtime.points import reach
 
 LOG_S = 2.0
 """How long the log may take for an append, before the spool is asked (spooling.py)."""
 DURABLE_S = 5.0
-"""A request whose lines are not durable by then is told to come again. The log's time, the spool's, and as much for the queue."""
-WAITING_BYTES_MAX = 64 * 1024 * 1024
-APPEND_BYTES_MAX = 8 * 1024 * 1024
-"""Of one append, or it is one request: so that a long queue never makes an append that takes over LOG_S."""
+"""A request that is not durable by then is told to come again. The log's time, the spool's, and as much for the queue."""
+WAITING_BYTES_MAX = 128 * 1024 * 1024
+APPEND_BYTES_MAX = 16 * 1024 * 1024
+"""Of one append, or it is one request, as they take it in memory: so that a long queue never makes an append that takes over
+LOG_S."""
 _log = logging.getLogger("ingest")
 
 
 class BusyError(Exception):
-    """The lines are not known to be durable: sending them again is right, and doubles nothing."""
-
-
-class DefectError(BusyError):
-    """Nobody knows why. It may be one of the requests alone, and none of the others."""
+    """It is not known to be durable: sending it again is right, and doubles nothing."""
 
 
 @dataclass(eq=False, slots=True)
@@ -60,10 +58,9 @@ class Batcher:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ingest-append")
         metrics.WAITING_BYTES.set_function(lambda: self.waiting_bytes)
 
-    async def append(self, placed: Placed) -> None:
+    async def append(self, placed: Placed, bytes_: int) -> None:
         """Return when it is durable. Raises BusyError if they are not within DURABLE_S, or too much waits already."""
-        bytes_ = size(placed)
-        if not bytes_:
+        if not (placed.events or placed.dead_letters):
             return
         if self._closed or self.waiting_bytes + bytes_ > WAITING_BYTES_MAX:
             raise BusyError
@@ -100,25 +97,19 @@ class Batcher:
         self._thread.shutdown()
 
     async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
         while group := self._next_group():
-            error = await self._in_thread(group)
-            is_one_of_them = isinstance(error, DefectError) and len(group) > 1
-            self.failing = error is not None and not is_one_of_them
-            for waiting in group:
-                outcome = await self._in_thread([waiting]) if is_one_of_them else error
+            outcomes = await loop.run_in_executor(self._thread, self.append_now, [waiting.placed for waiting in group])
+            self.failing = all(outcomes)
+            for waiting, error in zip(group, outcomes, strict=True):
                 self.waiting_bytes -= waiting.bytes
                 if waiting.durable.done():  # its request gave up waiting
                     continue
-                if outcome is None:
+                if error is None:
                     waiting.durable.set_result(None)
                 else:
-                    waiting.durable.set_exception(outcome)
+                    waiting.durable.set_exception(error)
         self._draining = None
-
-    async def _in_thread(self, group: Sequence[_Waiting]) -> BusyError | None:
-        """One append for these."""
-        requests = [waiting.placed for waiting in group]
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self.append_now, requests)
 
     def _next_group(self) -> list[_Waiting]:
         group: list[_Waiting] = []
@@ -132,9 +123,20 @@ class Batcher:
             bytes_ += waiting.bytes
         return group
 
-    def append_now(self, requests: Sequence[Placed]) -> BusyError | None:
-        """One append for all of them, in the thread, where they are encoded too; what their requests are told, None: durable."""
-        return self._append(partial(_entries, requests), len(requests))
+    def append_now(self, requests: Sequence[Placed]) -> list[BusyError | None]:
+        """One append for all of them, in the thread, where they are encoded too; what each is told, None: it is durable.
+
+        One that cannot be encoded, which is a defect, is told so alone.
+        """
+        sound = [True] * len(requests)
+        try:
+            entries: Callable[[], list[Entry]] = partial(list, _entries(requests))
+        except Exception:
+            _log.exception("encoding failed", extra={"outcome": "internal", "requests": len(requests)})
+            sound = list(map(_can_be_encoded, requests))
+            entries = partial(_entries, list(compress(requests, sound)))
+        error = self._append(entries, sum(sound)) if any(sound) else None
+        return [error if is_sound else BusyError() for is_sound in sound]
 
     def _append(self, entries: Callable[[], Sequence[Entry]], requests: int) -> BusyError | None:
         reach("ingest.append.before")
@@ -146,7 +148,7 @@ class Batcher:
             return BusyError()
         except Exception:
             _log.exception("append failed", extra={"outcome": "internal", "requests": requests})
-            return DefectError()
+            return BusyError()
         finally:
             metrics.APPEND_SECONDS.observe(time.perf_counter() - started)
         reach("ingest.append.after")
@@ -161,3 +163,11 @@ def _give_up(durable: asyncio.Future[None]) -> None:
 def _entries(requests: Sequence[Placed]) -> list[Entry]:
     """In the order in which the requests came."""
     return [Entry(target.topic, target.partition, value) for target, value in values(requests)]
+
+
+def _can_be_encoded(request: Placed) -> bool:
+    try:
+        _entries([request])
+    except Exception:  # whatever it is
+        return False
+    return True

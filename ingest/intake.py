@@ -18,7 +18,7 @@ from ingest.core.arrived import Named, counted
 from ingest.core.browser_form import unwrapped
 from ingest.core.dialect import Answer, Sent
 from ingest.core.normalise import TYPES, Arrival, normalise
-from ingest.core.placement import Placed, place
+from ingest.core.placement import Placed, place, size
 from ingest.core.rejection import Origin, RequestError, dead_letter
 from ingest.core.request import REQUEST_BYTES_MAX, plain_body, too_big
 from ingest.core.routes import Route
@@ -52,9 +52,10 @@ class Work(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A request's events and rejections, encoded for the log."""
+    """A request's events and rejections, ready for the log. `bytes`: about what they take."""
 
     placed: Placed
+    bytes: int
     answer: Answer
     accepted: int
     rejected: Sequence[str]
@@ -91,10 +92,10 @@ class Intake:
         Raises RequestError (400), ApiError (401, 403, 408), BusyError, starlette's ClientDisconnect.
         """
         try:
-            judged = await self._judged(request, route, work)  # of the body, only the lines are left to wait
+            judged = await self._judged(request, route, work)
         finally:
             self._bodies_bytes -= work.bytes
-        await self._batcher.append(judged.placed)
+        await self._batcher.append(judged.placed, judged.bytes)
         self._count(judged, work)
         return judged.answer
 
@@ -155,7 +156,13 @@ class Intake:
         placed = place(done.events, letters, self._batcher.partitions)
         answer = route.dialect.answer(done.events, done.rejections)
         return Judged(
-            placed, answer, len(done.events), [each.code for each in done.rejections], done.traits_dropped, counted(done.events)
+            placed,
+            size(placed, len(sent.body)),
+            answer,
+            len(done.events),
+            [each.code for each in done.rejections],
+            done.traits_dropped,
+            counted(done.events),
         )
 
     def _check_pace(self, key: StoredWriteKey, sent: Sent, route: Route) -> None:

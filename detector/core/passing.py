@@ -63,14 +63,14 @@ def command_noted(number: int) -> Noted:
 
 def _times(program: Program, columns: Columns, keys: Sequence[str | None]) -> Iterable[int]:
     """When those were that may pass by."""
-    late, plans = program.lateness_ms, program.reactions.plans
+    late, whole = program.lateness_ms, program.reactions.whole
     times, received = columns.each(columns.timestamp), columns.each(columns.received_at)
-    is_plain = plans.isdisjoint(keys) and columns.historical == _NEVER and columns.traits == _NOTHING
+    is_plain = whole.isdisjoint(keys) and columns.historical == _NEVER and columns.traits == _NOTHING
     if is_plain and max(map(sub, received, times)) <= late:
         return columns.each(columns.timestamp)
     by_event = (columns.timestamp, columns.received_at, columns.historical, columns.traits, columns.name)
     return (
-        NEVER_PASSES if at - t > late or historical or traits != EMPTY_OBJECT or keys[name] in plans else t
+        NEVER_PASSES if at - t > late or historical or traits != EMPTY_OBJECT or keys[name] in whole else t
         for t, at, historical, traits, name in zip(*map(columns.each, by_event), strict=True)
     )
 

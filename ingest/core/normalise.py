@@ -75,7 +75,9 @@ def normalise(
 ) -> Normalised:
     """Judge each of `bodies` (envelope.split()). `kind` is what the route says that they are, None if each says it itself."""
     done = Normalised([], [])
-    shared = _Shared(arrival, dialect, kind, envelope.sent_at, envelope.context)
+    # a slice keeps all that it is of in memory: the whole request
+    context = envelope.context if envelope.context is NOTHING else envelope.context.copy()
+    shared = _Shared(arrival, dialect, kind, envelope.sent_at, context)
     for index, raw in enumerate(bodies):
         body = bytes(raw)
         try:

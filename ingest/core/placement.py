@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
-from contracts.codec import encode_event, encode_events, encode_frames, size_of
+from contracts.codec import BYTES_EACH, encode_event, encode_events, encode_frames
 from contracts.messages import DEAD_LETTERS, EMPTY_OBJECT, EVENTS, UNATTRIBUTED, DeadLetter, RecordKind, UsageEvent
 from contracts.partition import partition_of
 
@@ -67,9 +67,15 @@ def values(of: Iterable[Placed]) -> Iterator[tuple[Target, bytes]]:
         yield from ((target, value) for value in encode_frames(RecordKind.DEAD_LETTERS, map(encode_event, letters)))
 
 
-def size(placed: Placed) -> int:
-    """About as many bytes of memory as all of it takes."""
-    return sum(sum(map(size_of, messages)) for of_kind in placed for messages in of_kind.values())
+def size(placed: Placed, body: int) -> int:
+    """About as many bytes as all of it takes, in memory or in the log.
+
+    `body`: of the request, as it is read: what was cut out of it keeps it. What events share is written for each of them.
+    """
+    events = sum(len(event.context) for events in placed.events.values() for event in events)
+    letters = sum(len(letter.body) for letters in placed.dead_letters.values() for letter in letters)
+    count = sum(len(messages) for of_kind in placed for messages in of_kind.values())
+    return body + events + letters + BYTES_EACH * count
 
 
 def _link(event: UsageEvent, left: str) -> UsageEvent:

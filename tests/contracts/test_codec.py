@@ -292,6 +292,7 @@ EVENTS = st.builds(
 def test_columns_hold_the_events_they_are_of(events: list[UsageEvent], data: st.DataObject) -> None:
     of = columns_of(events)
     decoded = decode_columns(b"\x01f" + msgspec.json.encode(of))
+    assert decoded is not None
     assert of.events() == decoded.events() == events
     assert [decoded.event(place) for place in range(len(events))] == events
     assert list(decoded.keys) == [decoded.key(place) for place in range(len(events))] == [(e.project, e.account) for e in events]

@@ -6,16 +6,21 @@ import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 from fastapi import Request
 
+from contracts.messages import DEAD_LETTERS, EVENTS, UNATTRIBUTED
+from ingest.core.dialect import Sent
 from ingest.core.native import read_events
-from ingest.core.rejection import RequestError
+from ingest.core.normalise import Arrival, normalise
+from ingest.core.placement import Placed, place, size, values
+from ingest.core.rejection import Origin, RequestError, dead_letter
 from ingest.core.request import REQUEST_BYTES_MAX
 from ingest.core.routes import ROUTES
 from ingest.intake import BODIES_BYTES_MAX, READERS_MAX, Intake, Work
 from runtime.web import ApiError
-from tests.ingest.served import Served
+from tests.ingest.served import NOW, Served
 
 MIB = 1024 * 1024
 
@@ -29,6 +34,55 @@ def test_a_million_empty_events_are_refused_and_never_held(event: bytes) -> None
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4 * len(body) + MIB
+
+
+LONG = dict.fromkeys(("event", "userId", "groupId", "anonymousId"), "x" * 900)
+
+
+@pytest.mark.parametrize(
+    ("events", "each", "whole"),
+    [
+        (1, {}, {}),
+        (100, {}, {}),
+        (100, {}, {"context": {"library": "x" * 5_000}}),
+        (100, {"context": {"library": "x" * 5_000}}, {}),
+        (1, {}, {"unknown": "x" * 2 * MIB}),
+        (1, {}, {"unknown": "x" * 2 * MIB, "context": {"library": "x"}}),
+        (10, {"unknown": "x" * 100_000, "properties": {"n": 1}}, {"context": {"library": "x"}}),
+        (100, LONG, {}),
+        (100, {"type": "identify", "traits": {"email": "x"}} | LONG, {}),
+        (100, dict.fromkeys(LONG, "\x01" * 150), {}),
+        (100, {"groupId": ""}, {}),
+        (2, {"properties": {"x": "x" * 200_000}}, {}),
+        (20, {"type": "none", "event": "x" * 60_000}, {}),
+    ],
+    ids=str,
+)
+def test_what_a_request_takes_until_it_is_durable_is_what_is_counted(
+    events: int, each: dict[str, Any], whole: dict[str, Any]
+) -> None:
+    """Also of what nobody keeps, and of what is cut out of something larger; and of the log it takes no more."""
+    event = {"type": "track", "event": "Sent", "userId": "ada", "groupId": "bolt", "timestamp": "2026-05-28T20:26:40Z"} | each
+    body = {"batch": [{**event, "messageId": f"m{n}"} for n in range(events)]} | whole
+    requests = [msgspec.json.encode(body | {"n": n}) for n in range(5)]
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        placed = [_placed(bytes(request)) for request in map(bytearray, requests)]
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    counted = sum(size(each, len(request)) for each, request in zip(placed, requests, strict=True))
+    assert taken < 1.7 * counted, f"{taken / counted:.2f}"
+    assert sum(len(value) for each in placed for _, value in values([each])) < 1.2 * counted
+
+
+def _placed(body: bytes) -> Placed:
+    route = ROUTES["/v1/batch"]
+    envelope = route.dialect.read(Sent(route.kind, body, {"authorization": "Basic d2s6"}, {}))
+    done = normalise(envelope.split(), envelope, None, Arrival("mail", "k", "server", NOW, lambda: "id"), route.dialect)
+    letters = [dead_letter(each, Origin("mail", "/v1/batch", "k", NOW), "id") for each in done.rejections]
+    return place(done.events, letters, {EVENTS: 4, UNATTRIBUTED: 4, DEAD_LETTERS: 2})
 
 
 @pytest.mark.parametrize(("count", "taken"), [(5_000, True), (5_001, False)])

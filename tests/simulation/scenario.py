@@ -132,9 +132,9 @@ class Scenario:
         elif isinstance(first, ImportEnd):
             self.machine.end_import(self.ingest, first)
         else:
-            refused = self.ingest.append_now([self.placed(each) for each in requests if isinstance(each, list)])
-            if refused is not None:
-                raise refused
+            for refused in self.ingest.append_now([self.placed(each) for each in requests if isinstance(each, list)]):
+                if refused is not None:
+                    raise refused
 
     def spooled(self) -> bool:
         return self.machine.spooling is not None and self.machine.spooling.spooling

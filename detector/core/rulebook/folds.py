@@ -21,8 +21,8 @@ from detector.core.rulebook.model import Name, Term
 from detector.core.zones import DAY_MS, period, zone
 
 Fold: TypeAlias = Callable[[Facts, int, str, str | None, msgspec.Raw, UsageEvent | None], None]
-"""Of a timestamp, an id, a person and properties; and the event that has them, which is asked for more where it says the plan, or
-where nobody is its person: else it may be None."""
+"""Of a timestamp, an id, a person and properties; and the event that has them: None will do where there is a person, but of those
+that want it whole."""
 ACTIVE = "active"
 _SOMEBODY = "person is not None"
 PAGE = "\0page"
@@ -32,7 +32,8 @@ PAGE = "\0page"
 class Folds(NamedTuple):
     """`named`: wire name -> fold of a track event so named; `other`: of every other track event; `page`: of a page.
 
-    `untracked`: of anything else; `steady`: those of them that change nothing but what lies at hand, where somebody's day does.
+    `untracked`: of anything else; `steady`: those of them that change nothing but what lies at hand, where somebody's day does;
+    `whole`: those that want the whole event whoever did it.
     """
 
     named: dict[str, Fold]
@@ -40,6 +41,7 @@ class Folds(NamedTuple):
     page: Fold
     untracked: Fold
     steady: frozenset[Fold]
+    whole: frozenset[Fold]
 
 
 def fold_functions(sinks: list[Sink], *, acting: bool) -> Folds:
@@ -48,17 +50,20 @@ def fold_functions(sinks: list[Sink], *, acting: bool) -> Folds:
     names = {term.name for sink in unique for term in sink.selector.terms if term.page is None}
     pages = [sink for sink in unique if any(term.page is not None for term in sink.selector.terms)]
     steady: set[Fold] = set()
+    whole: set[Fold] = set()
 
     def built(name: str | None, sinks: list[Sink]) -> Fold:
         builder = _Builder(name, sinks, acting=acting)
         fold = builder.build()
         if builder.is_steady:
             steady.add(fold)
+        if any(sink.kind == "plan" for sink in builder.sinks):
+            whole.add(fold)
         return fold
 
     named = {name: built(name, unique) for name in sorted(names)}
     other, page, untracked = built(None, unique), built(PAGE, pages), built(None, [])
-    return Folds(named, other, page, untracked, frozenset(steady))
+    return Folds(named, other, page, untracked, frozenset(steady), frozenset(whole))
 
 
 class _Builder:

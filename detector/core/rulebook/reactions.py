@@ -45,12 +45,8 @@ class Reactions:
             scores = depends.type_scores(type_)
             self.by_key[key_of(type_, None)] = _reaction(folds, fold, depends.of_type(type_), scores, type_ == "group")
 
-        self.plans = frozenset(key for key, reaction in self.by_key.items() if reaction.says_plan)
-        """The keys of those that may move the plan."""
-
-    def of(self, key: str | None) -> Reaction:
-        """`key`: as `key_of` gives it."""
-        return self.by_key.get(key, self.other)
+        self.whole = frozenset(key for key, each in self.by_key.items() if each.says_plan or each.fold in folds.whole)
+        """The keys of those that may move the plan, or could by a rulebook from before, whose facts are kept still."""
 
     def to(self, event: UsageEvent) -> Reaction:
         return self.by_key.get(key_of(event.type, event.name), self.other)

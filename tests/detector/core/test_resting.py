@@ -110,7 +110,7 @@ def test_what_people_do_from_one_day_to_the_next_passes_by_as_it_is_looked_at_on
 def test_what_is_used_up_outlives_no_event() -> None:
     """However it came to stay: from then on all that it counts is looked at."""
     story = resting(10)
-    touches = story.program.reactions.of("Email Sent").touches
+    touches = story.program.reactions.by_key["Email Sent"].touches
     event = usage("s1", T0 + 2 * DAY, "Email Sent")
     seen = (event.timestamp, event.person, event.name)
     assert story.account.resting.outlives(*seen, touches)

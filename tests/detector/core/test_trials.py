@@ -21,7 +21,6 @@ from detector.core.rulebook.compile import compile_rulebook
 from detector.core.rulebook.model import Plan
 from detector.core.rulebook.parse import parse
 from detector.core.rulebook.program import Program
-from detector.core.rulebook.reactions import key_of
 from detector.core.say import Speaker
 from detector.rulebooks import bases
 from tests.detector.core.sample import DAY, T0, place, usage
@@ -245,7 +244,7 @@ def test_the_shipped_rule_holds_once_three_days_are_left_and_says_when_the_trial
     assert [rule.guard(at(facts, t, program.ladder)) for t in times] == [False, True, True, None]
     text = Speaker(program, at(facts, day(11), program.ladder), "acc_9").text(rule.rule.say)
     assert text == "acc_9's trial ends on 10 June 2026; they would lose nothing"
-    assert rule in [judged for judged, _ in program.reactions.of(key_of("group", None)).touches]
+    assert rule in [judged for judged, _ in program.reactions.to(usage("m2", day(2), None, kind="group")).touches]
 
 
 def test_in_a_trial_the_plans_above_the_one_that_follows_are_offered_and_never_a_trial() -> None:

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 import sqlalchemy as sa
 
-from contracts.codec import decode, size_of
+from contracts.codec import decode
 from contracts.messages import EVENTS, UNATTRIBUTED, UsageEvent
 from detector import attributor, compute
 from detector.changes import Changes
@@ -158,7 +158,7 @@ def test_an_identify_goes_to_a_hundred_accounts_at_most_and_the_next_group_says_
 def test_what_a_poll_grows_to_is_committed_in_parts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.arrive(*[group(f"g{n}", f"a{n}") for n in range(20)])
     world.drain()
-    each = 20 * size_of(usage_event("i", "identify", person="ada", traits=ABOUT))
+    each = 20 * attributor.bytes_of(usage_event("i", "identify", person="ada", traits=ABOUT))
     monkeypatch.setattr(compute, "BATCH_BYTES_MAX", 2 * each)
     written: list[int] = []
     commit = world.store.commit

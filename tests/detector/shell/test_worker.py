@@ -2,6 +2,7 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -208,6 +209,33 @@ def test_a_frame_of_several_projects_with_copies_and_events_of_nobody_says_what_
     counts = {project: [name.number for name in world.store.event_names.all(project)] for project in ("mail", "crm", "wild")}
     assert counts == {"mail": [12], "crm": [6], "wild": [6]}, "copies are not counted"
     world.close()
+
+
+@pytest.mark.parametrize("body", [b"", b"\n", b"\n\n"])
+def test_a_frame_without_lines_leaves_its_neighbours(world: World, body: bytes) -> None:
+    world.send(contacts("m1", 487, "acme"))
+    world.append(Entry(EVENTS, 0, b"\x01e" + body))
+    world.send(contacts("m2", 487, "bolt"))
+    world.drain()
+    assert [account for account, _, _ in world.leads()] == ["acme", "bolt"]
+
+
+def test_what_said_the_plan_by_the_rulebook_before_is_folded_as_ever(world: World) -> None:
+    """Its facts are kept for a while, and its events have come to be like any others."""
+    world.apply(RULEBOOK + "\nplan: {from: properties.plan, of: Plan Said}\n")
+    world.send(*[usage_event(f"a{n}", name="Seen", person="ada", account="acme", at=NOON + n) for n in range(9)])
+    world.drain()
+    world.now += MINUTE
+    world.apply()
+    said: dict[str, Any] = {"name": "Plan Said", "person": "ada", "account": "acme", "properties": {"plan": "premium"}}
+    for n in range(1, 4):
+        world.now += MINUTE
+        world.send(*[usage_event(f"m{n}{k}", at=world.now + k, **said) for k in range(5)])
+        world.drain()
+    world.send(contacts("m2", 487, "acme", world.now + 10))
+    world.drain()
+    assert world.halted() == []
+    assert [account for account, _, _ in world.leads()] == ["acme"]
 
 
 def test_without_a_rulebook_an_event_is_read_and_decides_nothing_later_either(world: World) -> None:
