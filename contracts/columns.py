@@ -18,7 +18,7 @@ _FALSE = (False,)
 _EMPTY = (EMPTY_OBJECT,)
 
 
-class Columns(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class Columns(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Of each field of a usage event as many values as there are events, in order, or the one value that all of them have.
 
     Type and name of an event are that pair of `names` which `name` says. A field that is left out has its default in all.
@@ -136,6 +136,10 @@ _OBJECTS = tuple(map(_FIELDS.index, ("properties", "traits", "context")))
 
 def columns_of(events: Sequence[UsageEvent]) -> Columns:
     """Of one event or more."""
+    if len(events) == 1:
+        values: list[Any] = [[value] for value in astuple(events[0])]
+        values[_TYPE], values[_NAME] = [(events[0].type, events[0].name)], [0]
+        return Columns(*values)
     columns: dict[str, Any] = dict(zip(_FIELDS, zip(*map(astuple, events), strict=True), strict=True))
     names = list(zip(columns.pop("type"), columns["name"], strict=True))
     places = {name: place for place, name in enumerate(dict.fromkeys(names))}

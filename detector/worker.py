@@ -40,7 +40,7 @@ BATCH_MS_MAX = 1_000
 BEHIND_BYTES = POLL_BYTES_MAX // 2
 """A poll that gives as much means that the log is ahead of us: the batch stays open, for fewer and larger writes."""
 AT_ONCE_BYTES = 16 * 1024 * 1024
-"""So much is computed at once then, what Kafka gives of one partition: an account is put at hand for its events in all of it."""
+"""So much is computed at once then: an account is put at hand for all of its events in there."""
 AT_ONCE_WAIT_S = 0.05
 """For each further poll: what is fetched ahead may be on its way."""
 BEHIND_MS_MAX = 4_000

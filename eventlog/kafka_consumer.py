@@ -21,8 +21,8 @@ FETCH_WAITS_MS = 50
 """What the client has read and we have not taken yet it leaves out of its next request, and sends no other while that one waits
 for records. So a record may lie at the broker for so long before it is asked for; by the client's own choice, 500 ms."""
 FETCH_BYTES_MAX = 16 * 1024 * 1024
-PARTITION_FETCH_BYTES_MAX = FETCH_BYTES_MAX
-"""Far behind, a fetch brings as much of one partition as it can: of each account there are more events in it then."""
+PARTITION_FETCH_BYTES_MAX = 8 * 1024 * 1024
+"""The more of one partition, the more events of each account are in a fetch; and the longer others wait for their turn."""
 LOOK_AFTER_S = 5.0
 """Polls that together gave nothing for so long: we look whether the brokers have something for us. Twice in a row is a stall."""
 LOOK_AT_TOPICS_S = 10

@@ -26,8 +26,6 @@ Nothing that the garbage collector follows is in it: so it does not look at thes
 """
 NEVER_PASSES: Final = -1
 
-_NEVER, _NOTHING = (False,), (EMPTY_OBJECT,)
-"""Of no event."""
 _NOBODY: Mapping[str | None, bool] = {}
 
 
@@ -65,7 +63,8 @@ def _times(program: Program, columns: Columns, keys: Sequence[str | None]) -> It
     """When those were that may pass by."""
     late, whole = program.lateness_ms, program.reactions.whole
     times, received = columns.each(columns.timestamp), columns.each(columns.received_at)
-    is_plain = whole.isdisjoint(keys) and columns.historical == _NEVER and columns.traits == _NOTHING
+    has_traits = len(columns.traits) > 1 or columns.traits[0] != EMPTY_OBJECT
+    is_plain = whole.isdisjoint(keys) and not any(columns.historical) and not has_traits
     if is_plain and max(map(sub, received, times)) <= late:
         return columns.each(columns.timestamp)
     by_event = (columns.timestamp, columns.received_at, columns.historical, columns.traits, columns.name)
