@@ -33,7 +33,7 @@ class Effort:
 
     runs: int = 5
     warm_up: int = 500_000
-    events: int = 4_000_000
+    events: int = 5_000_000
     peer_events: int = 2_000_000
     hop_events: int = 2_000_000
     steady_s: float = 20.0
