@@ -18,6 +18,7 @@ from detector.core.attribution import (
     Relink,
     Settled,
     attribute,
+    everybody,
     expire_held,
     join,
     joins,
@@ -71,7 +72,7 @@ class Attributor:
 
     def prepare(self, frames: Iterable[Columns]) -> None:
         """Load everybody whom their events name."""
-        self._load({(event.project, who(event)) for columns in frames for event in columns.events()})
+        self._load(set().union(*map(everybody, frames)))
 
     def advance(self, partition: Partition, offset: int, changes: Changes) -> None:
         """Partition time has come to `partition.time`: bury what has waited long enough."""

@@ -350,10 +350,11 @@ class Folding:
 
 def _named(frames: Iterable[Columns]) -> set[Key]:
     """The accounts that their events name."""
-    anybody: set[tuple[str, str | None]] = set()
+    found: defaultdict[str, set[str | None]] = defaultdict(set)
     for columns in frames:
-        anybody.update(columns.keys)
-    return {(project, account) for project, account in anybody if account is not None}
+        for project, _, part in columns.of_each_project():
+            found[project].update(part.account)
+    return {(project, account) for project, accounts in found.items() for account in accounts if account is not None}
 
 
 def _judged(

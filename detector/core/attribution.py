@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from contracts.columns import Columns
 from contracts.messages import EMPTY_OBJECT, UsageEvent
 from detector.core.emails import domain_of, kind_of
 from detector.core.rulebook.model import Way
@@ -100,6 +101,12 @@ Decision: TypeAlias = Settled | Hold | None
 def who(event: UsageEvent) -> str:
     """The person, else the anonymous id: what `unattributed` is keyed by."""
     return event.person or event.anonymous or ""
+
+
+def everybody(columns: Columns) -> set[tuple[str, str]]:
+    """(project, who) of all these events."""
+    named = zip(*map(columns.each, (columns.project, columns.person, columns.anonymous)), strict=True)
+    return {(project, person or anonymous or "") for project, person, anonymous in named}
 
 
 def joins(event: UsageEvent) -> bool:
