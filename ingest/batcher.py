@@ -59,7 +59,10 @@ class Batcher:
         metrics.WAITING_BYTES.set_function(lambda: self.waiting_bytes)
 
     async def append(self, placed: Placed, bytes_: int) -> None:
-        """Return when it is durable. Raises BusyError if they are not within DURABLE_S, or too much waits already."""
+        """Return when it is durable. `bytes_`: what it takes (`placement.size`).
+
+        Raises BusyError if it is not within DURABLE_S, or too much waits already.
+        """
         if not (placed.events or placed.dead_letters):
             return
         if self._closed or self.waiting_bytes + bytes_ > WAITING_BYTES_MAX:

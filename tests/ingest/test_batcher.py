@@ -146,7 +146,7 @@ async def test_waiting_bytes_are_bounded(gate: Gate) -> None:
     with pytest.raises(BusyError):
         await append(batcher, "x")
     first.cancel()
-    gate.error = LogError("not worth writing 64 MiB")
+    gate.error = LogError("not worth writing")
     gate.open.set()
     await batcher.close()
 

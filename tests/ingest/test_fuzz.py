@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 import zstandard
 
-from contracts.codec import decode
+from contracts.codec import COLUMNS_MIN, decode
 from contracts.messages import DEAD_LETTERS, EVENTS, UNATTRIBUTED
 from ingest.core.browser_form import unwrapped
 from ingest.core.dialect import Sent
@@ -134,8 +134,11 @@ def outcome(sent: bytes, encoding: str, path: str, headers: dict[str, str], quer
     arrival = Arrival("acme", "k", "browser" if len(sent) % 2 else "server", NOW, lambda: "random", envelope.historical)
     done = normalise(bodies, envelope, kind, arrival, route.dialect)  # type: ignore[arg-type]
     letters = [dead_letter(each, Origin("acme", path, "k", NOW), "1") for each in done.rejections]
-    for _, value in values([place(done.events, letters, PARTITIONS)] * 3):
-        assert len(decode(value)) > 0  # type: ignore[arg-type]
+    placed = place(done.events, letters, PARTITIONS)
+    messages = sum(map(len, placed.events.values())) + sum(map(len, placed.dead_letters.values()))
+    for copies in (1, COLUMNS_MIN):  # line by line, and in columns
+        decoded = [decode(value) for _, value in values([placed] * copies)]
+        assert sum(len(each) for each in decoded if isinstance(each, list)) == copies * messages
     json.loads(route.dialect.answer(done.events, done.rejections).body or b"null")
     return "rejected" if done.rejections else "accepted" if done.events else "empty"
 
